@@ -1,0 +1,121 @@
+"""Every error PiCloud answers with: class = code, HTTP status and public message.
+
+The docstring of a class is its public message. Services raise these, one middleware
+(`http/middleware.py`) turns them into the JSON error shape; nobody builds error JSON by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+
+class PicloudError(Exception):
+    """Something went wrong inside PiCloud."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, message: str | None = None, **details: object) -> None:
+        """Make an error.
+
+        Args:
+            message: public text; the class docstring's first line when None. It must not hold
+                database text, file paths, addresses or stack traces.
+            details: JSON-able facts for the `details` member of the error shape.
+        """
+        self.message = message or (type(self).__doc__ or "").strip().splitlines()[0]
+        self.details = details
+        super().__init__(self.message)
+
+
+class BadRequest(PicloudError):
+    """The request cannot be understood."""
+
+    code, status = "request_invalid", 400
+
+
+class Unauthenticated(PicloudError):
+    """Log in, or send a valid bearer token."""
+
+    code, status = "unauthenticated", 401
+    headers = {"WWW-Authenticate": "Bearer"}
+
+
+class Forbidden(PicloudError):
+    """You may not do this."""
+
+    code, status = "forbidden", 403
+
+
+class NotFound(PicloudError):
+    """There is nothing here."""
+
+    code, status = "not_found", 404
+
+    def __init__(self, what: str = "resource", name: object = None, **details: object) -> None:
+        """Make a 404 that names what is missing.
+
+        Args:
+            what: the kind of thing, for example "script".
+            name: its id or name as the caller gave it, or None.
+            details: further facts.
+        """
+        text = f"no {what} {str(name)!r} here" if name is not None else f"no such {what}"
+        super().__init__(text, **details)
+
+
+class MethodNotAllowed(PicloudError):
+    """This path exists, but not with this method."""
+
+    code, status = "method_not_allowed", 405
+
+    def __init__(self, allowed: list[str]) -> None:
+        """Make a 405. Args: allowed: the methods that do exist here."""
+        super().__init__(allowed=sorted(allowed))
+        self.headers = {"Allow": ", ".join(sorted(allowed))}  # type: ignore[misc]  # per error, shadows the class's
+
+
+class Conflict(PicloudError):
+    """Someone else changed this, or the name is taken."""
+
+    code, status = "conflict", 409
+
+
+class BodyTooLarge(PicloudError):
+    """The request body is too large."""
+
+    code, status = "body_too_large", 413
+
+
+class Invalid(PicloudError):
+    """A field of the request is not acceptable."""
+
+    code, status = "invalid", 422
+
+
+class ScriptInvalid(PicloudError):
+    """The script does not parse."""
+
+    code, status = "script_invalid", 422
+
+
+class Throttled(PicloudError):
+    """Too many attempts; wait and try again."""
+
+    code, status = "throttled", 429
+
+
+class Overloaded(PicloudError):
+    """All execution slots are in use; try again in a second."""
+
+    code, status = "overloaded", 503
+    headers = {"Retry-After": "1"}
+
+
+class Unavailable(PicloudError):
+    """The database is not reachable right now; try again."""
+
+    code, status = "unavailable", 503
+    headers = {"Retry-After": "1"}
