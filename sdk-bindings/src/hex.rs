@@ -1,0 +1,3 @@
+use rhai::Engine;
+
+pub fn register(_engine: &mut Engine) {}

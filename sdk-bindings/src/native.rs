@@ -1,0 +1,153 @@
+//! The host of a native build: what stands in for the imports in unit tests and in the native baseline.
+//!
+//! A wasm build has no part of this file.
+
+use std::{cell::RefCell, collections::BTreeMap};
+
+use crate::wire::{Reader, WireError, Writer};
+
+/// Answers host calls: the import's name and its MessagePack parameters in, the reply or an error message out.
+pub trait Host {
+    /// One host call.
+    fn call(&mut self, import: &str, params: &[u8]) -> Result<Vec<u8>, String>;
+}
+
+thread_local! {
+    static HOST: RefCell<Box<dyn Host>> = RefCell::new(Box::new(MemoryHost::default()));
+}
+
+/// Puts `host` in place for this thread; without it, a fresh [`MemoryHost`] answers.
+pub fn install(host: impl Host + 'static) {
+    HOST.set(Box::new(host));
+}
+
+pub(crate) fn call(import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
+    HOST.with_borrow_mut(|host| host.call(import, params))
+}
+
+/// A host that keeps everything in memory: a kv store, a clock that stands still, repeatable "randomness",
+/// and the lines that were logged.
+#[derive(Default)]
+pub struct MemoryHost {
+    /// MessagePack values by collection and key.
+    pub kv: BTreeMap<(String, String), Vec<u8>>,
+    /// Milliseconds since the Unix epoch.
+    pub now_ms: i64,
+    /// Level, message and JSON data of every line.
+    pub lines: Vec<(String, String, Option<String>)>,
+    seed: u64,
+}
+
+impl Host for MemoryHost {
+    fn call(&mut self, import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
+        let mut reader = Reader::new(params);
+        let mut reply = Writer::new();
+        reader
+            .array()
+            .and_then(|_| self.answer(import, &mut reader, &mut reply))
+            .map_err(|error| error.to_string())??;
+        Ok(reply.into_bytes())
+    }
+}
+
+impl MemoryHost {
+    fn answer(
+        &mut self,
+        import: &str,
+        reader: &mut Reader<'_>,
+        reply: &mut Writer,
+    ) -> Result<Result<(), String>, WireError> {
+        match import {
+            "log_write" => {
+                let (level, message) = (reader.string()?.into(), reader.string()?.into());
+                self.lines.push((level, message, reader.optional_string()?.map(Into::into)));
+                reply.nil();
+            }
+            "time_now" => {
+                reply.int(self.now_ms);
+            }
+            "random_bytes" => {
+                let count = usize::try_from(reader.int()?).unwrap_or(0);
+                let bytes: Vec<u8> = (0..count).map(|_| self.next_byte()).collect();
+                reply.bytes(&bytes);
+            }
+            "kv_list" => return self.list(reader, reply),
+            _ => {
+                let at = (reader.string()?.to_owned(), reader.string()?.to_owned());
+                return self.entry(import, at, reader, reply);
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn entry(
+        &mut self,
+        import: &str,
+        at: (String, String),
+        reader: &mut Reader<'_>,
+        reply: &mut Writer,
+    ) -> Result<Result<(), String>, WireError> {
+        match import {
+            "kv_get" => match self.kv.get(&at) {
+                Some(stored) => drop(reply.raw_value(stored)),
+                None => drop(reply.nil()),
+            },
+            "kv_set" => {
+                self.kv.insert(at, reader.bytes()?.to_vec());
+                reply.nil();
+            }
+            "kv_has" => {
+                reply.bool(self.kv.contains_key(&at));
+            }
+            "kv_delete" => {
+                reply.bool(self.kv.remove(&at).is_some());
+            }
+            "kv_increment" => {
+                let stored = self.kv.get(&at).map_or(Ok(0), |stored| Reader::new(stored).int());
+                let Ok(before) = stored else { return Ok(Err("not an integer".into())) };
+                let after = before.saturating_add(reader.int()?);
+                let mut writer = Writer::new();
+                writer.int(after);
+                self.kv.insert(at, writer.into_bytes());
+                reply.int(after);
+            }
+            "kv_set_if" => {
+                let (expected, value) = (reader.bytes()?, reader.bytes()?);
+                let matches = self.kv.get(&at).map_or(expected == [0xc0], |stored| stored == expected);
+                if matches {
+                    self.kv.insert(at, value.to_vec());
+                }
+                reply.bool(matches);
+            }
+            _ => return Ok(Err(format!("no host function {import}"))),
+        }
+        Ok(Ok(()))
+    }
+
+    /// The cursor is the last key of the page before.
+    fn list(&self, reader: &mut Reader<'_>, reply: &mut Writer) -> Result<Result<(), String>, WireError> {
+        let (collection, cursor) = (reader.string()?, reader.optional_string()?.unwrap_or_default());
+        let limit = usize::try_from(reader.int()?).unwrap_or(0);
+        let mut keys: Vec<&str> = self
+            .kv
+            .keys()
+            .filter(|(name, key)| name == collection && key.as_str() > cursor)
+            .map(|(_, key)| key.as_str())
+            .take(limit + 1)
+            .collect();
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        reply.map(2).string("keys").array(keys.len());
+        for key in &keys {
+            reply.string(key);
+        }
+        reply.string("next_cursor").optional_string(keys.last().copied().filter(|_| more));
+        Ok(Ok(()))
+    }
+
+    fn next_byte(&mut self) -> u8 {
+        // Knuth's 64-bit linear congruential generator: repeatable, and good enough to look random.
+        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.seed >> 56) as u8
+    }
+}
