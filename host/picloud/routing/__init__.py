@@ -1,0 +1,1 @@
+"""Host -> app and method + path -> route, decided in memory: nothing here does I/O."""
