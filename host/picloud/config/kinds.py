@@ -1,0 +1,88 @@
+"""What the value of a knob may be: how it is read from text and how it is described."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value.
+
+    Attributes:
+        says: what is accepted, for messages and the reference page.
+        parse: turns the text into the value; raises ValueError where it is none of this kind.
+    """
+
+    says: str
+    parse: Callable[[str], object]
+
+
+def whole(least: int, most: int | None = None) -> Kind:
+    """A whole number from `least` to `most` (both included; None: no upper end)."""
+
+    def parse(text: str) -> int:
+        value = int(text.replace("_", ""))
+        if value < least or (most is not None and value > most):
+            raise ValueError(text)
+        return value
+
+    return Kind(
+        f"a whole number from {least:,} to {most:,}" if most else f"a whole number, {least:,} or more", parse
+    )
+
+
+def number(least: float) -> Kind:
+    """A number that is at least `least`."""
+
+    def parse(text: str) -> float:
+        value = float(text)
+        if not least <= value < float("inf"):
+            raise ValueError(text)
+        return value
+
+    return Kind(f"a number, {least:g} or more", parse)
+
+
+def one_of(*words: str) -> Kind:
+    """One of a few words."""
+
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError(text)
+        return text.lower()
+
+    return Kind("one of " + ", ".join(words), parse)
+
+
+def _share(text: str) -> float | int:
+    """A fraction ("0.5", "50%") as float, or a plain count of executions ("16") as int."""
+    if re.fullmatch(r"\d+", text) and int(text) >= 1:
+        return int(text)
+    fraction = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 < fraction <= 1:
+        raise ValueError(text)
+    return fraction
+
+
+def _postgres_url(text: str) -> str:
+    """A connection URL; everything behind the scheme is for the driver to judge."""
+    if urlsplit(text).scheme not in ("postgres", "postgresql"):
+        raise ValueError(text)
+    return text
+
+
+def _filled(text: str) -> str:
+    if "\0" in text:
+        raise ValueError(text)
+    return text
+
+
+TEXT = Kind("text", _filled)
+PATH = Kind("a folder", lambda text: Path(_filled(text)).expanduser())
+POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)
+SHARE = Kind("a fraction such as 0.5 or 50%, or a number of executions such as 16", _share)

@@ -1,0 +1,131 @@
+"""The table of knobs. The fields of `Settings` are its rows; the sandbox adds one per ceiling."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from picloud.config.kinds import PATH, POSTGRES_URL, SHARE, TEXT, Kind, number, one_of, whole
+from picloud.sandbox.limits import KNOBS
+
+PREFIX = "PICLOUD_"
+CEILING_PREFIX = "sandbox_"
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """One row of the table.
+
+    Attributes:
+        name: field of `Settings`, and the key in `picloud.toml`.
+        kind: what it accepts.
+        help: one or two sentences for the operator.
+        default: the default as the reference page shows it.
+        secret: its value is never shown.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: str
+    secret: bool = False
+
+    @property
+    def env(self) -> str:
+        """Name of the environment variable."""
+        return PREFIX + self.name.upper()
+
+
+def _knob(default: object, kind: Kind, text: str, shown: str | None = None, secret: bool = False) -> Any:
+    """A field of `Settings` that is a knob; a callable default is computed at start."""
+    default_text = shown if shown is not None else "" if default is None else str(default)
+    metadata = {"kind": kind, "help": text, "default": default_text, "secret": secret}
+    if callable(default):
+        return field(default_factory=default, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def _data_dir() -> Path:
+    in_checkout = (CHECKOUT / "pyproject.toml").exists()
+    return (CHECKOUT if in_checkout else Path.cwd()) / "data"
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every knob with its value; what each means is its help text here."""
+
+    host: str = _knob(
+        "127.0.0.1",
+        TEXT,
+        "Address to listen on. 0.0.0.0 or :: opens the server to the network: put a TLS proxy in front.",
+    )
+    port: int = _knob(8123, whole(0, 65535), "TCP port to listen on; 0 takes any free one.")
+    data_dir: Path = _knob(
+        _data_dir,
+        PATH,
+        "Folder for the database, compiled modules and files; made with mode 0700.",
+        shown="data in the checkout; of an installed package: data in the current folder",
+    )
+    workers: int = _knob(_cores, whole(1, 256), "Worker processes.", shown="number of cores")
+    database_url: str | None = _knob(
+        None,
+        POSTGRES_URL,
+        "A PostgreSQL 15 or newer to use instead of the embedded one.",
+        secret=True,
+    )
+    database_pool_size: int = _knob(10, whole(2, 1000), "Database connections a worker may hold open.")
+    bootstrap_username: str | None = _knob(
+        None, TEXT, "Name of the owner made at the first start; without it a one-time setup link is printed."
+    )
+    bootstrap_password: str | None = _knob(
+        None, TEXT, "Password of that owner, 10 to 256 bytes. Inert once a user exists.", secret=True
+    )
+    session_ttl_hours: float = _knob(24, number(0.01), "A session ends after this many hours without use.")
+    max_concurrent_executions: int = _knob(
+        256, whole(1, 100_000), "Executions a worker runs at once; beyond it callers get 503."
+    )
+    app_share: float | int = _knob(0.5, SHARE, "The part of these that one app may hold.")
+    script_cache_size: int = _knob(256, whole(1, 1_000_000), "Compiled scripts a worker keeps.")
+    script_cache_mb: int = _knob(64, whole(1, 1_000_000), "Memory a worker keeps them in, in MiB.")
+    module_import_depth_max: int = _knob(8, whole(1, 64), "How deep modules may import modules.")
+    shutdown_grace_seconds: float = _knob(
+        10, number(0), "How long a stop waits for running requests before it cuts them off."
+    )
+    log_format: str = _knob(
+        "auto", one_of("auto", "json", "pretty"), "auto is pretty on a terminal and JSON otherwise."
+    )
+    log_level: str = _knob("info", one_of("debug", "info", "warning", "error"), "Least level that is logged.")
+    ceilings: Mapping[str, int] = field(
+        default_factory=lambda: MappingProxyType({knob.name: knob.ceiling for knob in KNOBS if knob.env})
+    )
+
+    @property
+    def app_slots(self) -> int:
+        """Executions of one app a worker runs at once (at least 1)."""
+        if isinstance(self.app_share, int):
+            return min(self.app_share, self.max_concurrent_executions)
+        return max(1, int(self.app_share * self.max_concurrent_executions))
+
+
+TABLE: tuple[Knob, ...] = (
+    *(Knob(item.name, **item.metadata) for item in fields(Settings) if item.metadata),
+    *(
+        Knob(
+            CEILING_PREFIX + limit.name,
+            whole(1, 4096 if limit.name == "memory_limit_mb" else 2**62),
+            f"Most {limit.unit} a script may ask for as {limit.name} (else it gets {limit.default:,}).",
+            str(limit.ceiling),
+        )
+        for limit in KNOBS
+        if limit.env
+    ),
+)

@@ -1,0 +1,64 @@
+"""Generation counters shared by the processes of one node.
+
+The tables a worker keeps in memory (scripts, routes, ...) follow the database by NOTIFY, which
+arrives some milliseconds after the writer got its answer. So that the very next request on every
+worker sees a write, the writer bumps a counter in shared memory after commit and before it
+answers, and whoever uses a table compares the counters first: one memory read.
+
+The page is made before the workers are forked. Each worker counts in a slot of its own, so no two
+processes ever write the same word and no lock is needed; a reader compares the whole row. A reader
+takes the row *before* it reads the database, else a write in between would go unseen.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Final
+
+TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users")
+_WORD = 8  # bytes: an aligned 64-bit store is one instruction, never seen half-done
+
+
+class Generations:
+    """One row of counters per topic, one counter per worker."""
+
+    def __init__(self, workers: int = 1) -> None:
+        """Make the page, all zero.
+
+        Args:
+            workers: processes that will write.
+        """
+        width = workers * _WORD
+        self._page = mmap.mmap(
+            -1, width * len(TOPICS)
+        )  # anonymous and shared: forks see one another's stores
+        self._words = memoryview(self._page).cast("Q")
+        self._rows = {topic: (index * width, (index + 1) * width) for index, topic in enumerate(TOPICS)}
+        self._slot = 0
+
+    def own(self, slot: int) -> None:
+        """Say which counters this process writes.
+
+        Args:
+            slot: 0 to workers - 1; a restarted worker takes over the slot of the one before.
+        """
+        self._slot = slot
+
+    def bump(self, topic: str) -> None:
+        """Tell every worker that the tables of a topic are out of date.
+
+        Call it after commit and before answering.
+
+        Args:
+            topic: one of `TOPICS`.
+        """
+        self._words[self._rows[topic][0] // _WORD + self._slot] += 1
+
+    def current(self, topic: str) -> bytes:
+        """The row of a topic, to be kept beside a table and compared for equality.
+
+        Args:
+            topic: one of `TOPICS`.
+        """
+        start, end = self._rows[topic]
+        return self._page[start:end]
