@@ -122,7 +122,9 @@ def load(
 
 def _settings(values: Mapping[str, object]) -> Settings:
     plain = {name: value for name, value in values.items() if not name.startswith(CEILING_PREFIX)}
-    ceilings = {knob.name: values.get(CEILING_PREFIX + knob.name, knob.ceiling) for knob in KNOBS if knob.env}
+    ceilings = {
+        knob.name: values.get(CEILING_PREFIX + knob.name, knob.ceiling) for knob in KNOBS if knob.per_script
+    }
     arguments: dict[str, Any] = {**plain, "ceilings": MappingProxyType(ceilings)}
     return Settings(**arguments)
 

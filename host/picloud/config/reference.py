@@ -14,7 +14,7 @@ def reference() -> str:
     return f"""\
 # Configuration
 
-<!-- Made from the table in host/picloud/config.py by `picloud config --reference`; do not edit. -->
+<!-- Made from the table in host/picloud/config/table.py by `picloud config --reference`; do not edit. -->
 
 A command-line flag wins over the environment, the environment over `--config picloud.toml`, the file
 over the default. In the file a knob is written in lower case without its prefix (`port = 8123`), the

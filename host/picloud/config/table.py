@@ -46,8 +46,8 @@ def _knob(default: object, kind: Kind, text: str, shown: str | None = None, secr
     default_text = shown if shown is not None else "" if default is None else str(default)
     metadata = {"kind": kind, "help": text, "default": default_text, "secret": secret}
     if callable(default):
-        return field(default_factory=default, metadata=metadata)
-    return field(default=default, metadata=metadata)
+        return field(default_factory=default, repr=not secret, metadata=metadata)
+    return field(default=default, repr=not secret, metadata=metadata)
 
 
 def _data_dir() -> Path:
@@ -105,7 +105,9 @@ class Settings:
     )
     log_level: str = _knob("info", one_of("debug", "info", "warning", "error"), "Least level that is logged.")
     ceilings: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType({knob.name: knob.ceiling for knob in KNOBS if knob.env})
+        default_factory=lambda: MappingProxyType(
+            {knob.name: knob.ceiling for knob in KNOBS if knob.per_script}
+        )
     )
 
     @property
@@ -116,16 +118,19 @@ class Settings:
         return max(1, int(self.app_share * self.max_concurrent_executions))
 
 
+# As far as a ceiling can be moved: 32-bit memory, the wasm stack, a day; else a thousandfold.
+_HIGHEST = {"MiB": 4096, "levels": 1024, "seconds": 86_400}
+
 TABLE: tuple[Knob, ...] = (
     *(Knob(item.name, **item.metadata) for item in fields(Settings) if item.metadata),
     *(
         Knob(
             CEILING_PREFIX + limit.name,
-            whole(1, 4096 if limit.name == "memory_limit_mb" else 2**62),
+            whole(1, _HIGHEST.get(limit.unit, 1000 * limit.ceiling)),
             f"Most {limit.unit} a script may ask for as {limit.name} (else it gets {limit.default:,}).",
             str(limit.ceiling),
         )
         for limit in KNOBS
-        if limit.env
+        if limit.per_script
     ),
 )

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from picloud.config import TABLE, ConfigError, load
+
+
+def _file(folder: Path, text: str) -> Path:
+    file = folder / "picloud.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_without_anything_every_value_is_its_default() -> None:
+    configuration = load(environment={})
+    assert configuration.settings.port == 8123
+    assert configuration.settings.ceilings["max_fuel"] == 50_000_000_000
+    assert set(configuration.sources.values()) == {"default"}
+    assert set(configuration.sources) == {knob.name for knob in TABLE}
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    file = _file(tmp_path, 'port = 1001\nhost = "::1"\nworkers = 3\n')
+    environment = {"PICLOUD_PORT": "1002", "PICLOUD_HOST": "0.0.0.0"}
+    configuration = load({"port": "1003", "host": None}, file, environment)
+    assert (configuration.settings.port, configuration.sources["port"]) == (1003, "flag")
+    assert (configuration.settings.host, configuration.sources["host"]) == ("0.0.0.0", "environment")
+    assert (configuration.settings.workers, configuration.sources["workers"]) == (3, "file")
+
+
+def test_a_ceiling_is_set_by_its_variable_or_in_the_sandbox_table(tmp_path: Path) -> None:
+    file = _file(tmp_path, "[sandbox]\nmax_fuel = 7\nmemory_limit_mb = 64\n")
+    ceilings = load(None, file, {"PICLOUD_SANDBOX_MAX_FUEL": "9"}).settings.ceilings
+    assert (ceilings["max_fuel"], ceilings["memory_limit_mb"]) == (9, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PICLOUD_PORT", "eighty"),
+        ("PICLOUD_PORT", "65536"),
+        ("PICLOUD_PORT", "-1"),
+        ("PICLOUD_WORKERS", "0"),
+        ("PICLOUD_APP_SHARE", "0"),
+        ("PICLOUD_APP_SHARE", "1.5"),
+        ("PICLOUD_APP_SHARE", "150%"),
+        ("PICLOUD_APP_SHARE", "nan"),
+        ("PICLOUD_SESSION_TTL_HOURS", "inf"),
+        ("PICLOUD_SESSION_TTL_HOURS", "nan"),
+        ("PICLOUD_LOG_FORMAT", "xml"),
+        ("PICLOUD_DATABASE_URL", "mysql://localhost/x"),
+        ("PICLOUD_SANDBOX_MEMORY_LIMIT_MB", "5000"),
+        ("PICLOUD_SANDBOX_MAX_FUEL", "0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(environment={name: value})
+    assert len(caught.value.lines) == 1
+    assert caught.value.lines[0].startswith(f"{name} is")
+
+
+def test_every_mistake_is_named_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(environment={"PICLOUD_PORT": "x", "PICLOUD_WORKERS": "x"})
+    assert caught.value.lines == [
+        "PICLOUD_PORT is 'x', not a whole number from 0 to 65,535",
+        "PICLOUD_WORKERS is 'x', not a whole number from 1 to 256",
+    ]
+
+
+def test_a_refusal_does_not_repeat_a_secret() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(environment={"PICLOUD_DATABASE_URL": "mysql://me:hunter2@localhost/x"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["PICLOUD_BOOTSTRAP_USERNAME", "PICLOUD_BOOTSTRAP_PASSWORD"])
+def test_half_of_the_bootstrap_pair_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="go together"):
+        load(environment={name: "something long"})
+
+
+@pytest.mark.parametrize(
+    ("text", "slots"),
+    [("0.5", 50), ("50%", 50), ("1.0", 100), ("1", 1), ("16", 16), ("400", 100), ("0.001", 1)],
+)
+def test_the_share_of_an_app_is_a_fraction_or_a_number(text: str, slots: int) -> None:
+    environment = {"PICLOUD_APP_SHARE": text, "PICLOUD_MAX_CONCURRENT_EXECUTIONS": "100"}
+    assert load(environment=environment).settings.app_slots == slots
+
+
+def test_an_unknown_name_is_warned_about_with_the_nearest_known_one(tmp_path: Path) -> None:
+    file = _file(tmp_path, "prot = 1\n[sandbox]\nfoo = 1\n")
+    configuration = load(None, file, {"PICLOUD_WORKRES": "3", "HOME": "/", "PATH": "/bin"})
+    assert configuration.warnings[0].startswith(
+        f"unknown key in {file}: prot has no effect; did you mean port?"
+    )
+    assert configuration.warnings[1].startswith(f"unknown key in {file}: sandbox_foo has no effect")
+    assert configuration.warnings[2] == (
+        "unknown environment variable PICLOUD_WORKRES has no effect; did you mean PICLOUD_WORKERS?"
+    )
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    configuration = load(environment={"PICLOUD_DATABASE_URL": "", "PICLOUD_PORT": ""})
+    assert configuration.settings.database_url is None
+    assert configuration.settings.port == 8123
+
+
+@pytest.mark.parametrize("text", ["port =", "\xff"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "picloud.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        load(None, file, {})
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(None, tmp_path / "none.toml", {})
+
+
+def test_secrets_are_never_shown() -> None:
+    environment = {
+        "PICLOUD_DATABASE_URL": "postgresql://me:hunter2@db:5432/x?password=hunter2",
+        "PICLOUD_BOOTSTRAP_USERNAME": "root",
+        "PICLOUD_BOOTSTRAP_PASSWORD": "hunter2hunter2",
+    }
+    configuration = load(environment=environment)
+    shown = {knob.name: configuration.shown(knob) for knob in TABLE}
+    assert "hunter2" not in "".join(shown.values())
+    assert shown["database_url"] == "postgresql://...@db:5432/x"
+    assert "hunter2" not in repr(configuration)
