@@ -30,6 +30,10 @@ class PicloudError(Exception):
         super().__init__(self.message)
 
 
+class ServiceError(Exception):
+    """A service's refusal that the calling script sees as a thrown error; the text has no function name."""
+
+
 class BadRequest(PicloudError):
     """The request cannot be understood."""
 
@@ -83,6 +87,13 @@ class Conflict(PicloudError):
     code, status = "conflict", 409
 
 
+class RequestTimeout(PicloudError):
+    """The request body did not arrive in time."""
+
+    code, status = "request_timeout", 408
+    headers = {"Connection": "close"}
+
+
 class BodyTooLarge(PicloudError):
     """The request body is too large."""
 
@@ -105,6 +116,11 @@ class Throttled(PicloudError):
     """Too many attempts; wait and try again."""
 
     code, status = "throttled", 429
+
+    def __init__(self, seconds: int) -> None:
+        """Make a 429. Args: seconds: how long to wait."""
+        super().__init__(retry_after=seconds)
+        self.headers = {"Retry-After": str(seconds)}  # type: ignore[misc]  # per error, shadows the class's
 
 
 class Overloaded(PicloudError):

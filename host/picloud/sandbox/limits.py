@@ -23,6 +23,7 @@ class Knob:
         unit: what the number counts.
         enforced_by: the part of PiCloud that holds it.
         per_script: False for a limit that no script can override.
+        moved_by: environment variable, where it has not the usual name.
     """
 
     name: str
@@ -31,11 +32,12 @@ class Knob:
     unit: str
     enforced_by: str
     per_script: bool = True
+    moved_by: str | None = None
 
     @property
     def env(self) -> str | None:
         """Name of the environment variable that moves the ceiling, or None where it is fixed."""
-        return f"PICLOUD_SANDBOX_{self.name.upper()}" if self.per_script else None
+        return self.moved_by or (f"PICLOUD_SANDBOX_{self.name.upper()}" if self.per_script else None)
 
 
 KNOBS = (
@@ -54,4 +56,103 @@ KNOBS = (
     Knob("max_request_body", 10 * MIB, 10 * MIB, "bytes", "HTTP edge", per_script=False),
     Knob("max_response_body", 10 * MIB, 10 * MIB, "bytes", "host", per_script=False),
     Knob("max_source_size", MIB, MIB, "bytes", "admin API", per_script=False),
+    Knob("max_import_depth", 8, 8, "levels", "guest", False, "PICLOUD_MODULE_IMPORT_DEPTH_MAX"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one execution; field names and units as in `KNOBS`."""
+
+    max_fuel: int
+    max_operations: int
+    memory_limit_mb: int
+    timeout_seconds: int
+    max_string_size: int
+    max_array_size: int
+    max_map_size: int
+    max_call_levels: int
+    max_expr_depth: int
+    max_host_calls: int
+
+    max_import_depth: int
+
+    def for_guest(self) -> dict[str, int]:
+        """What the guest enforces itself, in the shape of its `compile` input."""
+        return {name: getattr(self, name) for name in _GUEST_ENFORCED}
+
+
+PER_SCRIPT = {knob.name: knob for knob in KNOBS if knob.per_script}
+FIXED = {knob.name: knob.default for knob in KNOBS if not knob.per_script}
+_GUEST_ENFORCED = tuple(knob.name for knob in KNOBS if knob.enforced_by == "guest")
+_FIELDS = [field.name for field in fields(Limits)]
+
+
+class LimitRefused(ValueError):
+    """An override that the instance does not accept.
+
+    Attributes:
+        field: the override's name.
+        details: what was asked for and what is possible, for the error's `details`.
+    """
+
+    def __init__(self, message: str, field: str, **details: object) -> None:
+        """Make a refusal."""
+        super().__init__(message)
+        self.field = field
+        self.details = {"field": field, **details}
+
+
+class Ceilings:
+    """The largest overrides this instance accepts."""
+
+    def __init__(self, changed: Mapping[str, int] | None = None) -> None:
+        """Make the table.
+
+        Args:
+            changed: knob name to ceiling, for those that the operator moved.
+        """
+        self._values = {knob.name: knob.ceiling for knob in KNOBS} | dict(changed or {})
+
+    def __getitem__(self, name: str) -> int:
+        """The ceiling of a per-script knob."""
+        return self._values[name]
+
+    def resolve(self, overrides: Mapping[str, object]) -> Limits:
+        """The limits of a script with these overrides.
+
+        Args:
+            overrides: knob name to value, as stored in the script's `sandbox`.
+
+        Returns:
+            Every limit: the override where there is one, else the default, never above the ceiling.
+
+        Raises:
+            LimitRefused: an unknown name, not a positive integer, or above its ceiling.
+        """
+        for name, value in overrides.items():
+            if name not in PER_SCRIPT:
+                raise LimitRefused(f"there is no limit {name!r}", name, known=sorted(PER_SCRIPT))
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise LimitRefused(f"{name} must be a positive integer", name, requested=value)
+            if value > self._values[name]:
+                ceiling = self._values[name]
+                message = f"{name} is {value}, above this instance's ceiling of {ceiling}"
+                raise LimitRefused(message, name, requested=value, ceiling=ceiling)
+        chosen = {knob.name: min(knob.default, self._values[knob.name]) for knob in KNOBS}
+        chosen |= overrides  # type: ignore[arg-type]  # every value was checked to be an integer
+        return Limits(**{name: chosen[name] for name in _FIELDS})
+
+    def table(self) -> list[dict[str, object]]:
+        """The rows of `GET /api/v1/admin/limits`: name, default, ceiling, unit, enforced_by, env."""
+        return [
+            {
+                "name": knob.name,
+                "default": min(knob.default, self._values[knob.name]),
+                "ceiling": self._values[knob.name],
+                "unit": knob.unit,
+                "enforced_by": knob.enforced_by,
+                "env": knob.env,
+            }
+            for knob in KNOBS
+        ]

@@ -1,0 +1,51 @@
+-- name: kv_get
+-- The value of a key that has not expired.
+SELECT value FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now());
+
+-- name: kv_lock
+-- The value of a key and whether it is live, held against other writers until the transaction ends.
+SELECT value, (expires_at IS NULL OR expires_at > now()) AS live FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key = $3
+FOR UPDATE;
+
+-- name: kv_set
+-- Write a value; it expires after $5 seconds, or never where that is null.
+INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
+VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+ON CONFLICT (app_id, collection, key) DO UPDATE
+SET value = excluded.value, expires_at = excluded.expires_at, updated_at = now();
+
+-- name: kv_add
+-- Write a value where there is no row; tells whether it did.
+INSERT INTO kv_entries (app_id, collection, key, value)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (app_id, collection, key) DO NOTHING
+RETURNING true;
+
+-- name: kv_replace
+-- Write a value over a row that is locked, keeping when it expires; an expired one begins anew.
+UPDATE kv_entries
+SET value = $4, updated_at = now(),
+    expires_at = CASE WHEN expires_at > now() THEN expires_at END
+WHERE app_id = $1 AND collection = $2 AND key = $3;
+
+-- name: kv_has
+-- Whether a key is there and has not expired.
+SELECT EXISTS (
+    SELECT FROM kv_entries
+    WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now())
+);
+
+-- name: kv_delete
+-- Remove a key; tells whether it was there (an expired one was not).
+DELETE FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key = $3
+RETURNING (expires_at IS NULL OR expires_at > now());
+
+-- name: kv_list
+-- Keys after $3 in byte order, at most $4.
+SELECT key FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key > $3 AND (expires_at IS NULL OR expires_at > now())
+ORDER BY key
+LIMIT $4;

@@ -1,0 +1,523 @@
+"""wasmtime's C API, typed: the only file of PiCloud that touches ctypes.
+
+The public `wasmtime` Python classes cannot run guest code as a future, so this declares the few C
+functions an execution needs, on the library that the `wasmtime` package ships (exactly pinned: the
+layouts below are those of `wasmtime.h` of that version, and `tests/unit/sandbox/test_capi.py`
+compares them with the package's own declarations).
+
+Two handles on the same library: calls through `_held` keep the GIL, which is right for the many calls
+of well under a microsecond; `_released` gives the GIL up and is for running guest code on a thread.
+
+How a host call suspends without a second callback: wasmtime asks a *continuation* function of type
+`bool f(void *env)` whether the call is complete. Ours is C's `strlen` on a two-byte string of the
+guest's block: "" (0, pending) until the reply is written, then "\\x01" (1, complete). So polling a
+suspended guest never enters Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from collections.abc import Callable
+from ctypes import c_bool, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any, Final
+
+import wasmtime
+from wasmtime import _bindings
+
+WASMTIME_VERSION: Final = "50.0.1"
+PAGE: Final = 65_536
+
+_I32, _I64 = 0, 1
+_EXTERN_FUNC, _EXTERN_MEMORY = 0, 3
+
+_path: str = _bindings.dll._name
+_held = ctypes.PyDLL(_path)
+_released = ctypes.CDLL(_path)
+_strlen = ctypes.cast(ctypes.CDLL(None).strlen, c_void_p).value or 0
+
+
+def _declare(name: str, result: Any, *arguments: Any, library: ctypes.CDLL = _held) -> Callable[..., Any]:
+    function = getattr(library, name)
+    function.restype, function.argtypes = result, arguments
+    return function  # type: ignore[no-any-return]  # ctypes knows no signature
+
+
+_P, _S = c_void_p, c_size_t
+_error_message = _declare("wasmtime_error_message", None, _P, _P)
+_error_delete = _declare("wasmtime_error_delete", None, _P)
+_trap_message = _declare("wasm_trap_message", None, _P, _P)
+_trap_code = _declare("wasmtime_trap_code", c_bool, _P, _P)
+_trap_delete = _declare("wasm_trap_delete", None, _P)
+_byte_vec_delete = _declare("wasm_byte_vec_delete", None, _P)
+_config_new = _declare("wasm_config_new", _P)
+_pool_new = _declare("wasmtime_pooling_allocation_config_new", _P)
+_pool_delete = _declare("wasmtime_pooling_allocation_config_delete", None, _P)
+_pool_use = _declare("wasmtime_pooling_allocation_strategy_set", None, _P, _P)
+_engine_new = _declare("wasm_engine_new_with_config", _P, _P)
+_engine_delete = _declare("wasm_engine_delete", None, _P)
+_module_new = _declare("wasmtime_module_new", _P, _P, ctypes.c_char_p, _S, _P, library=_released)
+_module_serialize = _declare("wasmtime_module_serialize", _P, _P, _P)
+_module_load = _declare("wasmtime_module_deserialize_file", _P, _P, ctypes.c_char_p, _P)
+_module_delete = _declare("wasmtime_module_delete", None, _P)
+_linker_new = _declare("wasmtime_linker_new", _P, _P)
+_linker_delete = _declare("wasmtime_linker_delete", None, _P)
+_valtype_new = _declare("wasm_valtype_new", _P, c_uint8)
+_valtype_vec_new = _declare("wasm_valtype_vec_new", None, _P, _S, _P)
+_functype_new = _declare("wasm_functype_new", _P, _P, _P)
+_functype_delete = _declare("wasm_functype_delete", None, _P)
+_instantiate_pre = _declare("wasmtime_linker_instantiate_pre", _P, _P, _P, _P)
+_pre_delete = _declare("wasmtime_instance_pre_delete", None, _P)
+_store_new = _declare("wasmtime_store_new", _P, _P, _P, _P)
+_store_delete = _declare("wasmtime_store_delete", None, _P)
+_store_context = _declare("wasmtime_store_context", _P, _P)
+_store_limiter = _declare("wasmtime_store_limiter", None, _P, c_int64, c_int64, c_int64, c_int64, c_int64)
+_caller_context = _declare("wasmtime_caller_context", _P, _P)
+_set_fuel = _declare("wasmtime_context_set_fuel", _P, _P, c_uint64)
+_get_fuel = _declare("wasmtime_context_get_fuel", _P, _P, _P)
+_yield_interval = _declare("wasmtime_context_fuel_async_yield_interval", _P, _P, c_uint64)
+_instantiate = _declare("wasmtime_instance_pre_instantiate_async", _P, _P, _P, _P, _P, _P)
+_export_get = _declare("wasmtime_instance_export_get", c_bool, _P, _P, ctypes.c_char_p, _S, _P)
+_memory_data = _declare("wasmtime_memory_data", _P, _P, _P)
+_memory_size = _declare("wasmtime_memory_data_size", _S, _P, _P)
+_memory_grow = _declare("wasmtime_memory_grow", _P, _P, _P, c_uint64, _P)
+_call = _declare("wasmtime_func_call_async", _P, _P, _P, _P, _S, _P, _S, _P, _P)
+_poll_held = _declare("wasmtime_call_future_poll", c_bool, _P)
+_poll_released = _declare("wasmtime_call_future_poll", c_bool, _P, library=_released)
+_future_delete = _declare("wasmtime_call_future_delete", None, _P)
+_HostCallback = ctypes.CFUNCTYPE(None, _P, _P, _P, _S, _P, _S, _P, _P)
+_define_async = _declare(
+    "wasmtime_linker_define_async_func",
+    _P,
+    _P,
+    ctypes.c_char_p,
+    _S,
+    ctypes.c_char_p,
+    _S,
+    _P,
+    _HostCallback,
+    _P,
+    _P,
+)
+
+# One block of C memory per live guest, laid out by hand: allocating it once and reusing it is a third of
+# the cost of an execution's ctypes objects. Offsets in bytes; sizes from wasmtime.h.
+_INSTANCE, _FUNC, _MEMORY = 0, 16, 48  # wasmtime_instance_t 16, wasmtime_extern_t 32 each (payload at +8)
+_ARGUMENTS, _RESULT = 80, 144  # wasmtime_val_t is 32: kind at +0, value at +8
+_TRAP, _ERROR, _READY, _FUEL, _BLOCK = 176, 184, 192, 200, 208
+_TWO_I32 = struct.Struct("=B7xI20xB7xI20x")
+_ONE_I64 = struct.Struct("=B7xq")
+_TWO_POINTERS = struct.Struct("=QQ")
+
+# wasmtime/trap.h
+TRAP_STACK_OVERFLOW, TRAP_UNREACHABLE, TRAP_OUT_OF_FUEL = 0, 9, 11
+
+
+class WasmError(Exception):
+    """wasmtime refused something: a bad module, no free slot in the pool, a host-side failure."""
+
+
+class Trap(Exception):
+    """The guest trapped.
+
+    Attributes:
+        code: wasmtime's trap code (`TRAP_*`), or None for a trap without one.
+    """
+
+    def __init__(self, code: int | None, message: str) -> None:
+        """Make a trap from wasmtime's code and message."""
+        super().__init__(message)
+        self.code = code
+
+
+def _take_message(reader: Callable[..., Any], pointer: int) -> str:
+    vector = (c_size_t * 2)()
+    reader(pointer, ctypes.addressof(vector))
+    text = ctypes.string_at(vector[1], vector[0]).decode(errors="replace").rstrip("\0")
+    _byte_vec_delete(ctypes.addressof(vector))
+    return text
+
+
+def _check(error: int | None) -> None:
+    if error:
+        message = _take_message(_error_message, error)
+        _error_delete(error)
+        raise WasmError(message)
+
+
+class Engine:
+    """A wasmtime engine with fuel metering, asynchronous calls and a pool of instance slots."""
+
+    def __init__(
+        self, slots: int, max_memory: int, max_wasm_stack: int, async_stack: int, keep_resident: int
+    ) -> None:
+        """Make an engine.
+
+        Args:
+            slots: how many guest instances may live at once; each reserves address space only.
+            max_memory: largest linear memory of an instance, in bytes.
+            max_wasm_stack: stack a guest may use, in bytes.
+            async_stack: size of the separate stack of an execution, in bytes; what exceeds
+                `max_wasm_stack` is head room for host calls, which run on it.
+            keep_resident: bytes of a freed slot's memory that are zeroed rather than given back
+                to the kernel, which saves page faults at the next use.
+
+        Raises:
+            WasmError: another wasmtime version is installed than the one this file is written for.
+        """
+        if wasmtime.__version__ != WASMTIME_VERSION:
+            raise WasmError(f"wasmtime {WASMTIME_VERSION} is needed, {wasmtime.__version__} is installed")
+        config = _config_new()
+        for name, kind, value in (
+            ("consume_fuel", c_bool, True),
+            ("memory_may_move", c_bool, False),
+            ("wasm_threads", c_bool, False),
+            ("wasm_memory64", c_bool, False),
+            ("wasm_multi_memory", c_bool, False),
+            ("wasm_gc", c_bool, False),
+            ("wasm_component_model", c_bool, False),
+            ("wasm_wide_arithmetic", c_bool, True),
+            ("cranelift_opt_level", c_uint8, 1),  # speed
+            ("max_wasm_stack", c_size_t, max_wasm_stack),
+            ("async_stack_size", c_size_t, async_stack),
+        ):
+            _declare(f"wasmtime_config_{name}_set", None, _P, kind)(config, value)
+        pool = _pool_new()
+        for name, value in (
+            ("total_core_instances", slots),
+            ("total_memories", slots),
+            ("total_tables", slots),
+            ("total_stacks", slots),
+            ("max_memory_size", max_memory),
+            ("table_elements", TABLE_ELEMENTS),
+            ("linear_memory_keep_resident", keep_resident),
+            ("table_keep_resident", TABLE_ELEMENTS * 8),
+            ("async_stack_keep_resident", 64 * 1024),
+            ("max_unused_warm_slots", slots),
+        ):
+            _declare(f"wasmtime_pooling_allocation_config_{name}_set", None, _P, c_size_t)(pool, value)
+        _pool_use(config, pool)
+        _pool_delete(pool)
+        self._pointer = _engine_new(config)
+        if not self._pointer:
+            raise WasmError("wasmtime could not make an engine with this configuration")
+
+    def compile(self, wasm: bytes) -> bytes:
+        """Compile a module to machine code.
+
+        Args:
+            wasm: a WebAssembly binary.
+
+        Returns:
+            The serialized artifact that `Template` loads; only for this engine configuration and CPU.
+
+        Raises:
+            WasmError: the module is not valid.
+        """
+        module, vector = c_void_p(), (c_size_t * 2)()
+        _check(_module_new(self._pointer, wasm, len(wasm), ctypes.addressof(module)))
+        try:
+            _check(_module_serialize(module, ctypes.addressof(vector)))
+            artifact = ctypes.string_at(vector[1], vector[0])
+            _byte_vec_delete(ctypes.addressof(vector))
+            return artifact
+        finally:
+            _module_delete(module)
+
+    def close(self) -> None:
+        """Free the engine; every template and guest of it must be closed before."""
+        _engine_delete(self._pointer)
+
+
+TABLE_ELEMENTS: Final = 10_000
+
+OnCall = Callable[["Guest", int, int, int], int | None]
+"""Called in the middle of guest code: (guest, import index, pointer, length) -> the reply word, or
+None to suspend the guest until `Guest.answer`. It runs on the thread that polls, on the guest's stack."""
+
+
+class Template:
+    """A compiled module with its imports bound: what guests are made from."""
+
+    def __init__(self, engine: Engine, artifact: Path, imports: list[str], on_call: OnCall) -> None:
+        """Load a compiled artifact and bind its imports.
+
+        Args:
+            engine: the engine it was compiled for.
+            artifact: file written from `Engine.compile`; it must be trusted, it is machine code.
+            imports: names of the host functions under module `picloud`, each `(i32, i32) -> i64`.
+            on_call: receives every call of an import, with the index into `imports`.
+
+        Raises:
+            WasmError: the artifact does not fit this engine, or needs an import not listed.
+        """
+        self._engine = engine
+        self._module, self._pre = c_void_p(), c_void_p()
+        self._guests: dict[int, Guest] = {}
+        self._blocks: list[ctypes.Array[ctypes.c_char]] = []
+        self._callbacks = [self._callback(index, on_call) for index in range(len(imports))]
+        _check(_module_load(engine._pointer, str(artifact).encode(), ctypes.addressof(self._module)))
+        linker = _linker_new(engine._pointer)
+        signature = self._signature()
+        try:
+            for name, callback in zip(imports, self._callbacks, strict=True):
+                encoded = name.encode()
+                _check(
+                    _define_async(
+                        linker, b"picloud", 7, encoded, len(encoded), signature, callback, None, None
+                    )
+                )
+            _check(_instantiate_pre(linker, self._module, ctypes.addressof(self._pre)))
+        except WasmError:
+            _module_delete(self._module)
+            raise
+        finally:
+            _functype_delete(signature)
+            _linker_delete(linker)
+
+    @staticmethod
+    def _signature() -> int:
+        def vector(*kinds: int) -> Any:
+            types = (c_void_p * len(kinds))(*(_valtype_new(kind) for kind in kinds))
+            made = (c_size_t * 2)()
+            _valtype_vec_new(ctypes.addressof(made), len(kinds), ctypes.addressof(types))
+            return made
+
+        parameters, results = vector(_I32, _I32), vector(_I64)
+        return int(_functype_new(ctypes.addressof(parameters), ctypes.addressof(results)))
+
+    def _callback(self, index: int, on_call: OnCall) -> Any:
+        guests = self._guests
+
+        def called(
+            _d: int, caller: int, arguments: int, _n: int, results: int, _m: int, _t: int, then: int
+        ) -> None:
+            guest = guests[_caller_context(caller)]
+            continuation = (c_size_t * 3).from_address(then)
+            continuation[0], continuation[1], continuation[2] = _strlen, guest._ready, 0
+            guest._reply = results
+            c_uint8.from_address(results).value = _I64
+            try:
+                pointer = c_uint32.from_address(arguments + 8).value
+                length = c_uint32.from_address(arguments + 40).value
+                word = on_call(guest, index, pointer, length)
+            except BaseException as error:  # nothing may unwind through wasm; `poll` raises it again
+                guest.failure = error
+                word = None
+            if word is None:
+                guest._block[_READY] = b"\0"
+            else:
+                guest.answer(word)
+
+        return _HostCallback(called)
+
+    def close(self) -> None:
+        """Free the module; no guest of it may be alive."""
+        _pre_delete(self._pre)
+        _module_delete(self._module)
+
+
+class Guest:
+    """One store with one guest instance, used once and thrown away.
+
+    Never polled by two threads at once. `close` is owed in every case.
+
+    Attributes:
+        owner: whoever drives this guest; for the `on_call` function to find.
+        failure: an exception raised inside a host call; the guest is suspended for good.
+    """
+
+    __slots__ = (
+        "_base",
+        "_block",
+        "_context",
+        "_future",
+        "_ready",
+        "_reply",
+        "_store",
+        "_template",
+        "failure",
+        "owner",
+    )
+
+    def __init__(
+        self, template: Template, memory_limit: int, fuel: int, slice_fuel: int, owner: Any = None
+    ) -> None:
+        """Instantiate the template.
+
+        Args:
+            template: what to instantiate.
+            memory_limit: largest linear memory, in bytes.
+            fuel: how much the guest may burn.
+            slice_fuel: after this much fuel `poll` returns, so that others get a turn.
+            owner: kept as `owner`.
+
+        Raises:
+            WasmError: no free slot, or the module needs more than the limits.
+        """
+        self._template, self.owner = template, owner
+        self.failure: BaseException | None = None
+        self._future: int | None = None
+        self._reply = 0
+        self._block = template._blocks.pop() if template._blocks else ctypes.create_string_buffer(_BLOCK)
+        address = ctypes.addressof(self._block)
+        self._ready = address + _READY
+        self._store = _store_new(template._engine._pointer, None, None)
+        try:
+            self._context = context = _store_context(self._store)
+            template._guests[context] = self
+            _store_limiter(self._store, memory_limit, TABLE_ELEMENTS, 1, 4, 1)
+            _check(_set_fuel(context, slice_fuel))  # all that a start function gets: it runs in one go
+            self._block[_TRAP : _TRAP + 16] = bytes(16)
+            future = _instantiate(template._pre, context, address, address + _TRAP, address + _ERROR)
+            _poll_held(future)
+            _future_delete(future)
+            self._raise_if_failed()
+            _check(_set_fuel(context, fuel))
+            _check(_yield_interval(context, slice_fuel))
+            if not _export_get(context, address, b"memory", 6, address + _MEMORY):
+                raise WasmError("the module exports no memory")
+            self._base = _memory_data(context, address + _MEMORY + 8)
+        except BaseException:
+            self.close()
+            raise
+
+    def start(self, export: bytes, *arguments: int) -> None:
+        """Begin a call of an exported function; `poll` runs it.
+
+        Args:
+            export: its name.
+            arguments: none, one or two i32 arguments, as unsigned.
+
+        Raises:
+            WasmError: there is no such function, or it has another signature.
+        """
+        address = ctypes.addressof(self._block)
+        if not _export_get(self._context, address, export, len(export), address + _FUNC):
+            raise WasmError(f"the module exports no function {export.decode()}")
+        first, second = (*arguments, 0, 0)[:2]
+        _TWO_I32.pack_into(self._block, _ARGUMENTS, _I32, first, _I32, second)
+        self._future = _call(
+            self._context,
+            address + _FUNC + 8,
+            address + _ARGUMENTS,
+            len(arguments),
+            address + _RESULT,
+            1,
+            address + _TRAP,
+            address + _ERROR,
+        )
+
+    def poll(self) -> bool:
+        """Run guest code on this thread until it ends, suspends, or has burnt its slice.
+
+        Returns:
+            True when the call ended; `result` has its value.
+
+        Raises:
+            Trap: the guest trapped.
+            WasmError: wasmtime failed.
+        """
+        return self._polled(_poll_held(self._future))
+
+    def poll_releasing_gil(self) -> bool:
+        """As `poll`, for a thread: other Python threads run meanwhile."""
+        return self._polled(_poll_released(self._future))
+
+    def _polled(self, ended: bool) -> bool:
+        if self.failure is not None:
+            raise self.failure
+        if ended:
+            _future_delete(self._future)
+            self._future = None
+            self._raise_if_failed()
+        return ended
+
+    def result(self) -> int:
+        """The value of the call that ended: an i32 or i64, as unsigned 64 bits."""
+        kind, value = _ONE_I64.unpack_from(self._block, _RESULT)
+        return int(value) & (0xFFFF_FFFF if kind == _I32 else 0xFFFF_FFFF_FFFF_FFFF)
+
+    def answer(self, word: int) -> None:
+        """Give the reply word of the host call in progress; the next poll continues the guest."""
+        c_uint64.from_address(self._reply + 8).value = word
+        self._block[_READY] = b"\1"
+
+    def fuel(self) -> int:
+        """Fuel left."""
+        _check(_get_fuel(self._context, ctypes.addressof(self._block) + _FUEL))
+        return int.from_bytes(self._block[_FUEL : _FUEL + 8], "little")
+
+    def set_fuel(self, fuel: int) -> None:
+        """Set the fuel left; a negative amount would be unlimited and is taken as none."""
+        _check(_set_fuel(self._context, max(fuel, 0)))
+
+    def memory_size(self) -> int:
+        """Current size of the linear memory, in bytes; it never shrinks."""
+        return int(_memory_size(self._context, ctypes.addressof(self._block) + _MEMORY + 8))
+
+    def grow_to(self, size: int) -> None:
+        """Make the linear memory at least `size` bytes large.
+
+        Raises:
+            WasmError: the memory limit does not allow it.
+        """
+        missing = size - self.memory_size()
+        if missing > 0:
+            address = ctypes.addressof(self._block)
+            pages = -(-missing // PAGE)
+            _check(_memory_grow(self._context, address + _MEMORY + 8, pages, address + _FUEL))
+
+    def read(self, pointer: int, length: int) -> bytes:
+        """Copy bytes out of the guest.
+
+        Raises:
+            IndexError: the range is not inside the linear memory; nothing was read.
+        """
+        if pointer < 0 or length < 0 or pointer + length > self.memory_size():
+            raise IndexError(f"guest memory has no {length} bytes at {pointer}")
+        return ctypes.string_at(self._base + pointer, length)
+
+    def write(self, pointer: int, data: bytes) -> None:
+        """Copy bytes into the guest.
+
+        Raises:
+            IndexError: the range is not inside the linear memory; nothing was written.
+        """
+        if pointer < 0 or pointer + len(data) > self.memory_size():
+            raise IndexError(f"guest memory has no {len(data)} bytes at {pointer}")
+        ctypes.memmove(self._base + pointer, data, len(data))
+
+    def address(self) -> int:
+        """Where the linear memory begins in this process, for reading its page table entries."""
+        return int(self._base)
+
+    def unwind(self) -> None:
+        """Give up the call in progress, if there is one: its stack is unwound."""
+        if self._future is not None:
+            _future_delete(self._future)
+            self._future = None
+
+    def close(self) -> None:
+        """Unwind, and free everything. Harmless when done twice."""
+        if self._store is None:
+            return
+        self.unwind()
+        self._template._guests.pop(self._context, None)
+        _store_delete(self._store)
+        self._store = None
+        self._template._blocks.append(self._block)
+
+    def _raise_if_failed(self) -> None:
+        trap, error = _TWO_POINTERS.unpack_from(self._block, _TRAP)
+        if trap:
+            code = ctypes.c_uint8()
+            known = _trap_code(trap, ctypes.addressof(code))
+            message = _take_message(_trap_message, trap)
+            _trap_delete(trap)
+            self._block[_TRAP : _TRAP + 8] = bytes(8)
+            raise Trap(code.value if known else None, message)
+        if error:
+            self._block[_ERROR : _ERROR + 8] = bytes(8)
+            _check(error)

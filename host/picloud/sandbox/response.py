@@ -1,0 +1,113 @@
+"""A guest's answer, checked: nothing of it is believed because the guest says so."""
+
+from __future__ import annotations
+
+import re
+
+import ormsgpack
+
+from picloud.sandbox.abi import InterfaceViolation
+from picloud.sandbox.limits import FIXED
+from picloud.sandbox.outcome import Response, ScriptError
+
+SESSION_COOKIES = ("picloud_session", "__host-picloud_session")
+
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")  # RFC 9110, 5.6.2
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")  # RFC 9110, 5.5, and a length
+_CONTENT_TYPES = {1: "application/json", 2: "text/plain; charset=utf-8", 3: "application/octet-stream"}
+_NO_BODY = (204, 205, 304)
+_MAX_HEADERS, _MAX_HEADER_BYTES = 100, 32 * 1024
+# Framing and hop-by-hop fields are the server's (RFC 9110, 7.6.1; RFC 9112, 6).
+_RESERVED = frozenset(
+    "connection content-length keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    "transfer-encoding upgrade x-request-id x-execution-id".split()
+)
+_CODES = frozenset(("script_error", "operation_budget", "memory_limit", "response_invalid", "request_invalid"))
+
+
+class AnswerRefused(Exception):
+    """The script answered with something that must not be sent; the text says what."""
+
+
+class Answer:
+    """What the guest's `run` gave back.
+
+    Attributes:
+        operations: Rhai operations, as the guest counted.
+        code: "ok" or an error code.
+        response: when ok.
+        error: when not.
+    """
+
+    __slots__ = ("code", "error", "operations", "response")
+
+    def __init__(self, data: bytes) -> None:
+        """Unpack and check an answer.
+
+        Args:
+            data: MessagePack as in the guest ABI: `[0, operations, status, headers, kind, body]` or
+                `[1, operations, {code, message, line, column, module}]`.
+
+        Raises:
+            InterfaceViolation: it is not of that form.
+        """
+        self.code = "ok"
+        self.response: Response | None = None
+        self.error: ScriptError | None = None
+        try:
+            match ormsgpack.unpackb(data):
+                case [0, int(self.operations), int(status), dict(headers), int(kind), bytes(body)]:
+                    self.response = _response(status, headers, kind, body)
+                case [1, int(self.operations), dict(error)]:
+                    self.code = error["code"] if error.get("code") in _CODES else "script_error"
+                    self.error = script_error(error)
+                case _:
+                    raise InterfaceViolation("run: the answer is not of the agreed form")
+        except ValueError:
+            raise InterfaceViolation("run: the answer is not MessagePack") from None
+        except AnswerRefused as refusal:
+            self.code, self.error = "response_invalid", ScriptError(str(refusal))
+
+
+def script_error(said: dict[str, object]) -> ScriptError:
+    """The error a guest reports, with every field of the right type."""
+
+    def number(name: str) -> int | None:
+        value = said.get(name)
+        return value if isinstance(value, int) and value > 0 else None
+
+    module = said.get("module")
+    message = str(said.get("message") or "unknown error")[:4096]
+    return ScriptError(message, number("line"), number("column"), module if isinstance(module, str) else None)
+
+
+def _response(status: int, headers: dict[object, object], kind: int, body: bytes) -> Response:
+    if not 200 <= status <= 599:
+        raise AnswerRefused(f"statusCode must be from 200 to 599, not {status}")
+    if len(body) > FIXED["max_response_body"]:
+        raise AnswerRefused(f"the body is larger than {FIXED['max_response_body']} bytes")
+    checked = list(_headers(headers))
+    if status in _NO_BODY:
+        body = b""
+    elif kind in _CONTENT_TYPES and not any(name == "content-type" for name, _ in checked):
+        checked.append(("content-type", _CONTENT_TYPES[kind]))
+    return Response(status, checked, body)
+
+
+def _headers(headers: dict[object, object]) -> list[tuple[str, str]]:
+    fields: list[tuple[str, str]] = []
+    for name, values in headers.items():
+        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
+            raise AnswerRefused(f"header name {str(name)[:64]!r} is not a token (RFC 9110)")
+        lower = name.lower()
+        if lower in _RESERVED:
+            raise AnswerRefused(f"header {lower!r} belongs to the server")
+        for value in values if isinstance(values, list) else [values]:
+            if not isinstance(value, str) or not _VALUE.fullmatch(value):
+                raise AnswerRefused(f"the value of header {lower!r} has characters that no header may have")
+            if lower == "set-cookie" and value.partition("=")[0].strip().lower() in SESSION_COOKIES:
+                raise AnswerRefused("a script cannot set the admin session cookie")
+            fields.append((lower, value))
+    if len(fields) > _MAX_HEADERS or sum(len(name) + len(value) for name, value in fields) > _MAX_HEADER_BYTES:
+        raise AnswerRefused(f"more than {_MAX_HEADERS} headers, or more than {_MAX_HEADER_BYTES} bytes of them")
+    return fields

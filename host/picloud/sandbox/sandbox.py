@@ -1,0 +1,189 @@
+"""The sandbox as the rest of PiCloud sees it: compile a script, execute it, get an `Outcome`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
+
+import ormsgpack
+
+from picloud.errors import Overloaded, ScriptInvalid
+from picloud.sandbox import abi, capi
+from picloud.sandbox.abi import HostFunction
+from picloud.sandbox.engine import Engine
+from picloud.sandbox.image import Image, ImageCache
+from picloud.sandbox.limits import Limits
+from picloud.sandbox.outcome import Figures, Outcome, ScriptError
+from picloud.sandbox.response import Answer, script_error
+from picloud.sandbox.run import Run, Stopped
+from picloud.sandbox.threads import Threads
+
+logger = logging.getLogger(__name__)
+
+COMPILE_FUEL = 20_000_000_000
+COMPILE_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to compile.
+
+    Attributes:
+        source: Rhai, UTF-8.
+        kind: "endpoint" or "module".
+        modules: source of every module it may import, by name.
+    """
+
+    source: bytes
+    kind: str
+    modules: Mapping[str, bytes]
+
+
+class Sandbox:
+    """Runs scripts, each execution in a guest instance of its own."""
+
+    def __init__(
+        self, engine: Engine, cache: ImageCache, threads: Threads, functions: Mapping[str, HostFunction]
+    ) -> None:
+        """Make a sandbox.
+
+        Args:
+            engine: what guests are made from.
+            cache: where images are kept.
+            threads: where long computations go.
+            functions: every host function of interface.toml but the log.
+
+        Raises:
+            abi.InterfaceMismatch: a host function is missing or too many.
+        """
+        engine.interface.check_table(functions)
+        self.engine, self.cache = engine, cache
+        self._threads, self._functions = threads, functions
+
+    async def check(self, program: Program, limits: Limits) -> tuple[str, ...]:
+        """Compile a script to see whether it is valid; nothing is kept.
+
+        Args:
+            program: the script.
+            limits: its limits.
+
+        Returns:
+            The names of the modules it imports literally.
+
+        Raises:
+            ScriptInvalid: with `line`, `column` and `message` in its details where it does not parse.
+        """
+        try:
+            image = await self.cache.limited(lambda: self._compile(program, limits))
+        except Exception as error:
+            code, said = _classify(error)
+            if code in ("overloaded", "internal"):
+                raise
+            raise _invalid(said) from None
+        return image.imports
+
+    async def execute(self, key: Hashable, program: Program, request: bytes, limits: Limits, call: object) -> Outcome:
+        """Run a script once.
+
+        Args:
+            key: names this version of the script and of all its modules, for the image cache.
+            program: what to compile when there is no image of `key`.
+            request: the guest's `run` input, MessagePack.
+            limits: what the run may use.
+            call: first argument of every host function.
+
+        Returns:
+            What came of it; script errors and limits are outcomes, not exceptions.
+
+        Raises:
+            asyncio.CancelledError: the caller gave up; the guest is gone.
+        """
+        began = time.perf_counter()
+        figures, run = Figures(), None
+        image, cache = self.cache.find(key), "cached"
+        try:
+            if image is None:
+                cache = "cold"
+                image = await self.cache.make(key, lambda: self._compile(program, limits))
+            run = Run(self.engine, self._threads, limits, self._functions, call)
+            figures = run.figures
+            image.restore(run.guest)
+            answer = Answer(await run.invoke(b"run", request))
+            outcome = Outcome(answer.code, answer.response, answer.error, figures, run.logs)
+            figures.operations = answer.operations
+        except Exception as error:
+            code, said = _classify(error, run)
+            outcome = Outcome(code, None, said, figures, run.logs if run else [])
+        finally:
+            if run is not None:
+                run.close()
+        if run is not None:
+            outcome.logs_dropped = run.logs_dropped
+        figures.cache = cache
+        figures.wall_ms = (time.perf_counter() - began) * 1000
+        return outcome
+
+    async def _compile(self, program: Program, limits: Limits) -> Image:
+        budget = replace(limits, max_fuel=COMPILE_FUEL, timeout_seconds=COMPILE_SECONDS)
+        run = Run(self.engine, self._threads, budget)
+        try:
+            said = await run.invoke(
+                b"compile",
+                ormsgpack.packb(
+                    {
+                        "source": program.source,
+                        "kind": program.kind,
+                        "limits": limits.for_guest(),
+                        "modules": dict(program.modules),
+                    }
+                ),
+            )
+            match ormsgpack.unpackb(said):
+                case [0, {"imports": list(imports)}]:
+                    return Image.take(self.engine, run.guest, tuple(imports))
+                case [1, dict(error)]:
+                    raise _invalid(script_error(error))
+                case _:
+                    raise abi.InterfaceViolation("compile: the answer is not of the agreed form")
+        except capi.Trap as trap:
+            raise Stopped(*_trapped(trap, run)) from None
+        finally:
+            run.close()
+
+
+def _invalid(error: ScriptError) -> ScriptInvalid:
+    place = {"module": error.module} if error.module else {}
+    return ScriptInvalid(error.message, line=error.line, column=error.column, message=error.message, **place)
+
+
+def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptError]:
+    """The outcome code of an exception, and what to tell the script's author."""
+    match error:
+        case Stopped():
+            return error.code, ScriptError(str(error))
+        case capi.Trap() if run is not None:
+            code, message = _trapped(error, run)
+            return code, ScriptError(message)
+        case ScriptInvalid(details={"line": line, "column": column}):
+            module = error.details.get("module")
+            return error.code, ScriptError(error.message, line, column, module)  # type: ignore[arg-type]
+        case abi.InterfaceViolation():
+            logger.error("a guest broke its interface: %s", error)
+            return "script_error", ScriptError("the interpreter broke its interface with the host")
+        case Overloaded():
+            return error.code, ScriptError(error.message)
+        case _:
+            logger.exception("an execution failed", exc_info=error)
+            return "internal", ScriptError("something went wrong inside PiCloud")
+
+
+def _trapped(trap: capi.Trap, run: Run) -> tuple[str, str]:
+    if trap.code == capi.TRAP_OUT_OF_FUEL:
+        return "fuel_budget", "the script used up its fuel"
+    if run.out_of_memory():
+        return "memory_limit", "the script used up its memory"
+    if trap.code == capi.TRAP_STACK_OVERFLOW:
+        return "script_error", "the script used up the interpreter's stack"
+    return "script_error", "the interpreter stopped in the middle of the script"

@@ -1,0 +1,23 @@
+"""What every service method that a script can reach is told first: on whose behalf it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The execution a host call comes from. It is made by the host; nothing of it comes from the guest.
+
+    Attributes:
+        app_id: the only app whose data the call may touch.
+        script_id: the script that runs.
+        execution_id: the execution.
+        principal: who called the script, or None for nobody.
+    """
+
+    app_id: UUID
+    script_id: UUID
+    execution_id: UUID
+    principal: object = None

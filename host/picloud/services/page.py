@@ -1,0 +1,87 @@
+"""Lists in pages: every list of the API is cut the same way."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from picloud.errors import Invalid
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """Which part of a list is wanted.
+
+    Attributes:
+        limit: at most so many items, 1 to `MAX_LIMIT`.
+        after: id of the last item of the page before, or None for the first page.
+    """
+
+    limit: int = DEFAULT_LIMIT
+    after: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A part of a list.
+
+    Attributes:
+        items: the items, in the list's order.
+        next_cursor: where the next page begins, or None after the last one.
+    """
+
+    items: list[Item]
+    next_cursor: str | None
+
+    @classmethod
+    def of(
+        cls, rows: Iterable[Mapping[str, Any]], limit: int, make: Callable[[Mapping[str, Any]], Item]
+    ) -> Page[Item]:
+        """Cut a page from rows that were asked for with one more than the limit.
+
+        Args:
+            rows: at most limit + 1 of them, each with an `id`.
+            limit: the page's size.
+            make: turns a row into an item.
+
+        Returns:
+            The page; the extra row only tells that there is a next one.
+        """
+        found = list(rows)
+        shown = found[:limit]
+        more = len(found) > limit
+        return cls([make(row) for row in shown], write_cursor(shown[-1]["id"]) if more else None)
+
+
+def write_cursor(last: UUID) -> str:
+    """Write the position after an item as opaque text."""
+    return base64.urlsafe_b64encode(last.bytes).decode().rstrip("=")
+
+
+def read_cursor(cursor: str) -> UUID:
+    """Read what `write_cursor` wrote.
+
+    Args:
+        cursor: any text.
+
+    Returns:
+        The id of the last item of the page before.
+
+    Raises:
+        Invalid: it was never given out.
+    """
+    try:
+        raw = base64.b64decode(cursor + "==", altchars=b"-_", validate=True)
+        if len(raw) == 16 and write_cursor(UUID(bytes=raw)) == cursor:
+            return UUID(bytes=raw)
+    except (binascii.Error, ValueError):
+        pass
+    raise Invalid("this cursor was not given out by a list", field="cursor")

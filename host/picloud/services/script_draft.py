@@ -1,0 +1,111 @@
+"""What a script may say: its fields, checked, and how a patch changes them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from picloud.errors import Invalid
+from picloud.sandbox.limits import FIXED, Ceilings, LimitRefused, Limits
+
+KINDS = ("endpoint", "module")
+ACCESS = ("open", "members")
+MAX_NAME, MAX_DESCRIPTION = 128, 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The fields of a script that people write.
+
+    Attributes:
+        name: unique in the app.
+        source: Rhai.
+        kind: one of `KINDS`.
+        description: free text.
+        sandbox: limit overrides by name.
+        execute_access: one of `ACCESS`.
+    """
+
+    name: str
+    source: str
+    kind: str = "endpoint"
+    description: str = ""
+    sandbox: Mapping[str, Any] = field(default_factory=dict)
+    execute_access: str = "open"
+
+    def patched(self, patch: Mapping[str, Any]) -> Draft:
+        """Apply a JSON merge patch: what is absent stays, null clears what can be empty.
+
+        Args:
+            patch: new values of some of the fields; `sandbox` is merged name by name.
+
+        Returns:
+            The draft with the patch applied.
+
+        Raises:
+            Invalid: null for a field that cannot be empty.
+        """
+        for name in ("name", "source", "kind"):
+            if name in patch and patch[name] is None:
+                raise Invalid(f"{name} cannot be null", field=name)
+        changed = dict(patch)
+        if "description" in patch:
+            changed["description"] = patch["description"] or ""
+        if "execute_access" in patch:
+            changed["execute_access"] = patch["execute_access"] or "open"
+        if "sandbox" in patch:
+            merged = {**self.sandbox, **(patch["sandbox"] or {})} if patch["sandbox"] is not None else {}
+            changed["sandbox"] = {name: value for name, value in merged.items() if value is not None}
+        return replace(self, **changed)
+
+    def check(self, ceilings: Ceilings) -> Limits:
+        """Check everything but whether the source parses.
+
+        Args:
+            ceilings: of this instance.
+
+        Returns:
+            The limits the script runs with.
+
+        Raises:
+            Invalid: a field is not acceptable; the message says which and why.
+        """
+        if not 1 <= len(self.name) <= MAX_NAME or self.name != self.name.strip():
+            raise Invalid(f"a name has 1 to {MAX_NAME} characters and no space around it", field="name")
+        if any(unicodedata.category(character).startswith("C") for character in self.name):
+            raise Invalid("a name has no control characters", field="name")
+        if len(self.description) > MAX_DESCRIPTION:
+            raise Invalid(f"a description has at most {MAX_DESCRIPTION} characters", field="description")
+        if self.kind not in KINDS:
+            raise Invalid(f"there is no kind {self.kind!r}", field="kind", known=list(KINDS))
+        if self.execute_access not in ACCESS:
+            raise Invalid(
+                f"there is no access {self.execute_access!r}", field="execute_access", known=list(ACCESS)
+            )
+        check_source(self.source)
+        try:
+            return ceilings.resolve(self.sandbox)
+        except LimitRefused as refusal:
+            details = dict(refusal.details) | {"field": f"sandbox.{refusal.field}"}
+            raise Invalid(str(refusal), **details) from None
+
+
+def check_source(source: str) -> None:
+    """Refuse a source that is too large.
+
+    Args:
+        source: Rhai.
+
+    Raises:
+        Invalid: it has more bytes than `max_source_size`.
+    """
+    size, ceiling = len(source.encode()), FIXED["max_source_size"]
+    if size > ceiling:
+        raise Invalid(
+            f"the source has {size} bytes, above the ceiling of {ceiling}",
+            field="source",
+            requested=size,
+            ceiling=ceiling,
+        )
