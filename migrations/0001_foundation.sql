@@ -101,7 +101,7 @@ CREATE INDEX routes_script ON routes (app_id, script_id);
 CREATE TABLE kv_entries (
     app_id     uuid NOT NULL REFERENCES apps ON DELETE CASCADE,
     collection text NOT NULL CHECK (octet_length(collection) BETWEEN 1 AND 128),
-    key        text NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 512),
+    key        text COLLATE "C" NOT NULL CHECK (octet_length(key) BETWEEN 1 AND 512),
     value      bytea NOT NULL,
     expires_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -17,7 +17,7 @@ class PicloudError(Exception):
     status: ClassVar[int] = 500
     headers: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, message: str | None = None, **details: object) -> None:
+    def __init__(self, message: str | None = None, /, **details: object) -> None:
         """Make an error.
 
         Args:

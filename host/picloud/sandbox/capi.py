@@ -1,4 +1,4 @@
-"""wasmtime's C API, typed: the only file of PiCloud that touches ctypes.
+r"""wasmtime's C API, typed: the only file of PiCloud that touches ctypes.
 
 The public `wasmtime` Python classes cannot run guest code as a future, so this declares the few C
 functions an execution needs, on the library that the `wasmtime` package ships (exactly pinned: the
@@ -10,7 +10,7 @@ of well under a microsecond; `_released` gives the GIL up and is for running gue
 
 How a host call suspends without a second callback: wasmtime asks a *continuation* function of type
 `bool f(void *env)` whether the call is complete. Ours is C's `strlen` on a two-byte string of the
-guest's block: "" (0, pending) until the reply is written, then "\\x01" (1, complete). So polling a
+guest's block: "" (0, pending) until the reply is written, then "\x01" (1, complete). So polling a
 suspended guest never enters Python.
 """
 
@@ -20,10 +20,10 @@ import ctypes
 import struct
 from collections.abc import Callable
 from ctypes import c_bool, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-import wasmtime
 from wasmtime import _bindings
 
 WASMTIME_VERSION: Final = "50.0.1"
@@ -32,7 +32,7 @@ PAGE: Final = 65_536
 _I32, _I64 = 0, 1
 _EXTERN_FUNC, _EXTERN_MEMORY = 0, 3
 
-_path: str = _bindings.dll._name
+_path: str = _bindings.dll._name  # type: ignore[attr-defined]  # the library the package loaded
 _held = ctypes.PyDLL(_path)
 _released = ctypes.CDLL(_path)
 _strlen = ctypes.cast(ctypes.CDLL(None).strlen, c_void_p).value or 0
@@ -109,6 +109,7 @@ _TRAP, _ERROR, _READY, _FUEL, _BLOCK = 176, 184, 192, 200, 208
 _TWO_I32 = struct.Struct("=B7xI20xB7xI20x")
 _ONE_I64 = struct.Struct("=B7xq")
 _TWO_POINTERS = struct.Struct("=QQ")
+_ONE_U64 = struct.Struct("=Q")
 
 # wasmtime/trap.h
 TRAP_STACK_OVERFLOW, TRAP_UNREACHABLE, TRAP_OUT_OF_FUEL = 0, 9, 11
@@ -166,8 +167,8 @@ class Engine:
         Raises:
             WasmError: another wasmtime version is installed than the one this file is written for.
         """
-        if wasmtime.__version__ != WASMTIME_VERSION:
-            raise WasmError(f"wasmtime {WASMTIME_VERSION} is needed, {wasmtime.__version__} is installed")
+        if (installed := version("wasmtime")) != WASMTIME_VERSION:
+            raise WasmError(f"wasmtime {WASMTIME_VERSION} is needed, {installed} is installed")
         config = _config_new()
         for name, kind, value in (
             ("consume_fuel", c_bool, True),
@@ -369,7 +370,7 @@ class Guest:
             template._guests[context] = self
             _store_limiter(self._store, memory_limit, TABLE_ELEMENTS, 1, 4, 1)
             _check(_set_fuel(context, slice_fuel))  # all that a start function gets: it runs in one go
-            self._block[_TRAP : _TRAP + 16] = bytes(16)
+            _TWO_POINTERS.pack_into(self._block, _TRAP, 0, 0)
             future = _instantiate(template._pre, context, address, address + _TRAP, address + _ERROR)
             _poll_held(future)
             _future_delete(future)
@@ -447,7 +448,8 @@ class Guest:
     def fuel(self) -> int:
         """Fuel left."""
         _check(_get_fuel(self._context, ctypes.addressof(self._block) + _FUEL))
-        return int.from_bytes(self._block[_FUEL : _FUEL + 8], "little")
+        left: int = _ONE_U64.unpack_from(self._block, _FUEL)[0]
+        return left
 
     def set_fuel(self, fuel: int) -> None:
         """Set the fuel left; a negative amount would be unlimited and is taken as none."""
@@ -516,8 +518,8 @@ class Guest:
             known = _trap_code(trap, ctypes.addressof(code))
             message = _take_message(_trap_message, trap)
             _trap_delete(trap)
-            self._block[_TRAP : _TRAP + 8] = bytes(8)
+            _TWO_POINTERS.pack_into(self._block, _TRAP, 0, 0)
             raise Trap(code.value if known else None, message)
         if error:
-            self._block[_ERROR : _ERROR + 8] = bytes(8)
+            _TWO_POINTERS.pack_into(self._block, _TRAP, 0, 0)
             _check(error)

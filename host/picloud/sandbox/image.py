@@ -104,7 +104,9 @@ class ImageCache:
             megabytes: most bytes of images, in MiB.
             compiles_at_once: how many compiles may run together.
         """
-        self._images: LRUCache[Hashable, Image] = LRUCache(megabytes << 20, getsizeof=lambda image: image.size + 512)
+        self._images: LRUCache[Hashable, Image] = LRUCache(
+            megabytes << 20, getsizeof=lambda image: image.size + 512
+        )
         self._count = count
         self._compiling: dict[Hashable, asyncio.Task[Image]] = {}
         self._turns = asyncio.Semaphore(compiles_at_once)
@@ -130,7 +132,9 @@ class ImageCache:
         if task is None:
             task = asyncio.create_task(self._compile(key, compile_image))
             self._compiling[key] = task
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # retrieved even if all left
+            task.add_done_callback(
+                lambda done: done.cancelled() or done.exception()
+            )  # retrieved even if all left
         return await asyncio.shield(task)
 
     async def limited(self, compile_image: Callable[[], Awaitable[Image]]) -> Image:

@@ -18,8 +18,9 @@ STATUS = {
     "memory_limit": 507,
     "host_call_budget": 507,
     "internal": 500,
+    "cancelled": 499,
 }
-"""HTTP status of every outcome but ok (the specification's table)."""
+"""HTTP status of every outcome but ok (the specification's table); 499 is only for the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Figures:
     """What an execution cost.
 
     Attributes:
-        cache: "cold" when the script was compiled for it, "cached" when an image was there, "none" when nothing ran.
+        cache: "cold" when the script was compiled for it, "cached" when an image was there, else "none".
         fuel: burnt by the run, host calls included, compiling excluded.
         operations: Rhai operations, or None where the guest could not tell (it trapped).
         peak_memory_bytes: largest size of the linear memory.
@@ -107,7 +108,7 @@ class Outcome:
         logs_dropped: lines over the limits.
     """
 
-    code: str
+    code: str = "internal"
     response: Response | None = None
     error: ScriptError | None = None
     figures: Figures = field(default_factory=Figures)

@@ -18,11 +18,13 @@ _CONTENT_TYPES = {1: "application/json", 2: "text/plain; charset=utf-8", 3: "app
 _NO_BODY = (204, 205, 304)
 _MAX_HEADERS, _MAX_HEADER_BYTES = 100, 32 * 1024
 # Framing and hop-by-hop fields are the server's (RFC 9110, 7.6.1; RFC 9112, 6).
-_RESERVED = frozenset(
-    "connection content-length keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
-    "transfer-encoding upgrade x-request-id x-execution-id".split()
+_HOP_BY_HOP = (
+    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer upgrade"
 )
-_CODES = frozenset(("script_error", "operation_budget", "memory_limit", "response_invalid", "request_invalid"))
+_RESERVED = {*_HOP_BY_HOP.split(), "content-length", "transfer-encoding", "x-request-id", "x-execution-id"}
+_CODES = frozenset(
+    ("script_error", "operation_budget", "memory_limit", "response_invalid", "request_invalid")
+)
 
 
 class AnswerRefused(Exception):
@@ -52,13 +54,16 @@ class Answer:
             InterfaceViolation: it is not of that form.
         """
         self.code = "ok"
+        self.operations = 0
         self.response: Response | None = None
         self.error: ScriptError | None = None
         try:
             match ormsgpack.unpackb(data):
-                case [0, int(self.operations), int(status), dict(headers), int(kind), bytes(body)]:
+                case [0, int(operations), int(status), dict(headers), int(kind), bytes(body)]:
+                    self.operations = operations
                     self.response = _response(status, headers, kind, body)
-                case [1, int(self.operations), dict(error)]:
+                case [1, int(operations), dict(error)]:
+                    self.operations = operations
                     self.code = error["code"] if error.get("code") in _CODES else "script_error"
                     self.error = script_error(error)
                 case _:
@@ -108,6 +113,11 @@ def _headers(headers: dict[object, object]) -> list[tuple[str, str]]:
             if lower == "set-cookie" and value.partition("=")[0].strip().lower() in SESSION_COOKIES:
                 raise AnswerRefused("a script cannot set the admin session cookie")
             fields.append((lower, value))
-    if len(fields) > _MAX_HEADERS or sum(len(name) + len(value) for name, value in fields) > _MAX_HEADER_BYTES:
-        raise AnswerRefused(f"more than {_MAX_HEADERS} headers, or more than {_MAX_HEADER_BYTES} bytes of them")
+    if (
+        len(fields) > _MAX_HEADERS
+        or sum(len(name) + len(value) for name, value in fields) > _MAX_HEADER_BYTES
+    ):
+        raise AnswerRefused(
+            f"more than {_MAX_HEADERS} headers, or more than {_MAX_HEADER_BYTES} bytes of them"
+        )
     return fields

@@ -75,14 +75,18 @@ class Run:
         self._word: int | None = None
         self._deferred: tuple[bytes, int] | None = None
         self._on_loop = True
-        self._fuel = self._accounted = limits.max_fuel  # fuel left: at the last host call; as counted in _loop_fuel
+        self._fuel = self._accounted = (
+            limits.max_fuel
+        )  # fuel left: at the last host call; as counted in _loop_fuel
         self._loop_fuel = 0
         self._counted = self._log_bytes = 0
         self.figures = Figures()
         self.logs: list[LogLine] = []
         self.logs_dropped = 0
         self.suspended = False
-        self.guest = capi.Guest(engine.template, limits.memory_limit_mb << 20, limits.max_fuel, SLICE_FUEL, self)
+        self.guest = capi.Guest(
+            engine.template, limits.memory_limit_mb << 20, limits.max_fuel, SLICE_FUEL, self
+        )
 
     async def invoke(self, export: bytes, data: bytes) -> bytes:
         """Call a function of the guest that takes and gives bytes.
@@ -175,7 +179,8 @@ class Run:
             return self._turn_over(self._reply(abi.NIL, 0))
         work = self._functions[name](self._call, *params)
         if not self._on_loop:  # a service belongs to the loop; it will run when this thread's turn ends
-            return self._suspend(signature, work)
+            self._suspend(signature, work)
+            return None
         return self._begin(signature, work)
 
     def _begin(self, signature: Signature, work: Coroutine[Any, Any, object]) -> int | None:
@@ -188,7 +193,8 @@ class Run:
         except ServiceError as error:
             reply = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
         else:
-            return self._suspend(signature, _Begun(work, first))
+            self._suspend(signature, _Begun(work, first))
+            return None
         finally:
             self.figures.host_call_ms += (time.perf_counter() - began) * 1000
         return self._turn_over(reply)

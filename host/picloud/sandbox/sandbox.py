@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Hashable, Mapping
@@ -15,7 +16,7 @@ from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.image import Image, ImageCache
 from picloud.sandbox.limits import Limits
-from picloud.sandbox.outcome import Figures, Outcome, ScriptError
+from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.response import Answer, script_error
 from picloud.sandbox.run import Run, Stopped
 from picloud.sandbox.threads import Threads
@@ -84,7 +85,9 @@ class Sandbox:
             raise _invalid(said) from None
         return image.imports
 
-    async def execute(self, key: Hashable, program: Program, request: bytes, limits: Limits, call: object) -> Outcome:
+    async def execute(
+        self, key: Hashable, program: Program, request: bytes, limits: Limits, call: object, outcome: Outcome
+    ) -> None:
         """Run a script once.
 
         Args:
@@ -93,37 +96,34 @@ class Sandbox:
             request: the guest's `run` input, MessagePack.
             limits: what the run may use.
             call: first argument of every host function.
-
-        Returns:
-            What came of it; script errors and limits are outcomes, not exceptions.
+            outcome: filled in whatever happens; script errors and limits are outcomes, not exceptions.
 
         Raises:
             asyncio.CancelledError: the caller gave up; the guest is gone.
         """
         began = time.perf_counter()
-        figures, run = Figures(), None
-        image, cache = self.cache.find(key), "cached"
+        run: Run | None = None
+        image = self.cache.find(key)
+        cache = "cached" if image is not None else "cold"
         try:
             if image is None:
-                cache = "cold"
                 image = await self.cache.make(key, lambda: self._compile(program, limits))
             run = Run(self.engine, self._threads, limits, self._functions, call)
-            figures = run.figures
             image.restore(run.guest)
             answer = Answer(await run.invoke(b"run", request))
-            outcome = Outcome(answer.code, answer.response, answer.error, figures, run.logs)
-            figures.operations = answer.operations
+            outcome.code, outcome.response, outcome.error = answer.code, answer.response, answer.error
+            run.figures.operations = answer.operations
+        except asyncio.CancelledError:
+            outcome.code, outcome.error = "cancelled", ScriptError("the caller did not wait for the answer")
+            raise
         except Exception as error:
-            code, said = _classify(error, run)
-            outcome = Outcome(code, None, said, figures, run.logs if run else [])
+            outcome.code, outcome.error = _classify(error, run)
         finally:
             if run is not None:
                 run.close()
-        if run is not None:
-            outcome.logs_dropped = run.logs_dropped
-        figures.cache = cache
-        figures.wall_ms = (time.perf_counter() - began) * 1000
-        return outcome
+                outcome.figures, outcome.logs, outcome.logs_dropped = run.figures, run.logs, run.logs_dropped
+            outcome.figures.cache = cache
+            outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
 
     async def _compile(self, program: Program, limits: Limits) -> Image:
         budget = replace(limits, max_fuel=COMPILE_FUEL, timeout_seconds=COMPILE_SECONDS)

@@ -30,16 +30,22 @@ class KeyValue(Protocol):
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
         """The value as MessagePack, or None."""
+
     async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
         """Write a value, for `ttl_seconds` or for good."""
+
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether the key is there."""
+
     async def delete(self, call: Call, collection: str, key: str) -> bool:
         """Remove a key; whether it was there."""
+
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of keys: `keys` and `next_cursor`."""
+
     async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
         """Add to an integer, from 0 where there is none; the new value."""
+
     async def set_if(self, call: Call, collection: str, key: str, expected: bytes, value: bytes) -> bool:
         """Write a value if the present one equals `expected`; whether it did."""
 
@@ -79,8 +85,8 @@ class DatabaseKeyValue:
             ServiceError: collection or key is not acceptable.
         """
         check_names(collection, key)
-        value = await self._database.fetchval(_sql.kv_get, call.app_id, collection, key)
-        return value  # type: ignore[no-any-return]  # bytea
+        value: bytes | None = await self._database.fetchval(_sql.kv_get, call.app_id, collection, key)
+        return value
 
     async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
         """Write a value.

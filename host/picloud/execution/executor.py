@@ -1,0 +1,73 @@
+"""The executor: one way for every execution, whatever door it came through."""
+
+from __future__ import annotations
+
+import time
+
+from picloud.execution.gate import Gate
+from picloud.execution.invocation import Invocation
+from picloud.execution.record import Recorder
+from picloud.sandbox.limits import Limits
+from picloud.sandbox.outcome import Outcome
+from picloud.sandbox.sandbox import Program, Sandbox
+from picloud.services.call import Call
+
+
+class Executor:
+    """Permit, run, record."""
+
+    def __init__(self, gate: Gate, sandbox: Sandbox, recorder: Recorder | None) -> None:
+        """Make an executor.
+
+        Args:
+            gate: bounds how many run at once.
+            sandbox: runs them.
+            recorder: keeps their records; None keeps none (`picloud run`).
+        """
+        self.gate, self.sandbox, self._recorder = gate, sandbox, recorder
+
+    async def execute(self, invocation: Invocation) -> Outcome:
+        """Execute a script.
+
+        Args:
+            invocation: what, for whom, with what input.
+
+        Returns:
+            What came of it.
+
+        Raises:
+            Overloaded: the gate is full; nothing ran.
+            asyncio.CancelledError: the caller is gone; the execution was stopped and is on record.
+        """
+        script = invocation.script
+        with self.gate.enter(script.app_id):
+            started_at, outcome = time.time(), Outcome()
+            try:
+                await self.sandbox.execute(
+                    (script.script_id, script.version),
+                    Program(script.source, script.kind, {}),
+                    invocation.pack(self.sandbox.engine.info.sdk),
+                    script.limits,
+                    Call(script.app_id, script.script_id, invocation.execution_id, invocation.principal),
+                    outcome,
+                )
+            finally:
+                if self._recorder is not None:
+                    self._recorder.record(invocation, outcome, started_at)
+        return outcome
+
+    async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:
+        """See whether a script is valid.
+
+        Args:
+            source: Rhai, UTF-8.
+            kind: "endpoint" or "module".
+            limits: its limits.
+
+        Returns:
+            Names of the modules it imports literally.
+
+        Raises:
+            ScriptInvalid: it is not; line, column and message are in its details.
+        """
+        return list(await self.sandbox.check(Program(source, kind, {}), limits))

@@ -1,0 +1,232 @@
+"""Records: every execution ends in the execution log, in batches, off the way of its answer.
+
+A record that cannot be written never changes an answer. While the database is away records wait in memory up
+to `MAX_WAITING_BYTES`; beyond that the newest are dropped and counted. `close` writes all that wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from datetime import UTC, datetime
+
+import orjson
+
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.errors import Unavailable
+from picloud.execution.invocation import Invocation
+from picloud.sandbox.outcome import LogLine, Outcome
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+GATHER_SECONDS = 0.02
+RETRY_SECONDS = 1.0
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+MAX_BODY = 64 * 1024
+_REDACTED = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"))
+_sql = load("execution_logs")
+
+Row = tuple[object, ...]
+
+
+class Recorder:
+    """Writes records of executions to the database, in the background.
+
+    Attributes:
+        dropped: records given up because too many waited.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Make a recorder; `start` it on the loop it is used on."""
+        self._database = database
+        self._waiting: deque[tuple[Row, int]] = deque()
+        self._bytes = 0
+        self._arrived = asyncio.Event()
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.dropped = 0
+
+    def start(self) -> None:
+        """Begin writing."""
+        self._writer = asyncio.create_task(self._write_batches())
+
+    def record(self, invocation: Invocation, outcome: Outcome, started_at: float) -> None:
+        """Keep a record of an execution; returns at once.
+
+        Args:
+            invocation: what was to be executed.
+            outcome: what came of it.
+            started_at: seconds since 1970-01-01 UTC.
+        """
+        row = _row(invocation, outcome, started_at)
+        size = sum(len(value) for value in row if isinstance(value, str))
+        if self._bytes + size > MAX_WAITING_BYTES:
+            self.dropped += 1
+            return
+        self._bytes += size
+        self._waiting.append((row, size))
+        self._idle.clear()
+        self._arrived.set()
+
+    async def written(self, patience: float) -> bool:
+        """Wait until every record so far is in the database.
+
+        Args:
+            patience: most seconds to wait.
+
+        Returns:
+            Whether they are.
+        """
+        try:
+            async with asyncio.timeout(patience):
+                await self._idle.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def close(self, grace: float = 10.0) -> None:
+        """Write all that waits, then stop.
+
+        Args:
+            grace: most seconds to spend on it.
+        """
+        self._closing = True
+        self._arrived.set()
+        if self._writer is not None:
+            done, _ = await asyncio.wait([self._writer], timeout=grace)
+            if not done:
+                logger.error("%d execution records could not be written before the stop", len(self._waiting))
+                self._writer.cancel()
+
+    async def _write_batches(self) -> None:
+        while True:
+            await self._arrived.wait()
+            if not self._closing:
+                await asyncio.sleep(GATHER_SECONDS)
+            while self._waiting:
+                batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
+                if not await self._write([row for row, _ in batch]):
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+                for _, size in batch:
+                    self._waiting.popleft()
+                    self._bytes -= size
+            self._arrived.clear()
+            self._idle.set()
+            if self._closing:
+                return
+
+    async def _write(self, rows: list[Row]) -> bool:
+        """Write a batch; False where it is worth trying again."""
+        try:
+            await self._database.execute(_sql.execution_logs_insert, *map(list, zip(*rows, strict=True)))
+        except Unavailable:
+            logger.warning("the execution log waits for the database: %d records", len(self._waiting))
+            return False
+        except Exception:
+            if len(rows) == 1:
+                logger.exception("an execution record could not be written")
+                self.dropped += 1
+                return True
+            for row in rows:  # one bad record must not cost the others
+                if not await self._write([row]):
+                    return False
+        return True
+
+
+def _row(invocation: Invocation, outcome: Outcome, started_at: float) -> Row:
+    script, figures, response = invocation.script, outcome.figures, outcome.response
+    request, error = invocation.request, outcome.error
+    return (
+        script.app_id,
+        invocation.execution_id,
+        script.script_id,
+        script.version,
+        invocation.ingress,
+        invocation.request_id,
+        {
+            "method": request.method,
+            "path": clean(request.path),
+            "headers": redact(request.headers.items()),
+            "query": {clean(name): clean(value) for name, value in request.query.items()},
+            **body_summary(request.body),
+        },
+        outcome.code,
+        outcome.status,
+        response and {"headers": redact(response.headers), **body_summary(response.body)},
+        error
+        and {
+            "message": clean(error.message),
+            "line": error.line,
+            "column": error.column,
+            "module": error.module,
+        },
+        figures.cache,
+        figures.fuel,
+        figures.operations,
+        figures.peak_memory_bytes,
+        figures.wall_ms,
+        figures.host_call_ms,
+        figures.host_calls,
+        [_line(line) for line in outcome.logs],
+        outcome.logs_dropped,
+        invocation.execution_id,
+        datetime.fromtimestamp(started_at, UTC),
+    )
+
+
+def _line(line: LogLine) -> dict[str, object]:
+    data: object = None
+    if line.data is not None:
+        try:
+            data = orjson.loads(clean_json(line.data))
+        except orjson.JSONDecodeError:
+            data = clean(line.data)
+    at = datetime.fromtimestamp(line.at / 1000, UTC).isoformat(timespec="milliseconds")
+    return {"level": clean(line.level), "message": clean(line.message), "data": data, "at": at}
+
+
+def clean(text: str) -> str:
+    """Text that PostgreSQL can hold: NUL becomes U+FFFD."""
+    return text.replace("\0", "�")
+
+
+def clean_json(text: str) -> str:
+    """JSON text whose strings PostgreSQL can hold: an escaped NUL becomes U+FFFD."""
+    return text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else clean(text)
+
+
+def redact(headers: object) -> dict[str, str]:
+    """Headers as the log keeps them: credentials replaced.
+
+    Args:
+        headers: pairs of lower-case name and value; repeated names are joined by ", ".
+    """
+    kept: dict[str, str] = {}
+    for name, value in headers:  # type: ignore[attr-defined]  # any iterable of pairs
+        shown = "[redacted]" if name in _REDACTED else clean(value)
+        kept[name] = f"{kept[name]}, {shown}" if name in kept else shown
+    return kept
+
+
+def body_summary(body: bytes) -> dict[str, object]:
+    """A body as the log keeps it: its size, and the first `MAX_BODY` bytes as text where it is text."""
+    text = (
+        body[:MAX_BODY].decode("utf-8", errors="ignore" if len(body) > MAX_BODY else "strict")
+        if _is_text(body)
+        else None
+    )
+    return {"body": clean(text) if text is not None else None, "body_size": len(body)}
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body[:MAX_BODY].decode()
+    except UnicodeDecodeError as error:
+        return len(body) > MAX_BODY and error.start >= MAX_BODY - 3  # cut inside a character
+    return True
