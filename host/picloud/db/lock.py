@@ -1,0 +1,55 @@
+"""One PiCloud per data folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import weakref
+from pathlib import Path
+
+from picloud.db.unusable import DatabaseUnusable
+
+
+class FolderLock:
+    """An exclusive lock on a file, held by this process alone and let go when it dies.
+
+    The kernel drops a `flock` when the last copy of the descriptor is closed, and a forked worker
+    has a copy: it closes its own at the fork, so that a worker that outlives a killed parent
+    cannot keep the next start out.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Args: path: the lock file; made when it is missing, and left behind."""
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock, or say who has it.
+
+        Raises:
+            DatabaseUnusable: another process holds it, or the file cannot be opened.
+        """
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DatabaseUnusable(f"cannot open {self._path}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            holder = os.read(descriptor, 32).decode("ascii", "replace").strip()
+            os.close(descriptor)
+            raise DatabaseUnusable(
+                f"another PiCloud (process {holder or 'unknown'}) already uses the data folder "
+                f"{self._path.parent}"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+        forget = weakref.WeakMethod(self.release)
+        os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
+
+    def release(self) -> None:
+        """Let go; harmless when the lock is not held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

@@ -1,0 +1,185 @@
+"""Migrations: `migrations/NNNN_name.sql`, forward only, each in a transaction of its own.
+
+What was applied is written to the table `schema_migrations` with a checksum of the file, so that a
+file changed afterwards is noticed. Nodes that start together take turns by an advisory lock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Single, check, connect
+from picloud.db.unusable import DatabaseUnusable
+
+logger = logging.getLogger(__name__)
+
+_FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
+_LOCK = 0x7069636C  # "picl"; any number does that nobody else uses as an advisory lock
+_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version    integer PRIMARY KEY,
+    name       text NOT NULL,
+    checksum   text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One migration file.
+
+    Attributes:
+        version: its number, from 1, without gaps.
+        name: its file name.
+        sql: its statements.
+        checksum: SHA-256 of the file in hexadecimal.
+    """
+
+    version: int
+    name: str
+    sql: str
+    checksum: str
+
+
+def migrations_folder() -> Path:
+    """Where the migrations are: inside an installed package, or at the top of a checkout.
+
+    Raises:
+        DatabaseUnusable: in neither place: the installation is broken.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "migrations", package.parents[1] / "migrations"):
+        if folder.is_dir():
+            return folder
+    raise DatabaseUnusable(f"the migrations are missing from {package}: install PiCloud again")
+
+
+def read_migrations(folder: Path | None = None) -> list[Migration]:
+    """Read every migration, in order.
+
+    Args:
+        folder: where they are; PiCloud's own when None.
+
+    Raises:
+        DatabaseUnusable: a name is malformed, or a number is missing or used twice.
+    """
+    migrations: list[Migration] = []
+    for path in sorted((folder or migrations_folder()).glob("*.sql")):
+        match = _FILE_NAME.fullmatch(path.name)
+        if match is None:
+            raise DatabaseUnusable(f"the migration {path.name} is not named like 0001_foundation.sql")
+        expected = len(migrations) + 1
+        if int(match[1]) != expected:
+            raise DatabaseUnusable(
+                f"the migrations have a gap or a double: {path.name} stands where {expected:04} should"
+            )
+        content = path.read_bytes()
+        migrations.append(
+            Migration(expected, path.name, content.decode("utf-8"), hashlib.sha256(content).hexdigest())
+        )
+    return migrations
+
+
+def latest_version(folder: Path | None = None) -> int:
+    """The schema version this code needs: the number of the last migration."""
+    return len(read_migrations(folder))
+
+
+async def current_version(parameters: ConnectionParameters) -> int:
+    """The schema version of a database; 0 for an empty one.
+
+    Raises:
+        DatabaseUnusable, Unavailable: as `pool.connect`.
+    """
+    connection = await connect(parameters)
+    try:
+        return len(await _applied(connection))
+    finally:
+        await connection.close()
+
+
+async def migrate(parameters: ConnectionParameters, folder: Path | None = None) -> list[str]:
+    """Bring the schema up to date; harmless when it is.
+
+    Args:
+        parameters: the database.
+        folder: the migrations; PiCloud's own when None.
+
+    Returns:
+        File names of the migrations applied by this call.
+
+    Raises:
+        DatabaseUnusable: a migration fails (those before it stay), an applied file has changed, the
+            schema is newer than this code, or the server will not do.
+        Unavailable: nobody answers there.
+    """
+    migrations = read_migrations(folder)
+    await check(parameters)
+    applied: list[str] = []
+    connection = await connect(parameters)
+    try:
+        while (done := await _apply_next(connection, migrations)) is not None:
+            logger.info("applied migration %s", done)
+            applied.append(done)
+    finally:
+        await connection.close()
+    return applied
+
+
+async def _apply_next(connection: Single, migrations: list[Migration]) -> str | None:
+    # The lock is the transaction's, so it cannot outlive a killed process or a pooler's session. Whoever
+    # waited for it sees what the other did, and goes on from there.
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+        applied = await _applied(connection)
+        _compare(applied, migrations)
+        if len(applied) == len(migrations):
+            return None
+        migration = migrations[len(applied)]
+        await connection.execute(_TABLE)
+        try:
+            await connection.execute(migration.sql)
+            await connection.execute(
+                "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1, $2, $3)",
+                migration.version,
+                migration.name,
+                migration.checksum,
+            )
+        except asyncpg.PostgresError as error:
+            raise DatabaseUnusable(f"migration {_place(migration, error)} failed: {error}") from error
+    return migration.name
+
+
+async def _applied(connection: Single) -> list[asyncpg.Record]:
+    if await connection.fetchval("SELECT to_regclass('schema_migrations')") is None:
+        return []
+    return await connection.fetch("SELECT version, name, checksum FROM schema_migrations ORDER BY version")
+
+
+def _compare(applied: list[asyncpg.Record], migrations: list[Migration]) -> None:
+    if len(applied) > len(migrations):
+        raise DatabaseUnusable(
+            f"the database has schema version {len(applied)} and this PiCloud knows {len(migrations)} only: "
+            "start the newer PiCloud that made it, or restore a backup from before"
+        )
+    for row, migration in zip(applied, migrations, strict=False):
+        if row["checksum"] != migration.checksum or row["version"] != migration.version:
+            raise DatabaseUnusable(
+                f"migration {migration.name} has changed since it was applied (as {row['name']}): "
+                "put the file back as it was; what is to change now goes into a new migration"
+            )
+
+
+def _place(migration: Migration, error: asyncpg.PostgresError) -> str:
+    """File and line of an error, where PostgreSQL says at which character of the text it is."""
+    position = getattr(error, "position", None)
+    if position is None:
+        return migration.name
+    return f"{migration.name}:{migration.sql.count(chr(10), 0, int(position) - 1) + 1}"

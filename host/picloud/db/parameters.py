@@ -1,0 +1,59 @@
+"""Where the database is and who we are there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from picloud.db.unusable import DatabaseUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionParameters:
+    """One database, as both asyncpg and PostgreSQL's own tools understand it.
+
+    Attributes:
+        url: `postgresql://...`; may hold a password, so it is kept out of `repr`.
+    """
+
+    url: str = field(repr=False)
+
+    @classmethod
+    def of_socket(cls, folder: Path, user: str, database: str) -> ConnectionParameters:
+        """Parameters of a server that listens on a socket in `folder`."""
+        return cls(f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(folder), safe='')}")
+
+    @classmethod
+    def of_url(cls, url: str) -> ConnectionParameters:
+        """Check the form of an operator's URL (`PICLOUD_DATABASE_URL`).
+
+        Raises:
+            DatabaseUnusable: it is no PostgreSQL URL. The text does not repeat the URL: it may hold
+                a password in a place where it cannot be told from the rest.
+        """
+        form = "it should look like postgresql://user:password@host:5432/database"
+        try:
+            parts = urlsplit(url.strip())
+            parts.port  # noqa: B018  # a property that raises ValueError for what is no port
+        except ValueError as error:
+            raise DatabaseUnusable(f"the database URL is malformed ({error}): {form}") from None
+        if parts.scheme not in ("postgresql", "postgres"):
+            raise DatabaseUnusable(f"the database URL does not begin with postgresql://: {form}")
+        if not parts.path.strip("/") and "dbname=" not in parts.query:
+            raise DatabaseUnusable(f"the database URL names no database: {form}")
+        return cls(url.strip())
+
+    @property
+    def described(self) -> str:
+        """The URL without user, password and options, for logs and messages."""
+        parts = urlsplit(self.url)
+        host = parts.netloc.rpartition("@")[2] or "a local socket"
+        return f"{parts.path.strip('/')} on {host}"
+
+    def of_database(self, name: str) -> ConnectionParameters:
+        """The same server and user, but the database `name`."""
+        return ConnectionParameters(urlunsplit(urlsplit(self.url)._replace(path=f"/{quote(name)}")))
+
+    def __str__(self) -> str:
+        return self.described

@@ -1,0 +1,239 @@
+"""The pool of database connections, and the one place where connection trouble gets its name."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, NoReturn, TypeAlias
+
+import asyncpg
+import orjson
+from asyncpg.pool import PoolConnectionProxy
+
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.unusable import DatabaseUnusable
+from picloud.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+# Generic for the type checker only, hence the quotes.
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+Single: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+OLDEST_VERSION = 15
+
+# What asyncpg raises when there is no connection, or no longer one.
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+BROKEN = (*_LOST, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+_REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # and a wrong password, its subclass
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+
+
+class _Connection(asyncpg.Connection):
+    """A connection that is handed on as it is.
+
+    asyncpg would send a resetting query at every release: a second round trip for every single
+    statement. Nothing of ours leaves state in a session (locks and settings are a transaction's,
+    LISTEN has a connection of its own), and an open transaction is rolled back all the same.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+class Database:
+    """A pool of connections to PostgreSQL.
+
+    jsonb is read and written as Python values (by orjson), uuid as `uuid.UUID`, timestamptz as
+    aware `datetime`. Where there is no connection, or it breaks, callers see
+    `errors.Unavailable`, and the next call tries anew; what PostgreSQL says of a statement
+    (`asyncpg.PostgresError`: a broken constraint, a bad value) passes as it is.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float) -> None:
+        """Use `Database.open`."""
+        self._pool = pool
+        self._acquire_seconds = acquire_seconds
+
+    @classmethod
+    async def open(
+        cls,
+        parameters: ConnectionParameters,
+        max_size: int = 10,
+        *,
+        min_size: int = 1,
+        statement_cache: int = 256,
+        acquire_seconds: float = 10.0,
+    ) -> Database:
+        """Connect, and check that the server will do.
+
+        Args:
+            parameters: where the database is.
+            max_size: most connections at once.
+            min_size: connections kept open.
+            statement_cache: prepared statements kept per connection; 0 for poolers that cannot keep them.
+            acquire_seconds: how long a caller waits for a free connection.
+
+        Raises:
+            DatabaseUnusable: the server is too old, refuses us, or the URL is no good.
+            Unavailable: nobody answers there.
+        """
+        await check(parameters)
+        with _connecting():
+            pool = await asyncpg.create_pool(
+                parameters.url,
+                min_size=min_size,
+                max_size=max_size,
+                statement_cache_size=statement_cache,
+                command_timeout=None,
+                connection_class=_Connection,
+                init=_prepare,
+                timeout=acquire_seconds,
+                server_settings={"application_name": "picloud"},
+            )
+        return cls(pool, acquire_seconds)
+
+    async def close(self, seconds: float = 10.0) -> None:
+        """Close every connection, those in use when they are released, or after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._pool.close()
+        except TimeoutError:
+            logger.warning("database connections were still in use after %g seconds; cut them", seconds)
+            self._pool.terminate()
+
+    @contextlib.asynccontextmanager
+    async def acquire(self) -> AsyncIterator[Connection]:
+        """Borrow a connection.
+
+        Raises:
+            Unavailable: none can be had, or it broke while in use. A statement that was under way
+                may or may not have happened.
+        """
+        try:
+            connection = await self._pool.acquire(timeout=self._acquire_seconds)
+        except (*BROKEN, *_REFUSED) as error:
+            _unavailable(error)
+        try:
+            yield connection
+        except _LOST as error:
+            _unavailable(error)
+        except (asyncpg.InterfaceError, OSError) as error:
+            if not _is_lost(connection):  # the caller's own trouble
+                raise
+            _unavailable(error)
+        finally:
+            with contextlib.suppress(*BROKEN):
+                await self._pool.release(connection)
+
+    @contextlib.asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """Borrow a connection in a transaction: committed at the end, rolled back on any exception.
+
+        Raises:
+            Unavailable: as `acquire`. When it comes from the commit, the commit may have happened.
+        """
+        async with self.acquire() as connection, connection.transaction():
+            yield connection
+
+    async def fetch(self, sql: str, *args: object) -> list[asyncpg.Record]:
+        """Run a statement and return its rows."""
+        async with self.acquire() as connection:
+            return await connection.fetch(sql, *args)
+
+    async def fetchrow(self, sql: str, *args: object) -> asyncpg.Record | None:
+        """Run a statement and return its first row, or None."""
+        async with self.acquire() as connection:
+            return await connection.fetchrow(sql, *args)
+
+    async def fetchval(self, sql: str, *args: object) -> Any:
+        """Run a statement and return the first column of its first row, or None."""
+        async with self.acquire() as connection:
+            return await connection.fetchval(sql, *args)
+
+    async def execute(self, sql: str, *args: object) -> str:
+        """Run a statement and return its status, for example "DELETE 1"."""
+        async with self.acquire() as connection:
+            return await connection.execute(sql, *args)
+
+
+async def connect(parameters: ConnectionParameters, seconds: float = 10.0) -> Single:
+    """Open one connection outside any pool, for migrations and for LISTEN.
+
+    Raises:
+        DatabaseUnusable: the server refuses us, or the URL is no good.
+        Unavailable: nobody answers there.
+    """
+    with _connecting():
+        return await asyncpg.connect(
+            parameters.url, timeout=seconds, server_settings={"application_name": "picloud"}
+        )
+
+
+async def check(parameters: ConnectionParameters) -> None:
+    """Check that the server is new enough and keeps text as UTF-8.
+
+    Raises:
+        DatabaseUnusable: it does not; the text says what it is and what is needed.
+        Unavailable: nobody answers there.
+    """
+    connection = await connect(parameters)
+    try:
+        version, encoding = connection.get_server_version(), connection.get_settings().server_encoding
+    finally:
+        await connection.close()
+    if version.major < OLDEST_VERSION:
+        raise DatabaseUnusable(
+            f"the server of {parameters} is PostgreSQL {version.major}.{version.minor}; "
+            f"PiCloud needs {OLDEST_VERSION} or later"
+        )
+    if encoding != "UTF8":
+        raise DatabaseUnusable(
+            f"the database {parameters} keeps text as {encoding}; PiCloud needs one made with ENCODING 'UTF8'"
+        )
+
+
+@contextlib.contextmanager
+def _connecting() -> Iterator[None]:
+    """Tell a server that will never have us from one that is not there right now."""
+    try:
+        yield
+    except (asyncpg.ClientConfigurationError, ValueError) as error:
+        raise DatabaseUnusable("the database URL is not understood; check its options") from error
+    except _REFUSED as error:
+        raise DatabaseUnusable(f"the database server refuses the connection: {error}") from error
+    except BROKEN as error:
+        _unavailable(error)
+
+
+def _is_lost(connection: Connection) -> bool:
+    try:
+        return connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken a broken connection back already
+        return True
+
+
+def _unavailable(error: BaseException) -> NoReturn:
+    logger.warning("no database connection: %s: %s", type(error).__name__, error)
+    raise Unavailable() from error
+
+
+async def _prepare(connection: Single) -> None:
+    # jsonb in PostgreSQL's binary format is a version byte, 1, and then the text.
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(memoryview(data)[1:]),
+    )

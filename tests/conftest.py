@@ -1,0 +1,82 @@
+"""Fixtures every test may ask for: one embedded PostgreSQL for the session, a fresh database per test."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from picloud.db.embedded import EmbeddedPostgres
+from picloud.db.migrate import migrate
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Database, connect
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[ConnectionParameters]:
+    """A PostgreSQL server for the whole session, with a migrated database named `template`.
+
+    It ends with this process, however that ends. It may forget what it wrote when the machine
+    stops, which makes a database per test cheap; tests of durability start a server of their own.
+    """
+    # Not pytest's own temporary folder: that is 0700 and below it a root's server is another user's.
+    folder = Path(tempfile.mkdtemp(prefix="picloud-tests-"))
+    folder.chmod(0o711)
+    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    server = EmbeddedPostgres(folder, connections=200, settings=settings)
+    try:
+        parameters = server.start()
+        asyncio.run(_execute(parameters, 'CREATE DATABASE "template"'))
+        asyncio.run(migrate(parameters.of_database("template")))
+        yield parameters
+    finally:
+        server.stop(seconds=5)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def empty_database(postgres: ConnectionParameters) -> Iterator[ConnectionParameters]:
+    """A database of this test's own without any table."""
+    yield from _fresh(postgres, "template0")
+
+
+@pytest.fixture
+def connection_parameters(postgres: ConnectionParameters) -> Iterator[ConnectionParameters]:
+    """A database of this test's own with the current schema."""
+    yield from _fresh(postgres, '"template"')
+
+
+@pytest.fixture
+def database_url(connection_parameters: ConnectionParameters) -> str:
+    """The URL of this test's database, as an operator would give it in PICLOUD_DATABASE_URL."""
+    return connection_parameters.url
+
+
+@pytest.fixture
+async def database(connection_parameters: ConnectionParameters) -> AsyncIterator[Database]:
+    """An open pool on this test's database."""
+    database = await Database.open(connection_parameters, 5)
+    yield database
+    await database.close()
+
+
+def _fresh(server: ConnectionParameters, template: str) -> Iterator[ConnectionParameters]:
+    name = f"test_{next(_numbers)}"
+    asyncio.run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield server.of_database(name)
+    asyncio.run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+async def _execute(parameters: ConnectionParameters, sql: str) -> None:
+    connection = await connect(parameters)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
