@@ -1,0 +1,74 @@
+//! The exports of the guest, and its static buffers. See `README.md` for what they promise.
+
+use picloud_sdk::{host, wire::Writer};
+
+use crate::Interpreter;
+
+/// Inputs up to this many bytes are written by the host straight into the input buffer.
+const INPUT_CAPACITY: usize = 64 * 1024;
+
+/// Never initialised, so that it costs nothing in the module or in an image.
+static mut INPUT: [u8; INPUT_CAPACITY] = [0; INPUT_CAPACITY];
+
+/// Set to 1 when the memory could not grow.
+static mut OUT_OF_MEMORY: u32 = 0;
+
+static mut INTERPRETER: Option<Interpreter> = None;
+
+/// A guest instance is single-threaded and the host calls one export at a time.
+fn interpreter() -> &'static mut Interpreter {
+    // SAFETY: nothing else holds a reference while an export runs.
+    let slot = unsafe { &mut *&raw mut INTERPRETER };
+    slot.get_or_insert_with(Interpreter::new)
+}
+
+/// Sets the engine up; called once, when the module is built, and then part of its data.
+#[unsafe(no_mangle)]
+extern "C" fn initialize() {
+    interpreter();
+}
+
+/// A description of this guest, as a MessagePack map.
+#[unsafe(no_mangle)]
+extern "C" fn info() -> i64 {
+    let mut answer = Writer::new();
+    answer.map(7);
+    answer.string("abi").int(1);
+    answer.string("sdk").string(picloud_sdk::SDK_VERSION);
+    answer.string("rhai").string("1.27.0");
+    answer.string("interface").string(env!("PICLOUD_INTERFACE_SHA256"));
+    answer.string("input").array(2).int((&raw const INPUT) as i64).int(INPUT_CAPACITY as i64);
+    answer.string("reply").array(2).int(host::reply_buffer() as i64).int(host::REPLY_CAPACITY as i64);
+    answer.string("oom").int((&raw const OUT_OF_MEMORY) as i64);
+    hand_over(answer)
+}
+
+/// Room for an input longer than the input buffer; 0 when there is none.
+#[unsafe(no_mangle)]
+extern "C" fn reserve(length: usize) -> *mut u8 {
+    let mut area: Vec<u8> = Vec::new();
+    match area.try_reserve_exact(length) {
+        Ok(()) => area.leak().as_mut_ptr(),
+        Err(_) => std::ptr::null_mut(),
+    }
+}
+
+/// Compiles the script in the input.
+#[unsafe(no_mangle)]
+extern "C" fn compile(pointer: *const u8, length: usize) -> i64 {
+    // SAFETY: the host wrote the input there, and it does not change while this runs.
+    hand_over(interpreter().compile(unsafe { std::slice::from_raw_parts(pointer, length) }))
+}
+
+/// Runs the compiled script on the input.
+#[unsafe(no_mangle)]
+extern "C" fn run(pointer: *const u8, length: usize) -> i64 {
+    // SAFETY: the host wrote the input there, and it does not change while this runs.
+    hand_over(interpreter().run(unsafe { std::slice::from_raw_parts(pointer, length) }))
+}
+
+/// Leaves an answer where the host can read it: the address above, the length below.
+fn hand_over(answer: Writer) -> i64 {
+    let bytes = answer.into_bytes().leak();
+    ((bytes.as_ptr() as i64) << 32) | bytes.len() as i64
+}

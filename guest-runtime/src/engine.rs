@@ -1,0 +1,20 @@
+//! The Rhai engine as every script finds it.
+
+use rhai::{
+    Engine,
+    packages::{Package, StandardPackage},
+};
+
+use crate::modules::{Library, Resolver};
+
+/// An engine with the language's standard packages and the SDK, resolving imports from `library`.
+pub fn engine(library: &Library) -> Engine {
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    engine.set_module_resolver(Resolver::new(library.clone()));
+    for keyword in ["eval", "sleep"] {
+        engine.disable_symbol(keyword);
+    }
+    picloud_sdk::register(&mut engine);
+    engine
+}

@@ -1,0 +1,110 @@
+//! What went wrong with a script, in the terms of its author: a code, a message and a place.
+
+use picloud_sdk::wire::Writer;
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+
+/// An execution or a compilation that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// One of the codes of the outcome table, for example `script_error`.
+    pub code: &'static str,
+    pub message: String,
+    /// The place in the source, where there is one.
+    pub position: Position,
+    /// The module the place is in; none for the script itself.
+    pub module: Option<String>,
+}
+
+impl Failure {
+    /// A failure that has no place in the source.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), position: Position::NONE, module: None }
+    }
+
+    /// A script that does not parse.
+    pub fn parsing(error: ParseError, module: Option<&str>) -> Self {
+        let ParseError(kind, position) = error;
+        let message = match *kind {
+            ParseErrorType::ExprTooDeep => format!("{kind} (limit max_expr_depth)"),
+            _ => kind.to_string(),
+        };
+        Self { code: "script_invalid", message, position, module: module.map(Into::into) }
+    }
+
+    /// A script that threw or failed while it ran.
+    ///
+    /// The place is that of the innermost call, and the message names the functions on the way there.
+    pub fn running(error: EvalAltResult) -> Self {
+        let mut functions = Vec::new();
+        let mut module = None;
+        let mut outer = Position::NONE;
+        let mut error = error;
+        loop {
+            let position = error.position();
+            if !position.is_none() {
+                outer = position;
+            }
+            error = match error {
+                EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+                    functions.push(name);
+                    if !source.is_empty() {
+                        module = Some(source);
+                    }
+                    *inner
+                }
+                EvalAltResult::ErrorInModule(name, inner, _) => {
+                    module = Some(name);
+                    *inner
+                }
+                innermost => {
+                    error = innermost;
+                    break;
+                }
+            };
+        }
+        let _ = error.take_position();
+        let code = match error {
+            EvalAltResult::ErrorTooManyOperations(..) => "operation_budget",
+            _ => "script_error",
+        };
+        let mut message = describe(error);
+        if let Some(name) = functions.last() {
+            message.push_str(&format!(" (in function {name})"));
+        }
+        Self { code, message, position: outer, module }
+    }
+
+    /// Writes the map the host reads.
+    pub fn write(&self, writer: &mut Writer) {
+        let place = |number: Option<usize>| number.map(|number| number as i64);
+        writer.map(5);
+        writer.string("code").string(self.code);
+        writer.string("message").string(&self.message);
+        writer.string("line").optional_int(place(self.position.line()));
+        writer.string("column").optional_int(place(self.position.position()));
+        writer.string("module").optional_string(self.module.as_deref());
+    }
+}
+
+/// The message of an error whose position has been taken out.
+fn describe(error: EvalAltResult) -> String {
+    match error {
+        EvalAltResult::ErrorRuntime(thrown, _) => match thrown.into_immutable_string() {
+            Ok(text) => text.to_string(),
+            Err("()") => "an error was thrown".into(),
+            Err(kind) => format!("a value of type {kind} was thrown"),
+        },
+        EvalAltResult::ErrorDataTooLarge(ref what, _) => {
+            let limit = match what {
+                what if what.contains("string") => "max_string_size",
+                what if what.contains("map") => "max_map_size",
+                _ => "max_array_size",
+            };
+            format!("{error} (limit {limit})")
+        }
+        EvalAltResult::ErrorStackOverflow(_) => format!("{error} (limit max_call_levels)"),
+        EvalAltResult::ErrorTooManyOperations(_) => format!("{error} (limit max_operations)"),
+        EvalAltResult::ErrorModuleNotFound(..) => "module not found".into(),
+        error => error.to_string(),
+    }
+}

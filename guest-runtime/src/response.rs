@@ -1,0 +1,199 @@
+//! What a script returned, as a response: status, headers and a rendered body.
+
+use picloud_sdk::wire::{MAX_DEPTH, Writer};
+use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
+
+use crate::failure::Failure;
+
+/// The kinds of body: they decide the content type where the headers name none.
+const EMPTY: i64 = 0;
+const JSON: i64 = 1;
+const TEXT: i64 = 2;
+const OCTETS: i64 = 3;
+
+/// Headers that belong to the connection, which a script cannot set.
+const FORBIDDEN: [&str; 9] = [
+    "connection",
+    "content-length",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// Writes status, headers, kind and body of what a script returned.
+///
+/// A map with `statusCode` is the structured form; any other value is rendered as JSON.
+pub fn write(writer: &mut Writer, result: &Dynamic, max_bytes: usize) -> Result<(), Failure> {
+    if let Some(map) = result.read_lock::<Map>()
+        && let Some(status) = map.get("statusCode")
+    {
+        let status = match status.as_int() {
+            Ok(status @ 200..=599) => status,
+            Ok(status) => return Err(invalid(format!("statusCode {status} is outside 200 to 599"))),
+            Err(kind) => return Err(invalid(format!("statusCode must be an integer, not {kind}"))),
+        };
+        writer.int(status);
+        write_headers(writer, map.get("headers"))?;
+        return write_body(writer, map.get("body").unwrap_or(&Dynamic::UNIT), max_bytes);
+    }
+    writer.int(200).map(0);
+    write_json(writer, result, max_bytes)
+}
+
+fn write_headers(writer: &mut Writer, headers: Option<&Dynamic>) -> Result<(), Failure> {
+    let Some(headers) = headers.filter(|headers| !headers.is_unit()) else {
+        writer.map(0);
+        return Ok(());
+    };
+    let Some(headers) = headers.read_lock::<Map>() else {
+        return Err(invalid(format!("headers must be a map, not {}", headers.type_name())));
+    };
+    writer.map(headers.len());
+    for (name, value) in headers.iter() {
+        let name = name.to_ascii_lowercase();
+        if !is_token(&name) {
+            return Err(invalid(format!("{name:?} is not a header name")));
+        }
+        if FORBIDDEN.contains(&name.as_str()) {
+            return Err(invalid(format!("header {name} cannot be set by a script")));
+        }
+        writer.string(&name);
+        match value.read_lock::<Array>() {
+            Some(values) => {
+                writer.array(values.len());
+                for value in values.iter() {
+                    writer.string(&header_value(&name, value)?);
+                }
+            }
+            None => drop(writer.string(&header_value(&name, value)?)),
+        }
+    }
+    Ok(())
+}
+
+/// A token of RFC 9110, section 5.6.2.
+fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+fn header_value(name: &str, value: &Dynamic) -> Result<ImmutableString, Failure> {
+    let text = if value.is_string() || value.is_int() || value.is_bool() || value.is_char() {
+        ImmutableString::from(value.to_string())
+    } else {
+        return Err(invalid(format!(
+            "header {name} must be a string or a list of them, not {}",
+            value.type_name()
+        )));
+    };
+    if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        return Err(invalid(format!("header {name} holds a control character")));
+    }
+    Ok(text)
+}
+
+fn write_body(writer: &mut Writer, body: &Dynamic, max_bytes: usize) -> Result<(), Failure> {
+    let check = |length: usize| if length > max_bytes { Err(too_large(max_bytes)) } else { Ok(()) };
+    if body.is_unit() {
+        writer.int(EMPTY).bytes(&[]);
+    } else if let Some(text) = body.read_lock::<ImmutableString>() {
+        check(text.len())?;
+        writer.int(TEXT).bytes(text.as_bytes());
+    } else if let Some(blob) = body.read_lock::<Blob>() {
+        check(blob.len())?;
+        writer.int(OCTETS).bytes(&blob);
+    } else {
+        return write_json(writer, body, max_bytes);
+    }
+    Ok(())
+}
+
+fn write_json(writer: &mut Writer, value: &Dynamic, max_bytes: usize) -> Result<(), Failure> {
+    let mut json = Json { text: Vec::with_capacity(256), max_bytes };
+    json.value(value, 0)?;
+    writer.int(JSON).bytes(&json.text);
+    Ok(())
+}
+
+struct Json {
+    text: Vec<u8>,
+    max_bytes: usize,
+}
+
+impl Json {
+    fn value(&mut self, value: &Dynamic, depth: usize) -> Result<(), Failure> {
+        if depth > MAX_DEPTH {
+            return Err(invalid(format!("the value is nested deeper than {MAX_DEPTH} levels")));
+        }
+        if self.text.len() > self.max_bytes {
+            return Err(too_large(self.max_bytes));
+        }
+        if value.is_unit() {
+            self.raw("null");
+        } else if let Ok(number) = value.as_int() {
+            self.raw(&number.to_string());
+        } else if let Ok(truth) = value.as_bool() {
+            self.raw(if truth { "true" } else { "false" });
+        } else if let Ok(number) = value.as_float() {
+            if !number.is_finite() {
+                return Err(invalid(format!("{number} cannot be rendered as JSON")));
+            }
+            self.raw(&format!("{number:?}"));
+        } else if let Ok(letter) = value.as_char() {
+            self.string(letter.encode_utf8(&mut [0; 4]));
+        } else if let Some(text) = value.read_lock::<ImmutableString>() {
+            self.string(&text);
+        } else if let Some(map) = value.read_lock::<Map>() {
+            self.raw("{");
+            for (index, (key, item)) in map.iter().enumerate() {
+                self.raw(if index == 0 { "" } else { "," });
+                self.string(key);
+                self.raw(":");
+                self.value(item, depth + 1)?;
+            }
+            self.raw("}");
+        } else if let Some(array) = value.read_lock::<Array>() {
+            self.raw("[");
+            for (index, item) in array.iter().enumerate() {
+                self.raw(if index == 0 { "" } else { "," });
+                self.value(item, depth + 1)?;
+            }
+            self.raw("]");
+        } else {
+            return Err(invalid(format!("a value of type {} cannot be rendered as JSON", value.type_name())));
+        }
+        Ok(())
+    }
+
+    fn string(&mut self, text: &str) {
+        self.raw("\"");
+        for letter in text.chars() {
+            match letter {
+                '"' => self.raw("\\\""),
+                '\\' => self.raw("\\\\"),
+                '\n' => self.raw("\\n"),
+                '\r' => self.raw("\\r"),
+                '\t' => self.raw("\\t"),
+                '\0'..='\x1f' => self.raw(&format!("\\u{:04x}", letter as u32)),
+                _ => self.raw(letter.encode_utf8(&mut [0; 4])),
+            }
+        }
+        self.raw("\"");
+    }
+
+    fn raw(&mut self, text: &str) {
+        self.text.extend_from_slice(text.as_bytes());
+    }
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::new("response_invalid", message)
+}
+
+fn too_large(max_bytes: usize) -> Failure {
+    invalid(format!("the response body is larger than {max_bytes} bytes"))
+}
