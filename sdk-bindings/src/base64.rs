@@ -1,3 +1,121 @@
-use rhai::Engine;
+//! `base64::` encoding and decoding, standard and for URLs.
 
-pub fn register(_engine: &mut Engine) {}
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, DecodeKind, Encoding};
+use rhai::{Blob, Dynamic, Engine, Module, NativeCallContext};
+
+use crate::args::{self, Thrown};
+use crate::host::fail;
+
+/// Registers the namespace.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    module.set_native_fn("encode", |context: NativeCallContext, data: &mut Dynamic| {
+        encode(&context, "base64::encode", &BASE64, data)
+    });
+    module.set_native_fn("encode_url", |context: NativeCallContext, data: &mut Dynamic| {
+        encode(&context, "base64::encode_url", &BASE64URL_NOPAD, data)
+    });
+    module.set_native_fn("decode", |context: NativeCallContext, text: &mut Dynamic| {
+        decode(&context, "base64::decode", &BASE64_NOPAD, text)
+    });
+    module.set_native_fn("decode_url", |context: NativeCallContext, text: &mut Dynamic| {
+        decode(&context, "base64::decode_url", &BASE64URL_NOPAD, text)
+    });
+    engine.register_static_module("base64", module.into());
+}
+
+/// Writes `data` in `encoding`; also what `hex::encode` is made of.
+pub fn encode(
+    context: &NativeCallContext,
+    function: &str,
+    encoding: &Encoding,
+    data: &Dynamic,
+) -> Result<String, Thrown> {
+    args::bytes(function, "data", data, |bytes| {
+        args::string_fits(context, function, encoding.encode_len(bytes.len()))?;
+        Ok(encoding.encode(bytes))
+    })?
+}
+
+/// Reads `text`, padded to whole groups of four or not at all.
+fn decode(
+    context: &NativeCallContext,
+    function: &str,
+    encoding: &Encoding,
+    text: &Dynamic,
+) -> Result<Blob, Thrown> {
+    args::bytes(function, "text", text, |bytes| {
+        let bare = match bytes {
+            [bare @ .., b'=', b'='] | [bare @ .., b'='] if bytes.len() % 4 == 0 => bare,
+            bytes => bytes,
+        };
+        decode_bytes(context, function, encoding, bare)
+    })?
+}
+
+/// Reads bytes in `encoding`; also what `hex::decode` is made of.
+pub fn decode_bytes(
+    context: &NativeCallContext,
+    function: &str,
+    encoding: &Encoding,
+    text: &[u8],
+) -> Result<Blob, Thrown> {
+    let most = encoding.decode_len(text.len()).map_err(|_| fail(function, "the text ends too early"))?;
+    args::blob_fits(context, function, most)?;
+    encoding.decode(text).map_err(|error| {
+        let at = error.position;
+        match (error.kind, text.get(at)) {
+            (DecodeKind::Symbol, Some(byte)) => {
+                fail(function, format_args!("'{}' at byte {at} does not belong there", byte.escape_ascii()))
+            }
+            (DecodeKind::Length, _) => fail(function, "the text ends too early"),
+            _ => fail(function, format_args!("the text is not well-formed at byte {at}")),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rhai::Dynamic;
+
+    use crate::testing::{eval, eval_with, thrown};
+
+    #[test]
+    fn what_is_not_base64_is_refused_with_its_place() {
+        assert_eq!(
+            thrown(r#"base64::decode("aG k")"#),
+            "base64::decode: ' ' at byte 2 does not belong there"
+        );
+        assert_eq!(
+            thrown(r#"base64::decode("aGk_")"#),
+            "base64::decode: '_' at byte 3 does not belong there"
+        );
+        assert_eq!(thrown(r#"base64::decode("a")"#), "base64::decode: the text ends too early");
+        assert!(
+            thrown(r#"base64::decode("aGl=")"#).starts_with("base64::decode: the text is not well-formed")
+        );
+        assert!(thrown(r#"base64::decode("aGk==")"#).starts_with("base64::decode: "));
+        assert_eq!(thrown("base64::encode(1)"), "base64::encode: data must be a string or a blob, not i64");
+    }
+
+    #[test]
+    fn a_text_without_padding_is_read_too() {
+        assert!(eval::<bool>(r#"base64::decode("aGk") == base64::decode("aGk=")"#));
+        assert!(eval::<bool>(r#"base64::decode_url("_-8=") == base64::decode("/+8")"#));
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(data: Vec<u8>) {
+            let data = Dynamic::from_blob(data);
+            prop_assert!(eval_with::<bool>("base64::decode(base64::encode(x)) == x", data.clone()));
+            prop_assert!(eval_with::<bool>("base64::decode_url(base64::encode_url(x)) == x", data));
+        }
+
+        #[test]
+        fn no_text_makes_decoding_panic(text: String) {
+            eval_with::<bool>("try { base64::decode(x); } catch {} try { base64::decode_url(x); } catch {} true", text);
+        }
+    }
+}

@@ -1,3 +1,408 @@
-use rhai::Engine;
+//! `json::` between text and values, without a detour over another tree. Request and response bodies go this way too.
 
-pub fn register(_engine: &mut Engine) {}
+use std::fmt;
+use std::io;
+
+use rhai::{Array, Dynamic, Engine, FLOAT, INT, Identifier, Map, Module, NativeCallContext};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+
+use crate::args::{self, Thrown};
+use crate::host::fail;
+use crate::wire::MAX_DEPTH;
+
+/// Registers the namespace.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    module.set_native_fn("parse", |text: &mut Dynamic| {
+        args::bytes("json::parse", "text", text, parse)?.map_err(|message| fail("json::parse", message))
+    });
+    module.set_native_fn("stringify", |context: NativeCallContext, value: &mut Dynamic| {
+        stringify(&context, "json::stringify", value, CompactFormatter)
+    });
+    module.set_native_fn("stringify_pretty", |context: NativeCallContext, value: &mut Dynamic| {
+        stringify(&context, "json::stringify_pretty", value, PrettyFormatter::new())
+    });
+    engine.register_static_module("json", module.into());
+}
+
+fn stringify(
+    context: &NativeCallContext,
+    function: &str,
+    value: &Dynamic,
+    formatter: impl Formatter,
+) -> Result<String, Thrown> {
+    let limit = match context.engine().max_string_size() {
+        0 => usize::MAX,
+        limit => limit,
+    };
+    write(&Node { value, depth: 0 }, limit, formatter).map_err(|error| match error {
+        // One byte too many is as good as any: the message names the limit.
+        JsonError::TooLong => args::string_fits(context, function, limit + 1).unwrap_err(),
+        JsonError::Unfit(message) => fail(function, message),
+    })
+}
+
+/// Why a value has no JSON text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JsonError {
+    /// The text would be longer than it may be.
+    TooLong,
+    /// Something in it is not JSON; the message says what.
+    Unfit(String),
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => formatter.write_str("the JSON text is too long"),
+            Self::Unfit(message) => formatter.write_str(message),
+        }
+    }
+}
+
+/// The value of a JSON text in UTF-8; the error says what is wrong, with line and column.
+pub fn parse(text: &[u8]) -> Result<Dynamic, String> {
+    let text = std::str::from_utf8(text).map_err(|error| format!("{error}"))?;
+    let mut reader = serde_json::Deserializer::from_str(text);
+    // Its own limit of 128 levels is counted otherwise than that of the wire: `Depth` counts.
+    reader.disable_recursion_limit();
+    let value = Depth(0).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    value.map_err(|error| error.to_string())
+}
+
+/// `value` as compact JSON of no more than `limit` bytes.
+pub fn render(value: &Dynamic, limit: usize) -> Result<String, JsonError> {
+    write(&Node { value, depth: 0 }, limit, CompactFormatter)
+}
+
+/// `map` as compact JSON of no more than `limit` bytes.
+pub fn render_map(map: &Map, limit: usize) -> Result<String, JsonError> {
+    write(&Object { map, depth: 0 }, limit, CompactFormatter)
+}
+
+fn write(value: &impl Serialize, limit: usize, formatter: impl Formatter) -> Result<String, JsonError> {
+    let mut text = Bounded { bytes: Vec::with_capacity(128), limit };
+    let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
+    match value.serialize(&mut serializer) {
+        Ok(()) => Ok(String::from_utf8(text.bytes).expect("JSON is UTF-8")),
+        Err(error) if error.is_io() => Err(JsonError::TooLong),
+        Err(error) => Err(JsonError::Unfit(error.to_string())),
+    }
+}
+
+/// Bytes that stop growing at a limit.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() > self.limit - self.bytes.len() {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A value so many levels down.
+struct Node<'a> {
+    value: &'a Dynamic,
+    depth: usize,
+}
+
+/// A map so many levels down.
+struct Object<'a> {
+    map: &'a Map,
+    depth: usize,
+}
+
+impl Serialize for Node<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { value, depth } = *self;
+        if depth > MAX_DEPTH {
+            return Err(S::Error::custom(too_deep()));
+        }
+        if let Ok(text) = value.as_immutable_string_ref() {
+            serializer.serialize_str(&text)
+        } else if let Ok(number) = value.as_int() {
+            serializer.serialize_i64(number)
+        } else if let Ok(map) = value.as_map_ref() {
+            Object { map: &map, depth }.serialize(serializer)
+        } else if let Ok(array) = value.as_array_ref() {
+            let mut items = serializer.serialize_seq(Some(array.len()))?;
+            for value in array.iter() {
+                items.serialize_element(&Node { value, depth: depth + 1 })?;
+            }
+            items.end()
+        } else if value.is_unit() {
+            serializer.serialize_unit()
+        } else if let Ok(truth) = value.as_bool() {
+            serializer.serialize_bool(truth)
+        } else if let Ok(number) = value.as_float() {
+            if !number.is_finite() {
+                return Err(S::Error::custom(format_args!("{number} cannot be written as JSON")));
+            }
+            serializer.serialize_f64(number)
+        } else if let Ok(letter) = value.as_char() {
+            serializer.serialize_char(letter)
+        } else {
+            let kind = args::type_name(value.type_name());
+            Err(S::Error::custom(format_args!("a value of type {kind} cannot be written as JSON")))
+        }
+    }
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut entries = serializer.serialize_map(Some(self.map.len()))?;
+        for (key, value) in self.map {
+            entries.serialize_entry(key.as_str(), &Node { value, depth: self.depth + 1 })?;
+        }
+        entries.end()
+    }
+}
+
+/// Reads a value that lies so many levels down.
+#[derive(Clone, Copy)]
+struct Depth(usize);
+
+impl Depth {
+    fn next<E: de::Error>(self) -> Result<Self, E> {
+        if self.0 < MAX_DEPTH { Ok(Self(self.0 + 1)) } else { Err(E::custom(too_deep())) }
+    }
+}
+
+fn too_deep() -> String {
+    format!("nested deeper than {MAX_DEPTH} levels")
+}
+
+impl<'de> DeserializeSeed<'de> for Depth {
+    type Value = Dynamic;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Dynamic, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Depth {
+    type Value = Dynamic;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Dynamic, E> {
+        Ok(Dynamic::UNIT)
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Dynamic, E> {
+        Ok(truth.into())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Dynamic, E> {
+        Ok(number.into())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Dynamic, E> {
+        Ok(INT::try_from(number).map_or_else(|_| (number as FLOAT).into(), Into::into))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Dynamic, E> {
+        Ok(number.into())
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Dynamic, E> {
+        Ok(text.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Dynamic, A::Error> {
+        let inner = self.next()?;
+        let mut array = Array::new();
+        while let Some(value) = items.next_element_seed(inner)? {
+            array.push(value);
+        }
+        Ok(array.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Dynamic, A::Error> {
+        let inner = self.next()?;
+        let mut map = Map::new();
+        while let Some(Key(key)) = entries.next_key()? {
+            map.insert(key, entries.next_value_seed(inner)?);
+        }
+        Ok(map.into())
+    }
+}
+
+/// A key of a map, which is stored in place when it is short.
+struct Key(Identifier);
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl Visitor<'_> for Text {
+            type Value = Key;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Key, E> {
+                Ok(Key(text.into()))
+            }
+        }
+
+        reader.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rhai::{Dynamic, Map};
+
+    use super::{JsonError, MAX_DEPTH, parse, render};
+    use crate::testing::{eval, eval_with, thrown};
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        for (text, message) in [
+            ("", "EOF while parsing a value at line 1 column 0"),
+            ("{\"a\": 1,\n}", "trailing comma at line 2 column 1"),
+            ("[1] 2", "trailing characters at line 1 column 5"),
+            ("NaN", "expected value at line 1 column 1"),
+            ("01", "invalid number at line 1 column 2"),
+            ("\"\\ud800\"", "unexpected end of hex escape at line 1 column 8"),
+            ("\"\\udc00\"", "lone leading surrogate in hex escape at line 1 column 7"),
+            (
+                "\"\u{1}\"",
+                "control character (\\u0000-\\u001F) found while parsing a string at line 1 column 2",
+            ),
+        ] {
+            assert_eq!(parse(text.as_bytes()).map(|_| ()), Err(message.into()), "{text}");
+        }
+        assert!(parse(b"\"\xff\"").unwrap_err().contains("utf-8"));
+        assert_eq!(thrown("json::parse(`[1,`)"), "json::parse: EOF while parsing a value at line 1 column 3");
+        assert_eq!(thrown("json::parse(1)"), "json::parse: text must be a string or a blob, not i64");
+    }
+
+    #[test]
+    fn numbers_beyond_an_int_become_floats_and_beyond_a_float_fail() {
+        assert!(eval::<bool>("json::parse(`9223372036854775807`) == 9223372036854775807"));
+        assert!(eval::<bool>("json::parse(`9223372036854775808`) == 9223372036854775808.0"));
+        assert!(eval::<bool>("json::parse(`-9223372036854775809`) == -9223372036854775808.0"));
+        assert_eq!(parse("1".repeat(300).as_bytes()).unwrap().type_name(), "f64");
+        assert_eq!(
+            parse("1".repeat(5000).as_bytes()).unwrap_err(),
+            "number out of range at line 1 column 5000"
+        );
+    }
+
+    #[test]
+    fn of_equal_keys_the_last_one_counts() {
+        assert_eq!(eval::<i64>(r#"json::parse(`{"a": 1, "a": 2}`).a"#), 2);
+    }
+
+    #[test]
+    fn nesting_ends_at_the_same_depth_both_ways() {
+        let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let deepest = parse(nested(MAX_DEPTH).as_bytes()).unwrap();
+        assert_eq!(render(&deepest, usize::MAX), Ok(nested(MAX_DEPTH)));
+        assert!(
+            parse(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err().starts_with("nested deeper than 128 levels")
+        );
+        assert!(
+            parse("[".repeat(1_000_000).as_bytes()).unwrap_err().starts_with("nested deeper than 128 levels")
+        );
+        let deeper = Dynamic::from_array(vec![Dynamic::from_array(vec![deepest])]);
+        assert_eq!(
+            render(&deeper, usize::MAX),
+            Err(JsonError::Unfit("nested deeper than 128 levels".into()))
+        );
+    }
+
+    #[test]
+    fn what_json_cannot_carry_is_refused_by_name() {
+        for (value, message) in [
+            ("0.0/0.0", "NaN cannot be written as JSON"),
+            ("#{ a: [-1.0/0.0] }", "-inf cannot be written as JSON"),
+            ("blob(1)", "a value of type blob cannot be written as JSON"),
+            ("|| 1", "a value of type Fn cannot be written as JSON"),
+            ("kv::collection(\"c\")", "a value of type collection cannot be written as JSON"),
+        ] {
+            assert_eq!(thrown(&format!("json::stringify({value})")), format!("json::stringify: {message}"));
+        }
+    }
+
+    #[test]
+    fn text_stops_at_its_limit() {
+        assert_eq!(render(&"abc".into(), 5), Ok("\"abc\"".into()));
+        assert_eq!(render(&"abc".into(), 4), Err(JsonError::TooLong));
+        assert_eq!(
+            thrown("let s = \"\"; s.pad(262144, '\\n'); json::stringify(s)"),
+            "json::stringify: the result would have over 262144 bytes (max_string_size)"
+        );
+    }
+
+    #[test]
+    fn a_value_shared_with_a_closure_is_written_like_any_other() {
+        assert_eq!(eval::<String>("let x = #{ a: 1 }; let f = || x.a; json::stringify([x])"), r#"[{"a":1}]"#);
+    }
+
+    #[test]
+    fn letters_and_controls_are_written_as_json_has_them() {
+        assert_eq!(
+            eval::<String>(r#"json::stringify(['"', "\x00\x1f\n", "ü"])"#),
+            r#"["\"","\u0000\u001f\n","ü"]"#
+        );
+    }
+
+    /// Values that JSON carries without loss.
+    fn values() -> impl Strategy<Value = Dynamic> {
+        let leaf = prop_oneof![
+            Just(Dynamic::UNIT),
+            any::<bool>().prop_map(Dynamic::from),
+            any::<i64>().prop_map(Dynamic::from),
+            prop::num::f64::NORMAL.prop_map(Dynamic::from),
+            any::<String>().prop_map(Dynamic::from),
+        ];
+        leaf.prop_recursive(5, 64, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Dynamic::from_array),
+                prop::collection::btree_map(any::<String>(), inner, 0..8).prop_map(|map| map
+                    .into_iter()
+                    .map(|(key, value)| (key.into(), value))
+                    .collect::<Map>()
+                    .into()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_undoes_writing(value in values()) {
+            let text = render(&value, usize::MAX).unwrap();
+            prop_assert_eq!(format!("{:?}", parse(text.as_bytes()).unwrap()), format!("{value:?}"));
+            prop_assert!(eval_with::<bool>("json::stringify(json::parse(json::stringify_pretty(x))) == json::stringify(x)", value));
+        }
+
+        #[test]
+        fn no_text_makes_parsing_panic(text in "[\\[\\]{}:,\"\\\\ue0-9.+\\- a-f]{0,64}") {
+            let _ = parse(text.as_bytes());
+        }
+    }
+}

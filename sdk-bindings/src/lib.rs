@@ -3,18 +3,21 @@
 //! Adding a function of the host: declare it in `interface.toml`, and register it in the namespace's file.
 
 pub mod host;
+pub mod json;
+pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 pub mod wire;
 
+mod args;
 mod base64;
 mod crypto;
 mod hex;
-mod json;
-mod kv;
-mod log;
+pub mod kv;
 mod random;
 mod regex;
+#[cfg(test)]
+mod testing;
 mod time;
 mod url;
 

@@ -1,3 +1,111 @@
-use rhai::Engine;
+//! `log::` lines of an execution.
 
-pub fn register(_engine: &mut Engine) {}
+use rhai::{Dynamic, Engine, Map, Module};
+
+use crate::args::{self, Thrown};
+use crate::host::{self, fail};
+use crate::json;
+use crate::wire::Writer;
+
+crate::import!(WRITE, "log_write");
+
+/// Levels, each with the name of its function.
+const LEVELS: [(&str, &str); 4] =
+    [("trace", "log::trace"), ("info", "log::info"), ("warn", "log::warn"), ("error", "log::error")];
+
+/// Registers the namespace.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    for (level, function) in LEVELS {
+        module.set_native_fn(level, move |message: &mut Dynamic| line(level, function, message, None));
+        module.set_native_fn(level, move |message: &mut Dynamic, data: Dynamic| {
+            args::map(function, "data", &data, |data| line(level, function, message, Some(data)))?
+        });
+    }
+    engine.register_static_module("log", module.into());
+}
+
+/// What `print` does: a line at level info.
+pub fn print(text: &str) {
+    // Neither of these two can throw in Rhai, and the host refuses no line: it counts what is over the limits.
+    let _ = write("info", "print", text, None);
+}
+
+/// What `debug` does: a line at level trace.
+pub fn debug(text: &str) {
+    let _ = write("trace", "debug", text, None);
+}
+
+fn line(level: &str, function: &str, message: &Dynamic, data: Option<&Map>) -> Result<(), Thrown> {
+    let data = data
+        .map(|map| json::render_map(map, usize::MAX))
+        .transpose()
+        .map_err(|problem| fail(function, format_args!("data: {problem}")))?;
+    match message.as_immutable_string_ref() {
+        Ok(text) => write(level, function, &text, data.as_deref()),
+        Err(_) => write(level, function, &message.to_string(), data.as_deref()),
+    }
+}
+
+fn write(level: &str, function: &str, message: &str, data: Option<&str>) -> Result<(), Thrown> {
+    let mut params = Writer::params(3);
+    params.string(level).string(message).optional_string(data);
+    host::call(&WRITE, function, &params).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use crate::native::{Host, install};
+    use crate::testing::{eval, thrown};
+    use crate::wire::{Reader, Writer};
+
+    type Lines = Rc<RefCell<Vec<(String, String, Option<String>)>>>;
+
+    struct Recorder(Lines);
+
+    impl Host for Recorder {
+        fn call(&mut self, import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
+            assert_eq!(import, "log_write");
+            let mut reader = Reader::new(params);
+            assert_eq!(reader.array(), Ok(3));
+            let mut text = || reader.optional_string().unwrap().map(str::to_owned);
+            self.0.borrow_mut().push((text().unwrap(), text().unwrap(), text()));
+            let mut reply = Writer::new();
+            reply.nil();
+            Ok(reply.into_bytes())
+        }
+    }
+
+    fn lines_of(script: &str) -> Vec<(String, String, Option<String>)> {
+        let lines = Lines::default();
+        install(Recorder(lines.clone()));
+        eval::<()>(script);
+        lines.take()
+    }
+
+    #[test]
+    fn a_line_has_its_level_its_message_and_its_data_as_json() {
+        let lines = lines_of(r#"log::warn("slow", #{ ms: 950, tags: ["a"] });"#);
+        assert_eq!(lines, [("warn".into(), "slow".into(), Some(r#"{"ms":950,"tags":["a"]}"#.into()))]);
+    }
+
+    #[test]
+    fn any_value_can_be_the_message() {
+        let lines = lines_of("log::info(42); log::trace(()); log::error([1, 2]);");
+        let messages: Vec<_> =
+            lines.into_iter().map(|(level, message, _)| format!("{level}:{message}")).collect();
+        assert_eq!(messages, ["info:42", "trace:", "error:[1, 2]"]);
+    }
+
+    #[test]
+    fn data_that_is_no_json_map_is_refused() {
+        assert_eq!(thrown(r#"log::info("x", 1)"#), "log::info: data must be a map, not i64");
+        assert_eq!(
+            thrown(r#"log::info("x", #{ f: || 1 })"#),
+            "log::info: data: a value of type Fn cannot be written as JSON"
+        );
+    }
+}

@@ -1,3 +1,362 @@
-use rhai::Engine;
+//! `regex::` matching in linear time.
 
-pub fn register(_engine: &mut Engine) {}
+use std::cell::RefCell;
+
+use ::regex::{Captures, Error, Regex, RegexBuilder};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module, NativeCallContext};
+
+use crate::args::{self, Thrown};
+use crate::host::fail;
+
+/// Compiled programs and lazy automata stay below this; what is over it is refused, or searched more slowly.
+const MAX_PROGRAM: usize = 2 << 20;
+const MAX_AUTOMATON: usize = 1 << 20;
+/// Deeper groups could exhaust the guest's stack.
+const MAX_NESTING: u32 = 100;
+/// Patterns of one execution that stay compiled.
+const MAX_CACHED: usize = 16;
+
+thread_local! {
+    static COMPILED: RefCell<Vec<(ImmutableString, Regex)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Registers the namespace.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    module.set_native_fn("is_match", |pattern: Dynamic, text: Dynamic| {
+        search("regex::is_match", pattern, text, |regex, text| Ok(regex.is_match(text)))
+    });
+    module.set_native_fn("find", |pattern: Dynamic, text: Dynamic| {
+        search("regex::find", pattern, text, |regex, text| {
+            Ok(regex.find(text).map_or(Dynamic::UNIT, |found| found.as_str().into()))
+        })
+    });
+    module.set_native_fn("find_all", |context: NativeCallContext, pattern: Dynamic, text: Dynamic| {
+        search("regex::find_all", pattern, text, |regex, text| {
+            collect(&context, "regex::find_all", regex.find_iter(text).map(|found| found.as_str()))
+        })
+    });
+    module.set_native_fn("split", |context: NativeCallContext, pattern: Dynamic, text: Dynamic| {
+        search("regex::split", pattern, text, |regex, text| {
+            collect(&context, "regex::split", regex.split(text))
+        })
+    });
+    module.set_native_fn("captures", |pattern: Dynamic, text: Dynamic| {
+        search("regex::captures", pattern, text, |regex, text| Ok(captures(regex, text)))
+    });
+    module.set_native_fn(
+        "replace",
+        |context: NativeCallContext, pattern: Dynamic, text: Dynamic, by: Dynamic| {
+            replace(&context, "regex::replace", pattern, text, by, 1)
+        },
+    );
+    module.set_native_fn(
+        "replace_all",
+        |context: NativeCallContext, pattern: Dynamic, text: Dynamic, by: Dynamic| {
+            replace(&context, "regex::replace_all", pattern, text, by, usize::MAX)
+        },
+    );
+    engine.register_static_module("regex", module.into());
+}
+
+/// Checks the two parameters all functions have, and lends them to `run`.
+fn search<T>(
+    function: &str,
+    pattern: Dynamic,
+    text: Dynamic,
+    run: impl FnOnce(&Regex, &str) -> Result<T, Thrown>,
+) -> Result<T, Thrown> {
+    let pattern = args::string(function, "pattern", pattern)?;
+    let text = args::string(function, "text", text)?;
+    run(&compiled(function, pattern)?, &text)
+}
+
+/// The pattern's program, compiled once per execution. Clones share it.
+fn compiled(function: &str, pattern: ImmutableString) -> Result<Regex, Thrown> {
+    COMPILED.with_borrow_mut(|cache| {
+        if let Some((_, regex)) = cache.iter().find(|(known, _)| *known == pattern) {
+            return Ok(regex.clone());
+        }
+        let regex = RegexBuilder::new(&pattern)
+            .size_limit(MAX_PROGRAM)
+            .dfa_size_limit(MAX_AUTOMATON)
+            .nest_limit(MAX_NESTING)
+            .build()
+            .map_err(|error| fail(function, explain(&error)))?;
+        if cache.len() == MAX_CACHED {
+            cache.remove(0);
+        }
+        cache.push((pattern, regex.clone()));
+        Ok(regex)
+    })
+}
+
+/// The crate draws a picture of the pattern around the reason, which is on the last line.
+fn explain(error: &Error) -> String {
+    match error {
+        Error::CompiledTooBig(_) => "the pattern is too large".into(),
+        _ => {
+            let text = error.to_string();
+            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            format!("the pattern does not parse: {reason}")
+        }
+    }
+}
+
+fn collect<'a>(
+    context: &NativeCallContext,
+    function: &str,
+    pieces: impl Iterator<Item = &'a str>,
+) -> Result<Array, Thrown> {
+    let mut array = Array::new();
+    for piece in pieces {
+        args::array_fits(context, function, array.len() + 1)?;
+        array.push(piece.into());
+    }
+    Ok(array)
+}
+
+fn captures(regex: &Regex, text: &str) -> Dynamic {
+    let Some(groups) = regex.captures(text) else { return Dynamic::UNIT };
+    let value = |group: Option<::regex::Match>| group.map_or(Dynamic::UNIT, |group| group.as_str().into());
+    let named: Map =
+        regex.capture_names().flatten().map(|name| (name.into(), value(groups.name(name)))).collect();
+    if named.is_empty() { groups.iter().map(value).collect::<Array>().into() } else { named.into() }
+}
+
+fn replace(
+    context: &NativeCallContext,
+    function: &str,
+    pattern: Dynamic,
+    text: Dynamic,
+    by: Dynamic,
+    most: usize,
+) -> Result<ImmutableString, Thrown> {
+    let by = args::string(function, "replacement", by)?;
+    search(function, pattern, text, |regex, text| {
+        let template = Template::parse(&by, regex).map_err(|message| fail(function, message))?;
+        let mut out = Output { context, function, text: String::new() };
+        let mut end = 0;
+        if template.has_groups {
+            for groups in regex.captures_iter(text).take(most) {
+                let whole = groups.get_match();
+                out.push(&text[end..whole.start()])?;
+                template.expand(&groups, &mut out)?;
+                end = whole.end();
+            }
+        } else {
+            // Without groups to look up, only the ends of a match are needed, which is found faster.
+            for whole in regex.find_iter(text).take(most) {
+                out.push(&text[end..whole.start()])?;
+                template.literal(&mut out)?;
+                end = whole.end();
+            }
+        }
+        out.push(&text[end..])?;
+        Ok(out.text.into())
+    })
+}
+
+/// A text that is refused before it is longer than the interpreter lets a string be.
+struct Output<'a> {
+    context: &'a NativeCallContext<'a>,
+    function: &'a str,
+    text: String,
+}
+
+impl Output<'_> {
+    fn push(&mut self, piece: &str) -> Result<(), Thrown> {
+        args::string_fits(self.context, self.function, self.text.len() + piece.len())?;
+        self.text.push_str(piece);
+        Ok(())
+    }
+}
+
+/// A replacement, taken apart once: `$1`, `$name` and `${name}` stand for groups, `$$` for a dollar sign.
+struct Template<'a> {
+    pieces: Vec<Piece<'a>>,
+    has_groups: bool,
+}
+
+enum Piece<'a> {
+    Literal(&'a str),
+    Group(usize),
+}
+
+impl<'a> Template<'a> {
+    fn parse(mut rest: &'a str, regex: &Regex) -> Result<Self, String> {
+        let mut template = Self { pieces: Vec::new(), has_groups: false };
+        while let Some(dollar) = rest.find('$') {
+            let (before, after) = (&rest[..dollar], &rest[dollar + 1..]);
+            template.pieces.push(Piece::Literal(before));
+            if let Some(tail) = after.strip_prefix('$') {
+                template.pieces.push(Piece::Literal("$"));
+                rest = tail;
+                continue;
+            }
+            let (name, tail) = reference(after);
+            rest = tail;
+            if name.is_empty() {
+                // Not a reference: a dollar sign as it stands.
+                template.pieces.push(Piece::Literal("$"));
+                continue;
+            }
+            template.pieces.push(Piece::Group(group(regex, name)?));
+            template.has_groups = true;
+        }
+        template.pieces.push(Piece::Literal(rest));
+        Ok(template)
+    }
+
+    fn expand(&self, groups: &Captures<'_>, out: &mut Output<'_>) -> Result<(), Thrown> {
+        for piece in &self.pieces {
+            out.push(match *piece {
+                Piece::Literal(text) => text,
+                Piece::Group(index) => groups.get(index).map_or("", |group| group.as_str()),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn literal(&self, out: &mut Output<'_>) -> Result<(), Thrown> {
+        for piece in &self.pieces {
+            if let Piece::Literal(text) = *piece {
+                out.push(text)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The name after a dollar sign and what follows it: `1a` is group 1 and an `a`, `{1a}` would be a group `1a`.
+fn reference(text: &str) -> (&str, &str) {
+    if let Some((name, tail)) = text.strip_prefix('{').and_then(|text| text.split_once('}')) {
+        return (name, tail);
+    }
+    let is_number = text.starts_with(|first: char| first.is_ascii_digit());
+    let part = |letter: char| {
+        letter.is_ascii_digit() || !is_number && (letter == '_' || letter.is_ascii_alphabetic())
+    };
+    text.split_at(text.find(|letter| !part(letter)).unwrap_or(text.len()))
+}
+
+fn group(regex: &Regex, name: &str) -> Result<usize, String> {
+    let index = match name.parse() {
+        Ok(index) if index < regex.captures_len() => Some(index),
+        Ok(_) => None,
+        Err(_) => regex.capture_names().position(|known| known == Some(name)),
+    };
+    index.ok_or_else(|| format!("the pattern has no group {name} (write $$ for a dollar sign)"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::testing::{eval, thrown};
+
+    #[test]
+    fn a_pattern_that_does_not_parse_is_refused_with_the_reason() {
+        assert_eq!(
+            thrown(r#"regex::is_match("(a", "a")"#),
+            "regex::is_match: the pattern does not parse: unclosed group"
+        );
+        assert_eq!(
+            thrown(r#"regex::find("a(?=b)", "a")"#),
+            "regex::find: the pattern does not parse: look-around, including look-ahead and look-behind, is not supported"
+        );
+        assert_eq!(thrown("regex::split(1, \"a\")"), "regex::split: pattern must be a string, not i64");
+        assert_eq!(
+            thrown("regex::replace(\"a\", \"a\", 1)"),
+            "regex::replace: replacement must be a string, not i64"
+        );
+    }
+
+    #[test]
+    fn a_pattern_that_is_a_bomb_is_refused() {
+        assert_eq!(
+            thrown(r#"regex::is_match("((a{1000}){1000}){1000}", "a")"#),
+            "regex::is_match: the pattern is too large"
+        );
+        let deep = format!("{}{}", "(".repeat(1000), ")".repeat(1000));
+        assert!(
+            thrown(&format!("regex::is_match(\"{deep}\", \"a\")"))
+                .starts_with("regex::is_match: the pattern does not parse: ")
+        );
+    }
+
+    #[test]
+    fn unicode_classes_and_case_are_known() {
+        assert!(eval::<bool>(
+            r"regex::is_match(`^\w+\s\p{Lu}\d$`, `größe Ü7`) && regex::is_match(`(?i)^STRASSE Ü$`, `strasse ü`)"
+        ));
+    }
+
+    #[test]
+    fn a_replacement_names_groups_by_number_and_name() {
+        assert_eq!(
+            eval::<String>(r#"regex::replace("(?<y>\\d+)-(\\d+)", "2026-01", "$2/${y}/$1a$y$$ $")"#),
+            "01/2026/2026a2026$ $"
+        );
+        assert_eq!(eval::<String>(r#"regex::replace_all("(a)|b", "ab", "[$1]")"#), "[a][]");
+        assert_eq!(eval::<String>(r#"regex::replace_all("", "äb", "-")"#), "-ä-b-");
+    }
+
+    #[test]
+    fn a_replacement_with_an_unknown_group_is_refused() {
+        assert_eq!(
+            thrown(r#"regex::replace("a", "a", "costs $5")"#),
+            "regex::replace: the pattern has no group 5 (write $$ for a dollar sign)"
+        );
+        assert_eq!(
+            thrown(r#"regex::replace("a", "a", "${name}")"#),
+            "regex::replace: the pattern has no group name (write $$ for a dollar sign)"
+        );
+    }
+
+    #[test]
+    fn results_stop_at_the_limits_of_the_interpreter() {
+        assert_eq!(
+            thrown(r#"let s = ""; s.pad(200000, "a"); regex::replace_all("a", s, s)"#),
+            "regex::replace_all: the result would have over 262144 bytes (max_string_size)"
+        );
+        assert_eq!(
+            thrown(r#"let s = ""; s.pad(10001, "a"); regex::find_all("a", s)"#),
+            "regex::find_all: the result would have over 10000 elements (max_array_size)"
+        );
+        assert_eq!(
+            thrown(r#"let s = ""; s.pad(10001, ","); regex::split(",", s)"#),
+            "regex::split: the result would have over 10000 elements (max_array_size)"
+        );
+    }
+
+    #[test]
+    fn a_pattern_that_defeats_backtracking_is_quick() {
+        assert!(eval::<bool>(r#"let s = ""; s.pad(100000, "a"); !regex::is_match("^(a+)+$", s + "!")"#));
+    }
+
+    #[test]
+    fn more_patterns_than_stay_compiled_still_match() {
+        assert!(eval::<bool>(
+            "for i in 0..100 { if !regex::is_match(`^${i % 40}$`, `${i % 40}`) { return false; } } true"
+        ));
+    }
+
+    #[test]
+    fn what_is_not_there_is_unit() {
+        assert!(eval::<bool>(r#"regex::find("x", "abc") == () && regex::captures("x", "abc") == ()"#));
+        assert!(eval::<bool>(r#"regex::captures("(a)|(b)", "b") == ["b", (), "b"]"#));
+        assert!(eval::<bool>(r#"regex::captures("(?<l>a)|(?<r>b)", "b") == #{ l: (), r: "b" }"#));
+    }
+
+    proptest! {
+        #[test]
+        fn no_pattern_or_replacement_makes_it_panic(pattern in "[a()\\[\\]|*+?{},0-9$^.\\\\-]{0,24}", by: String) {
+            let literal = |text: &str| format!("{text:?}").replace("\\'", "'");
+            let script = format!("try {{ regex::replace_all(x[0], x[1], x[2]); regex::captures(x[0], x[1]); }} catch {{}} {}", literal("done"));
+            let x: rhai::Array = vec![pattern.into(), "aab0 $1-".into(), by.into()];
+            let done: String = crate::testing::eval_with(&script, x);
+            prop_assert_eq!(done, "done");
+        }
+    }
+}

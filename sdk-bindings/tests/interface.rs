@@ -1,0 +1,123 @@
+//! `interface.toml` and what is registered say the same.
+
+use std::collections::BTreeSet;
+
+use picloud_sdk::{INTERFACE, register};
+use rhai::Engine;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+struct Interface {
+    abi: i64,
+    sdk: String,
+    host: Vec<Host>,
+    function: Vec<Function>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Host {
+    name: String,
+    namespace: String,
+    capability: String,
+    #[allow(dead_code)]
+    counted: bool,
+    params: Vec<Param>,
+    result: String,
+    doc: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Param {
+    name: String,
+    r#type: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Function {
+    namespace: String,
+    name: String,
+    signature: String,
+    doc: String,
+    example: String,
+}
+
+fn interface() -> Interface {
+    toml::from_str(INTERFACE).expect("interface.toml parses")
+}
+
+fn engine() -> Engine {
+    let mut engine = Engine::new();
+    register(&mut engine);
+    engine
+}
+
+#[test]
+fn every_example_is_true() {
+    for Function { namespace, name, example, .. } in interface().function {
+        let result = engine().eval::<bool>(&example);
+        assert!(matches!(result, Ok(true)), "{namespace}::{name}: {example} gave {result:?}");
+    }
+}
+
+#[test]
+fn every_function_of_a_script_is_listed_and_every_listed_one_is_there() {
+    let listed: BTreeSet<String> =
+        interface().function.iter().map(|entry| format!("{}::{}", entry.namespace, entry.name)).collect();
+    assert_eq!(registered(), listed);
+}
+
+/// `namespace::name` of all that [`register`] adds; the methods of a handle count under its namespace.
+fn registered() -> BTreeSet<String> {
+    let before: BTreeSet<String> = Engine::new().gen_fn_signatures(false).into_iter().collect();
+    engine()
+        .gen_fn_signatures(false)
+        .into_iter()
+        .filter(|signature| !before.contains(signature))
+        .map(|signature| {
+            let name = signature.split('(').next().unwrap_or_default();
+            if name.contains("::") {
+                return name.to_owned();
+            }
+            assert!(signature.contains("collection"), "{signature} is a method of no handle");
+            format!("kv::{name}")
+        })
+        .collect()
+}
+
+#[test]
+fn entries_are_whole_and_of_the_known_types() {
+    const TYPES: [&str; 6] = ["string", "bytes", "int", "float", "bool", "value"];
+    let interface = interface();
+    assert_eq!((interface.abi, interface.sdk.as_str()), (1, picloud_sdk::SDK_VERSION));
+    let mut names = BTreeSet::new();
+    for host in &interface.host {
+        assert!(names.insert(&host.name), "{} is there twice", host.name);
+        assert!(
+            host.name.starts_with(&format!("{}_", host.namespace)),
+            "{} is of another namespace",
+            host.name
+        );
+        let (namespace, capability) = (&host.namespace, &host.capability);
+        assert!(capability.is_empty() || capability.starts_with(&format!("{namespace}.")), "{capability}");
+        for param in &host.params {
+            let kind = param.r#type.strip_suffix('?').unwrap_or(&param.r#type);
+            assert!(TYPES.contains(&kind), "{}: {} is a {kind}", host.name, param.name);
+        }
+        let result = host.result.as_str();
+        assert!(
+            TYPES.contains(&result) || ["map", "list", "none"].contains(&result),
+            "{}: {result}",
+            host.name
+        );
+        assert!(!host.doc.is_empty(), "{} has no doc", host.name);
+    }
+    let mut names = BTreeSet::new();
+    for function in &interface.function {
+        assert!(names.insert((&function.namespace, &function.name)), "{} is there twice", function.name);
+        assert!(function.signature.starts_with(&format!("{}(", function.name)), "{}", function.signature);
+        assert!(function.doc.ends_with(['.', '`']), "{}", function.doc);
+    }
+}
