@@ -22,7 +22,7 @@ SLICE_FUEL = 1_000_000
 # which run Python on it.
 WASM_STACK = 1024 * 1024
 ASYNC_STACK = 2 * 1024 * 1024
-KEEP_RESIDENT = 512 * 1024
+KEEP_RESIDENT = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
