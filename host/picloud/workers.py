@@ -64,7 +64,7 @@ class Workers:
         grace: float,
         on_ready: Callable[[], None],
         on_stop: Callable[[], None],
-        watch: Callable[[], None],
+        watch: Callable[[], object],
     ) -> None:
         """Prepare; nothing is started.
 
@@ -144,10 +144,7 @@ class Workers:
         """Become a worker; never returns."""
         code = 1
         try:
-            if sys.platform == "linux":
-                ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-                if os.getppid() != parent:  # it died before the kernel was told
-                    os._exit(1)
+            _die_with(parent)
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -218,6 +215,36 @@ class Workers:
             if worker.pid:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(worker.pid, number)
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Do something in a process of its own, so that its memory and threads are gone afterwards.
+
+    Args:
+        work: what to do; the exit code is 1 when it raises, and what it raises is not shown.
+
+    Returns:
+        The process's id, to be waited for.
+    """
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            _die_with(parent)
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return child
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != parent:  # it ended before the kernel was told
+            os._exit(1)
 
 
 def _say_ready(writing: int) -> None:

@@ -55,7 +55,8 @@ def _data_dir() -> Path:
     return (CHECKOUT if in_checkout else Path.cwd()) / "data"
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -75,7 +76,7 @@ class Settings:
         "Folder for the database, compiled modules and files; made with mode 0700.",
         shown="data in the checkout; of an installed package: data in the current folder",
     )
-    workers: int = _knob(_cores, whole(1, 256), "Worker processes.", shown="number of cores")
+    workers: int = _knob(cores, whole(1, 256), "Worker processes.", shown="number of cores")
     database_url: str | None = _knob(
         None,
         POSTGRES_URL,
@@ -109,6 +110,11 @@ class Settings:
             {knob.name: knob.ceiling for knob in KNOBS if knob.per_script}
         )
     )
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What the instance allows an execution, by the names of `picloud.sandbox.limits.KNOBS`."""
+        return {**self.ceilings, "max_import_depth": self.module_import_depth_max}
 
     @property
     def app_slots(self) -> int:

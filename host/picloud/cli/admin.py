@@ -1,0 +1,108 @@
+"""`picloud migrate`, `picloud admin create` and `admin reset-password`: no HTTP needed, server or not."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import sys
+from collections.abc import Awaitable, Callable
+
+from picloud.cli import configuration
+from picloud.cli.database import database
+from picloud.db.changes import Changes
+from picloud.db.migrate import migrate
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Database
+from picloud.errors import Invalid
+from picloud.generations import Generations
+from picloud.identity.passwords import Passwords, check_password
+from picloud.identity.users import ROLES, Users, check_username
+
+
+def add(commands: configuration.Commands) -> None:
+    """Add the commands to the command line."""
+    parser = commands.add_parser("migrate", help="bring the database's schema up to date (serve does it too)")
+    configuration.add_options(parser, "data_dir")
+    parser.set_defaults(main=_migrate)
+
+    parser = commands.add_parser("admin", help="make users and reset passwords, without HTTP")
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    how = "The password is asked for at a terminal, else read from the first line of standard input."
+    create = actions.add_parser("create", help="make a user", description=f"Make a user. {how}")
+    create.add_argument("name")
+    create.add_argument("--role", choices=ROLES, default="owner", help="instance role (default: owner)")
+    create.set_defaults(main=_create)
+    reset = actions.add_parser(
+        "reset-password",
+        help="give a user a new password",
+        description=f"Give a user a new password and end their sessions. {how}",
+    )
+    reset.add_argument("name")
+    reset.set_defaults(main=_reset_password)
+    for action in (create, reset):
+        configuration.add_options(action, "data_dir")
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    with database(configuration.read(arguments).settings) as parameters:
+        applied = asyncio.run(migrate(parameters))
+    for name in applied:
+        print(f"applied {name}")
+    if not applied:
+        print("the schema is up to date")
+    return 0
+
+
+def _create(arguments: argparse.Namespace) -> int:
+    check_username(arguments.name)
+    password = _ask_password()
+
+    async def create(users: Users) -> None:
+        await users.create_user(arguments.name, password, arguments.role)
+
+    _with_users(arguments, create)
+    print(f"made the {arguments.role} {arguments.name}")
+    return 0
+
+
+def _reset_password(arguments: argparse.Namespace) -> int:
+    password = _ask_password()
+
+    async def reset(users: Users) -> None:
+        await users.reset_password(arguments.name, password)
+
+    _with_users(arguments, reset)
+    print(f"{arguments.name} has a new password, and all their sessions are over")
+    return 0
+
+
+def _with_users(arguments: argparse.Namespace, work: Callable[[Users], Awaitable[None]]) -> None:
+    async def connected(parameters: ConnectionParameters) -> None:
+        await migrate(parameters)
+        pool = await Database.open(parameters, 2)
+        try:
+            # Counters of this process alone: a server that runs hears of the change by NOTIFY.
+            await work(Users(pool, Changes(pool, Generations()), Passwords()))
+        finally:
+            await pool.close()
+
+    with database(configuration.read(arguments).settings) as parameters:
+        asyncio.run(connected(parameters))
+
+
+def _ask_password() -> str:
+    """The new password, never from the command line, where other users could read it.
+
+    Raises:
+        Invalid: it is too short or too long, or the two entries differ.
+    """
+    if not sys.stdin.isatty():
+        password = sys.stdin.readline().rstrip("\r\n")
+        check_password(password)
+        return password
+    password = getpass.getpass("New password: ")
+    check_password(password)
+    if getpass.getpass("Once more: ") != password:
+        raise Invalid("the two passwords differ")
+    return password

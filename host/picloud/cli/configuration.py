@@ -1,0 +1,87 @@
+"""`picloud config`, and reading the configuration for every other command."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from picloud.cli.terminal import fail, paint, table
+from picloud.config import TABLE, Configuration, load
+from picloud.config.reference import reference
+
+Commands = Any  # argparse's own class for this is private
+FLAGS = ("host", "port", "data_dir", "workers")
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("config", help="print every knob with its value, source and meaning")
+    add_options(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.add_argument(
+        "--reference", action="store_true", help="the reference page in Markdown, without values"
+    )
+    parser.set_defaults(main=main)
+
+
+def add_options(parser: argparse.ArgumentParser, *flags: str) -> None:
+    """Add `--config` and the flags of some knobs.
+
+    Args:
+        parser: of the command.
+        flags: names of knobs that the command line can set.
+    """
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a picloud.toml to read")
+    for knob in TABLE:
+        if knob.name in flags:
+            text = f"{knob.help} (default: {knob.default})"
+            parser.add_argument(f"--{knob.name.replace('_', '-')}", metavar=knob.name.upper(), help=text)
+
+
+def read(arguments: argparse.Namespace) -> Configuration:
+    """The configuration a command runs with; unknown names are warned about on standard error.
+
+    Args:
+        arguments: of a command that `add_options` was called for.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    configuration = load({name: getattr(arguments, name, None) for name in FLAGS}, arguments.config)
+    for warning in configuration.warnings:
+        fail(warning)
+    return configuration
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Print the table."""
+    if arguments.reference:
+        print(reference(), end="")
+        return 0
+    configuration = read(arguments)
+    if arguments.json:
+        items = [
+            {
+                "name": knob.name,
+                "env": knob.env,
+                "value": configuration.shown(knob) if knob.secret else _plain(configuration.value(knob)),
+                "default": knob.default,
+                "source": configuration.sources[knob.name],
+                "help": knob.help,
+            }
+            for knob in TABLE
+        ]
+        print(json.dumps({"items": items}, indent=2, ensure_ascii=False))
+        return 0
+    rows = [(knob.env, configuration.shown(knob), configuration.sources[knob.name]) for knob in TABLE]
+    header, *lines = table(("variable", "value", "source"), rows).splitlines()
+    print(header)
+    for knob, line in zip(TABLE, lines, strict=True):
+        print(f"{line}\n    {paint(knob.help, '2')}")
+    return 0
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value

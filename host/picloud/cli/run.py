@@ -1,0 +1,183 @@
+"""`picloud run FILE`: one script, here and now, in the same sandbox; no server and no database."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from picloud import logs
+from picloud.cli import configuration
+from picloud.cli.local import executor
+from picloud.cli.terminal import fail, paint
+from picloud.config import Settings
+from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.outcome import OK, Outcome, ScriptError
+
+SCRIPT_FAILED, DOES_NOT_PARSE = 1, 3
+NOBODY = UUID(int=0)
+
+
+def add(commands: configuration.Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "run",
+        help="run a script without a server",
+        description="Run a script in the sandbox, without server and database; kv begins empty. "
+        "The response body goes to standard output, everything else to standard error. "
+        "Exit code: 0 it answered, 1 it failed, 3 it does not parse.",
+    )
+    parser.add_argument("file", type=Path, help="a .rhai file, or - for standard input")
+    parser.add_argument("--body", metavar="JSON", help="request body")
+    parser.add_argument("--method", default="POST", help="request method (default: POST)")
+    parser.add_argument("--query", default="", metavar="A=B&C=D", help="query string")
+    parser.add_argument(
+        "--fuel", action="store_true", help="show what it cost: fuel, operations, memory, time, calls"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="everything as one JSON object on standard output"
+    )
+    configuration.add_options(parser)
+    parser.set_defaults(main=main)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the script and print what came of it."""
+    logs.configure("auto", "warning", sys.stderr)
+    settings = configuration.read(arguments).settings
+    name = "<stdin>" if str(arguments.file) == "-" else str(arguments.file)
+    try:
+        source = sys.stdin.buffer.read() if name == "<stdin>" else arguments.file.read_bytes()
+        text = source.decode()
+    except OSError as error:
+        fail(f"{name} cannot be read: {error.strerror}")
+        return 2
+    except UnicodeDecodeError as error:
+        fail(f"{name} is not UTF-8 (byte {error.start})")
+        return 2
+    outcome = asyncio.run(_execute(arguments, settings, source))
+    if arguments.json:
+        print(json.dumps(_as_json(outcome), indent=2, ensure_ascii=False))
+    else:
+        _print(outcome, name, text, arguments.fuel)
+    if outcome.code == OK:
+        return 0
+    return DOES_NOT_PARSE if outcome.code == "script_invalid" else SCRIPT_FAILED
+
+
+async def _execute(arguments: argparse.Namespace, settings: Settings, source: bytes) -> Outcome:
+    limits = Ceilings(settings.limits).resolve({})
+    script = ScriptVersion(uuid7(), NOBODY, 1, arguments.file.stem, "endpoint", source, limits)
+    request = ScriptRequest(
+        method=arguments.method.upper(),
+        query=dict(parse_qsl(arguments.query, keep_blank_values=True)),
+        body=(arguments.body or "").encode(),
+        content_type="application/json" if arguments.body else None,
+    )
+    invocation = Invocation(uuid7(), script, "cli", str(uuid7()), request)
+    with executor(settings) as local:
+        return await local.execute(invocation)
+
+
+def _print(outcome: Outcome, name: str, source: str, figures: bool) -> None:
+    for line in outcome.logs:
+        data = f" {line.data}" if line.data else ""
+        print(f"{paint(line.level, '2', sys.stderr)} {line.message}{data}", file=sys.stderr)
+    if outcome.logs_dropped:
+        print(f"({outcome.logs_dropped} more log lines were dropped)", file=sys.stderr)
+    if outcome.response is not None:
+        headers = "".join(f"\n{key}: {value}" for key, value in outcome.response.headers)
+        print(paint(f"{outcome.response.status}{headers}", "2", sys.stderr), file=sys.stderr)
+        sys.stderr.flush()
+        sys.stdout.buffer.write(outcome.response.body)
+        if sys.stdout.isatty() and not outcome.response.body.endswith(b"\n"):
+            print()
+        sys.stdout.flush()
+    if outcome.error is not None:
+        print(excerpt(outcome.error, name, source), file=sys.stderr)
+        print(f"{paint(outcome.code, '31', sys.stderr)} (HTTP status {outcome.status})", file=sys.stderr)
+    if figures:
+        print(_figures(outcome), file=sys.stderr)
+
+
+def excerpt(error: ScriptError, name: str, source: str) -> str:
+    """`file:line:column: message`, then the line with a caret under the column.
+
+    Args:
+        error: what went wrong, and where if that is known.
+        name: of the file.
+        source: of the script.
+    """
+    if error.line is None:
+        return f"{name}: {error.message}"
+    place = f"{name}:{error.line}" + (f":{error.column}" if error.column else "")
+    if error.module is not None:  # the position is in another file, which is not here
+        return f"{place} (in module {error.module}): {error.message}"
+    lines = source.split("\n")
+    if not 1 <= error.line <= len(lines):
+        return f"{place}: {error.message}"
+    margin = f"{error.line:>5} | "
+    line = lines[error.line - 1].rstrip("\r")
+    shown = f"{place}: {error.message}\n{margin}{line}"
+    if error.column:
+        # Tabs are kept, so that the caret stands below its column whatever their width.
+        indent = "".join("\t" if character == "\t" else " " for character in line[: error.column - 1])
+        shown += f"\n{' ' * (len(margin) - 2)}| {indent}^"
+    return shown
+
+
+def _figures(outcome: Outcome) -> str:
+    figures = outcome.figures
+    calls = ", ".join(f"{name} {count}" for name, count in sorted(figures.host_calls.items())) or "none"
+    operations = "?" if figures.operations is None else f"{figures.operations:,}"
+    return "\n".join(
+        (
+            f"fuel        {figures.fuel:,}",
+            f"operations  {operations}",
+            f"memory      {figures.peak_memory_bytes / 2**20:.2f} MiB",
+            f"time        {figures.wall_ms:.2f} ms ({figures.cache})",
+            f"  of it     {figures.host_call_ms:.2f} ms in host calls",
+            f"host calls  {calls}",
+        )
+    )
+
+
+def _as_json(outcome: Outcome) -> dict[str, Any]:
+    """The same names as an entry of the execution log."""
+    figures, response, error = outcome.figures, outcome.response, outcome.error
+    return {
+        "outcome": outcome.code,
+        "status": outcome.status,
+        "response": response
+        and {
+            "status": response.status,
+            "headers": [list(header) for header in response.headers],
+            "body": response.body.decode("utf-8", "replace"),
+        },
+        "error": error
+        and {"message": error.message, "line": error.line, "column": error.column, "module": error.module},
+        "logs": [
+            {
+                "level": line.level,
+                "message": line.message,
+                "data": json.loads(line.data) if line.data else None,
+            }
+            for line in outcome.logs
+        ],
+        "logs_dropped": outcome.logs_dropped,
+        "cache": figures.cache,
+        "fuel": figures.fuel,
+        "operations": figures.operations,
+        "peak_memory_bytes": figures.peak_memory_bytes,
+        "wall_ms": figures.wall_ms,
+        "host_call_ms": figures.host_call_ms,
+        "host_calls": figures.host_calls,
+    }

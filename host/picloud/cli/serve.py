@@ -1,0 +1,26 @@
+"""`picloud serve`: the server, until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+
+from picloud import logs
+from picloud.cli import configuration
+from picloud.listening import CannotListen
+from picloud.server import serve
+
+__all__ = ["CannotListen", "add"]
+
+
+def add(commands: configuration.Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("serve", help="start the server")
+    configuration.add_options(parser, *configuration.FLAGS)
+    parser.set_defaults(main=main)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Serve until a signal."""
+    settings = configuration.read(arguments).settings
+    logs.configure(settings.log_format, settings.log_level)
+    return serve(settings)

@@ -1,0 +1,53 @@
+"""What the commands print: plain text, coloured only where a person reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+
+def fail(line: str) -> None:
+    """Say on standard error what went wrong. Args: line: one plain sentence."""
+    print(f"{paint('picloud:', '31', sys.stderr)} {line}", file=sys.stderr)
+
+
+def paint(text: str, code: str, stream: TextIO | None = None) -> str:
+    """Colour a text where the stream is a terminal and NO_COLOR is not set.
+
+    Args:
+        text: what to colour.
+        code: an SGR code, such as "1" for bold or "2" for dim.
+        stream: where it will be written; standard output when None.
+    """
+    colours = (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR")
+    return f"\x1b[{code}m{text}\x1b[0m" if colours else text
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell, separated by two spaces.
+
+    Args:
+        header: one title per column.
+        rows: one text per column each.
+    """
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    text = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([paint(text[0], "1"), *text[1:]])
+
+
+def bar(value: float, longest: float, width: int = 30) -> str:
+    """A bar whose length is to `width` as `value` is to `longest`, in eighths of a character.
+
+    Args:
+        value: what it shows.
+        longest: the value of a full bar; more than zero.
+        width: characters of a full bar.
+    """
+    eighths = round(max(0.0, min(1.0, value / longest)) * width * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]

@@ -1,0 +1,76 @@
+"""The sockets the workers accept connections on."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import sys
+
+_BACKLOG = 1024
+
+
+class CannotListen(Exception):
+    """The address or port cannot be listened on; the text says why and what mends it."""
+
+
+def listen(host: str, port: int, workers: int) -> list[socket.socket]:
+    """Open the sockets, one per worker where the kernel spreads connections over them (Linux).
+
+    The parent opens them, so that a connection made while a worker is restarted waits for the next
+    one instead of being refused.
+
+    Args:
+        host: an address or name of this machine.
+        port: TCP port; 0 takes a free one.
+        workers: how many will accept.
+
+    Returns:
+        One socket per worker; elsewhere than on Linux the same one for all.
+
+    Raises:
+        CannotListen: the port is taken or not allowed, or the host is no address of this machine.
+    """
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # First without SO_REUSEPORT: with it, a second server of this user would share the port in silence.
+        with _bound(family, address, share=False) as probe:
+            probe.listen()
+            port = probe.getsockname()[1]
+        address = (address[0], port, *address[2:])
+        count = workers if sys.platform == "linux" else 1
+        sockets = [_bound(family, address, share=True) for _ in range(count)]
+        for one in sockets:
+            one.listen(_BACKLOG)
+    except OSError as error:
+        raise CannotListen(_why(error, host, port)) from error
+    return [sockets[slot % count] for slot in range(workers)]
+
+
+def _bound(family: int, address: tuple[object, ...], share: bool) -> socket.socket:
+    opened = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if share:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        opened.bind(address)
+    except BaseException:
+        opened.close()
+        raise
+    opened.setblocking(False)
+    return opened
+
+
+def _why(error: OSError, host: str, port: int) -> str:
+    if isinstance(error, socket.gaierror):
+        return (
+            f"{host!r} is no address of this machine: give --host an address or name of it, such as 127.0.0.1"
+        )
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is in use: stop what listens there, or take another with --port"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be opened by this user: take one above 1023 with --port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is no address of this machine: give --host one that is, or 0.0.0.0 for all"
+    return f"cannot listen on {host} port {port}: {error.strerror}"

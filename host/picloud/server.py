@@ -1,0 +1,260 @@
+"""The server: the one file that knows every part and wires them.
+
+`serve` is the parent process: database, schema, first owner, then workers. `_work` is one worker:
+the whole way of a request, from socket to response.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import uvloop
+from aiohttp import web
+
+from picloud import banner
+from picloud.config import Settings
+from picloud.config.table import cores
+from picloud.db.changes import CHANNEL, Changes
+from picloud.db.embedded import EmbeddedPostgres
+from picloud.db.listen import Listener
+from picloud.db.migrate import latest_version, migrate
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Database
+from picloud.db.unusable import DatabaseUnusable
+from picloud.errors import PicloudError
+from picloud.execution.executor import Executor
+from picloud.execution.gate import Gate
+from picloud.execution.record import Recorder
+from picloud.execution.scripts import LiveScripts
+from picloud.generations import TOPICS, Generations
+from picloud.http.application import build_application
+from picloud.http.services import Services
+from picloud.identity.passwords import Passwords
+from picloud.identity.sessions import Sessions
+from picloud.identity.setup import Setup
+from picloud.identity.users import Users
+from picloud.listening import listen
+from picloud.sandbox.abi import InterfaceMismatch
+from picloud.sandbox.engine import Engine
+from picloud.sandbox.image import ImageCache
+from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.sandbox import Sandbox
+from picloud.sandbox.threads import Threads
+from picloud.services import clock, kv
+from picloud.services.apps import Apps
+from picloud.services.directory import Directory
+from picloud.services.domains import Domains
+from picloud.services.executions import Executions
+from picloud.services.health import Health
+from picloud.services.routes import Routes
+from picloud.services.scripts import Scripts
+from picloud.services.seed import seed
+from picloud.workers import Place, Workers, in_child
+
+_log = logging.getLogger(__name__)
+
+_KEEP_ALIVE_SECONDS = 15
+_SPARE_CONNECTIONS = 10  # of the embedded server: commands, LISTEN, PostgreSQL's own
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """What the parent hands to its workers.
+
+    Attributes:
+        settings: the configuration.
+        parameters: how to reach the database.
+        generations: the shared page.
+        sockets: one per worker, listening.
+    """
+
+    settings: Settings
+    parameters: ConnectionParameters
+    generations: Generations
+    sockets: Sequence[socket.socket]
+
+
+def serve(settings: Settings) -> int:
+    """Run a server until SIGINT or SIGTERM.
+
+    Args:
+        settings: the configuration.
+
+    Returns:
+        The exit code: 0 after a stop that was asked for.
+
+    Raises:
+        CannotListen, DatabaseUnusable, PicloudError: it cannot start; the text says why.
+    """
+    signal.signal(signal.SIGTERM, _interrupt)  # until the workers run, both signals end the start
+    sockets = listen(settings.host, settings.port, settings.workers)
+    embedded = None
+    if settings.database_url is None:
+        connections = settings.workers * (settings.database_pool_size + 1) + _SPARE_CONNECTIONS
+        embedded = EmbeddedPostgres(settings.data_dir, connections=connections)
+    try:
+        parameters = _database(settings, embedded)
+        generations = Generations(settings.workers)
+        compiling = in_child(lambda: _engine(settings).close())
+        token = asyncio.run(_prepare(settings, parameters, generations))
+        for thread in threading.enumerate():  # the parent forks: it must be alone
+            if thread is not threading.current_thread():
+                thread.join()
+        os.waitpid(compiling, 0)  # if it failed, so will the workers, and say why
+        node = _Node(settings, parameters, generations, sockets)
+        port = sockets[0].getsockname()[1]
+
+        def closing() -> None:
+            for one in sockets:
+                one.close()
+            banner.stopping()
+
+        return Workers(
+            settings.workers,
+            lambda place: _worker(node, place),
+            grace=settings.shutdown_grace_seconds,
+            on_ready=lambda: banner.ready(settings, port, token),
+            on_stop=closing,
+            watch=embedded.poll if embedded else lambda: None,
+        ).run()
+    finally:
+        if embedded is not None:
+            embedded.stop()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _database(settings: Settings, embedded: EmbeddedPostgres | None) -> ConnectionParameters:
+    if embedded is not None:
+        return embedded.start()
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    assert settings.database_url is not None
+    return ConnectionParameters.of_url(settings.database_url)
+
+
+async def _prepare(
+    settings: Settings, parameters: ConnectionParameters, generations: Generations
+) -> str | None:
+    """Schema, first app, first owner. Returns: the token of a setup link when there is no user."""
+    await migrate(parameters)
+    database, passwords = await Database.open(parameters, 2), Passwords()
+    try:
+        changes = Changes(database, generations)
+        await seed(changes)
+        setup = Setup(database, changes, passwords)
+        if settings.bootstrap_username is not None and settings.bootstrap_password is not None:
+            await setup.bootstrap(settings.bootstrap_username, settings.bootstrap_password)
+        return await setup.make_link()
+    finally:
+        await database.close()
+        passwords.close()
+
+
+def _worker(node: _Node, place: Place) -> int:
+    node.generations.own(place.slot)
+    for one in node.sockets:
+        if one is not node.sockets[place.slot]:
+            one.close()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work(node, place))
+    except (DatabaseUnusable, InterfaceMismatch, PicloudError) as error:
+        _log.error("worker %d cannot work: %s", place.slot, error)
+        return 1
+    return 0
+
+
+async def _work(node: _Node, place: Place) -> None:
+    """One worker's life: wire, listen, wait for SIGTERM, drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(place.lifeline, os._exit, 1)  # the parent is gone, and the database with it
+    async with _services(node, place) as services:
+        runner = web.AppRunner(
+            build_application(services),
+            handler_cancellation=True,  # a client that goes away frees its slot
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            shutdown_timeout=node.settings.shutdown_grace_seconds,
+            access_log=None,
+        )
+        await runner.setup()
+        try:
+            await web.SockSite(runner, node.sockets[place.slot], backlog=1024).start()
+            place.ready()
+            await stop.wait()
+        finally:
+            await runner.cleanup()
+
+
+@asynccontextmanager
+async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
+    """Every part of a worker, made in the order of dependence and closed in reverse."""
+    settings, generations = node.settings, node.generations
+    async with AsyncExitStack() as closing:
+        database = await Database.open(node.parameters, settings.database_pool_size)
+        closing.push_async_callback(database.close)
+        changes = Changes(database, generations)
+        if place.slot == 0:  # one listener per node: what it hears reaches the others by the shared page
+            listener = Listener(node.parameters)
+            listener.subscribe(CHANNEL, lambda topic: _heard(generations, topic))
+            listener.start()
+            closing.push_async_callback(listener.close)
+
+        engine = _engine(settings)
+        closing.callback(engine.close)
+        threads = Threads(cores())
+        closing.callback(threads.close)
+        images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
+        functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+        sandbox = Sandbox(engine, images, threads, functions)
+
+        recorder = Recorder(database)
+        recorder.start()
+        closing.push_async_callback(recorder.close)
+        gate = Gate(settings.max_concurrent_executions, settings.app_slots)
+        executor = Executor(gate, sandbox, recorder)
+
+        passwords = Passwords()
+        closing.callback(passwords.close)
+        ceilings = Ceilings(settings.limits)
+        scripts = Scripts(database, changes, executor, ceilings)
+        yield Services(
+            apps=Apps(database),
+            scripts=scripts,
+            routes=Routes(database, changes),
+            domains=Domains(database, changes),
+            executions=Executions(database),
+            users=Users(database, changes, passwords),
+            sessions=Sessions(database, changes, generations, timedelta(hours=settings.session_ttl_hours)),
+            setup=Setup(database, changes, passwords),
+            directory=Directory(database, generations),
+            live_scripts=LiveScripts(scripts, generations, ceilings),
+            executor=executor,
+            ceilings=ceilings,
+            health=Health(database, latest_version(), engine.info.sdk, engine.digest),
+        )
+
+
+def _engine(settings: Settings) -> Engine:
+    # A compile holds a guest of its own beside the executions, so there are some more slots than permits.
+    slots = settings.max_concurrent_executions + 16
+    return Engine(settings.data_dir / "machine-code", slots, settings.ceilings["memory_limit_mb"])
+
+
+def _heard(generations: Generations, topic: str | None) -> None:
+    """A write on another node (or this one); None says that some may have been missed."""
+    for changed in TOPICS if topic is None else (topic,):
+        if changed in TOPICS:
+            generations.bump(changed)
