@@ -70,6 +70,22 @@ class NotFound(PicloudError):
         super().__init__(text, **details)
 
 
+class UnknownHost(PicloudError):
+    """No app answers on this host."""
+
+    code, status = "not_found", 404
+
+    def __init__(self, host: str) -> None:
+        """Make a 404 of the level above routes. Args: host: as the client sent it."""
+        super().__init__(f"no app answers on the host {host[:255]!r}", host=host[:255])
+
+
+class SetupOver(PicloudError):
+    """This setup link is not valid: it was used, it is older than an hour, or the instance has its owner."""
+
+    code, status = "setup_over", 410
+
+
 class MethodNotAllowed(PicloudError):
     """This path exists, but not with this method."""
 
@@ -134,4 +150,11 @@ class Unavailable(PicloudError):
     """The database is not reachable right now; try again."""
 
     code, status = "unavailable", 503
+    headers = {"Retry-After": "1"}
+
+
+class NotReady(PicloudError):
+    """This process cannot serve yet."""
+
+    code, status = "not_ready", 503
     headers = {"Retry-After": "1"}

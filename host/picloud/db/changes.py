@@ -1,0 +1,48 @@
+"""A write that every worker must see: one transaction, then the news of it.
+
+The workers of this node compare generations before they use a table in memory, so they see the write
+with the next request; other nodes are told by NOTIFY.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.generations import Generations
+
+CHANNEL = "picloud_changed"
+"""NOTIFY channel; the payload is the topic."""
+
+_SQL = load("changes")
+
+
+class Changes:
+    """Makes writes known."""
+
+    def __init__(self, database: Database, generations: Generations) -> None:
+        """Make it from the pool and the node's generation counters."""
+        self._database = database
+        self._generations = generations
+
+    @asynccontextmanager
+    async def announce(self, *topics: str) -> AsyncIterator[Connection]:
+        """Run the block in one transaction and tell every reader of the topics after its commit.
+
+        Args:
+            topics: generation topics: "scripts", "routes", "domains", "sessions", "users".
+
+        Yields:
+            The connection the block must write with.
+        """
+        try:
+            async with self._database.transaction() as connection:
+                yield connection
+                for topic in topics:
+                    await connection.execute(_SQL.change_notify, CHANNEL, topic)
+        finally:
+            # Also when the caller was cancelled or the connection broke: it may have been committed by then.
+            for topic in topics:
+                self._generations.bump(topic)

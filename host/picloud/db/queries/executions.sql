@@ -1,0 +1,11 @@
+-- name: executions_of_app
+-- A page of an app's executions, newest first; $2 narrows it to a script, $3 to an outcome.
+SELECT id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
+       fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,
+       root_execution_id, parent_execution_id, started_at
+FROM execution_logs
+WHERE app_id = $1
+  AND ($2::uuid IS NULL OR script_id = $2)
+  AND ($3::text IS NULL OR outcome = $3)
+  AND ($4::uuid IS NULL OR id < $4)
+ORDER BY id DESC LIMIT $5;

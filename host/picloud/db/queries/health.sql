@@ -1,0 +1,3 @@
+-- name: health_schema
+-- The schema version of the database.
+SELECT count(*) FROM schema_migrations;

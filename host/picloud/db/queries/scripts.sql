@@ -1,0 +1,41 @@
+-- name: script_insert
+-- Make a script at version 1; the unique constraint refuses a taken name.
+INSERT INTO scripts (app_id, id, name, kind, description, version, source, sandbox, execute_access)
+VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)
+RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at;
+
+-- name: script_version_insert
+-- Keep what was saved.
+INSERT INTO script_versions (app_id, script_id, version, source, sandbox, author_id, message)
+VALUES ($1, $2, $3, $4, $5, $6, $7);
+
+-- name: script_find
+-- One script by its id alone; the caller authorises for the app it finds.
+SELECT id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at
+FROM scripts WHERE id = $1;
+
+-- name: script_lock
+-- One script of an app, held until the end of the transaction; FOR SHARE keeps it from changing its kind.
+SELECT kind FROM scripts WHERE app_id = $1 AND id = $2 FOR SHARE;
+
+-- name: script_lock_to_delete
+-- The same, against new routes to it as well.
+SELECT FROM scripts WHERE app_id = $1 AND id = $2 FOR UPDATE;
+
+-- name: scripts_list
+-- A page of an app's scripts without their sources, oldest first.
+SELECT id, app_id, name, kind, description, version, sandbox, execute_access, created_at, updated_at
+FROM scripts WHERE app_id = $1 AND ($2::uuid IS NULL OR id > $2)
+ORDER BY id LIMIT $3;
+
+-- name: script_update
+-- Save the next version, unless someone else saved since version $3 was read.
+UPDATE scripts
+SET name = $4, kind = $5, description = $6, source = $7, sandbox = $8, execute_access = $9,
+    version = version + 1, updated_at = now()
+WHERE app_id = $1 AND id = $2 AND version = $3
+RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at;
+
+-- name: script_delete
+-- Delete a script with its versions and routes.
+DELETE FROM scripts WHERE app_id = $1 AND id = $2;

@@ -1,0 +1,17 @@
+-- name: setup_lock
+-- One maker of the first user at a time, on all nodes; held to the end of the transaction.
+SELECT pg_advisory_xact_lock(hashtext('picloud first user'));
+
+-- name: setup_link_insert
+-- Store a new link and forget those that are over.
+WITH swept AS (DELETE FROM setup_links WHERE expires_at <= now())
+INSERT INTO setup_links (token_hash, expires_at) VALUES ($1, now() + $2::interval);
+
+-- name: setup_link_good
+-- Whether a link could still be used.
+SELECT EXISTS (SELECT FROM setup_links WHERE token_hash = $1 AND expires_at > now())
+   AND NOT EXISTS (SELECT FROM admin_users);
+
+-- name: setup_links_delete
+-- With the first user every link is used up.
+DELETE FROM setup_links;

@@ -1,0 +1,97 @@
+"""Passwords: argon2id, off the event loop, a few at a time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from picloud.errors import Invalid
+
+MIN_BYTES, MAX_BYTES = 10, 256
+
+Result = TypeVar("Result")
+
+
+def check_password(password: str) -> None:
+    """Refuse a password that is too short or too long, before any work is spent on it.
+
+    Args:
+        password: as the user typed it.
+
+    Raises:
+        Invalid: it is not 10 to 256 bytes of UTF-8.
+    """
+    size = len(password.encode())
+    if not MIN_BYTES <= size <= MAX_BYTES:
+        raise Invalid(
+            f"a password has {MIN_BYTES} to {MAX_BYTES} bytes, this one has {size}", field="password"
+        )
+
+
+class Passwords:
+    """Hashes and checks passwords on threads of its own, whose number bounds memory and processor time."""
+
+    def __init__(self, threads: int = 2, hasher: PasswordHasher | None = None) -> None:
+        """Make it.
+
+        Args:
+            threads: hashes that may be computed at once; each takes 32 MiB.
+            hasher: argon2id parameters; by default 3 passes over 32 MiB.
+        """
+        self._hasher = hasher or PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
+        self._threads = ThreadPoolExecutor(threads, "argon2")
+        self._dummy: str | None = None
+
+    async def hash(self, password: str) -> str:
+        """Hash a password.
+
+        Args:
+            password: 10 to 256 bytes.
+
+        Returns:
+            The argon2 string to store.
+
+        Raises:
+            Invalid: see `check_password`.
+        """
+        check_password(password)
+        return await self._run(lambda: self._hasher.hash(password))
+
+    async def verify(self, stored: str | None, password: str) -> bool:
+        """Check a password; it takes as long for a user that does not exist.
+
+        Args:
+            stored: the argon2 string, or None where there is no such user.
+            password: what was typed.
+
+        Returns:
+            True when it is the user's password.
+        """
+        if len(password.encode()) > MAX_BYTES:
+            return False
+        return await self._run(lambda: self._verify(stored, password))
+
+    def is_outdated(self, stored: str) -> bool:
+        """Tell whether a hash was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(stored)
+
+    def close(self) -> None:
+        """Let the threads end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _verify(self, stored: str | None, password: str) -> bool:
+        if stored is None:
+            self._dummy = self._dummy or self._hasher.hash("no user has this password")
+        try:
+            self._hasher.verify(stored or self._dummy or "", password)
+        except (VerificationError, InvalidHashError):
+            return False
+        return stored is not None
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
