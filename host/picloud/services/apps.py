@@ -65,7 +65,7 @@ class Apps:
         # A slug that reads as an id would make `/apps/{id_or_slug}` ambiguous.
         if not _SLUG.fullmatch(slug) or parse_id(slug) is not None:
             raise Invalid(
-                "a slug has 1 to 63 lower-case letters, digits or hyphens, begins with no hyphen and is no id",
+                "a slug has 1 to 63 lower-case letters, digits or hyphens, no hyphen first, and is no id",
                 field="slug",
             )
         try:

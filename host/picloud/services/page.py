@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
+
+from asyncpg import Record
 
 from picloud.errors import Invalid
 
@@ -42,9 +44,7 @@ class Page(Generic[Item]):
     next_cursor: str | None
 
     @classmethod
-    def of(
-        cls, rows: Iterable[Mapping[str, Any]], limit: int, make: Callable[[Mapping[str, Any]], Item]
-    ) -> Page[Item]:
+    def of(cls, rows: Sequence[Record], limit: int, make: Callable[[Record], Item]) -> Page[Item]:
         """Cut a page from rows that were asked for with one more than the limit.
 
         Args:
@@ -55,9 +55,7 @@ class Page(Generic[Item]):
         Returns:
             The page; the extra row only tells that there is a next one.
         """
-        found = list(rows)
-        shown = found[:limit]
-        more = len(found) > limit
+        shown, more = rows[:limit], len(rows) > limit
         return cls([make(row) for row in shown], write_cursor(shown[-1]["id"]) if more else None)
 
 

@@ -67,9 +67,7 @@ class Script(ScriptSummary):
     @property
     def draft(self) -> Draft:
         """The fields people write."""
-        return Draft(
-            self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access
-        )
+        return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
 
 
 class Validator(Protocol):
@@ -211,7 +209,9 @@ class Scripts:
         async with self._changes.announce("scripts", "routes") as connection:
             await connection.execute(_SQL.script_lock_to_delete, script.app_id, script.id)
             if not force:
-                await _refuse_with_routes(connection, script, "routes point at this script; ?force=true deletes them")
+                await _refuse_with_routes(
+                    connection, script, "routes point at this script; ?force=true deletes them"
+                )
             await connection.execute(_SQL.script_delete, script.app_id, script.id)
 
     async def validate(self, source: str, kind: str = "endpoint") -> None:
@@ -234,7 +234,9 @@ class Scripts:
         limits = draft.check(self._ceilings)
         await self._validator.validate(draft.source.encode(), draft.kind, limits)
 
-    async def _save(self, script: Script, draft: Draft, author_id: UUID | None, message: str) -> Script | None:
+    async def _save(
+        self, script: Script, draft: Draft, author_id: UUID | None, message: str
+    ) -> Script | None:
         """Write the next version, or give None when someone was faster."""
         async with self._changes.announce("scripts") as connection:
             try:
@@ -256,7 +258,9 @@ class Scripts:
                 return None
             saved = Script(**row)
             if saved.kind == "module" and script.kind != "module":
-                await _refuse_with_routes(connection, script, "routes point at this script; a module cannot answer them")
+                await _refuse_with_routes(
+                    connection, script, "routes point at this script; a module cannot answer them"
+                )
             await _keep_version(connection, saved, author_id, message)
         return saved
 

@@ -1,0 +1,83 @@
+"""Script id -> the version to execute, from memory while nothing was saved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from cachetools import LRUCache
+
+from picloud.execution.invocation import ScriptVersion
+from picloud.generations import Generations
+from picloud.sandbox.limits import PER_SCRIPT, Ceilings
+from picloud.services.scripts import Script, Scripts
+
+CACHE_BYTES = 64 * 1024 * 1024
+_OVERHEAD = 2048  # bytes an entry takes beside its source, roughly
+
+
+@dataclass(frozen=True, slots=True)
+class LiveScript:
+    """The current version of a script.
+
+    Attributes:
+        version: what to execute.
+        members_only: whether executing it directly needs a principal.
+        generation: where the topic was before it was read.
+    """
+
+    version: ScriptVersion
+    members_only: bool
+    generation: bytes
+
+
+class LiveScripts:
+    """Keeps the scripts this worker executes."""
+
+    def __init__(self, scripts: Scripts, generations: Generations, ceilings: Ceilings) -> None:
+        """Make it."""
+        self._scripts = scripts
+        self._current = generations.current
+        self._ceilings = ceilings
+        self._live: LRUCache[UUID, LiveScript] = LRUCache(
+            CACHE_BYTES, getsizeof=lambda live: len(live.version.source) + _OVERHEAD
+        )
+
+    async def get(self, script_id: UUID) -> LiveScript:
+        """The script as it is now.
+
+        Args:
+            script_id: the script.
+
+        Returns:
+            Its current version.
+
+        Raises:
+            NotFound: there is none.
+            Unavailable: it had to be read and the database cannot be reached.
+        """
+        generation = self._current("scripts")
+        live = self._live.get(script_id)
+        if live is not None and live.generation == generation:
+            return live
+        live = LiveScript(*self._resolve(await self._scripts.get(str(script_id))), generation)
+        self._live[script_id] = live
+        return live
+
+    def _resolve(self, script: Script) -> tuple[ScriptVersion, bool]:
+        # The operator may have lowered a ceiling after the override was saved.
+        overrides = {
+            name: min(value, self._ceilings[name])
+            for name, value in script.sandbox.items()
+            if name in PER_SCRIPT
+        }
+        version = ScriptVersion(
+            script.id,
+            script.app_id,
+            script.version,
+            script.name,
+            script.kind,
+            script.source.encode(),
+            self._ceilings.resolve(overrides),
+        )
+        return version, script.execute_access == "members"
