@@ -1,0 +1,48 @@
+"""Domains of an app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.fields import Body
+from picloud.http.services import Services
+from picloud.services.domains import Domain
+from picloud.services.page import Page
+
+
+class NewDomain(Body):
+    """What a claim is made from."""
+
+    pattern: str
+
+
+async def create(services: Services, call: Call[NewDomain, Any]) -> Domain:
+    """Claim a host."""
+    return await services.domains.create(call.app.id, call.body.pattern)
+
+
+async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Domain]:
+    """List an app's claims."""
+    return await services.domains.list(call.app.id, call.query.page)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/apps/{app}/domains",
+        handle=create,
+        access="domain.manage",
+        status=201,
+        body=NewDomain,
+        summary="Claim a host",
+    ),
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/domains",
+        handle=list_,
+        access="app.read",
+        query=ListQuery,
+        summary="List an app's hosts",
+    ),
+)

@@ -1,0 +1,61 @@
+"""`POST /api/v1/execute/{script_id}`: a script directly, whatever its routes."""
+
+from __future__ import annotations
+
+from aiohttp import hdrs, web
+
+from picloud.errors import Invalid, NotFound, Unavailable
+from picloud.http.invoke import invoke
+from picloud.http.services import Services
+from picloud.identity.capabilities import authorise
+from picloud.identity.principal import Principal
+from picloud.identity.tokens import bearer_token
+from picloud.services.apps import parse_id
+
+
+class Execute:
+    """Executes scripts by id."""
+
+    def __init__(self, services: Services) -> None:
+        """Make it."""
+        self._services = services
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Execute a script; the request's body, headers and query are the script's.
+
+        Args:
+            request: with `script_id` in its path.
+
+        Returns:
+            The script's response.
+
+        Raises:
+            NotFound: there is no such script.
+            Unauthenticated, Forbidden: it is for members only.
+            Invalid: it is a module.
+        """
+        name = request.match_info["script_id"]
+        script_id = parse_id(name)
+        if script_id is None:
+            raise NotFound("script", name)
+        live = await self._services.live_scripts.get(script_id)
+        principal = await self._principal(request, live.members_only)
+        if live.members_only:
+            authorise(principal, "app.read", live.version.app_id)
+        if live.version.kind != "endpoint":
+            raise Invalid("a module cannot be executed; it is imported by other scripts")
+        return await invoke(
+            self._services, request, live.version, ingress="execute", path=request.path, principal=principal
+        )
+
+    async def _principal(self, request: web.Request, needed: bool) -> Principal | None:
+        """Who calls; a token that is not good is nobody."""
+        token = bearer_token(request.headers.get(hdrs.AUTHORIZATION))
+        if token is None:
+            return None
+        try:
+            return await self._services.sessions.principal(token)
+        except Unavailable:
+            if needed:
+                raise
+            return None

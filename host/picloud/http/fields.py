@@ -1,0 +1,118 @@
+"""JSON bodies and query strings, checked against models: what is wrong, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+import orjson
+from multidict import MultiMapping
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from picloud.errors import BadRequest, Invalid
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """Fields of a JSON body: no conversions, no fields that are not named."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Query(BaseModel):
+    """Parameters of a query string: all are text, so numbers are read from text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_json(model: type[Model], raw: bytes) -> Model:
+    """Read a JSON body.
+
+    Args:
+        model: what it must be.
+        raw: the body.
+
+    Returns:
+        The model.
+
+    Raises:
+        BadRequest: it is no JSON; details have line and column.
+        Invalid: a field is missing, unknown, of the wrong type, or holds NUL; details name each.
+    """
+    if not raw:
+        raise BadRequest("a JSON object is needed as the body")
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(
+            f"the body is not JSON: {error.msg}", line=error.lineno, column=error.colno
+        ) from None
+    if not isinstance(data, dict):
+        raise Invalid("the body must be a JSON object")
+    if b"\\u0000" in raw:
+        _refuse_nul(data)
+    return _validated(model, data)
+
+
+def parse_query(model: type[Model], query: MultiMapping[str]) -> Model:
+    """Read a query string.
+
+    Args:
+        model: its parameters.
+        query: decoded names and values.
+
+    Returns:
+        The model.
+
+    Raises:
+        Invalid: a parameter is unknown, given twice, not acceptable, or holds NUL.
+    """
+    data = dict(query.items())
+    if len(data) != len(query):
+        raise Invalid("a query parameter is given twice")
+    if data:
+        _refuse_nul(data)
+    return _validated(model, data)
+
+
+def _validated(model: type[Model], data: Mapping[str, object]) -> Model:
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [
+            {"field": ".".join(map(str, problem["loc"])), "message": _say(problem["type"], problem["msg"])}
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+    first = problems[0]
+    raise Invalid(f"{first['field']}: {first['message']}", field=first["field"], problems=problems)
+
+
+def _say(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "there is no such field"
+    if kind == "missing":
+        return "is required"
+    return message[:1].lower() + message[1:]
+
+
+def _refuse_nul(data: Mapping[str, object]) -> None:
+    for field, text in _texts(data):
+        if "\0" in text:
+            raise Invalid(f"{field}: holds a NUL character, which cannot be stored", field=field)
+
+
+def _texts(data: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Every text in the data with the field it is in; a loop, because bodies may nest deeply."""
+    waiting: list[tuple[str, object]] = [("", data)]
+    while waiting:
+        field, value = waiting.pop()
+        if isinstance(value, str):
+            yield field, value
+        elif isinstance(value, list):
+            waiting += ((f"{field}[{at}]", item) for at, item in enumerate(value))
+        elif isinstance(value, dict):
+            for name, item in value.items():
+                inner = f"{field}.{name}" if field else name
+                yield inner.replace("\0", "\\u0000"), name
+                waiting.append((inner, item))

@@ -1,0 +1,32 @@
+"""`/healthz`, `/readyz` and `/version`: for load balancers and operators, no log-in."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from picloud.errors import NotReady
+from picloud.http.respond import SECURITY_HEADERS, json_response
+from picloud.services.health import Health
+
+
+class HealthPages:
+    """Answers them."""
+
+    def __init__(self, health: Health) -> None:
+        """Make it."""
+        self._health = health
+
+    async def healthz(self, request: web.Request) -> web.Response:
+        """The process is up."""
+        return web.Response(text="ok", headers=SECURITY_HEADERS)
+
+    async def readyz(self, request: web.Request) -> web.Response:
+        """The database is reachable, migrations are current, the guest is loaded; else 503 says why."""
+        problems = await self._health.problems()
+        if problems:
+            raise NotReady(problems=problems)
+        return web.Response(text="ready", headers=SECURITY_HEADERS)
+
+    async def version(self, request: web.Request) -> web.Response:
+        """Versions of everything that has one."""
+        return json_response(self._health.versions)

@@ -1,0 +1,189 @@
+"""A request that a script answers: request -> Invocation -> Outcome -> response."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from multidict import CIMultiDict
+from uuid_utils.compat import uuid7
+
+from picloud.errors import BadRequest, PicloudError
+from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.http.body import read_body
+from picloud.http.middleware import EXECUTION_ID_HEADER, REQUEST_ID
+from picloud.http.respond import error_response
+from picloud.http.services import Services
+from picloud.identity.principal import Principal
+from picloud.identity.tokens import is_platform_credential
+from picloud.sandbox.limits import FIXED
+from picloud.sandbox.outcome import STATUS, Outcome
+
+MAX_QUERY_FIELDS = 1000
+NOTHING: dict[str, str] = {}  # never written to
+
+_MAX_BODY = FIXED["max_request_body"]
+_EMPTY = frozenset({204, 304})
+_MESSAGES = {
+    "script_invalid": "the script does not parse",
+    "response_invalid": "the script's answer is no valid response",
+    "request_invalid": "the body is not what its content type says",
+    "script_error": "the script failed",
+    "overloaded": "all execution slots are in use; try again in a second",
+    "timeout": "the script ran past its deadline",
+    "operation_budget": "the script used up its operations",
+    "fuel_budget": "the script used up its fuel",
+    "memory_limit": "the script used up its memory",
+    "host_call_budget": "the script used up its host calls",
+    "internal": "something went wrong inside PiCloud",
+}
+
+
+async def invoke(
+    services: Services,
+    request: web.Request,
+    script: ScriptVersion,
+    ingress: str,
+    path: str,
+    params: Mapping[str, str] = NOTHING,
+    rest: str = "",
+    principal: Principal | None = None,
+) -> web.Response:
+    """Execute a script for a request.
+
+    Args:
+        services: the executor is in there.
+        request: the request.
+        script: what answers it.
+        ingress: "route" or "execute".
+        path: decoded path, as the script sees it.
+        params: what the route's pattern bound.
+        rest: what a prefix route left over.
+        principal: who calls.
+
+    Returns:
+        The script's response, or the outcome in the error shape; with the execution's id.
+
+    Raises:
+        BadRequest, BodyTooLarge, RequestTimeout: the request cannot be read.
+    """
+    headers = script_headers(request)
+    query = request.raw_path.partition("?")[2]
+    invocation = Invocation(
+        execution_id=uuid7(),
+        script=script,
+        ingress=ingress,
+        request_id=request[REQUEST_ID],
+        request=ScriptRequest(
+            method=request.method,
+            path=path,
+            headers=headers,
+            query=script_query(query) if query else NOTHING,
+            params=params,
+            rest=rest,
+            body=await read_body(request, _MAX_BODY, services.body_seconds),
+            content_type=headers.get("content-type"),
+        ),
+        principal=principal,
+    )
+    try:
+        outcome = await services.executor.execute(invocation)
+    except PicloudError as error:
+        response = error_response(error, invocation.request_id)
+    else:
+        response = present(outcome, invocation.request_id)
+    response.headers[EXECUTION_ID_HEADER] = str(invocation.execution_id)
+    return response
+
+
+def script_headers(request: web.Request) -> dict[str, str]:
+    """The headers a script sees.
+
+    Args:
+        request: the request.
+
+    Returns:
+        Lower-case names; repeated ones joined; without a credential of PiCloud's own, which would let
+        the script's author act as the caller.
+    """
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        name = name.lower()
+        if not value.isascii():
+            value = _as_text(value)
+        if name in headers:
+            value = headers[name] + ("; " if name == "cookie" else ", ") + value
+        headers[name] = value
+    authorization = headers.get("authorization")
+    if authorization is not None and is_platform_credential(authorization):
+        del headers["authorization"]
+    return headers
+
+
+def script_query(query: str) -> dict[str, str]:
+    """The query a script sees.
+
+    Args:
+        query: raw, behind the question mark.
+
+    Returns:
+        Decoded names and values; the last of a repeated name.
+
+    Raises:
+        BadRequest: it is not UTF-8, or has more than `MAX_QUERY_FIELDS` fields.
+    """
+    try:
+        query.encode()
+        return dict(
+            parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
+        )
+    except UnicodeError:
+        raise BadRequest("the query is not UTF-8") from None
+    except ValueError:
+        raise BadRequest(f"the query has more than {MAX_QUERY_FIELDS} fields") from None
+
+
+def present(outcome: Outcome, request_id: str) -> web.Response:
+    """Turn an outcome into a response.
+
+    Args:
+        outcome: how the execution ended; its response has been checked by the sandbox.
+        request_id: of the request.
+
+    Returns:
+        The script's response or the error shape.
+    """
+    answer = outcome.response
+    if answer is None:
+        return error_response(_OutcomeError(outcome), request_id)
+    return web.Response(
+        body=None if answer.status in _EMPTY else answer.body,
+        status=answer.status,
+        headers=CIMultiDict(answer.headers),
+    )
+
+
+class _OutcomeError(PicloudError):
+    """The execution ended without an answer."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        error, code = outcome.error, outcome.code
+        if error is None or code == "internal":
+            super().__init__(_MESSAGES[code])
+        else:
+            position = {"line": error.line, "column": error.column, "module": error.module}
+            super().__init__(error.message, **{name: at for name, at in position.items() if at is not None})
+        self.code = code  # type: ignore[misc]  # per error, shadows the class's
+        self.status = STATUS[code]  # type: ignore[misc]
+        if code == "overloaded":
+            self.headers = {"Retry-After": "1"}  # type: ignore[misc]
+
+
+def _as_text(value: str) -> str:
+    """A header's value whose bytes need not be UTF-8; those that are not are read as Latin-1."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    return value

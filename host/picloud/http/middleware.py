@@ -1,0 +1,71 @@
+"""Around every request: its id, and the error shape for whatever goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from picloud.errors import BodyTooLarge, MethodNotAllowed, NotFound, PicloudError
+from picloud.http.respond import error_response
+
+REQUEST_ID = "request_id"
+EXECUTION_ID_HEADER = "X-Execution-Id"
+
+logger = logging.getLogger(__name__)
+
+_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+
+class _Refused(PicloudError):
+    """The request was refused."""
+
+    def __init__(self, response: web.HTTPException) -> None:
+        super().__init__(response.reason)
+        self.code = "request_refused"  # type: ignore[misc]  # per error, shadows the class's
+        self.status = response.status  # type: ignore[misc]
+
+
+@web.middleware
+async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request an id, run the handler, turn any exception into an answer.
+
+    Args:
+        request: its `request_id` entry is set for the handler.
+        handler: what answers.
+
+    Returns:
+        The response, with the request's id.
+    """
+    request_id = request.headers.get("X-Request-Id")
+    if request_id is None or not _SANE.fullmatch(request_id):
+        request_id = f"{random.getrandbits(96):024x}"  # names a request, guards nothing
+    request[REQUEST_ID] = request_id
+    try:
+        response = await handler(request)
+    except PicloudError as error:
+        response = error_response(error, request_id)
+    except web.HTTPException as error:
+        response = error_response(_named(error), request_id)
+    except Exception:
+        logger.exception(
+            "%s %s failed", request.method, request.rel_url.raw_path, extra={"request_id": request_id}
+        )
+        response = error_response(PicloudError(), request_id)
+    response.headers["X-Request-Id"] = request_id
+    response.headers.setdefault("Server", "PiCloud")
+    return response
+
+
+def _named(error: web.HTTPException) -> PicloudError:
+    """What aiohttp itself refuses, as one of our errors."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return MethodNotAllowed(sorted(error.allowed_methods))
+    if isinstance(error, web.HTTPNotFound):
+        return NotFound("page")
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return BodyTooLarge()
+    return _Refused(error)
