@@ -40,20 +40,21 @@ class Executor:
             asyncio.CancelledError: the caller is gone; the execution was stopped and is on record.
         """
         script = invocation.script
-        with self.gate.enter(script.app_id):
-            started_at, outcome = time.time(), Outcome()
-            try:
-                await self.sandbox.execute(
-                    (script.script_id, script.version),
-                    Program(script.source, script.kind, {}),
-                    invocation.pack(self.sandbox.engine.info.sdk),
-                    script.limits,
-                    Call(script.app_id, script.script_id, invocation.execution_id, invocation.principal),
-                    outcome,
-                )
-            finally:
-                if self._recorder is not None:
-                    self._recorder.record(invocation, outcome, started_at)
+        self.gate.enter(script.app_id)
+        started_at, outcome = time.time(), Outcome()
+        try:
+            await self.sandbox.execute(
+                (script.script_id, script.version),
+                Program(script.source, script.kind, {}),
+                invocation.pack(self.sandbox.engine.info.sdk),
+                script.limits,
+                Call(script.app_id, script.script_id, invocation.execution_id, invocation.principal),
+                outcome,
+            )
+        finally:
+            self.gate.leave(script.app_id)
+            if self._recorder is not None:
+                self._recorder.record(invocation, outcome, started_at)
         return outcome
 
     async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:

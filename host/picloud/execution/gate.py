@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from uuid import UUID
 
 from picloud.errors import Overloaded
@@ -33,9 +31,8 @@ class Gate:
         self.running = self.refused = 0
         self._by_app: Counter[UUID] = Counter()
 
-    @contextmanager
-    def enter(self, app_id: UUID) -> Iterator[None]:
-        """Hold a permit.
+    def enter(self, app_id: UUID) -> None:
+        """Take a permit; `leave` is owed.
 
         Args:
             app_id: whose share it counts against.
@@ -48,10 +45,10 @@ class Gate:
             raise Overloaded
         self.running += 1
         self._by_app[app_id] += 1
-        try:
-            yield
-        finally:
-            self.running -= 1
-            self._by_app[app_id] -= 1
-            if not self._by_app[app_id]:
-                del self._by_app[app_id]
+
+    def leave(self, app_id: UUID) -> None:
+        """Give a permit back."""
+        self.running -= 1
+        self._by_app[app_id] -= 1
+        if not self._by_app[app_id]:
+            del self._by_app[app_id]

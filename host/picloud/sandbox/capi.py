@@ -459,8 +459,12 @@ class Guest:
         """Current size of the linear memory, in bytes; it never shrinks."""
         return int(_memory_size(self._context, ctypes.addressof(self._block) + _MEMORY + 8))
 
-    def grow_to(self, size: int) -> None:
-        """Make the linear memory at least `size` bytes large.
+    def load(self, size: int, runs: tuple[tuple[int, bytes], ...]) -> None:
+        """Make the linear memory `size` bytes large and write pages into it.
+
+        Args:
+            size: in bytes, a multiple of `PAGE`.
+            runs: (address, content), each within `size`.
 
         Raises:
             WasmError: the memory limit does not allow it.
@@ -468,8 +472,10 @@ class Guest:
         missing = size - self.memory_size()
         if missing > 0:
             address = ctypes.addressof(self._block)
-            pages = -(-missing // PAGE)
-            _check(_memory_grow(self._context, address + _MEMORY + 8, pages, address + _FUEL))
+            _check(_memory_grow(self._context, address + _MEMORY + 8, missing // PAGE, address + _FUEL))
+        base, copy = self._base, ctypes.memmove
+        for start, content in runs:
+            copy(base + start, content, len(content))
 
     def read(self, pointer: int, length: int) -> bytes:
         """Copy bytes out of the guest.

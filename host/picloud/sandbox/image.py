@@ -69,9 +69,7 @@ class Image:
         Raises:
             capi.WasmError: the guest's memory limit is below the image's size.
         """
-        guest.grow_to(self.memory_size)
-        for address, content in self.runs:
-            guest.write(address, content)
+        guest.load(self.memory_size, self.runs)
 
 
 def _candidates(guest: Guest, size: int) -> list[int]:

@@ -22,6 +22,8 @@ _HOP_BY_HOP = (
     "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer upgrade"
 )
 _RESERVED = {*_HOP_BY_HOP.split(), "content-length", "transfer-encoding", "x-request-id", "x-execution-id"}
+# [0, operations, status, headers, kind, body] and [1, operations, {code, message, ...}]
+_ANSWERED, _FAILED = (int, int, int, dict, int, bytes), (int, int, dict)
 _CODES = frozenset(
     ("script_error", "operation_budget", "memory_limit", "response_invalid", "request_invalid")
 )
@@ -58,18 +60,20 @@ class Answer:
         self.response: Response | None = None
         self.error: ScriptError | None = None
         try:
-            match ormsgpack.unpackb(data):
-                case [0, int(operations), int(status), dict(headers), int(kind), bytes(body)]:
-                    self.operations = operations
-                    self.response = _response(status, headers, kind, body)
-                case [1, int(operations), dict(error)]:
-                    self.operations = operations
-                    self.code = error["code"] if error.get("code") in _CODES else "script_error"
-                    self.error = script_error(error)
-                case _:
-                    raise InterfaceViolation("run: the answer is not of the agreed form")
+            answer = ormsgpack.unpackb(data)
         except ValueError:
             raise InterfaceViolation("run: the answer is not MessagePack") from None
+        shape = tuple(map(type, answer)) if type(answer) is list else ()
+        if shape not in (_ANSWERED, _FAILED) or answer[0] != (shape == _FAILED):
+            raise InterfaceViolation("run: the answer is not of the agreed form")
+        self.operations = answer[1]
+        try:
+            if shape == _ANSWERED:
+                self.response = _response(*answer[2:])
+            else:
+                error = answer[2]
+                self.code = error["code"] if error.get("code") in _CODES else "script_error"
+                self.error = script_error(error)
         except AnswerRefused as refusal:
             self.code, self.error = "response_invalid", ScriptError(str(refusal))
 
