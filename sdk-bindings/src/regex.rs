@@ -1,8 +1,11 @@
 //! `regex::` matching in linear time.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use ::regex::{Captures, Error, Regex, RegexBuilder};
+use regex_automata::meta::{BuildError, Config, Regex};
+use regex_automata::util::{captures::Captures, primitives::PatternID, syntax};
+use regex_automata::{Match, Span};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module, NativeCallContext};
 
 use crate::args::{self, Thrown};
@@ -13,11 +16,21 @@ const MAX_PROGRAM: usize = 2 << 20;
 const MAX_AUTOMATON: usize = 1 << 20;
 /// Deeper groups could exhaust the guest's stack.
 const MAX_NESTING: u32 = 100;
-/// Patterns of one execution that stay compiled.
+/// Programs of one execution that stay compiled.
 const MAX_CACHED: usize = 16;
+/// Texts from this many bytes on are searched by a lazy automaton: some 30 times faster, but its second, reversed
+/// program makes compiling two to three times slower, which no short text pays back.
+const LONG_TEXT: usize = 4096;
+
+/// A program, with what it was compiled from and for.
+struct Compiled {
+    pattern: ImmutableString,
+    for_long: bool,
+    regex: Rc<Regex>,
+}
 
 thread_local! {
-    static COMPILED: RefCell<Vec<(ImmutableString, Regex)>> = const { RefCell::new(Vec::new()) };
+    static COMPILED: RefCell<Vec<Compiled>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Registers the namespace.
@@ -28,17 +41,17 @@ pub fn register(engine: &mut Engine) {
     });
     module.set_native_fn("find", |pattern: Dynamic, text: Dynamic| {
         search("regex::find", pattern, text, |regex, text| {
-            Ok(regex.find(text).map_or(Dynamic::UNIT, |found| found.as_str().into()))
+            Ok(regex.find(text).map_or(Dynamic::UNIT, |found| text[found.range()].into()))
         })
     });
     module.set_native_fn("find_all", |context: NativeCallContext, pattern: Dynamic, text: Dynamic| {
         search("regex::find_all", pattern, text, |regex, text| {
-            collect(&context, "regex::find_all", regex.find_iter(text).map(|found| found.as_str()))
+            collect(&context, "regex::find_all", regex.find_iter(text).map(|found| &text[found.range()]))
         })
     });
     module.set_native_fn("split", |context: NativeCallContext, pattern: Dynamic, text: Dynamic| {
         search("regex::split", pattern, text, |regex, text| {
-            collect(&context, "regex::split", regex.split(text))
+            collect(&context, "regex::split", regex.split(text).map(|piece| &text[piece.range()]))
         })
     });
     module.set_native_fn("captures", |pattern: Dynamic, text: Dynamic| {
@@ -68,39 +81,43 @@ fn search<T>(
 ) -> Result<T, Thrown> {
     let pattern = args::string(function, "pattern", pattern)?;
     let text = args::string(function, "text", text)?;
-    run(&compiled(function, pattern)?, &text)
+    let regex = compiled(function, pattern, text.len() >= LONG_TEXT)?;
+    run(&regex, &text)
 }
 
-/// The pattern's program, compiled once per execution. Clones share it.
-fn compiled(function: &str, pattern: ImmutableString) -> Result<Regex, Thrown> {
+/// The pattern's program, compiled once per execution. Shared, not cloned: a clone has working memory of its own.
+fn compiled(function: &str, pattern: ImmutableString, for_long: bool) -> Result<Rc<Regex>, Thrown> {
     COMPILED.with_borrow_mut(|cache| {
-        if let Some((_, regex)) = cache.iter().find(|(known, _)| *known == pattern) {
-            return Ok(regex.clone());
+        if let Some(known) = cache.iter().find(|known| known.for_long == for_long && known.pattern == pattern)
+        {
+            return Ok(Rc::clone(&known.regex));
         }
-        let regex = RegexBuilder::new(&pattern)
-            .size_limit(MAX_PROGRAM)
-            .dfa_size_limit(MAX_AUTOMATON)
-            .nest_limit(MAX_NESTING)
-            .build()
+        let config = Config::new()
+            .nfa_size_limit(Some(MAX_PROGRAM))
+            .hybrid(for_long)
+            .hybrid_cache_capacity(MAX_AUTOMATON)
+            // One more table to build, which one execution's few searches do not pay back.
+            .onepass(false);
+        let regex = Regex::builder()
+            .configure(config)
+            .syntax(syntax::Config::new().nest_limit(MAX_NESTING))
+            .build(&pattern)
             .map_err(|error| fail(function, explain(&error)))?;
         if cache.len() == MAX_CACHED {
             cache.remove(0);
         }
-        cache.push((pattern, regex.clone()));
+        let regex = Rc::new(regex);
+        cache.push(Compiled { pattern, for_long, regex: Rc::clone(&regex) });
         Ok(regex)
     })
 }
 
-/// The crate draws a picture of the pattern around the reason, which is on the last line.
-fn explain(error: &Error) -> String {
-    match error {
-        Error::CompiledTooBig(_) => "the pattern is too large".into(),
-        _ => {
-            let text = error.to_string();
-            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!("the pattern does not parse: {reason}")
-        }
-    }
+/// The parser draws a picture of the pattern around the reason, which is on the last line.
+fn explain(error: &BuildError) -> String {
+    let Some(error) = error.syntax_error() else { return "the pattern is too large".into() };
+    let text = error.to_string();
+    let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+    format!("the pattern does not parse: {reason}")
 }
 
 fn collect<'a>(
@@ -117,10 +134,18 @@ fn collect<'a>(
 }
 
 fn captures(regex: &Regex, text: &str) -> Dynamic {
-    let Some(groups) = regex.captures(text) else { return Dynamic::UNIT };
-    let value = |group: Option<::regex::Match>| group.map_or(Dynamic::UNIT, |group| group.as_str().into());
-    let named: Map =
-        regex.capture_names().flatten().map(|name| (name.into(), value(groups.name(name)))).collect();
+    let mut groups = regex.create_captures();
+    regex.captures(text, &mut groups);
+    if !groups.is_match() {
+        return Dynamic::UNIT;
+    }
+    let value = |group: Option<Span>| group.map_or(Dynamic::UNIT, |group| text[group.range()].into());
+    let named: Map = groups
+        .group_info()
+        .pattern_names(PatternID::ZERO)
+        .zip(groups.iter())
+        .filter_map(|(name, group)| Some((name?.into(), value(group))))
+        .collect();
     if named.is_empty() { groups.iter().map(value).collect::<Array>().into() } else { named.into() }
 }
 
@@ -137,20 +162,18 @@ fn replace(
         let template = Template::parse(&by, regex).map_err(|message| fail(function, message))?;
         let mut out = Output { context, function, text: String::new() };
         let mut end = 0;
+        let mut step = |whole: Match, groups: Option<&Captures>| {
+            out.push(&text[end..whole.start()])?;
+            end = whole.end();
+            template.expand(text, groups, &mut out)
+        };
         if template.has_groups {
             for groups in regex.captures_iter(text).take(most) {
-                let whole = groups.get_match();
-                out.push(&text[end..whole.start()])?;
-                template.expand(&groups, &mut out)?;
-                end = whole.end();
+                groups.get_match().map_or(Ok(()), |whole| step(whole, Some(&groups)))?;
             }
         } else {
-            // Without groups to look up, only the ends of a match are needed, which is found faster.
-            for whole in regex.find_iter(text).take(most) {
-                out.push(&text[end..whole.start()])?;
-                template.literal(&mut out)?;
-                end = whole.end();
-            }
+            // Without groups to look up, only the ends of a match are needed, which are found faster.
+            regex.find_iter(text).take(most).try_for_each(|whole| step(whole, None))?;
         }
         out.push(&text[end..])?;
         Ok(out.text.into())
@@ -189,18 +212,14 @@ impl<'a> Template<'a> {
         while let Some(dollar) = rest.find('$') {
             let (before, after) = (&rest[..dollar], &rest[dollar + 1..]);
             template.pieces.push(Piece::Literal(before));
-            if let Some(tail) = after.strip_prefix('$') {
-                template.pieces.push(Piece::Literal("$"));
-                rest = tail;
-                continue;
-            }
             let (name, tail) = reference(after);
-            rest = tail;
             if name.is_empty() {
-                // Not a reference: a dollar sign as it stands.
+                // `$$`, or a dollar sign before anything else, which stands for itself.
                 template.pieces.push(Piece::Literal("$"));
+                rest = after.strip_prefix('$').unwrap_or(after);
                 continue;
             }
+            rest = tail;
             template.pieces.push(Piece::Group(group(regex, name)?));
             template.has_groups = true;
         }
@@ -208,21 +227,14 @@ impl<'a> Template<'a> {
         Ok(template)
     }
 
-    fn expand(&self, groups: &Captures<'_>, out: &mut Output<'_>) -> Result<(), Thrown> {
+    fn expand(&self, text: &str, groups: Option<&Captures>, out: &mut Output<'_>) -> Result<(), Thrown> {
         for piece in &self.pieces {
             out.push(match *piece {
-                Piece::Literal(text) => text,
-                Piece::Group(index) => groups.get(index).map_or("", |group| group.as_str()),
+                Piece::Literal(literal) => literal,
+                Piece::Group(index) => {
+                    groups.and_then(|groups| groups.get_group(index)).map_or("", |group| &text[group.range()])
+                }
             })?;
-        }
-        Ok(())
-    }
-
-    fn literal(&self, out: &mut Output<'_>) -> Result<(), Thrown> {
-        for piece in &self.pieces {
-            if let Piece::Literal(text) = *piece {
-                out.push(text)?;
-            }
         }
         Ok(())
     }
@@ -241,10 +253,10 @@ fn reference(text: &str) -> (&str, &str) {
 }
 
 fn group(regex: &Regex, name: &str) -> Result<usize, String> {
+    let info = regex.group_info();
     let index = match name.parse() {
-        Ok(index) if index < regex.captures_len() => Some(index),
-        Ok(_) => None,
-        Err(_) => regex.capture_names().position(|known| known == Some(name)),
+        Ok(index) => Some(index).filter(|&index| index < info.group_len(PatternID::ZERO)),
+        Err(_) => info.to_index(PatternID::ZERO, name),
     };
     index.ok_or_else(|| format!("the pattern has no group {name} (write $$ for a dollar sign)"))
 }
@@ -253,7 +265,7 @@ fn group(regex: &Regex, name: &str) -> Result<usize, String> {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::testing::{eval, thrown};
+    use crate::testing::{eval, eval_with, thrown};
 
     #[test]
     fn a_pattern_that_does_not_parse_is_refused_with_the_reason() {
@@ -295,8 +307,8 @@ mod tests {
     #[test]
     fn a_replacement_names_groups_by_number_and_name() {
         assert_eq!(
-            eval::<String>(r#"regex::replace("(?<y>\\d+)-(\\d+)", "2026-01", "$2/${y}/$1a$y$$ $")"#),
-            "01/2026/2026a2026$ $"
+            eval::<String>(r#"regex::replace("(?<y>\\d+)-(\\d+)", "2026-01", "$2/${y}/$1a$y$$ ${} $")"#),
+            "01/2026/2026a2026$ ${} $"
         );
         assert_eq!(eval::<String>(r#"regex::replace_all("(a)|b", "ab", "[$1]")"#), "[a][]");
         assert_eq!(eval::<String>(r#"regex::replace_all("", "äb", "-")"#), "-ä-b-");
@@ -331,6 +343,17 @@ mod tests {
     }
 
     #[test]
+    fn a_long_text_gives_what_its_short_pieces_do() {
+        let long = "ab12 cd345 ".repeat(500);
+        let words = r"let words = regex::find_all(`\w+`, x); words.len() == 1000 && words[998] == `ab12` && words[999] == `cd345`";
+        assert!(eval_with::<bool>(words, long.clone()));
+        let captures = r"regex::captures(`(\d+) (c)`, x) == [`12 c`, `12`, `c`]";
+        assert!(eval_with::<bool>(captures, long.clone()));
+        let swapped: String = eval_with(r"regex::replace_all(`([a-z]+)(\d+)`, x, `$2$1`)", long);
+        assert_eq!(swapped, "12ab 345cd ".repeat(500));
+    }
+
+    #[test]
     fn a_pattern_that_defeats_backtracking_is_quick() {
         assert!(eval::<bool>(r#"let s = ""; s.pad(100000, "a"); !regex::is_match("^(a+)+$", s + "!")"#));
     }
@@ -355,7 +378,7 @@ mod tests {
             let literal = |text: &str| format!("{text:?}").replace("\\'", "'");
             let script = format!("try {{ regex::replace_all(x[0], x[1], x[2]); regex::captures(x[0], x[1]); }} catch {{}} {}", literal("done"));
             let x: rhai::Array = vec![pattern.into(), "aab0 $1-".into(), by.into()];
-            let done: String = crate::testing::eval_with(&script, x);
+            let done: String = eval_with(&script, x);
             prop_assert_eq!(done, "done");
         }
     }
