@@ -173,7 +173,8 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float) -> Row:
         figures.wall_ms,
         figures.host_call_ms,
         figures.host_calls,
-        [_line(line) for line in outcome.logs],
+        # Not a list: asyncpg would take a list of lists for an array of two dimensions.
+        orjson.Fragment(orjson.dumps([_line(line) for line in outcome.logs])),
         outcome.logs_dropped,
         invocation.execution_id,
         datetime.fromtimestamp(started_at, UTC),
