@@ -273,10 +273,10 @@ impl<'de> Deserialize<'de> for Key {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rhai::{Dynamic, Map};
+    use rhai::Dynamic;
 
     use super::{JsonError, MAX_DEPTH, parse, render};
-    use crate::testing::{eval, eval_with, thrown};
+    use crate::testing::{eval, eval_with, thrown, values};
 
     #[test]
     fn what_is_not_json_is_refused_with_its_place() {
@@ -359,7 +359,9 @@ mod tests {
     }
 
     #[test]
-    fn a_value_shared_with_a_closure_is_written_like_any_other() {
+    fn constants_and_values_shared_with_a_closure_are_written_like_any_other() {
+        assert_eq!(eval::<String>("const X = #{ a: 1 }; json::stringify(X)"), r#"{"a":1}"#);
+        assert_eq!(eval::<String>("let x = #{ a: 1 }; let f = || x.a; json::stringify(x)"), r#"{"a":1}"#);
         assert_eq!(eval::<String>("let x = #{ a: 1 }; let f = || x.a; json::stringify([x])"), r#"[{"a":1}]"#);
     }
 
@@ -369,27 +371,6 @@ mod tests {
             eval::<String>(r#"json::stringify(['"', "\x00\x1f\n", "ü"])"#),
             r#"["\"","\u0000\u001f\n","ü"]"#
         );
-    }
-
-    /// Values that JSON carries without loss.
-    fn values() -> impl Strategy<Value = Dynamic> {
-        let leaf = prop_oneof![
-            Just(Dynamic::UNIT),
-            any::<bool>().prop_map(Dynamic::from),
-            any::<i64>().prop_map(Dynamic::from),
-            prop::num::f64::NORMAL.prop_map(Dynamic::from),
-            any::<String>().prop_map(Dynamic::from),
-        ];
-        leaf.prop_recursive(5, 64, 8, |inner| {
-            prop_oneof![
-                prop::collection::vec(inner.clone(), 0..8).prop_map(Dynamic::from_array),
-                prop::collection::btree_map(any::<String>(), inner, 0..8).prop_map(|map| map
-                    .into_iter()
-                    .map(|(key, value)| (key.into(), value))
-                    .collect::<Map>()
-                    .into()),
-            ]
-        })
     }
 
     proptest! {

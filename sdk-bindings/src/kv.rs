@@ -172,3 +172,116 @@ fn ttl_seconds(options: &Dynamic) -> Result<Option<INT>, Thrown> {
         }
     })?
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::testing::{self, eval, eval_with, thrown};
+
+    fn thrown_by(call: &str) -> String {
+        thrown(&format!("let c = kv::collection(\"c\"); {call}"))
+    }
+
+    #[test]
+    fn wrong_types_are_refused_by_function_parameter_and_type() {
+        assert_eq!(thrown("kv::collection(1)"), "kv::collection: name must be a string, not i64");
+        assert_eq!(thrown_by("c.get(1)"), "kv::get: key must be a string, not i64");
+        assert_eq!(thrown_by("c.set('k', 1)"), "kv::set: key must be a string, not char");
+        assert_eq!(thrown_by("c.set(\"k\", 1, 60)"), "kv::set: options must be a map, not i64");
+        assert_eq!(thrown_by("c.has(())"), "kv::has: key must be a string, not ()");
+        assert_eq!(thrown_by("c.delete([])"), "kv::delete: key must be a string, not array");
+        assert_eq!(thrown_by("c.list(())"), "kv::list: cursor must be a string, not ()");
+        assert_eq!(thrown_by("c.list(\"\", \"9\")"), "kv::list: limit must be an int, not string");
+        assert_eq!(thrown_by("c.increment(\"k\", 1.0)"), "kv::increment: n must be an int, not f64");
+        assert_eq!(thrown_by("c.set_if(c, 1, 2)"), "kv::set_if: key must be a string, not collection");
+    }
+
+    #[test]
+    fn names_keys_and_limits_have_their_bounds() {
+        let named = |length: usize| format!("kv::collection(\"{}\")", "n".repeat(length));
+        assert_eq!(thrown(&named(0)), "kv::collection: name must not be empty");
+        assert_eq!(thrown(&named(129)), "kv::collection: name must have at most 128 bytes, not 129");
+        assert!(eval::<bool>(&format!("{}.has(\"k\") == false", named(128))));
+        assert_eq!(thrown_by("c.get(\"\")"), "kv::get: key must not be empty");
+        // Bytes, not letters.
+        let key = "ü".repeat(257);
+        assert_eq!(
+            thrown_by(&format!("c.has(\"{key}\")")),
+            "kv::has: key must have at most 512 bytes, not 514"
+        );
+        assert_eq!(thrown_by("c.list(\"\", 0)"), "kv::list: limit must be 1 to 1000, not 0");
+        assert_eq!(thrown_by("c.list(\"\", 1001)"), "kv::list: limit must be 1 to 1000, not 1001");
+    }
+
+    #[test]
+    fn options_are_checked() {
+        assert_eq!(
+            thrown_by("c.set(\"k\", 1, #{ ttl: 5 })"),
+            "kv::set: unknown option ttl; there is: ttl_seconds"
+        );
+        assert_eq!(
+            thrown_by("c.set(\"k\", 1, #{ ttl_seconds: \"5\" })"),
+            "kv::set: ttl_seconds must be an int, not string"
+        );
+        assert_eq!(
+            thrown_by("c.set(\"k\", 1, #{ ttl_seconds: 0 })"),
+            "kv::set: ttl_seconds must be 1 or more, not 0"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_refused() {
+        assert_eq!(
+            thrown_by("c.set(\"k\", ())"),
+            "kv::set: value must not be (), which means absent; use delete"
+        );
+        assert!(thrown_by("c.set_if(\"k\", 1, ())").starts_with("kv::set_if: value must not be ()"));
+        assert_eq!(
+            thrown_by("c.set(\"k\", #{ f: || 1 })"),
+            "kv::set: value: a value of type Fn cannot be stored or sent"
+        );
+    }
+
+    #[test]
+    fn an_error_of_the_host_is_thrown_with_the_name_of_the_function() {
+        assert_eq!(
+            thrown_by("c.set(\"text\", \"x\"); c.increment(\"text\", 1)"),
+            "kv::increment: not an integer"
+        );
+    }
+
+    #[test]
+    fn a_constant_handle_works() {
+        assert!(eval::<bool>("const C = kv::collection(\"const\"); C.set(\"k\", 1); C.get(\"k\") == 1"));
+    }
+
+    #[test]
+    fn a_list_is_paged_to_its_end() {
+        let script = r#"
+            let c = kv::collection("paged");
+            for i in 0..7 { c.set(`key${i}`, i); }
+            let seen = []; let cursor = "";
+            while cursor != () {
+                let page = c.list(cursor, 3);
+                seen += page.keys;
+                cursor = page.next_cursor;
+            }
+            seen.len() == 7 && seen[0] == "key0" && seen[6] == "key6" && c.list().keys == seen
+        "#;
+        assert!(eval::<bool>(script));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_set_is_got(value in testing::values()) {
+            prop_assume!(!value.is_unit());
+            let same: bool = eval_with(
+                "let c = kv::collection(\"any\"); c.set(\"k\", [x, blob(3, 7)]); let got = c.get(\"k\"); \
+                 got[1] == blob(3, 7) && json::stringify(got[0]) == json::stringify(x)",
+                value,
+            );
+            prop_assert!(same);
+        }
+    }
+}

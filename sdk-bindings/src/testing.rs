@@ -1,6 +1,7 @@
 //! Running script text in unit tests, with the limits that scripts have by default.
 
-use rhai::{Dynamic, Engine, EvalAltResult, Scope, Variant};
+use proptest::prelude::*;
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope, Variant};
 
 /// An engine as a script finds it.
 pub fn engine() -> Engine {
@@ -32,22 +33,30 @@ pub fn eval_with<T: Variant + Clone>(script: &str, x: impl Into<Dynamic>) -> T {
 
 /// What `script` throws, as `catch` would see it.
 pub fn thrown(script: &str) -> String {
-    let result = ENGINE.with(|engine| engine.eval::<Dynamic>(script));
-    match result.map_err(|error| error.unwrap_inner().clone_text()) {
-        Err(Some(text)) => text,
-        other => panic!("{script} threw no string: {other:?}"),
+    let error = ENGINE.with(|engine| engine.eval::<Dynamic>(script)).expect_err(script);
+    match error.unwrap_inner() {
+        EvalAltResult::ErrorRuntime(value, _) => value.clone().into_string().expect("a string is thrown"),
+        other => panic!("{script} threw no string: {other}"),
     }
 }
 
-trait Text {
-    fn clone_text(&self) -> Option<String>;
-}
-
-impl Text for EvalAltResult {
-    fn clone_text(&self) -> Option<String> {
-        match self {
-            EvalAltResult::ErrorRuntime(value, _) => value.clone().into_string().ok(),
-            _ => None,
-        }
-    }
+/// Values that JSON carries without loss.
+pub fn values() -> impl Strategy<Value = Dynamic> {
+    let leaf = prop_oneof![
+        Just(Dynamic::UNIT),
+        any::<bool>().prop_map(Dynamic::from),
+        any::<i64>().prop_map(Dynamic::from),
+        prop::num::f64::NORMAL.prop_map(Dynamic::from),
+        any::<String>().prop_map(Dynamic::from),
+    ];
+    leaf.prop_recursive(5, 64, 8, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(Dynamic::from_array),
+            prop::collection::btree_map(any::<String>(), inner, 0..8).prop_map(|map| map
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect::<Map>()
+                .into()),
+        ]
+    })
 }

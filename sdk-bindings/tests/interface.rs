@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use picloud_sdk::{INTERFACE, register};
-use rhai::Engine;
+use rhai::grain::{Compiler, Vm};
+use rhai::{Engine, Scope};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -59,6 +60,17 @@ fn every_example_is_true() {
     for Function { namespace, name, example, .. } in interface().function {
         let result = engine().eval::<bool>(&example);
         assert!(matches!(result, Ok(true)), "{namespace}::{name}: {example} gave {result:?}");
+    }
+}
+
+#[test]
+fn every_example_is_true_as_bytecode_too() {
+    for Function { namespace, name, example, .. } in interface().function {
+        let engine = engine();
+        let program = Compiler::new().compile(&engine.compile(&example).expect(&example)).into_shared();
+        let result = Vm::new(&engine).eval_with_callbacks(&mut Scope::new(), &program);
+        let result = result.map(|value| value.as_bool());
+        assert!(matches!(result, Ok(Ok(true))), "{namespace}::{name}: {example} gave {result:?}");
     }
 }
 
