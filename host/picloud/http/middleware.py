@@ -12,7 +12,7 @@ from aiohttp.typedefs import Handler
 from picloud.errors import BodyTooLarge, MethodNotAllowed, NotFound, PicloudError
 from picloud.http.respond import error_response
 
-REQUEST_ID = "request_id"
+REQUEST_ID = web.RequestKey("request_id", str)
 EXECUTION_ID_HEADER = "X-Execution-Id"
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ async def edge(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request an id, run the handler, turn any exception into an answer.
 
     Args:
-        request: its `request_id` entry is set for the handler.
+        request: its `REQUEST_ID` is set for the handler.
         handler: what answers.
 
     Returns:

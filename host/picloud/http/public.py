@@ -59,10 +59,9 @@ def _target(request: web.Request) -> tuple[str, str]:
     raw = request.raw_path
     if raw.startswith("/"):
         return raw.partition("?")[0], request.headers.get("Host", "")
-    url = request.rel_url
-    if url.raw_host is None:
+    if "://" not in raw:
         raise BadRequest("the request's target is neither a path nor a URL")
-    return url.raw_path, url.raw_host
+    return request.rel_url.raw_path, request.url.raw_host or ""
 
 
 async def _nothing_of_our_own(request: web.Request) -> PicloudError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from uuid import UUID
 
 import orjson
 from aiohttp import web
@@ -29,13 +30,8 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
     Returns:
         The response.
     """
-    try:
-        body = orjson.dumps(data, option=orjson.OPT_UTC_Z)
-    except orjson.JSONEncodeError:
-        # What a client sent may come back in a message, and need not be valid Unicode or a small number.
-        body = json.dumps(data, default=str).encode()
     return web.Response(
-        body=body,
+        body=_dumps(data),
         status=status,
         content_type="application/json",
         headers={**SECURITY_HEADERS, **headers} if headers else SECURITY_HEADERS,
@@ -57,3 +53,17 @@ def error_response(error: PicloudError, request_id: str) -> web.Response:
         body["details"] = error.details
     body["request_id"] = request_id
     return json_response({"error": body}, error.status, error.headers)
+
+
+def _dumps(data: object) -> bytes:
+    try:
+        return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z)
+    except orjson.JSONEncodeError:
+        # What a client sent may come back in a message and need not be valid Unicode: it is escaped.
+        return json.dumps(data, default=_plain).encode()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson does not know
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -1,0 +1,155 @@
+"""A real server on a real socket, and a client that is logged in as its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+from tests.integration.conftest import Worker
+from yarl import URL
+
+from picloud.http.application import build_application
+from picloud.services.seed import seed
+
+OWNER, PASSWORD = "ada", "correct horse"
+ADMIN = "/api/v1/admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response that was read.
+
+    Attributes:
+        status: HTTP status.
+        headers: its headers.
+        body: the bytes.
+        json: the decoded body where it is JSON.
+    """
+
+    status: int
+    headers: Any
+    body: bytes
+    json: Any
+
+    @property
+    def error(self) -> str:
+        """The error's code."""
+        return str(self.json["error"]["code"])
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """The error's details."""
+        return dict(self.json["error"]["details"])
+
+
+class Client:
+    """Talks to the server.
+
+    Attributes:
+        port: of the server.
+        token: sent as bearer where a call does not say otherwise.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+        self._session = session
+        self.port = port
+        self.token: str | None = None
+
+    async def __call__(
+        self,
+        method: str,
+        path: str,
+        *,
+        host: str = "localhost",
+        headers: dict[str, str] | None = None,
+        **kwargs: Any,
+    ) -> Answer:
+        """Send one request; `path` goes out as it is."""
+        sent = {"Host": host, **(headers or {})}
+        if self.token is not None:
+            sent.setdefault("Authorization", f"Bearer {self.token}")
+        url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
+        async with self._session.request(
+            method, url, headers=sent, allow_redirects=False, **kwargs
+        ) as response:
+            body = await response.read()
+            is_json = response.content_type == "application/json" and body
+            return Answer(response.status, response.headers, body, await response.json() if is_json else None)
+
+    async def admin(self, method: str, path: str, body: object = None, **kwargs: Any) -> Answer:
+        """Call the admin API."""
+        if body is not None:
+            kwargs["json"] = body
+        return await self(method, ADMIN + path, **kwargs)
+
+    async def script(
+        self, source: str, name: str = "script", app: str = "default", **fields: Any
+    ) -> dict[str, Any]:
+        """Make a script."""
+        answer = await self.admin("POST", f"/apps/{app}/scripts", {"name": name, "source": source, **fields})
+        assert answer.status == 201, answer.body
+        return dict(answer.json)
+
+    async def route(self, script: dict[str, Any], path: str, method: str | None = "GET") -> dict[str, Any]:
+        """Make a route in the default app."""
+        body = {"script_id": script["id"], "method": method, "path": path}
+        answer = await self.admin("POST", "/apps/default/routes", body)
+        assert answer.status == 201, answer.body
+        return dict(answer.json)
+
+    async def execute(self, script: dict[str, Any], **kwargs: Any) -> Answer:
+        """Execute a script by id."""
+        return await self("POST", f"/api/v1/execute/{script['id']}", **kwargs)
+
+    async def raw(self, request: bytes) -> bytes:
+        """Send bytes as they are and read the first answer's head and what comes with it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(request)
+            async with asyncio.timeout(10):
+                return await reader.readuntil(b"\r\n\r\n")
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let the loop run until something is true; the caller sets the time limit."""
+    while not true():  # noqa: ASYNC110  # what is awaited is another's counter, not an event
+        await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def serving(worker: Worker) -> AsyncIterator[Client]:
+    """Serve a worker on a free port."""
+    runner = web.AppRunner(build_application(worker.services), handler_cancellation=True, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    port = runner.addresses[0][1]
+    async with aiohttp.ClientSession(auto_decompress=True) as session:
+        yield Client(session, port)
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def anyone(worker: Worker) -> AsyncIterator[Client]:
+    """A client of a freshly seeded instance without any user."""
+    await seed(worker.changes)
+    async with serving(worker) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(anyone: Client, worker: Worker) -> Client:
+    """A client that is logged in as the owner."""
+    owner = await worker.services.users.create_user(OWNER, PASSWORD)
+    anyone.token, _ = await worker.services.sessions.open(owner.id)
+    return anyone
