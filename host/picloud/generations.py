@@ -16,6 +16,8 @@ import mmap
 from typing import Final
 
 TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users")
+TALLIES: Final = ("recorded", "written")  # execution records made, and of these in the database
+_ROWS = TOPICS + TALLIES
 _WORD = 8  # bytes: an aligned 64-bit store is one instruction, never seen half-done
 
 
@@ -29,11 +31,9 @@ class Generations:
             workers: processes that will write.
         """
         width = workers * _WORD
-        self._page = mmap.mmap(
-            -1, width * len(TOPICS)
-        )  # anonymous and shared: forks see one another's stores
+        self._page = mmap.mmap(-1, width * len(_ROWS))  # anonymous and shared: forks see one another's stores
         self._words = memoryview(self._page).cast("Q")
-        self._rows = {topic: (index * width, (index + 1) * width) for index, topic in enumerate(TOPICS)}
+        self._rows = {topic: (index * width, (index + 1) * width) for index, topic in enumerate(_ROWS)}
         self._slot = 0
 
     def own(self, slot: int) -> None:
@@ -62,3 +62,22 @@ class Generations:
         """
         start, end = self._rows[topic]
         return self._page[start:end]
+
+    def count(self, tally: str, amount: int) -> None:
+        """Add to this process's word of a tally.
+
+        Args:
+            tally: one of `TALLIES`.
+            amount: how many more.
+        """
+        self._words[self._rows[tally][0] // _WORD + self._slot] += amount
+
+    def counted(self, tally: str) -> tuple[int, ...]:
+        """The words of a tally, one of each worker."""
+        start, end = self._rows[tally]
+        return tuple(self._words[start // _WORD : end // _WORD])
+
+    def settle(self) -> None:
+        """Let this process's tallies agree: what a worker before it in this slot left unwritten is lost."""
+        recorded, written = (self._rows[tally][0] // _WORD + self._slot for tally in TALLIES)
+        self._words[written] = self._words[recorded]

@@ -33,7 +33,7 @@ from picloud.db.unusable import DatabaseUnusable
 from picloud.errors import PicloudError
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
-from picloud.execution.record import Recorder
+from picloud.execution.record import Recorder, all_written
 from picloud.execution.scripts import LiveScripts
 from picloud.generations import TOPICS, Generations
 from picloud.http.application import build_application
@@ -44,10 +44,11 @@ from picloud.identity.setup import Setup
 from picloud.identity.users import Users
 from picloud.listening import listen
 from picloud.sandbox.abi import InterfaceMismatch
+from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
-from picloud.sandbox.image import ImageCache
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
+from picloud.sandbox.store import ImageStore
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
 from picloud.services.apps import Apps
@@ -104,6 +105,7 @@ def serve(settings: Settings) -> int:
     try:
         parameters = _database(settings, embedded)
         generations = Generations(settings.workers)
+        _image_store(settings).clear()  # another guest, or other ceilings, make other images
         compiling = in_child(lambda: _engine(settings).close())
         token = asyncio.run(_prepare(settings, parameters, generations))
         for thread in threading.enumerate():  # the parent forks: it must be alone
@@ -216,11 +218,12 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
         closing.callback(engine.close)
         threads = Threads(cores())
         closing.callback(threads.close)
-        images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
+        store = _image_store(settings)
+        images = ImageCache(settings.script_cache_size, settings.script_cache_mb, store)
         functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
         sandbox = Sandbox(engine, images, threads, functions)
 
-        recorder = Recorder(database)
+        recorder = Recorder(database, generations)
         recorder.start()
         closing.push_async_callback(recorder.close)
         gate = Gate(settings.max_concurrent_executions, settings.app_slots)
@@ -235,7 +238,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             scripts=scripts,
             routes=Routes(database, changes),
             domains=Domains(database, changes),
-            executions=Executions(database),
+            executions=Executions(database, lambda: all_written(generations)),
             users=Users(database, changes, passwords),
             sessions=Sessions(database, changes, generations, timedelta(hours=settings.session_ttl_hours)),
             setup=Setup(database, changes, passwords),
@@ -251,6 +254,10 @@ def _engine(settings: Settings) -> Engine:
     # A compile holds a guest of its own beside the executions, so there are some more slots than permits.
     slots = settings.max_concurrent_executions + 16
     return Engine(settings.data_dir / "machine-code", slots, settings.ceilings["memory_limit_mb"])
+
+
+def _image_store(settings: Settings) -> ImageStore:
+    return ImageStore(settings.data_dir / "images", settings.script_cache_mb)
 
 
 def _heard(generations: Generations, topic: str | None) -> None:

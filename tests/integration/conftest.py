@@ -13,7 +13,7 @@ from picloud.db.migrate import latest_version
 from picloud.db.pool import Database
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
-from picloud.execution.record import Recorder
+from picloud.execution.record import Recorder, all_written
 from picloud.execution.scripts import LiveScripts
 from picloud.generations import Generations
 from picloud.http.services import Services
@@ -21,8 +21,8 @@ from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
 from picloud.identity.users import Users
+from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
-from picloud.sandbox.image import ImageCache
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
@@ -82,7 +82,7 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
     changes = Changes(database, generations)
     threads, images = Threads(2), ImageCache(64, 16)
     functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
-    recorder = Recorder(database)
+    recorder = Recorder(database, generations)
     recorder.start()
     gate = Gate(32, 32)
     executor = Executor(gate, Sandbox(engine, images, threads, functions), recorder)
@@ -93,7 +93,7 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
         scripts=scripts,
         routes=Routes(database, changes),
         domains=Domains(database, changes),
-        executions=Executions(database),
+        executions=Executions(database, lambda: all_written(generations)),
         users=Users(database, changes, passwords),
         sessions=Sessions(database, changes, generations),
         setup=Setup(database, changes, passwords),

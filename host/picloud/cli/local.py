@@ -11,8 +11,8 @@ from pathlib import Path
 from picloud.config import Settings
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
+from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
-from picloud.sandbox.image import ImageCache
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv

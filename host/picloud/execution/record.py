@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import operator
+import time
 from collections import deque
 from datetime import UTC, datetime
 
@@ -17,6 +19,7 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.errors import Unavailable
 from picloud.execution.invocation import Invocation
+from picloud.generations import Generations
 from picloud.sandbox.outcome import LogLine, Outcome
 
 logger = logging.getLogger(__name__)
@@ -39,17 +42,21 @@ class Recorder:
         dropped: records given up because too many waited.
     """
 
-    def __init__(self, database: Database) -> None:
-        """Make a recorder; `start` it on the loop it is used on."""
-        self._database = database
+    def __init__(self, database: Database, generations: Generations) -> None:
+        """Make a recorder; `start` it on the loop it is used on.
+
+        Args:
+            database: where records go.
+            generations: where it tells the other workers how far it is.
+        """
+        self._database, self._generations = database, generations
         self._waiting: deque[tuple[Row, int]] = deque()
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
-        self._idle = asyncio.Event()
-        self._idle.set()
         self.dropped = 0
+        generations.settle()
 
     def start(self) -> None:
         """Begin writing."""
@@ -70,24 +77,8 @@ class Recorder:
             return
         self._bytes += size
         self._waiting.append((row, size))
-        self._idle.clear()
+        self._generations.count("recorded", 1)
         self._arrived.set()
-
-    async def written(self, patience: float) -> bool:
-        """Wait until every record so far is in the database.
-
-        Args:
-            patience: most seconds to wait.
-
-        Returns:
-            Whether they are.
-        """
-        try:
-            async with asyncio.timeout(patience):
-                await self._idle.wait()
-        except TimeoutError:
-            return False
-        return True
 
     async def close(self, grace: float = 10.0) -> None:
         """Write all that waits, then stop.
@@ -116,8 +107,8 @@ class Recorder:
                 for _, size in batch:
                     self._waiting.popleft()
                     self._bytes -= size
+                self._generations.count("written", len(batch))
             self._arrived.clear()
-            self._idle.set()
             if self._closing:
                 return
 
@@ -137,6 +128,27 @@ class Recorder:
                 if not await self._write([row]):
                     return False
         return True
+
+
+async def all_written(generations: Generations, patience: float = 1.0) -> bool:
+    """Wait until every record made so far, by any worker of this node, is in the database.
+
+    Whoever reads the execution log calls this first, so that an execution is in it once it was answered.
+
+    Args:
+        generations: of the node.
+        patience: most seconds to wait.
+
+    Returns:
+        Whether they are.
+    """
+    until = time.monotonic() + patience
+    recorded = generations.counted("recorded")
+    while any(map(operator.lt, generations.counted("written"), recorded)):
+        if time.monotonic() >= until:
+            return False
+        await asyncio.sleep(0.005)
+    return True
 
 
 def _row(invocation: Invocation, outcome: Outcome, started_at: float) -> Row:

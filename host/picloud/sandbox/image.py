@@ -6,14 +6,10 @@ compiles, and still begins with memory that no other execution has touched.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from array import array
-from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
-
-from cachetools import LRUCache
 
 from picloud.sandbox.capi import Guest
 from picloud.sandbox.engine import Engine
@@ -85,70 +81,3 @@ def _candidates(guest: Guest, size: int) -> list[int]:
         for index, entry in enumerate(entries)
         if entry & (_PRESENT | _SWAPPED) and not entry & _SHARED
     ]
-
-
-class ImageCache:
-    """The images of this process, least recently used out first, each compiled once.
-
-    Attributes:
-        compiled: how many compiles there were.
-    """
-
-    def __init__(self, count: int, megabytes: int, compiles_at_once: int = 4) -> None:
-        """Make an empty cache.
-
-        Args:
-            count: most images.
-            megabytes: most bytes of images, in MiB.
-            compiles_at_once: how many compiles may run together.
-        """
-        self._images: LRUCache[Hashable, Image] = LRUCache(
-            megabytes << 20, getsizeof=lambda image: image.size + 512
-        )
-        self._count = count
-        self._compiling: dict[Hashable, asyncio.Task[Image]] = {}
-        self._turns = asyncio.Semaphore(compiles_at_once)
-        self.compiled = 0
-
-    def find(self, key: Hashable) -> Image | None:
-        """The image of this key, if it is here."""
-        return self._images.get(key)
-
-    async def make(self, key: Hashable, compile_image: Callable[[], Awaitable[Image]]) -> Image:
-        """Compile an image and keep it; concurrent calls for one key share one compile.
-
-        A caller that gives up does not stop the compile for the others. A failed compile is not kept.
-
-        Args:
-            key: script, version and the versions of its modules.
-            compile_image: makes it.
-
-        Raises:
-            Exception: what `compile_image` raised.
-        """
-        task = self._compiling.get(key)
-        if task is None:
-            task = asyncio.create_task(self._compile(key, compile_image))
-            self._compiling[key] = task
-            task.add_done_callback(
-                lambda done: done.cancelled() or done.exception()
-            )  # retrieved even if all left
-        return await asyncio.shield(task)
-
-    async def limited(self, compile_image: Callable[[], Awaitable[Image]]) -> Image:
-        """Compile without keeping, within the same number of compiles at once."""
-        async with self._turns:
-            return await compile_image()
-
-    async def _compile(self, key: Hashable, compile_image: Callable[[], Awaitable[Image]]) -> Image:
-        try:
-            image = await self.limited(compile_image)
-            self.compiled += 1
-            self._images.pop(key, None)
-            if image.size + 512 <= self._images.maxsize:
-                self._images[key] = image
-            while len(self._images) > self._count:
-                self._images.popitem()
-            return image
-        finally:
-            del self._compiling[key]

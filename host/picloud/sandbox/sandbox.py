@@ -13,8 +13,9 @@ import ormsgpack
 from picloud.errors import Overloaded, ScriptInvalid
 from picloud.sandbox import abi, capi
 from picloud.sandbox.abi import HostFunction
+from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
-from picloud.sandbox.image import Image, ImageCache
+from picloud.sandbox.image import Image
 from picloud.sandbox.limits import Limits
 from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.response import Answer, script_error

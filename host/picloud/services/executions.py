@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,9 +77,14 @@ class Execution:
 class Executions:
     """The executions of apps."""
 
-    def __init__(self, database: Database) -> None:
-        """Make it."""
-        self._database = database
+    def __init__(self, database: Database, all_written: Callable[[], Awaitable[bool]]) -> None:
+        """Make it.
+
+        Args:
+            database: where the log is.
+            all_written: waits until the records made so far are there.
+        """
+        self._database, self._all_written = database, all_written
 
     async def list(
         self, app_id: UUID, page: PageRequest, script_id: UUID | None = None, outcome: str | None = None
@@ -99,6 +105,7 @@ class Executions:
         """
         if outcome is not None and outcome not in OUTCOMES:
             raise Invalid(f"there is no outcome {outcome!r}", field="outcome", known=list(OUTCOMES))
+        await self._all_written()
         rows = await self._database.fetch(
             _SQL.executions_of_app, app_id, script_id, outcome, page.after, page.limit + 1
         )
