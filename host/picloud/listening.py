@@ -6,7 +6,7 @@ import errno
 import socket
 import sys
 
-_BACKLOG = 1024
+BACKLOG = 1024
 
 
 class CannotListen(Exception):
@@ -42,7 +42,7 @@ def listen(host: str, port: int, workers: int) -> list[socket.socket]:
         count = workers if sys.platform == "linux" else 1
         sockets = [_bound(family, address, share=True) for _ in range(count)]
         for one in sockets:
-            one.listen(_BACKLOG)
+            one.listen(BACKLOG)
     except OSError as error:
         raise CannotListen(_why(error, host, port)) from error
     return [sockets[slot % count] for slot in range(workers)]

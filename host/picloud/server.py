@@ -37,12 +37,13 @@ from picloud.execution.record import Recorder, all_written
 from picloud.execution.scripts import LiveScripts
 from picloud.generations import TOPICS, Generations
 from picloud.http.application import build_application
+from picloud.http.drain import Drain
 from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
 from picloud.identity.users import Users
-from picloud.listening import listen
+from picloud.listening import BACKLOG, listen
 from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
@@ -64,6 +65,7 @@ from picloud.workers import Place, Workers, in_child
 _log = logging.getLogger(__name__)
 
 _KEEP_ALIVE_SECONDS = 15
+_CUT_SECONDS = 1.0  # for handlers to notice that they are cut off
 _SPARE_CONNECTIONS = 10  # of the embedded server: commands, LISTEN, PostgreSQL's own
 
 
@@ -183,19 +185,25 @@ async def _work(node: _Node, place: Place) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     loop.add_reader(place.lifeline, os._exit, 1)  # the parent is gone, and the database with it
+    grace = node.settings.shutdown_grace_seconds
     async with _services(node, place) as services:
+        application, drain = build_application(services), Drain()
+        application.middlewares.insert(0, drain.middleware)
         runner = web.AppRunner(
-            build_application(services),
+            application,
             handler_cancellation=True,  # a client that goes away frees its slot
             keepalive_timeout=_KEEP_ALIVE_SECONDS,
-            shutdown_timeout=node.settings.shutdown_grace_seconds,
+            shutdown_timeout=_CUT_SECONDS,
             access_log=None,
         )
         await runner.setup()
+        site = web.SockSite(runner, node.sockets[place.slot], backlog=BACKLOG)
         try:
-            await web.SockSite(runner, node.sockets[place.slot], backlog=1024).start()
+            await site.start()
             place.ready()
             await stop.wait()
+            await site.stop()
+            await drain.wait(grace)
         finally:
             await runner.cleanup()
 
