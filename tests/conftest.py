@@ -5,16 +5,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
+import hypothesis
 import pytest
 
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database, connect
+from tests.scratch import scratch_folder
+
+# A busy machine is slow, and slowness is not what the tests are about.
+hypothesis.settings.register_profile(
+    "picloud", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("picloud")
 
 _numbers = itertools.count(1)
 
@@ -26,9 +32,7 @@ def postgres() -> Iterator[ConnectionParameters]:
     It ends with this process, however that ends. It may forget what it wrote when the machine
     stops, which makes a database per test cheap; tests of durability start a server of their own.
     """
-    # Not pytest's own temporary folder: that is 0700 and below it a root's server is another user's.
-    folder = Path(tempfile.mkdtemp(prefix="picloud-tests-"))
-    folder.chmod(0o711)
+    folder = scratch_folder(0o711)
     settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
     server = EmbeddedPostgres(folder, connections=200, settings=settings)
     try:

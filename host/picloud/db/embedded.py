@@ -21,7 +21,7 @@ from types import TracebackType
 
 from picloud.db.cluster import SUPERUSER, Cluster, binary
 from picloud.db.lock import FolderLock
-from picloud.db.parameters import ConnectionParameters
+from picloud.db.parameters import SOCKET_PORT, ConnectionParameters
 from picloud.db.server_user import ServerUser, choose, user_name
 from picloud.db.unusable import DatabaseUnusable
 
@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # acknowledges is on the disk. The rest keeps the server small: about 30 MB when it idles.
 _SETTINGS = {
     "listen_addresses": "",
+    "port": str(SOCKET_PORT),
     "unix_socket_permissions": "0700",
     "shared_buffers": "64MB",  # pages cost memory once they are used
     "huge_pages": "off",

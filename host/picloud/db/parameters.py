@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from picloud.db.unusable import DatabaseUnusable
+
+SOCKET_PORT = 5432
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,9 @@ class ConnectionParameters:
     @classmethod
     def of_socket(cls, folder: Path, user: str, database: str) -> ConnectionParameters:
         """Parameters of a server that listens on a socket in `folder`."""
-        return cls(f"postgresql://{quote(user)}@/{quote(database)}?host={quote(str(folder), safe='')}")
+        # The port only names the socket; without it a PGPORT in the environment would.
+        options = urlencode({"host": str(folder), "port": SOCKET_PORT}, quote_via=quote)
+        return cls(f"postgresql://{quote(user)}@/{quote(database)}?{options}")
 
     @classmethod
     def of_url(cls, url: str) -> ConnectionParameters:

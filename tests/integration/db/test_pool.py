@@ -37,10 +37,13 @@ async def test_uuid_and_time_are_python_values(database: Database) -> None:
 
 
 async def test_a_transaction_is_rolled_back_by_any_exception(database: Database) -> None:
-    with pytest.raises(ZeroDivisionError):
+    async def write_and_fail() -> None:
         async with database.transaction() as connection:
             await connection.execute("INSERT INTO instance_settings (name, value) VALUES ('a', '1')")
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await write_and_fail()
     assert await database.fetch("SELECT * FROM instance_settings") == []
 
 
@@ -80,19 +83,17 @@ async def test_a_connection_that_is_cut_while_in_use_is_unavailable_and_the_pool
     database = await Database.open(connection_parameters, 2)
     killer = await Database.open(connection_parameters, 1)
 
-    async def cut_while_it_sleeps(pid: int) -> None:
-        while not await killer.fetchval(
-            "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'", pid
-        ):
-            await asyncio.sleep(0.01)
-        await killer.execute("SELECT pg_terminate_backend($1)", pid)
+    victim: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    with pytest.raises(Unavailable):
+    async def sleep() -> None:
         async with database.transaction() as connection:
-            pid = await connection.fetchval("SELECT pg_backend_pid()")
-            cutting = asyncio.create_task(cut_while_it_sleeps(pid))
+            victim.set_result(await connection.fetchval("SELECT pg_backend_pid()"))
             await connection.execute("SELECT pg_sleep(60)")
-    await cutting
+
+    sleeping = asyncio.create_task(sleep())
+    await killer.execute("SELECT pg_terminate_backend($1)", await victim)
+    with pytest.raises(Unavailable):
+        await sleeping
     assert await database.fetchval("SELECT 1") == 1
     await database.close()
     await killer.close()
@@ -102,10 +103,14 @@ async def test_close_cuts_a_connection_that_is_not_given_back(
     connection_parameters: ConnectionParameters,
 ) -> None:
     database = await Database.open(connection_parameters, 1)
-    with pytest.raises(Unavailable):
+
+    async def close_while_in_use() -> None:
         async with database.acquire() as connection:
             await database.close(seconds=0.05)
             await connection.fetchval("SELECT 1")
+
+    with pytest.raises(Unavailable):
+        await close_while_in_use()
 
 
 async def test_a_closed_pool_is_unavailable(connection_parameters: ConnectionParameters) -> None:
@@ -131,7 +136,7 @@ async def test_a_database_that_is_not_utf8_is_refused(postgres: ConnectionParame
         "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'"
     )
     try:
-        with pytest.raises(DatabaseUnusable, match="LATIN1.*UTF8"):
+        with pytest.raises(DatabaseUnusable, match=r"LATIN1.*UTF8"):
             await Database.open(postgres.of_database("latin"))
     finally:
         await owner.execute("DROP DATABASE latin")
