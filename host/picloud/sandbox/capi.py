@@ -355,7 +355,8 @@ class Guest:
             owner: kept as `owner`.
 
         Raises:
-            WasmError: no free slot, or the module needs more than the limits.
+            WasmError: no free slot, the module needs more than the limits, or its start function calls out.
+            Trap: its start function trapped.
         """
         self._template, self.owner = template, owner
         self.failure: BaseException | None = None
@@ -372,9 +373,11 @@ class Guest:
             _check(_set_fuel(context, slice_fuel))  # all that a start function gets: it runs in one go
             _TWO_POINTERS.pack_into(self._block, _TRAP, 0, 0)
             future = _instantiate(template._pre, context, address, address + _TRAP, address + _ERROR)
-            _poll_held(future)
+            ended = _poll_held(future)
             _future_delete(future)
             self._raise_if_failed()
+            if not ended:  # its instance was never written
+                raise WasmError("a start function must not call the host")
             _check(_set_fuel(context, fuel))
             _check(_yield_interval(context, slice_fuel))
             if not _export_get(context, address, b"memory", 6, address + _MEMORY):

@@ -177,6 +177,8 @@ class Run:
         if name == "log_write":
             self._log(*params)  # type: ignore[arg-type]  # decoded by its signature
             return self._turn_over(self._reply(abi.NIL, 0))
+        if name not in self._functions:
+            raise abi.InterfaceViolation(f"{name}: called while compiling")
         work = self._functions[name](self._call, *params)
         if not self._on_loop:  # a service belongs to the loop; it will run when this thread's turn ends
             self._suspend(signature, work)
@@ -202,9 +204,10 @@ class Run:
     def _turn_over(self, word: int) -> int | None:
         """Answer at once, unless the guest has had its slice: then it is suspended for others to run.
 
-        Setting the fuel begins a new slice, so without this a guest that keeps calling would never yield.
+        Setting the fuel begins a new slice, so without this a guest that keeps calling would never yield:
+        not to the loop, and on a thread not to its deadline either.
         """
-        if self._on_loop and self._accounted - self._fuel > SLICE_FUEL:
+        if self._accounted - self._fuel > SLICE_FUEL:
             self._word, self.suspended = word, True
             return None
         return word
@@ -266,7 +269,7 @@ class Run:
             raise Stopped("fuel_budget", f"more than {self._limits.max_fuel} fuel")
 
     def _log(self, level: str, message: str, data: str | None) -> None:
-        size = len(message) + len(data or "")
+        size = sum(len(text.encode()) for text in (level, message, data or ""))
         self._log_bytes += size
         if len(self.logs) >= FIXED["max_log_lines"] or self._log_bytes > FIXED["max_log_bytes"]:
             self._log_bytes -= size

@@ -8,6 +8,7 @@ behind the others, so a dozen endless loops get equal shares of the cores.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 import time
@@ -53,8 +54,9 @@ class Threads:
             return await asyncio.shield(waiter)
         except asyncio.CancelledError:
             stop.set()
-            if not work.cancel():
-                await asyncio.wait([waiter])
+            while not work.cancel() and not work.done():
+                with contextlib.suppress(asyncio.CancelledError):  # cancelled again: still not before the thread
+                    await asyncio.wait([waiter])
             raise
 
     def close(self) -> None:
