@@ -1,0 +1,54 @@
+"""`picloud migrate` and `picloud admin`, with and without a server on the data folder."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.acceptance.running import OWNER, Server, environment
+
+
+def _picloud(data_dir: Path, *arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "picloud", *arguments, "--data-dir", str(data_dir)],
+        input=typed,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=environment({}),
+    )
+
+
+def _login(server: Server, name: str, password: str) -> int:
+    return server.request("POST", "/api/v1/admin/auth/login", {"username": name, "password": password}).status
+
+
+def test_a_user_made_without_a_server_can_log_in_at_the_next_start(data_dir: Path) -> None:
+    ended = _picloud(data_dir, "admin", "create", "ada", typed="analytical engine\n")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "made the owner ada\n", "")
+    with Server(data_dir) as server:
+        assert _login(server, "ada", "analytical engine") == 200
+
+
+def test_a_reset_beside_a_running_server_takes_effect_there(data_dir: Path) -> None:
+    name, old = OWNER.values()
+    with Server(data_dir) as server:
+        assert _login(server, name, old) == 200
+        ended = _picloud(data_dir, "admin", "reset-password", name, typed="a new password\n")
+        assert ended.returncode == 0, ended.stderr
+        assert _login(server, name, old) == 401
+        assert _login(server, name, "a new password") == 200
+
+
+def test_a_user_that_is_not_there_and_one_that_is_are_said_in_one_line(data_dir: Path) -> None:
+    ended = _picloud(data_dir, "admin", "reset-password", "nobody", typed="long enough it is\n")
+    assert (ended.returncode, ended.stderr) == (1, "picloud: no user 'nobody' here\n")
+    ended = _picloud(data_dir, "admin", "create", "OWNER", typed="long enough it is\n")
+    assert (ended.returncode, ended.stderr) == (1, "picloud: this username is taken\n")
+
+
+def test_migrate_says_that_there_is_nothing_to_do(data_dir: Path) -> None:
+    ended = _picloud(data_dir, "migrate")
+    assert (ended.returncode, ended.stdout) == (0, "the schema is up to date\n")

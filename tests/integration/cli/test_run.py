@@ -1,0 +1,85 @@
+"""`picloud run`: a script in the real sandbox, without server and database."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.acceptance.running import environment
+
+
+def _run(source: str | Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "picloud", "run", "-" if isinstance(source, str) else str(source), *arguments],
+        input=source if isinstance(source, str) else None,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=environment({}),
+    )
+
+
+def test_the_response_body_alone_goes_to_standard_output() -> None:
+    ended = _run("#{ answer: 6 * 7 }")
+    assert (ended.returncode, ended.stdout) == (0, '{"answer":42}')
+    assert ended.stderr.startswith("200\ncontent-type: application/json")
+
+
+def test_a_body_and_a_query_reach_the_script() -> None:
+    source = "#{ name: ctx.request.body.name, q: ctx.request.query.a, method: ctx.request.method }"
+    ended = _run(source, "--body", '{"name": "Ada"}', "--query", "a=%26", "--method", "put")
+    assert json.loads(ended.stdout) == {"name": "Ada", "q": "&", "method": "PUT"}
+
+
+def test_a_body_that_is_no_json_fails_as_a_bad_request() -> None:
+    ended = _run("1", "--body", "{")
+    assert ended.returncode == 1
+    assert "request_invalid (HTTP status 400)" in ended.stderr
+
+
+def test_what_a_script_throws_is_shown_with_its_place_and_ends_with_1(tmp_path: Path) -> None:
+    file = tmp_path / "greet.rhai"
+    file.write_text('let x = 1;\nthrow "no";\n')
+    ended = _run(file)
+    assert ended.returncode == 1
+    assert f"{file}:2:1: " in ended.stderr
+    assert '    2 | throw "no";\n      | ^\n' in ended.stderr
+    assert "script_error (HTTP status 502)" in ended.stderr
+
+
+def test_a_script_that_does_not_parse_ends_with_3() -> None:
+    ended = _run("let x = ;")
+    assert ended.returncode == 3
+    assert "<stdin>:1:9: " in ended.stderr
+
+
+def test_a_limit_ends_a_script_with_its_own_name() -> None:
+    ended = _run("loop { }")
+    assert ended.returncode == 1
+    assert "operation_budget (HTTP status 507)" in ended.stderr
+
+
+def test_fuel_figures_are_shown_when_asked_for_and_equal_every_time() -> None:
+    def fuel() -> str:
+        ended = _run("let x = 0; for i in 0..100 { x += i; } x", "--fuel")
+        return next(line for line in ended.stderr.splitlines() if line.startswith("fuel"))
+
+    assert fuel() == fuel()
+
+
+def test_json_has_everything_under_the_names_of_the_execution_log() -> None:
+    ended = _run('print("hi"); 1', "--json")
+    shown = json.loads(ended.stdout)
+    assert (shown["outcome"], shown["status"], shown["response"]["body"]) == ("ok", 200, "1")
+    assert shown["logs"] == [{"level": "info", "message": "hi", "data": None}]
+    assert shown["fuel"] > 0
+    assert shown["cache"] == "cold"
+
+
+def test_kv_works_and_begins_empty() -> None:
+    ended = _run('let c = kv::collection("c"); c.set("k", [1, 2]); [c.get("k"), c.get("other")]', "--fuel")
+    assert ended.stdout == "[[1,2],null]"
+    assert "host calls  kv_get 2, kv_set 1" in ended.stderr

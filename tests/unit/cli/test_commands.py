@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from picloud import __version__
+from picloud.cli import main
+from picloud.config import TABLE
+
+
+@pytest.fixture(autouse=True)
+def no_knobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Knobs of whoever runs the tests do not matter here."""
+    for knob in TABLE:
+        monkeypatch.delenv(knob.env, raising=False)
+
+
+def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"picloud {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["run"], ["admin"], ["serve", "--nonsense"]])
+def test_a_wrong_command_line_ends_with_2_and_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: picloud" in capsys.readouterr().err
+
+
+def test_config_prints_every_knob_with_value_and_source(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICLOUD_PORT", "99")
+    assert main(["config"]) == 0
+    out = capsys.readouterr().out
+    assert all(knob.env in out and knob.help in out for knob in TABLE)
+    assert next(line.split() for line in out.splitlines() if "PICLOUD_PORT " in line)[1:] == [
+        "99",
+        "environment",
+    ]
+
+
+def test_config_as_json_has_the_same_and_no_secret(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICLOUD_DATABASE_URL", "postgresql://me:hunter2@db/x")
+    assert main(["config", "--json"]) == 0
+    out = capsys.readouterr().out
+    assert "hunter2" not in out
+    items = {item["env"]: item for item in json.loads(out)["items"]}
+    assert items["PICLOUD_PORT"]["value"] == 8123
+    assert items["PICLOUD_DATABASE_URL"]["source"] == "environment"
+
+
+def test_a_bad_value_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICLOUD_PORT", "many")
+    assert main(["config"]) == 2
+    assert capsys.readouterr().err == "picloud: PICLOUD_PORT is 'many', not a whole number from 0 to 65,535\n"
+
+
+def test_an_unknown_variable_is_warned_about(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PICLOUD_PROT", "1")
+    assert main(["config"]) == 0
+    assert "PICLOUD_PROT has no effect; did you mean PICLOUD_PORT?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [("missing.rhai", "cannot be read"), ("latin.rhai", "is not UTF-8")]
+)
+def test_a_file_that_cannot_be_run_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, what: str
+) -> None:
+    (tmp_path / "latin.rhai").write_bytes(b"\xff")
+    assert main(["run", str(tmp_path / name)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_password_that_is_too_short_is_refused_before_anything_is_opened(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
+    assert main(["admin", "create", "ada", "--data-dir", str(tmp_path / "data")]) == 1
+    assert "a password has 10 to 256 bytes, this one has 5" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_password_on_the_command_line_is_no_option() -> None:
+    with pytest.raises(SystemExit):
+        main(["admin", "create", "ada", "--password", "correct horse"])
