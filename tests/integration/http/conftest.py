@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.integration.conftest import Worker
 from yarl import URL
 
 from picloud.http.application import build_application
 from picloud.services.seed import seed
+from tests.integration.conftest import Worker
 
 OWNER, PASSWORD = "ada", "correct horse"
 ADMIN = "/api/v1/admin"
@@ -85,7 +87,7 @@ class Client:
     async def admin(self, method: str, path: str, body: object = None, **kwargs: Any) -> Answer:
         """Call the admin API."""
         if body is not None:
-            kwargs["json"] = body
+            kwargs["data"] = io.BytesIO(json.dumps(body).encode())
         return await self(method, ADMIN + path, **kwargs)
 
     async def script(

@@ -7,6 +7,7 @@ import contextlib
 from uuid import UUID
 
 import pytest
+
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Client, until
 
@@ -176,7 +177,6 @@ async def test_a_client_that_goes_away_frees_its_slot(client: Client, worker: Wo
         await until(lambda: worker.gate.running == 1)
         writer.close()
         await until(lambda: worker.gate.running == 0)
-    assert await worker.recorder.written(5)
     logged = (await client.admin("GET", f"/scripts/{script['id']}/logs")).json["items"]
     assert [entry["outcome"] for entry in logged] == ["cancelled"]
 

@@ -1,0 +1,186 @@
+"""Promises of the edge: ids, caps, deadlines, the error shape whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gzip
+import io
+import logging
+import re
+
+import pytest
+
+from picloud.db.pool import Database
+from picloud.http.admin.endpoint import Endpoint
+from picloud.http.application import ENDPOINTS
+from picloud.services.seed import seed
+from tests.integration.conftest import Worker
+from tests.integration.http.conftest import ADMIN, Client, serving
+
+
+async def test_a_sane_request_id_is_kept_and_another_replaced(anyone: Client) -> None:
+    kept = await anyone("GET", "/hello", headers={"X-Request-Id": "trace-1.2_3"})
+    assert kept.headers["X-Request-Id"] == "trace-1.2_3"
+    for wrong in ("a b", "x" * 65, 'a"b', "ünï"):
+        answer = await anyone("GET", "/healthz", headers={"X-Request-Id": wrong})
+        assert re.fullmatch(r"[0-9a-f]{24}", answer.headers["X-Request-Id"])
+
+
+async def test_what_goes_wrong_inside_is_a_500_that_tells_nothing_and_a_log_entry(
+    client: Client, worker: Worker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("/secret/path of 10.1.2.3")
+
+    monkeypatch.setattr(type(worker.services.apps), "list", broken)
+    with caplog.at_level(logging.ERROR, logger="picloud"):
+        answer = await client.admin("GET", "/apps")
+    assert (answer.status, answer.error) == (500, "internal")
+    assert b"secret" not in answer.body
+    assert b"10.1.2.3" not in answer.body
+    entry = next(record for record in caplog.records if record.name == "picloud.http.middleware")
+    assert entry.exc_info is not None
+    assert entry.request_id == answer.headers["X-Request-Id"]  # type: ignore[attr-defined]
+
+
+async def test_a_lost_database_is_a_503_and_cached_routes_go_on(client: Client, worker: Worker) -> None:
+    assert (await client("GET", "/hello")).status == 200
+    await worker.database.close()
+    assert (await client("GET", "/hello")).status == 200
+    assert (await client("GET", "/healthz")).body == b"ok"
+    for answer in (await client.admin("GET", "/apps"), await client("GET", "/readyz")):
+        assert answer.status == 503
+        assert answer.headers["Retry-After"] == "1"
+
+
+async def test_answers_of_our_own_carry_security_headers(client: Client) -> None:
+    for path in (f"{ADMIN}/apps", "/nothing", "/version", "/healthz"):
+        answer = await client("GET", path)
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Server"] == "PiCloud"
+
+
+async def test_a_body_over_the_cap_is_refused_by_its_length_and_by_its_bytes(client: Client) -> None:
+    script = await client.script("1")
+    full = 10 * 1024 * 1024
+    plain = {"Content-Type": "application/octet-stream"}
+    assert (await client.execute(script, data=io.BytesIO(b"x" * full), headers=plain)).status == 200
+    declared = await client.raw(
+        f"POST /api/v1/execute/{script['id']} HTTP/1.1\r\n"
+        f"Host: localhost\r\nContent-Length: {full + 1}\r\n\r\n".encode()
+    )
+    assert declared.startswith(b"HTTP/1.1 413")
+
+    async def chunks() -> object:  # type: ignore[misc]
+        for _ in range(11):
+            yield b"x" * (1024 * 1024)
+
+    with_chunks = await client.execute(script, data=chunks(), headers=plain)
+    assert (with_chunks.status, with_chunks.error) == (413, "body_too_large")
+    bomb = gzip.compress(b"x" * (full + 1))
+    packed = await client.execute(script, data=bomb, headers={**plain, "Content-Encoding": "gzip"})
+    assert packed.status == 413
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(worker: Worker) -> None:
+    await seed(worker.changes)
+    hasty = dataclasses.replace(worker, services=dataclasses.replace(worker.services, body_seconds=0.05))
+    async with serving(hasty) as client:
+        script_id = await worker.database.fetchval("SELECT id FROM scripts")
+        for path in (f"/api/v1/execute/{script_id}", f"{ADMIN}/auth/login"):
+            head = await client.raw(
+                f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{{".encode()
+            )
+            assert head.startswith(b"HTTP/1.1 408"), head
+
+
+async def test_a_body_whose_compression_is_broken_is_a_bad_request(client: Client) -> None:
+    script = await client.script("1")
+    answer = await client.execute(script, data=b"not gzip", headers={"Content-Encoding": "gzip"})
+    assert (answer.status, answer.error) == (400, "request_invalid")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "where"),
+    [
+        (b"", 400, None),
+        (b"{", 400, None),
+        (b'{"slug": "a", "name": "\xff"}', 400, None),
+        (b'{"slug": "a", "name": "\\ud800"}', 400, None),
+        (b"NaN", 400, None),
+        (b"[" * 5000, 400, None),
+        (b"[]", 422, None),
+        (b'{"slug": "a"}', 422, "name"),
+        (b'{"slug": "a", "name": 1}', 422, "name"),
+        (b'{"slug": "a", "name": "A", "colour": "red"}', 422, "colour"),
+        (b'{"slug": "a", "name": "A\\u0000"}', 422, "name"),
+        (b'{"slug": "a", "name": "A", "x\\u0000": 1}', 422, "x\\u0000"),
+        (b'{"slug": "A!", "name": "A"}', 422, "slug"),
+        (b'{"slug": "a", "name": ""}', 422, "name"),
+        (
+            b'{"slug": "a", "name": "A", "description": ' + b"[" * 900 + b'"\\u0000"' + b"]" * 900 + b"}",
+            422,
+            None,
+        ),
+    ],
+)
+async def test_a_wrong_json_body_is_told_what_and_where(
+    client: Client, body: bytes, status: int, where: str | None
+) -> None:
+    answer = await client("POST", f"{ADMIN}/apps", data=body, headers={"Content-Type": "application/json"})
+    assert answer.status == status, answer.body
+    assert answer.json["error"]["message"]
+    if where is not None:
+        assert answer.details["field"] == where
+
+
+async def test_syntax_errors_have_a_place(client: Client) -> None:
+    answer = await client("POST", f"{ADMIN}/apps", data=b'{"slug":\n  oops}')
+    assert answer.details == {"line": 2, "column": 3}
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=201", "limit=x", "cursor=x", "cursor=%00", "cursor=", "colour=red", "limit=1&limit=2"],
+)
+async def test_a_wrong_query_is_422(client: Client, query: str) -> None:
+    answer = await client.admin("GET", f"/apps?{query}")
+    assert (answer.status, answer.error) == (422, "invalid")
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [endpoint for endpoint in ENDPOINTS if endpoint.access != "public"],
+    ids=lambda endpoint: f"{endpoint.method} {endpoint.path}",
+)
+async def test_no_admin_call_is_answered_to_nobody(anyone: Client, endpoint: Endpoint) -> None:
+    path = endpoint.path.replace("{app}", "default").replace("{script}", "x").replace("{route}", "x")
+    for headers in ({}, {"Authorization": "Bearer pis_nope"}, {"Authorization": "Basic eDp5"}):
+        answer = await anyone.admin(endpoint.method, path, headers=headers)
+        assert (answer.status, answer.error) == (401, "unauthenticated")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_health_and_version(anyone: Client, database: Database) -> None:
+    health = await anyone("GET", "/healthz", host="anything.example")
+    assert (health.status, health.body, health.headers["Content-Type"]) == (
+        200,
+        b"ok",
+        "text/plain; charset=utf-8",
+    )
+    assert (await anyone("GET", "/readyz")).status == 200
+    version = (await anyone("GET", "/version")).json
+    assert set(version) == {"product", "sdk", "api", "schema", "guest"}
+    assert version["api"] == "v1"
+    await database.execute("DELETE FROM schema_migrations")
+    behind = await anyone("GET", "/readyz")
+    assert (behind.status, behind.error) == (503, "not_ready")
+
+
+async def test_many_misses_at_once_are_all_answered(anyone: Client) -> None:
+    answers = await asyncio.gather(*(anyone("GET", f"/missing-{n}") for n in range(200)))
+    assert {answer.status for answer in answers} == {404}
+    assert (await anyone("GET", "/hello")).status == 200
