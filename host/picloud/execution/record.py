@@ -25,11 +25,13 @@ from picloud.sandbox.outcome import LogLine, Outcome
 logger = logging.getLogger(__name__)
 
 BATCH = 200
+BATCH_BYTES = 4 * 1024 * 1024
 GATHER_SECONDS = 0.02
 RETRY_SECONDS = 1.0
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_BODY = 64 * 1024
 _REDACTED = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"))
+_SURELY_FLAT = 200  # so few brackets nest no deeper than orjson writes, which is 254
 _sql = load("execution_logs")
 
 Row = tuple[object, ...]
@@ -71,7 +73,7 @@ class Recorder:
             started_at: seconds since 1970-01-01 UTC.
         """
         row = _row(invocation, outcome, started_at)
-        size = sum(len(value) for value in row if isinstance(value, str))
+        size = _weight(invocation, outcome)
         if self._bytes + size > MAX_WAITING_BYTES:
             self.dropped += 1
             return
@@ -100,7 +102,7 @@ class Recorder:
             if not self._closing:
                 await asyncio.sleep(GATHER_SECONDS)
             while self._waiting:
-                batch = [self._waiting[index] for index in range(min(BATCH, len(self._waiting)))]
+                batch = self._batch()
                 if not await self._write([row for row, _ in batch]):
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
@@ -111,6 +113,17 @@ class Recorder:
             self._arrived.clear()
             if self._closing:
                 return
+
+    def _batch(self) -> list[tuple[Row, int]]:
+        """The oldest records that wait, few enough to be packed without holding up the loop."""
+        batch: list[tuple[Row, int]] = []
+        room = BATCH_BYTES
+        for record in self._waiting:
+            room -= record[1]
+            if batch and (room < 0 or len(batch) == BATCH):
+                break
+            batch.append(record)
+        return batch
 
     async def _write(self, rows: list[Row]) -> bool:
         """Write a batch; False where it is worth trying again."""
@@ -176,7 +189,7 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float) -> Row:
             "message": clean(error.message),
             "line": error.line,
             "column": error.column,
-            "module": error.module,
+            "module": error.module and clean(error.module),
         },
         figures.cache,
         figures.fuel,
@@ -193,20 +206,31 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float) -> Row:
     )
 
 
+def _weight(invocation: Invocation, outcome: Outcome) -> int:
+    """About how many bytes of memory a record takes while it waits."""
+    bodies = [invocation.request.body, outcome.response.body if outcome.response else b""]
+    lines = sum(256 + len(line.message) + len(line.data or "") for line in outcome.logs)
+    return 4096 + sum(min(len(body), MAX_BODY) for body in bodies) + lines
+
+
 def _line(line: LogLine) -> dict[str, object]:
     data: object = None
     if line.data is not None:
         try:
             data = orjson.loads(clean_json(line.data))
-        except orjson.JSONDecodeError:
+            if line.data.count("[") + line.data.count("{") > _SURELY_FLAT:
+                orjson.dumps(data)  # reads deeper nesting than it writes
+        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             data = clean(line.data)
     at = datetime.fromtimestamp(line.at / 1000, UTC).isoformat(timespec="milliseconds")
     return {"level": clean(line.level), "message": clean(line.message), "data": data, "at": at}
 
 
 def clean(text: str) -> str:
-    """Text that PostgreSQL can hold: NUL becomes U+FFFD."""
-    return text.replace("\0", "�")
+    """Text that PostgreSQL can hold: NUL and lone surrogates become U+FFFD."""
+    if not text.isascii():
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text.replace("\0", "\ufffd")
 
 
 def clean_json(text: str) -> str:

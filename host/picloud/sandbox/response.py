@@ -66,13 +66,16 @@ class Answer:
         shape = tuple(map(type, answer)) if type(answer) is list else ()
         if shape not in (_ANSWERED, _FAILED) or answer[0] != (shape == _FAILED):
             raise InterfaceViolation("run: the answer is not of the agreed form")
+        if not 0 <= answer[1] < 1 << 63:
+            raise InterfaceViolation("run: that is no number of operations")
         self.operations = answer[1]
         try:
             if shape == _ANSWERED:
                 self.response = _response(*answer[2:])
             else:
                 error = answer[2]
-                self.code = error["code"] if error.get("code") in _CODES else "script_error"
+                said = error.get("code")
+                self.code = said if isinstance(said, str) and said in _CODES else "script_error"
                 self.error = script_error(error)
         except AnswerRefused as refusal:
             self.code, self.error = "response_invalid", ScriptError(str(refusal))
@@ -83,7 +86,7 @@ def script_error(said: dict[str, object]) -> ScriptError:
 
     def number(name: str) -> int | None:
         value = said.get(name)
-        return value if isinstance(value, int) and value > 0 else None
+        return value if type(value) is int and 0 < value < 1 << 31 else None
 
     module = said.get("module")
     message = str(said.get("message") or "unknown error")[:4096]

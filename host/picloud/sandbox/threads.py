@@ -55,7 +55,7 @@ class Threads:
         except asyncio.CancelledError:
             stop.set()
             while not work.cancel() and not work.done():
-                with contextlib.suppress(asyncio.CancelledError):  # cancelled again: still not before the thread
+                with contextlib.suppress(asyncio.CancelledError):  # not before the thread
                     await asyncio.wait([waiter])
             raise
 
