@@ -1,0 +1,87 @@
+"""P6: memory of an execution that waits, of a cached script, of an idle app."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from pathlib import Path
+
+import ormsgpack
+from benches.conftest import APP, LIMITS, invocation
+from benches.memory import private_bytes
+
+from picloud.execution.executor import Executor
+from picloud.execution.gate import Gate
+from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.engine import Engine
+from picloud.sandbox.sandbox import Sandbox
+from picloud.sandbox.threads import Threads
+from picloud.services import clock, kv
+from picloud.services.call import Call
+
+WAITING = 2000
+HUNDRED_LINES = "\n".join(
+    f"fn step_{i}(x) {{ if x > {i} {{ x - {i} }} else {{ #{{ value: x, name: `step {i}` }}.value + {i} }} }}"
+    for i in range(99)
+)
+
+
+class SlowKeyValue(kv.MemoryKeyValue):
+    """kv whose answers come when the benchmark lets them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = 0
+        self.everyone_waits = asyncio.Event()
+        self.go = asyncio.Event()
+
+    async def get(self, call: Call, collection: str, key: str) -> bytes | None:
+        self.waiting += 1
+        if self.waiting == WAITING:
+            self.everyone_waits.set()
+        await self.go.wait()
+        return ormsgpack.packb({"name": "gear", "price": 21})
+
+
+async def waiting_executions(folder: Path) -> float:
+    """Bytes of each of `WAITING` executions that wait for the same slow host call."""
+    slow, threads, engine = SlowKeyValue(), Threads(2), Engine(folder, WAITING + 8, 256)
+    functions = {**kv.host_functions(slow), **clock.host_functions()}
+    executor = Executor(Gate(WAITING, WAITING), Sandbox(engine, ImageCache(8, 8), threads, functions), None)
+    slow.go.set()
+    await executor.execute(invocation("kv_once"))
+    slow.go.clear()
+    slow.waiting = 0
+    gc.collect()
+    before = private_bytes()
+    tasks = [asyncio.create_task(executor.execute(invocation("kv_once"))) for _ in range(WAITING)]
+    await slow.everyone_waits.wait()
+    each = (private_bytes() - before) / WAITING
+    slow.go.set()
+    outcomes = await asyncio.gather(*tasks)
+    assert {outcome.code for outcome in outcomes} == {"ok"}
+    threads.close()
+    engine.close()
+    return each
+
+
+def test_p6_memory_per_waiting_execution(
+    tmp_path: Path, loop: asyncio.AbstractEventLoop, report: Callable[[str, str, str], None]
+) -> None:
+    each = loop.run_until_complete(waiting_executions(tmp_path))
+    report(f"P6 one of {WAITING} waiting executions", f"{each / 2**20:.3f} MiB", "<= 0.25 MiB")
+    report("P6 waiting executions per GiB", f"{2**30 / each:,.0f}", ">= 4,000")
+
+
+def test_p6_image_of_a_hundred_lines(
+    executor: Executor, loop: asyncio.AbstractEventLoop, report: Callable[[str, str, str], None]
+) -> None:
+    script = ScriptVersion(APP, APP, 1, "hundred", "endpoint", f"{HUNDRED_LINES}\nstep_7(9)".encode(), LIMITS)
+    hundred = Invocation(APP, script, "execute", "bench", ScriptRequest())
+    outcome = loop.run_until_complete(executor.execute(hundred))
+    assert outcome.code == "ok", outcome
+    image = executor.sandbox.cache.find((APP, 1))
+    assert image is not None
+    report("P6 image of a 100-line script", f"{image.size / 1024:.0f} KiB", "<= 64 KiB")
