@@ -9,7 +9,7 @@ from typing import Any
 
 from picloud.cli.terminal import fail, paint, table
 from picloud.config import TABLE, Configuration, load
-from picloud.config.reference import reference
+from picloud.config.reference import PAGES
 
 Commands = Any  # argparse's own class for this is private
 FLAGS = ("host", "port", "data_dir", "workers")
@@ -20,9 +20,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser("config", help="print every knob with its value, source and meaning")
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument(
-        "--reference", action="store_true", help="the reference page in Markdown, without values"
-    )
+    parser.add_argument("--reference", choices=PAGES, help="a reference page in Markdown, without values")
     parser.set_defaults(main=main)
 
 
@@ -58,7 +56,7 @@ def read(arguments: argparse.Namespace) -> Configuration:
 def main(arguments: argparse.Namespace) -> int:
     """Print the table."""
     if arguments.reference:
-        print(reference(), end="")
+        print(PAGES[arguments.reference](), end="")
         return 0
     configuration = read(arguments)
     if arguments.json:

@@ -1,11 +1,13 @@
-"""The reference page of the configuration, made from the table."""
+"""The reference pages that are made from tables: the configuration and the limits."""
 
 from __future__ import annotations
 
 from picloud.config.table import TABLE
+from picloud.sandbox.limits import KNOBS
+from picloud.sandbox.outcome import STATUS
 
 
-def reference() -> str:
+def configuration() -> str:
     """The reference page `docs/configuration.md`, in Markdown."""
     rows = "\n".join(
         f"| `{knob.env}` | {knob.default or '(none)'} | {knob.help} Takes {knob.kind.says}. |"
@@ -14,7 +16,7 @@ def reference() -> str:
     return f"""\
 # Configuration
 
-<!-- Made from the table in host/picloud/config/table.py by `picloud config --reference`; do not edit. -->
+<!-- Made from host/picloud/config/table.py by `picloud config --reference configuration`; do not edit. -->
 
 A command-line flag wins over the environment, the environment over `--config picloud.toml`, the file
 over the default. In the file a knob is written in lower case without its prefix (`port = 8123`), the
@@ -26,3 +28,36 @@ says so; a name that is not known is warned about.
 |---|---|---|
 {rows}
 """
+
+
+def limits() -> str:
+    """The reference page `docs/limits.md`, in Markdown."""
+    rows = "\n".join(
+        f"| {limit.name} | {limit.default:,} | {limit.ceiling:,} | {limit.unit} | {limit.enforced_by} "
+        f"| {f'`{limit.env}`' if limit.env else 'fixed'} |"
+        for limit in KNOBS
+    )
+    codes = "\n".join(f"| `{code}` | {status} |" for code, status in STATUS.items())
+    return f"""\
+# Limits
+
+<!-- Made from the tables of host/picloud/sandbox by `picloud config --reference limits`; do not edit. -->
+
+Every execution has these limits. A script may ask for more or less in its `sandbox` field, up to the
+ceiling of the instance, which the operator can move. `GET /api/v1/admin/limits` shows the values of
+an instance.
+
+| limit | default | ceiling | unit | held by | ceiling moved by |
+|---|---|---|---|---|---|
+{rows}
+
+## How an execution can end
+
+| outcome | HTTP status |
+|---|---|
+| `ok` | the script's |
+{codes}
+"""
+
+
+PAGES = {"configuration": configuration, "limits": limits}

@@ -1,0 +1,53 @@
+"""Every example of docs/script-guide.md answers what the page says it answers."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from uuid_utils.compat import uuid7
+
+from picloud.cli.local import executor
+from picloud.config import load
+from picloud.execution.executor import Executor
+from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.sandbox.limits import Ceilings
+
+PAGE = (Path(__file__).parents[3] / "docs" / "script-guide.md").read_text("utf-8")
+FENCES = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+EXAMPLES = [
+    pytest.param(source, kind, answer, id=source.splitlines()[0])
+    for (language, source), (kind, answer) in itertools.pairwise(FENCES)
+    if language == "rhai"
+]
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Executor]:
+    with executor(load(environment={}).settings) as made:
+        yield made
+
+
+def test_the_page_has_examples_and_each_says_what_it_answers() -> None:
+    assert len(EXAMPLES) >= 8
+    assert all(example.values[1] in ("json", "answer") for example in EXAMPLES)
+
+
+@pytest.mark.parametrize(("source", "kind", "answer"), EXAMPLES)
+async def test_an_example_answers_what_the_page_says(
+    source: str, kind: str, answer: str, local: Executor
+) -> None:
+    body = re.match(r"// called with the body (.*)\n", source)
+    request = ScriptRequest(
+        body=body[1].encode() if body else b"", content_type="application/json" if body else None
+    )
+    limits = Ceilings().resolve({})
+    script = ScriptVersion(uuid7(), UUID(int=0), 1, "example", "endpoint", source.encode(), limits)
+    outcome = await local.execute(Invocation(uuid7(), script, "cli", "test", request))
+    assert outcome.response is not None, outcome.error
+    status, expected = ("200", answer) if kind == "json" else answer.split("\n", 1)
+    assert (str(outcome.response.status), outcome.response.body.decode()) == (status, expected.rstrip("\n"))
