@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from picloud import __version__
-from picloud.cli import admin, configuration, run, serve
+from picloud.cli import admin, bench, configuration, run, serve
 from picloud.cli.terminal import fail
 from picloud.config import ConfigError
 from picloud.db.unusable import DatabaseUnusable
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"picloud {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (serve, run, admin, configuration):
+    for command in (serve, run, bench, admin, configuration):
         command.add(commands)
     return top
 

@@ -1,0 +1,79 @@
+"""`picloud bench`: what executions cost on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import sys
+
+from picloud import logs
+from picloud.bench import WORKS, Figures, WrongAnswer, measure
+from picloud.cli import configuration
+from picloud.cli.local import executor
+from picloud.cli.terminal import bar, fail, paint
+from picloud.config import Settings
+
+
+def add(commands: configuration.Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "bench",
+        help="measure cold and cached executions on this machine",
+        description="Measure executions on this machine, without server and database: cold (compiled first), "
+        "cached (a fresh instance from the compiled image), and the same work as a plain Python function "
+        "in this process, with no isolation at all. They take turns; medians are shown.",
+    )
+    parser.add_argument("--seconds", type=float, default=2.0, help="for each piece of work (default: 2)")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    configuration.add_options(parser)
+    parser.set_defaults(main=main)
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Measure and print."""
+    logs.configure("auto", "warning", sys.stderr)
+    settings = configuration.read(arguments).settings
+    try:
+        figures = asyncio.run(_measure_all(settings, arguments.seconds))
+    except WrongAnswer as error:
+        fail(str(error))
+        return 1
+    if arguments.json:
+        print(json.dumps({"items": [dataclasses.asdict(one) for one in figures]}, indent=2))
+    else:
+        print("\n\n".join(shown(one) for one in figures))
+    return 0
+
+
+async def _measure_all(settings: Settings, seconds: float) -> list[Figures]:
+    figures = []
+    with executor(settings) as local:
+        for number, work in enumerate(WORKS, 1):
+            if sys.stderr.isatty():
+                print(f"\r\x1b[K{number}/{len(WORKS)} {work.name}", end="", file=sys.stderr, flush=True)
+            figures.append(await measure(local, work, seconds, settings.limits))
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+    return figures
+
+
+def shown(figures: Figures) -> str:
+    """One piece of work as a few lines with bars, and each figure as a multiple of the cached one.
+
+    Args:
+        figures: of the work.
+    """
+    rows = (("cold", figures.cold), ("cached", figures.cached), ("in-process", figures.in_process))
+    longest = max(value for _, value in rows)
+    lines = [f"{paint(figures.name, '1')}  ({figures.fuel:,} fuel)"]
+    lines += [
+        f"  {name:<10}  {_duration(value):>9}  {value / figures.cached:>6.2f}x  {bar(value, longest)}"
+        for name, value in rows
+    ]
+    return "\n".join(lines)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds * 1e3:.2f} ms" if seconds >= 1e-3 else f"{seconds * 1e6:.1f} us"
