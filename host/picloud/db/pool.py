@@ -71,7 +71,7 @@ class Database:
         parameters: ConnectionParameters,
         max_size: int = 10,
         *,
-        min_size: int = 1,
+        min_size: int = 0,
         statement_cache: int = 256,
         acquire_seconds: float = 10.0,
     ) -> Database:
@@ -80,7 +80,7 @@ class Database:
         Args:
             parameters: where the database is.
             max_size: most connections at once.
-            min_size: connections kept open.
+            min_size: connections kept open when idle for minutes; asyncpg logs a traceback when it loses one.
             statement_cache: prepared statements kept per connection; 0 for poolers that cannot keep them.
             acquire_seconds: how long a caller waits for a free connection.
 
@@ -126,9 +126,12 @@ class Database:
             _unavailable(error)
         try:
             yield connection
-        except _LOST as error:
+        except (*_LOST, asyncpg.InternalClientError) as error:
+            if not _is_lost(connection):  # open, but of no use to the next borrower
+                connection.terminate()
             _unavailable(error)
-        except (asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.InterfaceError, OSError, RuntimeError) as error:  # uvloop's for a closed socket
+            await asyncio.sleep(0)  # the loop tells of a closed socket in its next round
             if not _is_lost(connection):  # the caller's own trouble
                 raise
             _unavailable(error)
