@@ -11,7 +11,7 @@ from picloud.http.admin.endpoint import PREFIX
 from picloud.http.execute import Execute
 from picloud.http.health import HealthPages
 from picloud.http.middleware import edge
-from picloud.http.public import CATCH_ALL, Public
+from picloud.http.public import CatchAll, Public
 from picloud.http.services import Services
 from picloud.http.setup_page import SetupPage
 
@@ -38,19 +38,19 @@ def build_application(services: Services) -> web.Application:
     Returns:
         An application that has not been started.
     """
-    application = web.Application(middlewares=[edge])
+    application = web.Application()
     router = application.router
     health = HealthPages(services.health)
-    router.add_get("/healthz", health.healthz)
-    router.add_get("/readyz", health.readyz)
-    router.add_get("/version", health.version)
-    router.add_get("/admin/setup", SetupPage(services.setup).show)
-    router.add_post("/api/v1/execute/{script_id}", Execute(services).handle)
+    router.add_get("/healthz", edge(health.healthz))
+    router.add_get("/readyz", edge(health.readyz))
+    router.add_get("/version", edge(health.version))
+    router.add_get("/admin/setup", edge(SetupPage(services.setup).show))
+    router.add_post("/api/v1/execute/{script_id}", edge(Execute(services).handle))
     for endpoint in ENDPOINTS:
-        handler = functools.partial(endpoint.answer, services)
+        handler = edge(functools.partial(endpoint.answer, services))
         if endpoint.method == "GET":
             router.add_get(PREFIX + endpoint.path, handler)
         else:
             router.add_route(endpoint.method, PREFIX + endpoint.path, handler)
-    router.add_route("*", CATCH_ALL, Public(services).handle)
+    router.register_resource(CatchAll(edge(Public(services).handle)))
     return application

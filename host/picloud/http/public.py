@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from picloud.errors import BadRequest, MethodNotAllowed, NotFound, PicloudError, UnknownHost
 from picloud.http.invoke import invoke
@@ -10,7 +11,17 @@ from picloud.http.services import Services
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import is_reserved
 
-CATCH_ALL = "/{path:.*}"
+
+class CatchAll(web.PlainResource):
+    """Every path that no other resource has; a pattern would cost the data plane a match a request."""
+
+    def __init__(self, handler: Handler) -> None:
+        """Make it. Args: handler: what answers, whatever the method."""
+        super().__init__("/")
+        self.add_route("*", handler)
+
+    def _match(self, path: str) -> dict[str, str] | None:
+        return {}
 
 
 class Public:
@@ -68,6 +79,6 @@ async def _nothing_of_our_own(request: web.Request) -> PicloudError:
     """Why no handler of PiCloud's own took a request to a reserved path: 404 or 405."""
     allowed: set[str] = set()
     for resource in request.app.router.resources():
-        if resource.canonical != "/{path}":
+        if not isinstance(resource, CatchAll):
             allowed |= (await resource.resolve(request))[1]
     return MethodNotAllowed(sorted(allowed)) if allowed else NotFound("page", request.path)
