@@ -35,6 +35,7 @@ _SETTINGS = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "64MB",  # pages cost memory once they are used
     "huge_pages": "off",
+    "dynamic_shared_memory_type": "mmap",  # in the data folder: a killed server leaves nothing in /dev/shm
     "maintenance_work_mem": "32MB",
     "max_wal_size": "512MB",
     "io_method": "sync",  # no I/O worker processes

@@ -55,8 +55,10 @@ async def _kill_under_load(server: EmbeddedPostgres, parameters: ConnectionParam
             await _more_writes(server, acknowledged)
             assert server.pid is not None
             os.kill(server.pid, end)
-            while not server.poll():
+            restarted = False
+            while not restarted:
                 await asyncio.sleep(0.01)
+                restarted = server.poll()
         await _more_writes(server, acknowledged)
         stop.set()
     rows = await database.fetch("SELECT n FROM t")
