@@ -26,7 +26,10 @@ def check_password(password: str) -> None:
     Raises:
         Invalid: it is not 10 to 256 bytes of UTF-8.
     """
-    size = len(password.encode())
+    try:
+        size = len(password.encode())
+    except UnicodeEncodeError:
+        raise Invalid("the password is not valid text", field="password") from None
     if not MIN_BYTES <= size <= MAX_BYTES:
         raise Invalid(
             f"a password has {MIN_BYTES} to {MAX_BYTES} bytes, this one has {size}", field="password"

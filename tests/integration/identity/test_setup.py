@@ -1,0 +1,61 @@
+"""Promises of identity/setup.py."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from picloud.errors import Invalid, SetupOver
+from tests.integration.conftest import Worker
+
+
+async def test_bootstrap_makes_the_first_owner_and_is_inert_afterwards(worker: Worker) -> None:
+    setup = worker.services.setup
+    owner = await setup.bootstrap("ada", "correct horse")
+    assert owner is not None
+    assert owner.role == "owner"
+    assert await setup.bootstrap("eve", "correct horse") is None
+    assert await setup.bootstrap("", "") is None
+    assert await setup.make_link() is None
+
+
+async def test_servers_that_start_at_once_make_one_owner(worker: Worker) -> None:
+    made = await asyncio.gather(
+        *(worker.services.setup.bootstrap(f"ada{n}", "correct horse") for n in range(5))
+    )
+    assert len([owner for owner in made if owner is not None]) == 1
+
+
+async def test_bad_bootstrap_values_are_said_and_leave_the_instance_open(worker: Worker) -> None:
+    for username, password in (("", "correct horse"), ("ada", "short")):
+        with pytest.raises(Invalid):
+            await worker.services.setup.bootstrap(username, password)
+    assert not await worker.services.setup.is_over()
+
+
+async def test_a_link_is_stored_as_a_hash_works_once_and_only_for_an_hour(worker: Worker) -> None:
+    setup = worker.services.setup
+    late = await setup.make_link()
+    assert late is not None
+    assert late.encode() not in await worker.database.fetchval("SELECT token_hash FROM setup_links")
+    await worker.database.execute("UPDATE setup_links SET expires_at = now()")
+    with pytest.raises(SetupOver):
+        await setup.complete(late, "ada", "correct horse")
+    good = await setup.make_link()
+    assert good is not None
+    assert await worker.database.fetchval("SELECT count(*) FROM setup_links") == 1
+    with pytest.raises(Invalid):
+        await setup.complete(good, "ada", "short")
+    assert (await setup.complete(good, "ada", "correct horse")).role == "owner"
+    with pytest.raises(SetupOver):
+        await setup.complete(good, "eve", "correct horse")
+
+
+async def test_a_link_is_inert_once_a_user_exists(worker: Worker) -> None:
+    link = await worker.services.setup.make_link()
+    assert link is not None
+    await worker.services.users.create_user("ada", "correct horse")
+    assert not await worker.services.setup.is_good(link)
+    with pytest.raises(SetupOver):
+        await worker.services.setup.complete(link, "eve", "correct horse")

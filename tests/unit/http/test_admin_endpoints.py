@@ -1,0 +1,27 @@
+"""Promises of the table of endpoints."""
+
+from __future__ import annotations
+
+from picloud.http.application import ENDPOINTS
+from picloud.identity.capabilities import APP_CAPABILITIES, INSTANCE_CAPABILITIES
+
+
+def test_every_endpoint_needs_a_capability_that_exists_or_says_why_none() -> None:
+    for endpoint in ENDPOINTS:
+        assert endpoint.access in {"public", "user", *APP_CAPABILITIES, *INSTANCE_CAPABILITIES}, endpoint.path
+
+
+def test_what_is_public_is_only_what_makes_a_login() -> None:
+    public = {endpoint.path for endpoint in ENDPOINTS if endpoint.access == "public"}
+    assert public == {"/auth/login", "/auth/setup"}
+
+
+def test_a_path_that_names_an_app_or_a_script_asks_for_a_capability_there() -> None:
+    for endpoint in ENDPOINTS:
+        if "{app}" in endpoint.path or "{script}" in endpoint.path:
+            assert endpoint.access in APP_CAPABILITIES, endpoint.path
+
+
+def test_no_method_of_a_path_is_there_twice() -> None:
+    keys = [(endpoint.method, endpoint.path) for endpoint in ENDPOINTS]
+    assert len(keys) == len(set(keys))

@@ -1,0 +1,30 @@
+"""Promises of services/page.py."""
+
+from __future__ import annotations
+
+import contextlib
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picloud.errors import Invalid
+from picloud.services.page import read_cursor, write_cursor
+
+
+@given(st.uuids())
+def test_a_cursor_gives_the_position_back(position: UUID) -> None:
+    assert read_cursor(write_cursor(position)) == position
+
+
+@given(st.text())
+def test_any_other_text_is_refused(cursor: str) -> None:
+    with contextlib.suppress(Invalid):
+        assert write_cursor(read_cursor(cursor)) == cursor
+
+
+@pytest.mark.parametrize("cursor", ["", "=", "A" * 21, "A" * 22 + "==", "A" * 23, "A" * 21 + "B", "ü" * 22])
+def test_what_was_never_given_out_is_refused(cursor: str) -> None:
+    with pytest.raises(Invalid):
+        read_cursor(cursor)
