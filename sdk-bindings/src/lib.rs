@@ -4,7 +4,6 @@
 
 pub mod host;
 pub mod json;
-pub mod log;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 pub mod wire;
@@ -14,6 +13,7 @@ mod base64;
 mod crypto;
 mod hex;
 pub mod kv;
+mod log;
 mod random;
 mod regex;
 #[cfg(test)]

@@ -13,7 +13,8 @@ crate::import!(WRITE, "log_write");
 const LEVELS: [(&str, &str); 4] =
     [("trace", "log::trace"), ("info", "log::info"), ("warn", "log::warn"), ("error", "log::error")];
 
-/// Registers the namespace.
+/// Registers the namespace, and what `print` and `debug` do. Those two cannot throw in Rhai; nor need they, since the
+/// host refuses no line: it counts what is over the limits.
 pub fn register(engine: &mut Engine) {
     let mut module = Module::new();
     for (level, function) in LEVELS {
@@ -23,17 +24,8 @@ pub fn register(engine: &mut Engine) {
         });
     }
     engine.register_static_module("log", module.into());
-}
-
-/// What `print` does: a line at level info.
-pub fn print(text: &str) {
-    // Neither of these two can throw in Rhai, and the host refuses no line: it counts what is over the limits.
-    let _ = write("info", "print", text, None);
-}
-
-/// What `debug` does: a line at level trace.
-pub fn debug(text: &str) {
-    let _ = write("trace", "debug", text, None);
+    engine.on_print(|text| drop(write("info", "print", text, None)));
+    engine.on_debug(|text, _, _| drop(write("trace", "debug", text, None)));
 }
 
 fn line(level: &str, function: &str, message: &Dynamic, data: Option<&Map>) -> Result<(), Thrown> {
@@ -98,6 +90,14 @@ mod tests {
         let messages: Vec<_> =
             lines.into_iter().map(|(level, message, _)| format!("{level}:{message}")).collect();
         assert_eq!(messages, ["info:42", "trace:", "error:[1, 2]"]);
+    }
+
+    #[test]
+    fn print_and_debug_are_lines_too() {
+        let lines = lines_of(r#"print("a"); print([1, "b"]); debug("c");"#);
+        let messages: Vec<_> =
+            lines.into_iter().map(|(level, message, _)| format!("{level}:{message}")).collect();
+        assert_eq!(messages, ["info:a", "info:[1, \"b\"]", "trace:\"c\""]);
     }
 
     #[test]
