@@ -10,7 +10,7 @@ import wasmtime
 from picloud.sandbox.abi import Interface
 from picloud.sandbox.engine import Engine
 
-INPUT, REPLY, DATA = 4096, 8192, 16384
+PAYLOAD, INPUT, REPLY, DATA = 1024, 4096, 8192, 16384
 
 
 def guest(
@@ -21,6 +21,7 @@ def guest(
     compile_answer: bytes = ormsgpack.packb([0, {"imports": []}]),
     run_answer: bytes = ormsgpack.packb([0, 1, 200, {}, 2, b"fine"]),
     reserve: str = "i32.const 0",
+    compile_body: str = "",
 ) -> bytes:
     """A module whose `run` does what an attacker wants.
 
@@ -31,6 +32,7 @@ def guest(
         compile_answer: what `compile` answers.
         run_answer: what `run` answers, if it ever gets there.
         reserve: instructions whose value `reserve` gives.
+        compile_body: instructions of `compile`'s body, before it answers.
     """
     info = ormsgpack.packb(
         {
@@ -58,9 +60,20 @@ def guest(
           {declarations}
           (func (export "info") (result i64) i64.const {words[0]})
           (func (export "reserve") (param i32) (result i32) {reserve})
-          (func (export "compile") (param i32 i32) (result i64) i64.const {words[1]})
+          (func (export "compile") (param i32 i32) (result i64) {compile_body} i64.const {words[1]})
           (func (export "run") (param $p i32) (param $n i32) (result i64) {run} i64.const {words[2]}))""")
     )
+
+
+def payload(data: bytes) -> str:
+    """A module field that puts bytes at address `PAYLOAD`."""
+    escaped = "".join(f"\\{byte:02x}" for byte in data)
+    return f'(data (i32.const {PAYLOAD}) "{escaped}")'
+
+
+def call(function: str, data: bytes) -> str:
+    """Instructions that call the host with what `payload(data)` placed."""
+    return f"(call ${function} (i32.const {PAYLOAD}) (i32.const {len(data)}))"
 
 
 def engine(folder: Path, module: bytes, slots: int = 4) -> Engine:

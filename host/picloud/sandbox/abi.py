@@ -15,6 +15,8 @@ from typing import Any
 
 import ormsgpack
 
+from picloud.sandbox.unpack import unpack
+
 ABI_VERSION = 1
 INTERFACE_FILE = Path(__file__).parents[1] / "assets" / "interface.toml"
 REPLY_TAKE = "reply_take"
@@ -79,7 +81,7 @@ class Signature:
             InterfaceViolation: not MessagePack, or not of this signature.
         """
         try:
-            values = ormsgpack.unpackb(payload)
+            values = unpack(payload)
         except ValueError:
             raise InterfaceViolation(f"{self.name}: the request is not MessagePack") from None
         if type(values) is not list or len(values) != len(self.params):

@@ -380,12 +380,16 @@ class Guest:
                 raise WasmError("a start function must not call the host")
             _check(_set_fuel(context, fuel))
             _check(_yield_interval(context, slice_fuel))
-            if not _export_get(context, address, b"memory", 6, address + _MEMORY):
+            if not self._export(b"memory", _MEMORY, _EXTERN_MEMORY):
                 raise WasmError("the module exports no memory")
             self._base = _memory_data(context, address + _MEMORY + 8)
         except BaseException:
             self.close()
             raise
+
+    def exports(self, name: bytes) -> bool:
+        """Whether the module exports a function of this name."""
+        return self._export(name, _FUNC, _EXTERN_FUNC)
 
     def start(self, export: bytes, *arguments: int) -> None:
         """Begin a call of an exported function; `poll` runs it.
@@ -398,7 +402,7 @@ class Guest:
             WasmError: there is no such function, or it has another signature.
         """
         address = ctypes.addressof(self._block)
-        if not _export_get(self._context, address, export, len(export), address + _FUNC):
+        if not self._export(export, _FUNC, _EXTERN_FUNC):
             raise WasmError(f"the module exports no function {export.decode()}")
         first, second = (*arguments, 0, 0)[:2]
         _TWO_I32.pack_into(self._block, _ARGUMENTS, _I32, first, _I32, second)
@@ -519,6 +523,12 @@ class Guest:
         _store_delete(self._store)
         self._store = None
         self._template._blocks.append(self._block)
+
+    def _export(self, name: bytes, offset: int, kind: int) -> bool:
+        """Put an export of this kind at `offset` of the block; wasmtime aborts on one of another kind."""
+        address = ctypes.addressof(self._block)
+        found = _export_get(self._context, address, name, len(name), address + offset)
+        return found and self._block[offset] == kind.to_bytes()
 
     def _raise_if_failed(self) -> None:
         trap, error = _TWO_POINTERS.unpack_from(self._block, _TRAP)

@@ -16,6 +16,8 @@ from picloud.sandbox.abi import ABI_VERSION, REPLY_TAKE, Interface, InterfaceMis
 
 GUEST_FILE = Path(__file__).parents[1] / "assets" / "guest.wasm"
 
+EXPORTS = (b"info", b"reserve", b"compile", b"run")
+
 # How much a guest burns before others get a turn: 0.3-0.5 ms on the machines this was measured on.
 SLICE_FUEL = 1_000_000
 # A stack that holds the deepest script the ceilings allow; what is left of ASYNC_STACK is for host calls,
@@ -90,6 +92,8 @@ class Engine:
     def _ask(self, memory_limit: int) -> tuple[GuestInfo, bytes]:
         guest = capi.Guest(self.template, memory_limit, SLICE_FUEL, SLICE_FUEL)
         try:
+            if missing := [name.decode() for name in EXPORTS if not guest.exports(name)]:
+                raise InterfaceMismatch(f"the guest does not export {', '.join(missing)}")
             pristine = guest.read(0, guest.memory_size())
             guest.start(b"info")
             if not guest.poll():

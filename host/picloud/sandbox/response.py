@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 
-import ormsgpack
-
 from picloud.sandbox.abi import InterfaceViolation
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import Response, ScriptError
+from picloud.sandbox.unpack import unpack
 
 SESSION_COOKIES = ("picloud_session", "__host-picloud_session")
 
@@ -60,7 +59,7 @@ class Answer:
         self.response: Response | None = None
         self.error: ScriptError | None = None
         try:
-            answer = ormsgpack.unpackb(data)
+            answer = unpack(data)
         except ValueError:
             raise InterfaceViolation("run: the answer is not MessagePack") from None
         shape = tuple(map(type, answer)) if type(answer) is list else ()

@@ -16,13 +16,16 @@ from picloud.errors import ServiceError
 from picloud.sandbox import abi, capi
 from picloud.sandbox.abi import HostFunction, Signature
 from picloud.sandbox.engine import SLICE_FUEL, Engine
-from picloud.sandbox.limits import FIXED, Limits
+from picloud.sandbox.limits import FIXED, MIB, Limits
 from picloud.sandbox.outcome import Figures, LogLine
 from picloud.sandbox.threads import Threads
 
 LOOP_FUEL = 3 * SLICE_FUEL
 CALL_FUEL = 1_000
 """What a host call costs, besides one fuel for each byte in and out."""
+
+MAX_REQUEST = 16 * MIB
+MAX_ANSWER = FIXED["max_response_body"] + MIB
 
 
 class Stopped(Exception):
@@ -115,6 +118,8 @@ class Run:
             self.guest.start(export, address, len(data))
             await self._drive()
             pointer, length = abi.unpack_address(self.guest.result())
+            if length > MAX_ANSWER:
+                raise abi.InterfaceViolation(f"{export.decode()}: an answer of {length} bytes")
             return self.guest.read(pointer, length)
         except IndexError as error:
             raise abi.InterfaceViolation(str(error)) from None
@@ -170,6 +175,9 @@ class Run:
             if self._counted > self._limits.max_host_calls:
                 raise Stopped("host_call_budget", f"more than {self._limits.max_host_calls} host calls")
         self._burn(CALL_FUEL + length)
+        if length > MAX_REQUEST:
+            refusal = f"more than {MAX_REQUEST} bytes in one call"
+            return self._turn_over(self._reply(abi.encode_error(refusal), abi.ERROR_BIT))
         try:
             params = signature.decode(self.guest.read(pointer, length))
         except IndexError as error:

@@ -21,6 +21,7 @@ from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.response import Answer, script_error
 from picloud.sandbox.run import Run, Stopped
 from picloud.sandbox.threads import Threads
+from picloud.sandbox.unpack import unpack
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +142,11 @@ class Sandbox:
                     }
                 ),
             )
-            match ormsgpack.unpackb(said):
+            try:
+                answer = unpack(said)
+            except ValueError:
+                raise abi.InterfaceViolation("compile: the answer is not MessagePack") from None
+            match answer:
                 case [0, {"imports": list(imports)}]:
                     return Image.take(self.engine, run.guest, tuple(imports))
                 case [1, dict(error)]:

@@ -25,7 +25,7 @@ class ImageStore:
 
         Args:
             folder: made if it is not there; only this user may write it.
-            megabytes: most bytes of images in it, in MiB, give or take an eighth a worker; the oldest go first.
+            megabytes: most bytes of images, in MiB, give or take an eighth a worker; the oldest go first.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder, self._most = folder, megabytes << 20

@@ -1,0 +1,50 @@
+"""The guest that ships, and guests in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from picloud.sandbox.abi import HostFunction
+from picloud.sandbox.engine import Engine
+from tests.isolation import hostile
+from tests.workbench import Workbench, idle_functions
+
+Target = Callable[..., Workbench]
+
+
+@pytest.fixture(scope="session")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """The guest, compiled once."""
+    engine = Engine(tmp_path_factory.mktemp("machine-code"), 64, 256)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def workbench(engine: Engine) -> Iterator[Workbench]:
+    """The guest that ships."""
+    workbench = Workbench(engine)
+    yield workbench
+    assert workbench.alive == 0
+    workbench.close()
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Iterator[Target]:
+    """Makes a workbench with a module in place of the guest, four slots, and these host functions."""
+    made: list[Workbench] = []
+
+    def make(module: bytes, **functions: HostFunction) -> Workbench:
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        made.append(Workbench(hostile.engine(folder, module), idle_functions(**functions)))
+        return made[-1]
+
+    yield make
+    for workbench in made:
+        assert workbench.alive == 0
+        workbench.close()
+        workbench.engine.close()

@@ -1,0 +1,127 @@
+"""What tests of the sandbox stand on: run a script or a guest and look at its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import orjson
+import ormsgpack
+from uuid_utils.compat import uuid7
+
+from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.sandbox.abi import HostFunction, Interface
+from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.engine import Engine
+from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.outcome import Outcome
+from picloud.sandbox.sandbox import Program, Sandbox
+from picloud.sandbox.threads import Threads
+from picloud.services import clock, kv
+
+NOBODY = UUID(int=0)
+_scripts = itertools.count(1)
+
+
+def in_memory() -> dict[str, HostFunction]:
+    """Every host function, none of which needs a database."""
+    return {**kv.host_functions(kv.MemoryKeyValue()), **clock.host_functions()}
+
+
+def idle_functions(**functions: HostFunction) -> dict[str, HostFunction]:
+    """Every host function as one that answers nothing, but for those given."""
+
+    async def nothing(_call: object, *_params: object) -> None:
+        return None
+
+    names = [entry.name for entry in Interface.load().functions if entry.namespace != "log"]
+    return dict.fromkeys(names, nothing) | functions
+
+
+def script(source: str, *, app: UUID = NOBODY, version: int = 1, **limits: int) -> ScriptVersion:
+    """A version of a script that no other test has."""
+    return ScriptVersion(
+        UUID(int=next(_scripts)), app, version, "s", "endpoint", source.encode(), Ceilings().resolve(limits)
+    )
+
+
+def invocation(what: ScriptVersion | str, request: ScriptRequest | None = None, **limits: int) -> Invocation:
+    """One execution of a script."""
+    version = script(what, **limits) if isinstance(what, str) else what
+    return Invocation(uuid7(), version, "execute", "request-1", request or ScriptRequest())
+
+
+@dataclass(slots=True)
+class Workbench:
+    """A sandbox, driven by hand.
+
+    Attributes:
+        engine: what guests are made from.
+        functions: the host functions.
+        threads: where long computations go.
+    """
+
+    engine: Engine
+    functions: dict[str, HostFunction] = field(default_factory=in_memory)
+    threads: Threads = field(default_factory=lambda: Threads(2))
+    cache: ImageCache = field(default_factory=lambda: ImageCache(64, 64))
+    sandbox: Sandbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sandbox = Sandbox(self.engine, self.cache, self.threads, self.functions)
+
+    async def run(
+        self, what: ScriptVersion | str, request: ScriptRequest | None = None, **limits: int
+    ) -> Outcome:
+        """Execute a script."""
+        made = invocation(what, request, **limits)
+        version = made.script
+        return await self.execute(
+            (version.script_id, version.version), version.source, made.pack("0.1"), version.limits
+        )
+
+    async def raw(self, data: bytes = b"\x80", key: object = "guest", **limits: int) -> Outcome:
+        """Execute whatever the guest is, with this input."""
+        return await self.execute(key, b"", data, Ceilings().resolve(limits))
+
+    async def execute(self, key: object, source: bytes, data: bytes, limits: object) -> Outcome:
+        outcome = Outcome()
+        await self.sandbox.execute(
+            key,  # type: ignore[arg-type]
+            Program(source, "endpoint", {}),
+            data,
+            limits,  # type: ignore[arg-type]
+            None,
+            outcome,
+        )
+        return outcome
+
+    @property
+    def alive(self) -> int:
+        """How many guests exist at this moment."""
+        return len(self.engine.template._guests)
+
+    def close(self) -> None:
+        self.threads.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop run until something holds."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110  # nothing announces it
+            await asyncio.sleep(0)
+
+
+def value(outcome: Outcome) -> object:
+    """What an execution answered, as JSON."""
+    assert outcome.code == "ok", (outcome.code, outcome.error)
+    assert outcome.response is not None
+    return orjson.loads(outcome.response.body)
+
+
+def packed(*params: object) -> bytes:
+    """The payload of a host call."""
+    return ormsgpack.packb(list(params))
