@@ -72,7 +72,8 @@ pub fn type_name(name: &str) -> String {
     name.rsplit_once("::").map_or_else(|| name.to_owned(), |(_, last)| last.to_lowercase())
 }
 
-/// Refuses a string of `length` bytes that the interpreter would refuse once it were there: ask before building it.
+/// Refuses a string of `length` bytes that the interpreter would refuse once it were there: ask before
+/// building it.
 pub fn string_fits(context: &NativeCallContext, function: &str, length: usize) -> Result<(), Thrown> {
     fits(function, length, context.engine().max_string_size(), "bytes", "max_string_size")
 }

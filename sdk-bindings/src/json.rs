@@ -1,4 +1,6 @@
-//! `json::` between text and values, without a detour over another tree. Request and response bodies go this way too.
+//! `json::` between text and values, without a detour over another tree.
+//!
+//! The bodies of requests and responses go this way too.
 
 use std::fmt;
 use std::io;
@@ -378,7 +380,8 @@ mod tests {
         fn parsing_undoes_writing(value in values()) {
             let text = render(&value, usize::MAX).unwrap();
             prop_assert_eq!(format!("{:?}", parse(text.as_bytes()).unwrap()), format!("{value:?}"));
-            prop_assert!(eval_with::<bool>("json::stringify(json::parse(json::stringify_pretty(x))) == json::stringify(x)", value));
+            let script = "json::stringify(json::parse(json::stringify_pretty(x))) == json::stringify(x)";
+            prop_assert!(eval_with::<bool>(script, value));
         }
 
         #[test]

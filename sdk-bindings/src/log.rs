@@ -13,8 +13,8 @@ crate::import!(WRITE, "log_write");
 const LEVELS: [(&str, &str); 4] =
     [("trace", "log::trace"), ("info", "log::info"), ("warn", "log::warn"), ("error", "log::error")];
 
-/// Registers the namespace, and what `print` and `debug` do. Those two cannot throw in Rhai; nor need they, since the
-/// host refuses no line: it counts what is over the limits.
+/// Registers the namespace, and what `print` and `debug` do. Those two cannot throw in Rhai; nor need they,
+/// since the host refuses no line: it counts what is over the limits.
 pub fn register(engine: &mut Engine) {
     let mut module = Module::new();
     for (level, function) in LEVELS {
