@@ -91,7 +91,7 @@ class Workers:
         """Run until SIGINT, SIGTERM or SIGHUP, then stop every worker; a second signal kills them.
 
         Returns:
-            0 after a stop that was asked for; 1 when a worker died before all were ever ready.
+            0 after a stop that was asked for; 1 when one died before it was ready in the first start.
         """
         os.set_blocking(self._wake, False)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
@@ -179,16 +179,18 @@ class Workers:
             self._on_ready()
 
     def _reap(self) -> bool:
-        """Collect the dead and plan their return. Returns: whether one died."""
+        """Collect the dead and plan their return. Returns: whether one died without ever being ready."""
         dead = [worker for worker in self._workers if worker.pid and os.waitpid(worker.pid, os.WNOHANG)[0]]
+        never_ready = False
         for worker in dead:
             lived = time.monotonic() - worker.started
             worker.failures = 0 if lived > _STEADY_SECONDS else worker.failures + 1
             worker.due = time.monotonic() + min(5.0, 0.05 * 2**worker.failures) - 0.05
+            never_ready |= worker.ready >= 0 and not os.read(worker.ready, 1)
             if self._announced and not self._stops:
                 _log.error("worker %d (process %d) died; starting another", worker.slot, worker.pid)
             self._forget(worker)
-        return bool(dead)
+        return never_ready
 
     def _forget(self, worker: _Worker) -> None:
         if worker.ready >= 0:

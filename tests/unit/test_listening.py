@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import socket
+import sys
+from contextlib import ExitStack, closing
+
+import pytest
+
+from picloud.listening import CannotListen, listen
+
+
+def test_every_worker_gets_a_socket_on_the_same_port() -> None:
+    with ExitStack() as stack:
+        sockets = listen("127.0.0.1", 0, 3)
+        for one in set(sockets):
+            stack.enter_context(one)
+        assert len(sockets) == 3
+        assert len({one.getsockname()[1] for one in sockets}) == 1
+        assert len(set(sockets)) == (3 if sys.platform == "linux" else 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux spreads connections over sockets")
+def test_connections_are_spread_over_the_sockets() -> None:
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(one) for one in listen("127.0.0.1", 0, 2)]
+        address = sockets[0].getsockname()
+        for _ in range(100):
+            stack.enter_context(socket.create_connection(address))
+
+        def waiting(one: socket.socket) -> int:
+            count = 0
+            while True:
+                try:
+                    accepted, _ = one.accept()
+                except BlockingIOError:
+                    return count
+                accepted.close()
+                count += 1
+
+        counts = [waiting(one) for one in sockets]
+        assert sum(counts) == 100
+        assert all(count > 0 for count in counts)
+
+
+def test_a_port_that_is_listened_on_is_refused_even_if_it_were_shared() -> None:
+    with closing(socket.socket()) as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen, match=f"port {port} is in use"):
+            listen("127.0.0.1", port, 1)
+
+
+@pytest.mark.parametrize(
+    ("host", "what"), [("192.0.2.1", "no address of this machine"), ("no such host", "no address")]
+)
+def test_a_host_that_is_not_ours_is_refused(host: str, what: str) -> None:
+    with pytest.raises(CannotListen, match=what):
+        listen(host, 0, 1)
