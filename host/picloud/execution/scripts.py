@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
@@ -42,6 +44,8 @@ class LiveScripts:
         self._live: LRUCache[UUID, LiveScript] = LRUCache(
             CACHE_BYTES, getsizeof=lambda live: len(live.version.source) + _OVERHEAD
         )
+        # A save makes every worker read anew: one of a script's callers does, the others wait for it.
+        self._reading: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     async def get(self, script_id: UUID) -> LiveScript:
         """The script as it is now.
@@ -56,12 +60,20 @@ class LiveScripts:
             NotFound: there is none.
             Unavailable: it had to be read and the database cannot be reached.
         """
+        live = self._live.get(script_id)
+        if live is not None and live.generation == self._current("scripts"):
+            return live
+        async with self._reading.setdefault(script_id, asyncio.Lock()):
+            return await self._read(script_id)
+
+    async def _read(self, script_id: UUID) -> LiveScript:
+        # Whoever had the lock before may have read it; the generation comes first, so that a save in
+        # between leaves this entry out of date.
         generation = self._current("scripts")
         live = self._live.get(script_id)
-        if live is not None and live.generation == generation:
-            return live
-        live = LiveScript(*self._resolve(await self._scripts.get(str(script_id))), generation)
-        self._live[script_id] = live
+        if live is None or live.generation != generation:
+            live = LiveScript(*self._resolve(await self._scripts.get(str(script_id))), generation)
+            self._live[script_id] = live
         return live
 
     def _resolve(self, script: Script) -> tuple[ScriptVersion, bool]:

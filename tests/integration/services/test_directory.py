@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from picloud.execution.scripts import LiveScripts
 from picloud.sandbox.limits import Ceilings
 from picloud.services.directory import Directory
 from picloud.services.script_draft import Draft
+from picloud.services.scripts import Script
 from picloud.services.seed import seed
 from tests.integration.conftest import Worker
 
@@ -66,3 +68,23 @@ async def test_an_override_above_a_ceiling_that_was_lowered_runs_with_the_ceilin
 async def test_an_unknown_script_is_not_found(worker: Worker) -> None:
     with pytest.raises(NotFound):
         await worker.services.live_scripts.get(UUID(int=1))
+
+
+async def test_callers_at_once_read_a_script_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = await worker.services.apps.create("shop", "Shop")
+    scripts = worker.services.scripts
+    script = await scripts.create(app.id, Draft("s", "1"))
+    reads = []
+
+    async def counted(script_id: str, read: Callable[[str], Awaitable[Script]] = scripts.get) -> Script:
+        reads.append(script_id)
+        return await read(script_id)
+
+    monkeypatch.setattr(scripts, "get", counted)
+    live = worker.services.live_scripts
+    versions = await asyncio.gather(*(live.get(script.id) for _ in range(20)))
+    assert len({id(version) for version in versions}) == 1
+    assert len(reads) == 1
+    worker.generations.bump("scripts")
+    await asyncio.gather(*(live.get(script.id) for _ in range(20)))
+    assert len(reads) == 2
