@@ -105,6 +105,11 @@ def _response(status: int, headers: dict[object, object], kind: int, body: bytes
     return Response(status, checked, body)
 
 
+def _cookie_name(value: str) -> str:
+    """The name a browser sends it back under: it forgets the `=` before a cookie that has none."""
+    return re.split("[=;]", value.lstrip("= \t"), maxsplit=1)[0].strip().lower()
+
+
 def _headers(headers: dict[object, object]) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for name, values in headers.items():
@@ -116,7 +121,7 @@ def _headers(headers: dict[object, object]) -> list[tuple[str, str]]:
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, str) or not _VALUE.fullmatch(value):
                 raise AnswerRefused(f"the value of header {lower!r} has characters that no header may have")
-            if lower == "set-cookie" and value.partition("=")[0].strip().lower() in SESSION_COOKIES:
+            if lower == "set-cookie" and _cookie_name(value) in SESSION_COOKIES:
                 raise AnswerRefused("a script cannot set the admin session cookie")
             fields.append((lower, value))
     if (

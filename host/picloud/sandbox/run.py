@@ -69,6 +69,7 @@ class Run:
             call: passed to every host function as its first argument.
 
         Raises:
+            Stopped: the memory limit is below what the interpreter begins with.
             capi.WasmError: no free slot.
         """
         self._engine, self._threads, self._limits = engine, threads, limits
@@ -87,6 +88,8 @@ class Run:
         self.logs: list[LogLine] = []
         self.logs_dropped = 0
         self.suspended = False
+        if limits.memory_limit_mb << 20 < len(engine.pristine):
+            raise Stopped("memory_limit", "the interpreter alone needs more memory")
         self.guest = capi.Guest(
             engine.template, limits.memory_limit_mb << 20, limits.max_fuel, SLICE_FUEL, self
         )

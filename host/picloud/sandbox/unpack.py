@@ -1,4 +1,4 @@
-"""Unpacking what a guest sent: an empty map is one byte there and 64 here, so large ones are counted first."""
+"""Unpacking what a guest sent: a byte there can be 64 here, so large messages are counted first."""
 
 from __future__ import annotations
 

@@ -1,0 +1,132 @@
+"""What crosses between guest and host: what is allowed arrives exactly, all else is a violation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ormsgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picloud.sandbox import abi
+from picloud.sandbox.abi import Interface, InterfaceMismatch, InterfaceViolation, Signature
+from picloud.sandbox.unpack import MAX_VALUES, unpack
+from tests.workbench import idle_functions
+
+INTERFACE = Interface.load()
+BY_TYPE = {
+    str: st.text(st.characters(exclude_categories=["Cs"])),
+    bytes: st.binary(),
+    int: st.integers(-(2**63), 2**64 - 1),
+    float: st.floats(allow_nan=False),
+    bool: st.booleans(),
+}
+signatures = st.sampled_from(INTERFACE.functions)
+json_like = st.recursive(
+    st.none() | st.booleans() | BY_TYPE[int] | BY_TYPE[float] | BY_TYPE[str] | BY_TYPE[bytes],
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(BY_TYPE[str], inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(signatures, st.binary(max_size=200))
+def test_any_bytes_are_parameters_or_a_violation(signature: Signature, payload: bytes) -> None:
+    try:
+        params = signature.decode(payload)
+    except InterfaceViolation:
+        return
+    assert len(params) == len(signature.params)
+
+
+@given(signatures, json_like)
+def test_any_message_is_parameters_or_a_violation(signature: Signature, message: object) -> None:
+    try:
+        params = signature.decode(ormsgpack.packb(message))
+    except InterfaceViolation:
+        return
+    for param, (_, types, optional) in zip(params, signature.params, strict=True):
+        assert type(param) in types or (optional and param is None)
+
+
+@given(st.data())
+def test_parameters_arrive_as_they_were_sent(data: st.DataObject) -> None:
+    signature = data.draw(signatures)
+    params = [
+        data.draw(BY_TYPE[types[0]] | st.none() if optional else BY_TYPE[types[0]])
+        for _, types, optional in signature.params
+    ]
+    assert signature.decode(ormsgpack.packb(params)) == params
+
+
+def test_true_is_no_integer_and_an_integer_is_no_bool() -> None:
+    increment = next(entry for entry in INTERFACE.functions if entry.name == "kv_increment")
+    with pytest.raises(InterfaceViolation):
+        increment.decode(ormsgpack.packb(["c", "k", True]))
+    with pytest.raises(InterfaceViolation):
+        increment.decode(ormsgpack.packb(["c", "k", 1.0]))
+
+
+@pytest.mark.parametrize("change", ["missing", "extra"])
+def test_services_must_offer_exactly_what_is_listed(change: str) -> None:
+    functions = idle_functions()
+    INTERFACE.check_table(functions)
+    if change == "missing":
+        del functions["kv_get"]
+    else:
+        functions["kv_got"] = functions["kv_get"]
+    with pytest.raises(InterfaceMismatch, match="kv_g"):
+        INTERFACE.check_table(functions)
+
+
+def test_an_interface_of_another_abi_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "interface.toml"
+    file.write_text(abi.INTERFACE_FILE.read_text().replace("abi = 1", "abi = 2"))
+    with pytest.raises(InterfaceMismatch, match="ABI 2"):
+        Interface.load(file)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
+def test_pointer_and_length_share_a_word(pointer: int, length: int) -> None:
+    assert abi.unpack_address(pointer << 32 | length) == (pointer, length)
+
+
+# ------------------------------------------------------------------------------------------------ unpacking
+
+FILL = bytes(70_000)
+
+
+@given(json_like)
+def test_a_large_message_of_few_values_is_unpacked(message: object) -> None:
+    whole = [message, FILL]
+    assert unpack(ormsgpack.packb(whole)) == whole
+
+
+@given(st.binary(max_size=60))
+def test_any_large_bytes_are_a_message_or_an_error(start: bytes) -> None:
+    try:
+        unpack(start + FILL)
+    except ValueError:
+        return
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        [{} for _ in range(70_000)],
+        [[[0] * 70_000]],
+        {str(number): None for number in range(20_000)},
+        [b"x" * 70_000, *range(MAX_VALUES)],
+    ],
+)
+def test_a_large_message_of_many_values_is_refused(message: object) -> None:
+    with pytest.raises(ValueError, match="values"):
+        unpack(ormsgpack.packb(message))
+
+
+@pytest.mark.parametrize(
+    "head", [b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdc\xff\xff", b"\xde\xff\xff"]
+)
+def test_a_count_that_is_claimed_is_not_believed(head: bytes) -> None:
+    with pytest.raises(ValueError, match="values"):
+        unpack(head + b"\x80" * 100_000)
