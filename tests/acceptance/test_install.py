@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ("sh", "cat", "cmp", "dirname", "id", "mkdir", "rm", "cp", "sleep")
+TOOLS = ("sh", "cat", "dirname", "id", "mkdir", "rm", "cp", "sleep")
 
 
 @pytest.fixture
