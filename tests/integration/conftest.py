@@ -105,5 +105,5 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
         body_seconds=5,
     )
     yield Worker(services, database, changes, generations, recorder, gate)
-    await recorder.close()
+    await recorder.close(grace=1)
     threads.close()
