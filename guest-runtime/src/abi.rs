@@ -2,16 +2,13 @@
 
 use picloud_sdk::{host, wire::Writer};
 
-use crate::Interpreter;
+use crate::{Interpreter, allocator};
 
 /// Inputs up to this many bytes are written by the host straight into the input buffer.
 const INPUT_CAPACITY: usize = 64 * 1024;
 
 /// Never initialised, so that it costs nothing in the module or in an image.
 static mut INPUT: [u8; INPUT_CAPACITY] = [0; INPUT_CAPACITY];
-
-/// Set to 1 when the memory could not grow.
-static mut OUT_OF_MEMORY: u32 = 0;
 
 static mut INTERPRETER: Option<Interpreter> = None;
 
@@ -39,7 +36,7 @@ extern "C" fn info() -> i64 {
     answer.string("interface").string(env!("PICLOUD_INTERFACE_SHA256"));
     answer.string("input").array(2).int((&raw const INPUT) as i64).int(INPUT_CAPACITY as i64);
     answer.string("reply").array(2).int(host::reply_buffer() as i64).int(host::REPLY_CAPACITY as i64);
-    answer.string("oom").int((&raw const OUT_OF_MEMORY) as i64);
+    answer.string("oom").int(allocator::exhausted() as i64);
     hand_over(answer)
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use picloud_sdk::wire::{Reader, WireError};
-use rhai::{AST, ASTNode, Engine, Expr, Position, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, OptimizationLevel, Stmt};
 
 use crate::{failure::Failure, limits::Limits, modules::Shelf};
 
@@ -45,11 +45,11 @@ fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, WireError> {
 
 /// Parses a script and its modules; the modules go to `shelf`.
 pub fn compile(
-    engine: &Engine,
+    engine: &mut Engine,
     source: &Source<'_>,
     shelf: &mut Shelf,
 ) -> Result<(AST, Vec<String>), Failure> {
-    let ast = engine.compile(source.text).map_err(|error| Failure::parsing(error, None))?;
+    let ast = parse(engine, source.text, None)?;
     if source.is_module {
         check_shape(&ast, None)?;
     }
@@ -57,12 +57,43 @@ pub fn compile(
     shelf.clear();
     shelf.max_depth = source.limits.max_import_depth;
     for &(name, text) in &source.modules {
-        let mut module = engine.compile(text).map_err(|error| Failure::parsing(error, Some(name)))?;
+        let mut module = parse(engine, text, Some(name))?;
         check_shape(&module, Some(name))?;
         module.set_source(name);
         shelf.compiled.insert(name.into(), module);
     }
     Ok((ast, imports))
+}
+
+/// Parses one source, and folds its constants.
+///
+/// Folding replaces a constant by its value on the left side of an assignment, too, and the interpreter
+/// panics on that; such a script is left as it is written, and fails on the assignment when it runs.
+fn parse(engine: &mut Engine, text: &str, module: Option<&str>) -> Result<AST, Failure> {
+    let ast = engine.compile(text).map_err(|error| Failure::parsing(error, module))?;
+    if !assigns_to_constant(&ast) {
+        return Ok(ast);
+    }
+    let level = engine.optimization_level();
+    engine.set_optimization_level(OptimizationLevel::None);
+    let ast = engine.compile(text);
+    engine.set_optimization_level(level);
+    ast.map_err(|error| Failure::parsing(error, module))
+}
+
+fn assigns_to_constant(ast: &AST) -> bool {
+    let mut found = false;
+    ast.walk(&mut |path| {
+        if let Some(ASTNode::Stmt(Stmt::Assignment(parts))) = path.last() {
+            let mut place = &parts.1.lhs;
+            while let Expr::Dot(sides, ..) | Expr::Index(sides, ..) = place {
+                place = &sides.lhs;
+            }
+            found |= place.is_constant();
+        }
+        !found
+    });
+    found
 }
 
 /// A module holds functions, constants and imports at top level, nothing else.
@@ -89,7 +120,7 @@ fn belongs_in_module(statement: &Stmt) -> bool {
 fn literal_imports(ast: &AST) -> Vec<String> {
     let mut names = BTreeSet::new();
     ast.walk(&mut |path| {
-        if let Some(ASTNode::Stmt(Stmt::Import(import, Position { .. }))) = path.last()
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()
             && let Expr::StringConstant(name, _) = &import.0
         {
             names.insert(name.to_string());

@@ -69,7 +69,10 @@ impl Failure {
         };
         let mut message = describe(error);
         if let Some(name) = functions.last() {
-            message.push_str(&format!(" (in function {name})"));
+            match name.starts_with("anon$") {
+                true => message.push_str(" (in a closure)"),
+                false => message.push_str(&format!(" (in function {name})")),
+            }
         }
         Self { code, message, position: outer, module }
     }

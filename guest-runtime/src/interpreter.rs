@@ -1,7 +1,7 @@
 //! The two things a guest does: compile a script, and run it.
 
 use picloud_sdk::wire::Writer;
-use rhai::{AST, Engine};
+use rhai::Engine;
 
 use crate::{
     compile::{Source, compile},
@@ -10,14 +10,14 @@ use crate::{
     modules::Library,
     request::Request,
     response,
-    run::run,
+    script::Script,
 };
 
 /// An engine and the script that was compiled into it.
 pub struct Interpreter {
     engine: Engine,
     library: Library,
-    script: Option<AST>,
+    script: Option<Script>,
 }
 
 impl Default for Interpreter {
@@ -52,8 +52,8 @@ impl Interpreter {
         let source =
             Source::read(input).map_err(|error| Failure::new("script_invalid", error.to_string()))?;
         source.limits.apply(&mut self.engine);
-        let (ast, imports) = compile(&self.engine, &source, &mut self.library.borrow_mut())?;
-        self.script = Some(ast);
+        let (ast, imports) = compile(&mut self.engine, &source, &mut self.library.borrow_mut())?;
+        self.script = Some(Script::new(ast));
         Ok(imports)
     }
 
@@ -78,13 +78,13 @@ impl Interpreter {
             Request::read(input).map_err(|error| Failure::new("request_invalid", error.to_string()));
         let prepared = request.and_then(|request| {
             let max_bytes = request.max_response_bytes;
-            Ok((request.into_ctx(&self.engine)?, max_bytes))
+            Ok((request.into_ctx()?, max_bytes))
         });
         let (ctx, max_bytes) = match prepared {
             Ok(prepared) => prepared,
             Err(failure) => return (Err(failure), 0),
         };
-        let (result, operations) = run(&self.engine, script, ctx);
+        let (result, operations) = script.run(&self.engine, ctx);
         let answer = result.and_then(|value| {
             let mut answer = Writer::new();
             answer.array(6).int(0).int(operations as i64);

@@ -5,14 +5,22 @@
 
 #[cfg(target_arch = "wasm32")]
 mod abi;
+#[cfg(target_arch = "wasm32")]
+mod allocator;
 mod compile;
 mod engine;
 mod failure;
+mod grain;
 mod interpreter;
 mod limits;
 mod modules;
 mod request;
 mod response;
-mod run;
+mod script;
 
+pub use engine::engine;
+pub use failure::Failure;
 pub use interpreter::Interpreter;
+pub use limits::Limits;
+pub use modules::Library;
+pub use script::Script;

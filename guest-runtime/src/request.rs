@@ -1,7 +1,10 @@
 //! What the host sends to `run`, and how the body of a request becomes a value.
 
-use picloud_sdk::wire::{Reader, WireError};
-use rhai::{Dynamic, Engine, Map};
+use picloud_sdk::{
+    json,
+    wire::{Reader, WireError},
+};
+use rhai::{Dynamic, Map};
 
 use crate::failure::Failure;
 
@@ -34,8 +37,8 @@ impl<'a> Request<'a> {
     }
 
     /// The value of `ctx`, with the parsed body in it.
-    pub fn into_ctx(self, engine: &Engine) -> Result<Dynamic, Failure> {
-        let body = parse_body(engine, self.body.unwrap_or_default(), self.content_type.unwrap_or_default())?;
+    pub fn into_ctx(self) -> Result<Dynamic, Failure> {
+        let body = parse_body(self.body.unwrap_or_default(), self.content_type.unwrap_or_default())?;
         let mut ctx = self.ctx;
         if let Some(mut request) = ctx.get_mut("request").and_then(|value| value.write_lock::<Map>()) {
             request.insert("body".into(), body);
@@ -44,14 +47,15 @@ impl<'a> Request<'a> {
     }
 }
 
-fn parse_body(engine: &Engine, body: &[u8], content_type: &str) -> Result<Dynamic, Failure> {
+fn parse_body(body: &[u8], content_type: &str) -> Result<Dynamic, Failure> {
     if body.is_empty() {
         return Ok(Dynamic::UNIT);
     }
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if media_type == "application/json" || media_type.ends_with("+json") {
-        let text = std::str::from_utf8(body).map_err(|_| invalid("not UTF-8"))?;
-        return engine.parse_json(text, true).map(Into::into).map_err(|error| invalid(&error.to_string()));
+        return json::parse(body).map_err(|reason| {
+            Failure::new("request_invalid", format!("the request body is not valid JSON: {reason}"))
+        });
     }
     let is_text = media_type.starts_with("text/")
         || media_type == "application/x-www-form-urlencoded"
@@ -61,8 +65,4 @@ fn parse_body(engine: &Engine, body: &[u8], content_type: &str) -> Result<Dynami
         Ok(text) if is_text => Ok(text.into()),
         _ => Ok(Dynamic::from_blob(body.to_vec())),
     }
-}
-
-fn invalid(reason: &str) -> Failure {
-    Failure::new("request_invalid", format!("the request body is not valid JSON: {reason}"))
 }

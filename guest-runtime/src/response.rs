@@ -1,6 +1,9 @@
 //! What a script returned, as a response: status, headers and a rendered body.
 
-use picloud_sdk::wire::{MAX_DEPTH, Writer};
+use picloud_sdk::{
+    json::{self, JsonError},
+    wire::Writer,
+};
 use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
 
 use crate::failure::Failure;
@@ -113,81 +116,12 @@ fn write_body(writer: &mut Writer, body: &Dynamic, max_bytes: usize) -> Result<(
 }
 
 fn write_json(writer: &mut Writer, value: &Dynamic, max_bytes: usize) -> Result<(), Failure> {
-    let mut json = Json { text: Vec::with_capacity(256), max_bytes };
-    json.value(value, 0)?;
-    writer.int(JSON).bytes(&json.text);
+    match json::render(value, max_bytes) {
+        Ok(text) => drop(writer.int(JSON).bytes(text.as_bytes())),
+        Err(JsonError::TooLong) => return Err(too_large(max_bytes)),
+        Err(JsonError::Unfit(message)) => return Err(invalid(message)),
+    }
     Ok(())
-}
-
-struct Json {
-    text: Vec<u8>,
-    max_bytes: usize,
-}
-
-impl Json {
-    fn value(&mut self, value: &Dynamic, depth: usize) -> Result<(), Failure> {
-        if depth > MAX_DEPTH {
-            return Err(invalid(format!("the value is nested deeper than {MAX_DEPTH} levels")));
-        }
-        if self.text.len() > self.max_bytes {
-            return Err(too_large(self.max_bytes));
-        }
-        if value.is_unit() {
-            self.raw("null");
-        } else if let Ok(number) = value.as_int() {
-            self.raw(&number.to_string());
-        } else if let Ok(truth) = value.as_bool() {
-            self.raw(if truth { "true" } else { "false" });
-        } else if let Ok(number) = value.as_float() {
-            if !number.is_finite() {
-                return Err(invalid(format!("{number} cannot be rendered as JSON")));
-            }
-            self.raw(&format!("{number:?}"));
-        } else if let Ok(letter) = value.as_char() {
-            self.string(letter.encode_utf8(&mut [0; 4]));
-        } else if let Some(text) = value.read_lock::<ImmutableString>() {
-            self.string(&text);
-        } else if let Some(map) = value.read_lock::<Map>() {
-            self.raw("{");
-            for (index, (key, item)) in map.iter().enumerate() {
-                self.raw(if index == 0 { "" } else { "," });
-                self.string(key);
-                self.raw(":");
-                self.value(item, depth + 1)?;
-            }
-            self.raw("}");
-        } else if let Some(array) = value.read_lock::<Array>() {
-            self.raw("[");
-            for (index, item) in array.iter().enumerate() {
-                self.raw(if index == 0 { "" } else { "," });
-                self.value(item, depth + 1)?;
-            }
-            self.raw("]");
-        } else {
-            return Err(invalid(format!("a value of type {} cannot be rendered as JSON", value.type_name())));
-        }
-        Ok(())
-    }
-
-    fn string(&mut self, text: &str) {
-        self.raw("\"");
-        for letter in text.chars() {
-            match letter {
-                '"' => self.raw("\\\""),
-                '\\' => self.raw("\\\\"),
-                '\n' => self.raw("\\n"),
-                '\r' => self.raw("\\r"),
-                '\t' => self.raw("\\t"),
-                '\0'..='\x1f' => self.raw(&format!("\\u{:04x}", letter as u32)),
-                _ => self.raw(letter.encode_utf8(&mut [0; 4])),
-            }
-        }
-        self.raw("\"");
-    }
-
-    fn raw(&mut self, text: &str) {
-        self.text.extend_from_slice(text.as_bytes());
-    }
 }
 
 fn invalid(message: String) -> Failure {
