@@ -63,4 +63,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`picloud config | head`); Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except Exception as error:
+        if os.environ.get("PICLOUD_LOG_LEVEL") == "debug":
+            raise
+        fail(f"{type(error).__name__}: {error} (PICLOUD_LOG_LEVEL=debug shows where)")
+        return FAILED
     return code

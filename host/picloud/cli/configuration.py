@@ -77,7 +77,8 @@ def main(arguments: argparse.Namespace) -> int:
     header, *lines = table(("variable", "value", "source"), rows).splitlines()
     print(header)
     for knob, line in zip(TABLE, lines, strict=True):
-        print(f"{line}\n    {paint(knob.help, '2')}")
+        default = f" (default: {knob.default})" if knob.default else ""
+        print(f"{line}\n    {paint(knob.help + default, '2')}")
     return 0
 
 

@@ -100,3 +100,15 @@ def test_a_password_that_is_too_short_is_refused_before_anything_is_opened(
 def test_a_password_on_the_command_line_is_no_option() -> None:
     with pytest.raises(SystemExit):
         main(["admin", "create", "ada", "--password", "correct horse"])
+
+
+def test_what_nobody_foresaw_is_one_line_and_a_stack_trace_only_when_asked_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("picloud.cli.configuration.load", lambda *_: 1 / 0)
+    assert main(["config"]) == 1
+    said = capsys.readouterr().err
+    assert said == "picloud: ZeroDivisionError: division by zero (PICLOUD_LOG_LEVEL=debug shows where)\n"
+    monkeypatch.setenv("PICLOUD_LOG_LEVEL", "debug")
+    with pytest.raises(ZeroDivisionError):
+        main(["config"])
