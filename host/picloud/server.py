@@ -30,7 +30,7 @@ from picloud.db.migrate import latest_version, migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.db.unusable import DatabaseUnusable
-from picloud.errors import PicloudError
+from picloud.errors import PicloudError, Unavailable
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
 from picloud.execution.record import Recorder, all_written
@@ -109,7 +109,12 @@ def serve(settings: Settings) -> int:
         generations = Generations(settings.workers)
         _image_store(settings).clear()  # another guest, or other ceilings, make other images
         compiling = in_child(lambda: _engine(settings).close())
-        token = asyncio.run(_prepare(settings, parameters, generations))
+        try:
+            token = asyncio.run(_prepare(settings, parameters, generations))
+        except Unavailable as error:
+            raise DatabaseUnusable(
+                f"the database {parameters} does not answer: does its server run?"
+            ) from error
         for thread in threading.enumerate():  # the parent forks: it must be alone
             if thread is not threading.current_thread():
                 thread.join()

@@ -178,3 +178,9 @@ def test_the_workers_are_separate_processes(data_dir: Path) -> None:
     with Server(data_dir, ("--port", "0", "--workers", "3")) as server:
         assert len(server.workers()) == 3
         assert psutil.Process(server.pid).num_threads() == 1  # the parent forks: it must be alone
+
+
+def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    url = {"PICLOUD_DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}
+    said = refused(tmp_path / "data", "--port", "0", variables=url)
+    assert said == "picloud: the database x on 127.0.0.1:1 does not answer: does its server run?\n"
