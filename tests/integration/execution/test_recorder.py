@@ -1,0 +1,210 @@
+"""Records of executions in a real database: every ending has one, and none is lost on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import pytest
+
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Database, connect
+from picloud.execution.executor import Executor
+from picloud.execution.gate import Gate
+from picloud.execution.invocation import ScriptRequest
+from picloud.execution.record import MAX_BODY, MAX_WAITING_BYTES, Recorder
+from picloud.generations import Generations
+from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.engine import Engine
+from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
+from picloud.sandbox.sandbox import Sandbox
+from picloud.sandbox.threads import Threads
+from tests.workbench import in_memory, invocation, script, until
+
+ROWS = "SELECT * FROM execution_logs ORDER BY started_at, id"
+
+
+@pytest.fixture
+async def recorder(database: Database) -> AsyncIterator[Recorder]:
+    recorder = Recorder(database, Generations())
+    recorder.start()
+    yield recorder
+    await recorder.close(grace=5)
+
+
+@pytest.fixture
+async def executor(engine: Engine, recorder: Recorder) -> AsyncIterator[Executor]:
+    threads = Threads(2)
+    yield Executor(Gate(16, 16), Sandbox(engine, ImageCache(16, 16), threads, in_memory()), recorder)
+    threads.close()
+
+
+async def test_an_execution_that_answered_is_on_record(
+    executor: Executor, recorder: Recorder, database: Database
+) -> None:
+    headers = {"content-type": "application/json", "authorization": "Bearer s3cr3t"}
+    request = ScriptRequest("PUT", "/a", headers, {"q": "1"}, {}, "", b'{"n":2}', "application/json")
+    made = invocation(script("#{ statusCode: 201, body: ctx.request.body.n + 1 }"), request)
+    await executor.execute(made)
+    again = invocation(made.script, request)
+    await executor.execute(again)
+    await recorder.close()
+    rows = [dict(row) for row in await database.fetch(ROWS)]
+    assert [row["cache"] for row in rows] == ["cold", "cached"]
+    assert [row["id"] for row in rows] == [made.execution_id, again.execution_id]
+    row = rows[0]
+    assert (row["outcome"], row["status"], row["error"]) == ("ok", 201, None)
+    assert row["request"] == {
+        "method": "PUT",
+        "path": "/a",
+        "headers": {"content-type": "application/json", "authorization": "[redacted]"},
+        "query": {"q": "1"},
+        "body": '{"n":2}',
+        "body_size": 7,
+    }
+    assert row["response"]["body"] == "3"
+    assert row["fuel"] > 0
+    assert row["operations"] > 0
+    assert row["peak_memory_bytes"] > 0
+    assert row["wall_ms"] >= row["host_call_ms"] >= 0
+    assert row["root_execution_id"] == made.execution_id
+    assert row["parent_execution_id"] is None
+    assert (row["app_id"], row["script_id"]) == (made.script.app_id, made.script.script_id)
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "status"),
+    [
+        ("let x = ;", "script_invalid", 422),
+        ('\n  throw "no\\x00"', "script_error", 502),
+        ("#{ statusCode: 99 }", "response_invalid", 422),
+        ("loop { }", "operation_budget", 507),
+    ],
+)
+async def test_an_execution_that_failed_is_on_record_with_its_place(
+    source: str, code: str, status: int, executor: Executor, recorder: Recorder, database: Database
+) -> None:
+    await executor.execute(invocation(source))
+    await recorder.close()
+    (row,) = await database.fetch(ROWS)
+    assert (row["outcome"], row["status"], row["response"]) == (code, status, None)
+    assert row["error"]["message"]
+    if code == "script_error":
+        assert row["error"]["line"] == 2
+        assert "\ufffd" in row["error"]["message"]
+
+
+async def test_an_execution_whose_caller_left_is_on_record(
+    executor: Executor, recorder: Recorder, database: Database
+) -> None:
+    made = invocation("loop { }", max_operations=10_000_000, max_fuel=50_000_000_000)
+    task = asyncio.create_task(executor.execute(made))
+    for _ in range(30):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert executor.gate.running == 0
+    await recorder.close()
+    (row,) = await database.fetch(ROWS)
+    assert (row["outcome"], row["status"]) == ("cancelled", 499)
+
+
+def outcome(**changes: object) -> Outcome:
+    made = Outcome("ok", Response(200, [("a", "b")], b"x"))
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+ODD = [
+    outcome(error=ScriptError("a\0\ud800", 1, 1, "m\0"), code="script_error", response=None),
+    outcome(
+        logs=[LogLine("in\0fo", "a\0\udfff", data, 1e12) for data in ('"\\u0000"', '"\\ud800"', "[" * 300)]
+    ),
+    outcome(logs=[LogLine("info", "m", "[" * 300 + "]" * 300, 1e12), LogLine("info", "m", "9" * 5000, 0)]),
+    outcome(response=Response(200, [], b"\0" * 70_000)),
+    outcome(response=Response(200, [("a", "\xff")], "é".encode() * MAX_BODY)),
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_whatever_a_script_says_its_record_is_kept(
+    odd: Outcome, recorder: Recorder, database: Database
+) -> None:
+    recorder.record(invocation("1", ScriptRequest(path="/\0\udcff", body=b"\0")), odd, 1e9)
+    await recorder.close()
+    assert recorder.dropped == 0
+    assert len(await database.fetch(ROWS)) == 1
+
+
+async def test_a_record_that_cannot_be_written_costs_no_other(
+    recorder: Recorder, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(300):
+        made = outcome()
+        if number == 150:
+            made.figures.fuel = 2**70  # more than the column holds
+        recorder.record(invocation("1"), made, 1e9 + number)
+    await recorder.close()
+    assert len(await database.fetch(ROWS)) == 299
+    assert recorder.dropped == 1
+    assert "an execution record could not be written" in caplog.text
+
+
+async def test_a_stop_writes_all_that_wait(recorder: Recorder, database: Database) -> None:
+    for number in range(1_000):
+        recorder.record(invocation("1"), outcome(), 1e9 + number)
+    await recorder.close()
+    assert await database.fetchval("SELECT count(*) FROM execution_logs") == 1_000
+
+
+async def test_records_wait_for_a_database_that_is_away(
+    database: Database,
+    postgres: ConnectionParameters,
+    recorder: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("picloud.execution.record.RETRY_SECONDS", 0)
+    name = await database.fetchval("SELECT current_database()")
+    operator = await connect(postgres.of_database("postgres"))
+    try:
+        await operator.execute(
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        )
+        await operator.execute(f"ALTER DATABASE {name} RENAME TO {name}_away")
+        with caplog.at_level(logging.WARNING):
+            for number in range(5):
+                recorder.record(invocation("1"), outcome(), 1e9 + number)
+            await until(lambda: "the execution log waits for the database: 5 records" in caplog.text)
+        for number in range(5, 10):
+            recorder.record(invocation("1"), outcome(), 1e9 + number)
+        await operator.execute(f"ALTER DATABASE {name}_away RENAME TO {name}")
+    finally:
+        await operator.close()
+    await recorder.close()
+    assert await database.fetchval("SELECT count(*) FROM execution_logs") == 10
+    assert recorder.dropped == 0
+
+
+async def test_what_waits_is_bounded_and_what_is_over_is_counted(database: Database) -> None:
+    stopped = Recorder(database, Generations())  # nobody writes
+    large = ScriptRequest(body=bytes(MAX_BODY))
+    for _ in range(MAX_WAITING_BYTES // MAX_BODY + 10):
+        stopped.record(invocation("1", large), outcome(), 0.0)
+    assert stopped.dropped >= 10
+    assert stopped._bytes <= MAX_WAITING_BYTES
+
+
+async def test_a_retry_writes_no_record_twice(database: Database) -> None:
+    made = invocation("1")
+    for _ in range(2):
+        recorder = Recorder(database, Generations())
+        recorder.start()
+        recorder.record(made, outcome(), 1e9)
+        await recorder.close()
+    assert await database.fetchval("SELECT count(*) FROM execution_logs") == 1
+    assert made.script.app_id == UUID(int=0)
