@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ctypes import c_bool, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +36,8 @@ _path: str = _bindings.dll._name  # type: ignore[attr-defined]  # the library th
 _held = ctypes.PyDLL(_path)
 _released = ctypes.CDLL(_path)
 _strlen = ctypes.cast(ctypes.CDLL(None).strlen, c_void_p).value or 0
+_memcmp = ctypes.PyDLL(None).memcmp
+_memcmp.argtypes = (c_void_p, c_void_p, c_size_t)
 
 
 def _declare(name: str, result: Any, *arguments: Any, library: ctypes.CDLL = _held) -> Callable[..., Any]:
@@ -336,6 +338,7 @@ class Guest:
         "_future",
         "_ready",
         "_reply",
+        "_size",
         "_store",
         "_template",
         "failure",
@@ -361,7 +364,7 @@ class Guest:
         self._template, self.owner = template, owner
         self.failure: BaseException | None = None
         self._future: int | None = None
-        self._reply = 0
+        self._reply = self._size = 0
         self._block = template._blocks.pop() if template._blocks else ctypes.create_string_buffer(_BLOCK)
         address = ctypes.addressof(self._block)
         self._ready = address + _READY
@@ -464,7 +467,13 @@ class Guest:
 
     def memory_size(self) -> int:
         """Current size of the linear memory, in bytes; it never shrinks."""
-        return int(_memory_size(self._context, ctypes.addressof(self._block) + _MEMORY + 8))
+        self._size = int(_memory_size(self._context, ctypes.addressof(self._block) + _MEMORY + 8))
+        return self._size
+
+    def _holds(self, pointer: int, length: int) -> bool:
+        """Whether a range lies inside the linear memory, which only ever grows."""
+        end = pointer + length
+        return pointer >= 0 and length >= 0 and (end <= self._size or end <= self.memory_size())
 
     def load(self, size: int, runs: tuple[tuple[int, bytes], ...]) -> None:
         """Make the linear memory `size` bytes large and write pages into it.
@@ -490,7 +499,7 @@ class Guest:
         Raises:
             IndexError: the range is not inside the linear memory; nothing was read.
         """
-        if pointer < 0 or length < 0 or pointer + length > self.memory_size():
+        if not self._holds(pointer, length):
             raise IndexError(f"guest memory has no {length} bytes at {pointer}")
         return ctypes.string_at(self._base + pointer, length)
 
@@ -500,13 +509,39 @@ class Guest:
         Raises:
             IndexError: the range is not inside the linear memory; nothing was written.
         """
-        if pointer < 0 or pointer + len(data) > self.memory_size():
+        if not self._holds(pointer, len(data)):
             raise IndexError(f"guest memory has no {len(data)} bytes at {pointer}")
         ctypes.memmove(self._base + pointer, data, len(data))
 
-    def address(self) -> int:
-        """Where the linear memory begins in this process, for reading its page table entries."""
-        return int(self._base)
+    def differences(self, reference: bytes, ranges: Iterable[tuple[int, int]], step: int) -> list[int]:
+        """Where the memory is not what it was.
+
+        Args:
+            reference: what it was, from address 0; what it has grown since was zero.
+            ranges: the (start, end) to look at, multiples of `step`, in order, not beyond the memory's end.
+            step: bytes compared at a time, down from blocks of 16 of them.
+
+        Returns:
+            The addresses of the steps that differ, in order.
+        """
+        old, base, zeros = (
+            ctypes.cast(ctypes.c_char_p(reference), c_void_p).value or 0,
+            self._base,
+            ctypes.create_string_buffer(step),
+        )
+
+        def changed(start: int, length: int) -> bool:
+            return bool(_memcmp(base + start, old + start, length))
+
+        found: list[int] = []
+        for first, end in ranges:
+            for block in range(first, min(end, len(reference)), 16 * step):
+                block_end = min(block + 16 * step, end, len(reference))
+                if changed(block, block_end - block):
+                    found += (start for start in range(block, block_end, step) if changed(start, step))
+            grown = range(max(first, len(reference)), end, step)
+            found += (start for start in grown if _memcmp(base + start, ctypes.addressof(zeros), step))
+        return found
 
     def unwind(self) -> None:
         """Give up the call in progress, if there is one: its stack is unwound."""

@@ -25,6 +25,8 @@ SLICE_FUEL = 1_000_000
 WASM_STACK = 1024 * 1024
 ASYNC_STACK = 2 * 1024 * 1024
 KEEP_RESIDENT = 8 * 1024 * 1024
+PAGE = 4096
+"""What images are made of, in bytes; the unit in which guest memory is compared and copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Engine:
         interface: the host interface it was checked against.
         info: what the guest says of itself.
         pristine: linear memory of a fresh instance, for telling which pages a compile changed.
+        live: the (start, end) of it that an image may need: all but the scratch space, in whole pages.
         digest: SHA-256 of guest.wasm in hex.
     """
 
@@ -88,6 +91,7 @@ class Engine:
         artifact = _machine_code(self._engine, wasm, self.digest, cache_folder)
         self.template = capi.Template(self._engine, artifact, names, _forward)
         self.info, self.pristine = self._ask(max_memory_mb << 20)
+        self.live = _live(self.info, len(self.pristine))
 
     def _ask(self, memory_limit: int) -> tuple[GuestInfo, bytes]:
         guest = capi.Guest(self.template, memory_limit, SLICE_FUEL, SLICE_FUEL)
@@ -120,6 +124,18 @@ class Engine:
 def _forward(guest: capi.Guest, index: int, pointer: int, length: int) -> int | None:
     """Hand a host call to whoever drives the guest (`run.Run`)."""
     return guest.owner.called(index, pointer, length)  # type: ignore[no-any-return]  # owner is a run
+
+
+def _live(info: GuestInfo, size: int) -> tuple[tuple[int, int], ...]:
+    """The memory between the dead ranges; the guest's buffers are dead between two calls, too."""
+    buffers = [(start, start + capacity) for start, capacity in (info.input, info.reply)]
+    live, at = [], 0
+    for start, end in sorted((*info.scratch, *buffers)):
+        first, last = -(-start // PAGE) * PAGE, end // PAGE * PAGE
+        if first < last:
+            live.append((at, first))
+            at = last
+    return (*live, (at, size))
 
 
 def _machine_code(engine: capi.Engine, wasm: bytes, digest: str, folder: Path) -> Path:

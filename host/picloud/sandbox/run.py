@@ -177,6 +177,7 @@ class Run:
             self._counted += 1
             if self._counted > self._limits.max_host_calls:
                 raise Stopped("host_call_budget", f"more than {self._limits.max_host_calls} host calls")
+        self._fuel = self.guest.fuel()
         self._burn(CALL_FUEL + length)
         if length > MAX_REQUEST:
             refusal = f"more than {MAX_REQUEST} bytes in one call"
@@ -256,6 +257,7 @@ class Run:
     def _reply(self, data: bytes, flags: int) -> int:
         """Put a reply where the guest finds it, and make the word that tells how."""
         self._burn(len(data))
+        self.guest.set_fuel(self._fuel)
         address, capacity = self._engine.info.reply
         if len(data) > capacity:
             self._deferred = (data, flags)
@@ -274,9 +276,10 @@ class Run:
         return len(data) | flags
 
     def _burn(self, amount: int) -> None:
-        self._fuel = self.guest.fuel() - amount
-        self.guest.set_fuel(self._fuel)
+        """Charge the guest for a host call; it feels that when it goes on (`_reply` sets its fuel)."""
+        self._fuel -= amount
         if self._fuel <= 0:
+            self.guest.set_fuel(0)
             raise Stopped("fuel_budget", f"more than {self._limits.max_fuel} fuel")
 
     def _log(self, level: str, message: str, data: str | None) -> None:
