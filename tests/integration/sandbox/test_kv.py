@@ -87,7 +87,7 @@ async def test_of_many_that_compare_and_set_one_wins(executor: Executor, app: UU
 async def test_an_integer_is_no_float_to_compare_and_set(executor: Executor, app: UUID) -> None:
     source = (
         C
-        + 'c.set("k", #{ b: 1, a: 2 }); [c.set_if("k", #{ a: 2, b: 1.0 }, 1), c.set_if("k", #{ a: 2, b: 1 }, 1)]'
+        + 'c.set("k", #{b: 1, a: 2}); [c.set_if("k", #{ a: 2, b: 1.0 }, 1), c.set_if("k", #{a: 2, b: 1}, 1)]'
     )
     assert value(await run(executor, app, source)) == [False, True]
 
@@ -125,7 +125,8 @@ async def test_pages_are_complete_while_others_write(executor: Executor, app: UU
     noise = script(C + "for i in 0..100 { c.set(`k${i}x`, i); c.delete(`k${i}x`); }", app=app)
     walk = script(
         C
-        + 'let all = []; let at = ""; while at != () { let p = c.list(at, 7); all += p.keys; at = p.next_cursor; } all',
+        + "let all = []; "
+        + 'let at = ""; while at != () { let p = c.list(at, 7); all += p.keys; at = p.next_cursor; } all',
         app=app,
     )
     outcomes = await asyncio.gather(*(run(executor, app, one) for one in (noise, walk, noise, walk, noise)))
