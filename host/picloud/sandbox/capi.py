@@ -556,7 +556,7 @@ class Guest:
         self.unwind()
         self._template._guests.pop(self._context, None)
         _store_delete(self._store)
-        self._store = None
+        self._store = self.owner = None  # no cycle is left for the garbage collector
         self._template._blocks.append(self._block)
 
     def _export(self, name: bytes, offset: int, kind: int) -> bool:
