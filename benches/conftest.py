@@ -46,7 +46,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 @pytest.fixture(scope="session")
 def executor(engine: Engine, loop: asyncio.AbstractEventLoop) -> Iterator[Executor]:
     memory, threads = kv.MemoryKeyValue(), Threads(2)
-    widget = ormsgpack.packb({"name": "gear", "price": 21})
+    widget = ormsgpack.packb({"name": "bolt", "price": 21})
     loop.run_until_complete(memory.set(Call(APP, APP, APP), "widgets", "w1", widget, None))
     functions = {**kv.host_functions(memory), **clock.host_functions()}
     yield Executor(Gate(24, 24), Sandbox(engine, ImageCache(256, 64), threads, functions), None)

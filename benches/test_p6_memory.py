@@ -42,7 +42,7 @@ class SlowKeyValue(kv.MemoryKeyValue):
         if self.waiting == WAITING:
             self.everyone_waits.set()
         await self.go.wait()
-        return ormsgpack.packb({"name": "gear", "price": 21})
+        return ormsgpack.packb({"name": "bolt", "price": 21})
 
 
 async def waiting_executions(folder: Path) -> float:

@@ -109,7 +109,7 @@ class Sandbox:
         cache = "cached" if image is not None else "cold"
         try:
             if image is None:
-                image = await self.cache.make(key, lambda: self._compile(program, limits))
+                image = await self._made(key, program, limits)
             run = Run(self.engine, self._threads, limits, self._functions, call)
             image.restore(run.guest)
             answer = Answer(await run.invoke(b"run", request))
@@ -126,6 +126,14 @@ class Sandbox:
                 outcome.figures, outcome.logs, outcome.logs_dropped = run.figures, run.logs, run.logs_dropped
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
+
+    async def _made(self, key: Hashable, program: Program, limits: Limits) -> Image:
+        """The image of a script that has none yet; waiting for one's turn to compile counts as running."""
+        try:
+            async with asyncio.timeout(limits.timeout_seconds):
+                return await self.cache.make(key, lambda: self._compile(program, limits))
+        except TimeoutError:
+            raise Stopped("timeout", "the script could not be compiled in time") from None
 
     async def _compile(self, program: Program, limits: Limits) -> Image:
         budget = replace(limits, max_fuel=COMPILE_FUEL, timeout_seconds=COMPILE_SECONDS)
