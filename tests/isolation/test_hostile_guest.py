@@ -321,7 +321,7 @@ async def test_a_compile_that_calls_the_host_is_a_script_error(target: Target) -
 async def test_a_compile_that_does_not_end_is_stopped(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("picloud.sandbox.sandbox.COMPILE_FUEL", 30_000_000)
+    monkeypatch.setattr("picloud.sandbox.run.COMPILE_FUEL", 30_000_000)
     workbench = target(hostile.guest("", compile_body="(loop (br 0))"))
     assert (await workbench.raw()).code == "fuel_budget"
 

@@ -284,7 +284,7 @@ CHEAP = 200_000_000
 async def test_nesting_at_any_depth_is_an_answer_or_a_refusal(
     name: str, depth: int, workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("picloud.sandbox.sandbox.COMPILE_FUEL", CHEAP)  # nested switches are slow to compile
+    monkeypatch.setattr("picloud.sandbox.run.COMPILE_FUEL", CHEAP)  # nested switches are slow to compile
     opening, closing = SHAPES[name]
     source = nested(opening, closing, depth, "true" if name == "nots" else "1")
     outcome = await workbench.run(source, **DEEPEST)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
 
 from cachetools import LRUCache
 
@@ -17,7 +18,8 @@ class ImageCache:
     """The images of this process, least recently used out first, each compiled once.
 
     Attributes:
-        compiled: how many compiles there were.
+        compiled: how many compiles were kept.
+        turns: held by whoever compiles.
     """
 
     def __init__(
@@ -35,8 +37,8 @@ class ImageCache:
             megabytes << 20, getsizeof=lambda image: image.size + OVERHEAD
         )
         self._count, self._store = count, store
-        self._compiling: dict[Hashable, asyncio.Task[Image]] = {}
-        self._turns = asyncio.Semaphore(compiles_at_once)
+        self._lines: dict[Hashable, _Line] = {}
+        self.turns = asyncio.Semaphore(compiles_at_once)
         self.compiled = 0
 
     def find(self, key: Hashable) -> Image | None:
@@ -48,43 +50,47 @@ class ImageCache:
                 self._keep(key, image)
         return image
 
-    async def make(self, key: Hashable, compile_image: Callable[[], Awaitable[Image]]) -> Image:
-        """Compile an image and keep it; concurrent calls for one key share one compile.
+    @asynccontextmanager
+    async def turn(self, key: Hashable) -> AsyncIterator[Image | None]:
+        """Take the turn to compile an image: one caller a key at a time, and so many in all.
 
-        A caller that gives up does not stop the compile for the others. A failed compile is not kept.
+        Whoever gives up or fails leaves the turn to the next who waits.
 
         Args:
             key: script, version and the versions of its modules.
-            compile_image: makes it.
 
-        Raises:
-            Exception: what `compile_image` raised.
+        Yields:
+            The image that someone made while this caller waited, or None: compile, and `keep` it.
         """
-        task = self._compiling.get(key)
-        if task is None:
-            task = asyncio.create_task(self._compile(key, compile_image))
-            self._compiling[key] = task
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())  # even if all left
-        return await asyncio.shield(task)
-
-    async def limited(self, compile_image: Callable[[], Awaitable[Image]]) -> Image:
-        """Compile without keeping, within the same number of compiles at once."""
-        async with self._turns:
-            return await compile_image()
-
-    async def _compile(self, key: Hashable, compile_image: Callable[[], Awaitable[Image]]) -> Image:
+        line = self._lines.setdefault(key, _Line())
+        line.waiting += 1
         try:
-            image = await self.limited(compile_image)
-            self.compiled += 1
-            self._keep(key, image)
-            if self._store is not None:
-                self._store.put(key, image)
-            return image
+            async with line.lock, self.turns:
+                yield self._images.get(key)
         finally:
-            del self._compiling[key]
+            line.waiting -= 1
+            if not line.waiting:
+                del self._lines[key]
+
+    def keep(self, key: Hashable, image: Image) -> None:
+        """Keep an image, here and for the other workers."""
+        self.compiled += 1
+        self._keep(key, image)
+        if self._store is not None:
+            self._store.put(key, image)
 
     def _keep(self, key: Hashable, image: Image) -> None:
         if image.size + OVERHEAD <= self._images.maxsize:
             self._images[key] = image
         while len(self._images) > self._count:
             self._images.popitem()
+
+
+class _Line:
+    """Those who wait for one image."""
+
+    __slots__ = ("lock", "waiting")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.waiting = 0

@@ -21,6 +21,7 @@ from picloud.sandbox.outcome import Figures, LogLine
 from picloud.sandbox.threads import Threads
 
 LOOP_FUEL = 3 * SLICE_FUEL
+COMPILE_FUEL = 20_000_000_000
 CALL_FUEL = 1_000
 """What a host call costs, besides one fuel for each byte in and out."""
 
@@ -51,37 +52,27 @@ class Run:
         suspended: the guest waits for a host call.
     """
 
-    def __init__(
-        self,
-        engine: Engine,
-        threads: Threads,
-        limits: Limits,
-        functions: Mapping[str, HostFunction] | None = None,
-        call: object = None,
-    ) -> None:
-        """Instantiate a guest.
+    def __init__(self, engine: Engine, threads: Threads, limits: Limits) -> None:
+        """Instantiate a guest: it can compile, and run after `begin`.
 
         Args:
             engine: what to instantiate.
             threads: where it computes when that takes long.
-            limits: what it may use.
-            functions: the host functions, by import name; none while compiling.
-            call: passed to every host function as its first argument.
+            limits: what it may use; the deadline counts from now.
 
         Raises:
             Stopped: the memory limit is below what the interpreter begins with.
             capi.WasmError: no free slot.
         """
         self._engine, self._threads, self._limits = engine, threads, limits
-        self._functions, self._call = functions or {}, call
+        self._functions: Mapping[str, HostFunction] | None = None
+        self._call: object = None
         self._deadline = time.monotonic() + limits.timeout_seconds
         self._pending: tuple[Signature, Coroutine[Any, Any, object] | _Begun] | None = None
         self._word: int | None = None
         self._deferred: tuple[bytes, int] | None = None
         self._on_loop = True
-        self._fuel = self._accounted = (
-            limits.max_fuel
-        )  # fuel left: at the last host call; as counted in _loop_fuel
+        self._fuel = self._accounted = COMPILE_FUEL  # left at the last host call; as counted in _loop_fuel
         self._loop_fuel = 0
         self._counted = self._log_bytes = 0
         self.figures = Figures()
@@ -90,9 +81,20 @@ class Run:
         self.suspended = False
         if limits.memory_limit_mb << 20 < len(engine.pristine):
             raise Stopped("memory_limit", "the interpreter alone needs more memory")
-        self.guest = capi.Guest(
-            engine.template, limits.memory_limit_mb << 20, limits.max_fuel, SLICE_FUEL, self
-        )
+        memory = limits.memory_limit_mb << 20
+        self.guest = capi.Guest(engine.template, memory, COMPILE_FUEL, SLICE_FUEL, self)
+
+    def begin(self, functions: Mapping[str, HostFunction], call: object) -> None:
+        """Let the guest call the host; the fuel of the limits is what it has from here on.
+
+        Args:
+            functions: the host functions, by import name.
+            call: passed to every host function as its first argument.
+        """
+        self._functions, self._call = functions, call
+        self._fuel = self._accounted = self._limits.max_fuel
+        self._loop_fuel = 0
+        self.guest.set_fuel(self._limits.max_fuel)
 
     async def invoke(self, export: bytes, data: bytes) -> bytes:
         """Call a function of the guest that takes and gives bytes.
@@ -133,7 +135,8 @@ class Run:
             self._pending[1].close()
             self._pending = None
         self.guest.unwind()
-        self.figures.fuel = self._limits.max_fuel - self.guest.fuel()
+        if self._functions is not None:
+            self.figures.fuel = self._limits.max_fuel - self.guest.fuel()
         self.figures.peak_memory_bytes = self.guest.memory_size()
         self.guest.close()
 
@@ -167,6 +170,8 @@ class Run:
 
     def called(self, index: int, pointer: int, length: int) -> int | None:
         """A host call: runs in the middle of guest code, on its stack (see `capi.OnCall`)."""
+        if self._functions is None:
+            raise abi.InterfaceViolation("a host call while compiling")
         functions = self._engine.interface.functions
         if index == len(functions):
             return self._take_reply(pointer, length)
@@ -189,8 +194,6 @@ class Run:
         if name == "log_write":
             self._log(*params)  # type: ignore[arg-type]  # decoded by its signature
             return self._turn_over(self._reply(abi.NIL, 0))
-        if name not in self._functions:
-            raise abi.InterfaceViolation(f"{name}: called while compiling")
         work = self._functions[name](self._call, *params)
         if not self._on_loop:  # a service belongs to the loop; it will run when this thread's turn ends
             self._suspend(signature, work)

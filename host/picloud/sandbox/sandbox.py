@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Hashable, Mapping
+from collections.abc import AsyncIterator, Hashable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 import ormsgpack
@@ -25,7 +26,6 @@ from picloud.sandbox.unpack import unpack
 
 logger = logging.getLogger(__name__)
 
-COMPILE_FUEL = 20_000_000_000
 COMPILE_SECONDS = 10
 
 
@@ -78,14 +78,19 @@ class Sandbox:
         Raises:
             ScriptInvalid: with `line`, `column` and `message` in its details where it does not parse.
         """
+        run: Run | None = None
         try:
-            image = await self.cache.limited(lambda: self._compile(program, limits))
+            async with self.cache.turns:
+                run = Run(self.engine, self._threads, replace(limits, timeout_seconds=COMPILE_SECONDS))
+                return (await self._compile(run, program, limits)).imports
         except Exception as error:
-            code, said = _classify(error)
+            code, said = _classify(error, run)
             if code in ("overloaded", "internal"):
                 raise
             raise _invalid(said) from None
-        return image.imports
+        finally:
+            if run is not None:
+                run.close()
 
     async def execute(
         self, key: Hashable, program: Program, request: bytes, limits: Limits, call: object, outcome: Outcome
@@ -109,9 +114,15 @@ class Sandbox:
         cache = "cached" if image is not None else "cold"
         try:
             if image is None:
-                image = await self._made(key, program, limits)
-            run = Run(self.engine, self._threads, limits, self._functions, call)
-            image.restore(run.guest)
+                async with self._turn(key, limits) as image:
+                    if image is None:
+                        run = Run(self.engine, self._threads, limits)
+                        self.cache.keep(key, await self._compile(run, program, limits))
+            if image is not None:
+                run = Run(self.engine, self._threads, limits)
+                image.restore(run.guest)
+            assert run is not None
+            run.begin(self._functions, call)
             answer = Answer(await run.invoke(b"run", request))
             outcome.code, outcome.response, outcome.error = answer.code, answer.response, answer.error
             run.figures.operations = answer.operations
@@ -127,44 +138,37 @@ class Sandbox:
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
 
-    async def _made(self, key: Hashable, program: Program, limits: Limits) -> Image:
-        """The image of a script that has none yet; waiting for one's turn to compile counts as running."""
-        try:
-            async with asyncio.timeout(limits.timeout_seconds):
-                return await self.cache.make(key, lambda: self._compile(program, limits))
-        except TimeoutError:
-            raise Stopped("timeout", "the script could not be compiled in time") from None
-
-    async def _compile(self, program: Program, limits: Limits) -> Image:
-        budget = replace(limits, max_fuel=COMPILE_FUEL, timeout_seconds=COMPILE_SECONDS)
-        run = Run(self.engine, self._threads, budget)
-        try:
-            said = await run.invoke(
-                b"compile",
-                ormsgpack.packb(
-                    {
-                        "source": program.source,
-                        "kind": program.kind,
-                        "limits": limits.for_guest(),
-                        "modules": dict(program.modules),
-                    }
-                ),
-            )
+    @asynccontextmanager
+    async def _turn(self, key: Hashable, limits: Limits) -> AsyncIterator[Image | None]:
+        """The turn to compile, as `ImageCache.turn`; waiting for it counts as running."""
+        async with AsyncExitStack() as held:
             try:
-                answer = unpack(said)
-            except ValueError:
-                raise abi.InterfaceViolation("compile: the answer is not MessagePack") from None
-            match answer:
-                case [0, {"imports": list(imports)}]:
-                    return Image.take(self.engine, run.guest, tuple(imports))
-                case [1, dict(error)]:
-                    raise _invalid(script_error(error))
-                case _:
-                    raise abi.InterfaceViolation("compile: the answer is not of the agreed form")
-        except capi.Trap as trap:
-            raise Stopped(*_trapped(trap, run)) from None
-        finally:
-            run.close()
+                async with asyncio.timeout(limits.timeout_seconds):
+                    image = await held.enter_async_context(self.cache.turn(key))
+            except TimeoutError:
+                raise Stopped("timeout", "the script could not be compiled in time") from None
+            yield image
+
+    async def _compile(self, run: Run, program: Program, limits: Limits) -> Image:
+        """Compile in a fresh guest, which can then run what it compiled."""
+        request = {
+            "source": program.source,
+            "kind": program.kind,
+            "limits": limits.for_guest(),
+            "modules": dict(program.modules),
+        }
+        said = await run.invoke(b"compile", ormsgpack.packb(request))
+        try:
+            answer = unpack(said)
+        except ValueError:
+            raise abi.InterfaceViolation("compile: the answer is not MessagePack") from None
+        match answer:
+            case [0, {"imports": list(imports)}]:
+                return Image.take(self.engine, run.guest, tuple(imports))
+            case [1, dict(error)]:
+                raise _invalid(script_error(error))
+            case _:
+                raise abi.InterfaceViolation("compile: the answer is not of the agreed form")
 
 
 def _invalid(error: ScriptError) -> ScriptInvalid:
