@@ -7,6 +7,7 @@ the whole way of a request, from socket to response.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -205,6 +206,8 @@ async def _work(node: _Node, place: Place) -> None:
         site = web.SockSite(runner, node.sockets[place.slot], backlog=BACKLOG)
         try:
             await site.start()
+            gc.collect()
+            gc.freeze()  # what a worker is made of stays: the collector need not walk it again and again
             place.ready()
             await stop.wait()
             await site.stop()
