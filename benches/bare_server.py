@@ -10,8 +10,12 @@ import uvloop
 from aiohttp import web
 
 
+def greet(name: str) -> str:
+    return f"Hello, {name}!"
+
+
 async def hello(request: web.Request) -> web.Response:
-    answer = {"message": "Hello, world!", "execution_id": str(uuid.uuid4())}
+    answer = {"message": greet(request.query.get("name", "world")), "execution_id": str(uuid.uuid4())}
     return web.Response(body=orjson.dumps(answer), content_type="application/json")
 
 

@@ -44,12 +44,9 @@ class Server:
             "PICLOUD_APP_SHARE": "1.0",
         }
         began = time.perf_counter()
-        self._process = subprocess.Popen(
-            [*pin, sys.executable, "-m", "picloud", "serve", "--port", str(self.port), "--data-dir", folder]
-            + ["--workers", str(workers)],
-            env=environment,
-            stdout=subprocess.DEVNULL,
-        )
+        command = [sys.executable, "-m", "picloud", "serve", "--port", str(self.port)]
+        command += ["--data-dir", str(folder), "--workers", str(workers)]
+        self._process = subprocess.Popen([*pin, *command], env=environment, stdout=subprocess.DEVNULL)
         self.pid = self._process.pid
         while not self._answers():
             if self._process.poll() is not None:
@@ -77,12 +74,16 @@ class Server:
             answer: dict[str, object] = json.loads(response.read() or b"{}")
         return answer
 
-    def add_route(self, path: str, source: str) -> None:
-        """Save a script and point a route of the app `default` at it."""
+    def token(self) -> str:
+        """A session of the owner."""
         login = {"username": "bench", "password": PASSWORD}
-        token = str(self.call("POST", "/api/v1/admin/auth/login", login)["token"])
-        app = "/api/v1/admin/apps/default"
-        script = self.call("POST", f"{app}/scripts", {"name": path.strip("/"), "source": source}, token)
+        return str(self.call("POST", "/api/v1/admin/auth/login", login)["token"])
+
+    def add_route(self, path: str, source: str, sandbox: dict[str, int] | None = None) -> None:
+        """Save a script and point a route of the app `default` at it."""
+        token, app = self.token(), "/api/v1/admin/apps/default"
+        draft = {"name": path.strip("/"), "source": source, "sandbox": sandbox or {}}
+        script = self.call("POST", f"{app}/scripts", draft, token)
         self.call("POST", f"{app}/routes", {"script_id": script["id"], "method": None, "path": path}, token)
 
     def stop(self) -> None:
