@@ -5,7 +5,7 @@ use std::fs;
 use sha2::{Digest, Sha256};
 
 fn main() {
-    let path = "../sdk-bindings/interface.toml";
+    let path = "sdk/interface.toml";
     println!("cargo::rerun-if-changed={path}");
     println!("cargo::rerun-if-changed=build.rs");
     let digest = Sha256::digest(fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}")));

@@ -16,6 +16,7 @@ use std::{
 static HEAP: Heap = Heap(UnsafeCell::new(State {
     top: null_mut(),
     end: null_mut(),
+    peak: null_mut(),
     free: [null_mut(); CLASSES],
     exhausted: 0,
 }));
@@ -36,6 +37,49 @@ pub fn exhausted() -> *const u32 {
     unsafe { &raw const (*HEAP.0.get()).exhausted }
 }
 
+/// Forgets the freed blocks and starts a new page of an image, so that what is allocated from now on lies
+/// together, and apart from what is there; and makes room for what a usual script needs.
+pub fn settle() {
+    const IMAGE_PAGE: usize = 4096;
+    const ROOM: usize = 8 * PAGE;
+    // SAFETY: a guest has one thread, and nothing in here calls out.
+    let state = unsafe { &mut *HEAP.0.get() };
+    let padding = state.top.align_offset(IMAGE_PAGE);
+    let _ = state.cut(padding);
+    state.free = [null_mut(); CLASSES];
+    state.peak = state.top;
+    if state.end as usize - (state.top as usize) < ROOM {
+        state.grow(ROOM);
+    }
+}
+
+/// A place in time: what is allocated after it can be taken away again.
+pub struct Mark {
+    top: *mut u8,
+    free: [*mut u8; CLASSES],
+}
+
+impl Mark {
+    /// From now on, blocks are taken only from the end of the heap.
+    pub fn set() -> Self {
+        // SAFETY: a guest has one thread, and nothing in here calls out.
+        let state = unsafe { &mut *HEAP.0.get() };
+        Self { top: state.top, free: std::mem::replace(&mut state.free, [null_mut(); CLASSES]) }
+    }
+
+    /// Takes away and clears everything that was allocated since; nothing may point there any more.
+    pub fn clear(self) {
+        // SAFETY: as above.
+        let state = unsafe { &mut *HEAP.0.get() };
+        let length = (state.top.max(state.peak) as usize).saturating_sub(self.top as usize);
+        // SAFETY: that is heap, and not in use any more.
+        unsafe { self.top.write_bytes(0, length) };
+        state.top = self.top;
+        state.peak = self.top;
+        state.free = self.free;
+    }
+}
+
 struct Heap(UnsafeCell<State>);
 
 // SAFETY: a guest has one thread.
@@ -46,6 +90,8 @@ struct State {
     top: *mut u8,
     /// Where the memory ends.
     end: *mut u8,
+    /// Where `top` was at the highest, when it went down again.
+    peak: *mut u8,
     /// Freed blocks by class; the first word of each points to the next.
     free: [*mut u8; CLASSES],
     exhausted: u32,
@@ -75,6 +121,13 @@ impl State {
         let block = self.top;
         self.top = block.wrapping_add(size);
         block
+    }
+
+    /// Moves the end of what is in use, and remembers where it was.
+    #[inline]
+    fn lower(&mut self, top: *mut u8) {
+        self.peak = self.peak.max(self.top);
+        self.top = top;
     }
 
     /// Makes room for more than `size` bytes at the end of the heap.
@@ -131,7 +184,7 @@ unsafe impl GlobalAlloc for Heap {
         let state = unsafe { &mut *self.0.get() };
         let (class, size) = class(layout.size());
         if block.wrapping_add(size) == state.top {
-            state.top = block;
+            state.lower(block);
             return;
         }
         // SAFETY: the block is free now, and holds a pointer.
@@ -164,7 +217,7 @@ unsafe impl GlobalAlloc for Heap {
             if block.wrapping_add(size) == state.top {
                 let room = state.end as usize - block as usize > wanted;
                 if room || state.grow(wanted - size) {
-                    state.top = block.wrapping_add(wanted);
+                    state.lower(block.wrapping_add(wanted));
                     return block;
                 }
                 return null_mut();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use picloud_sdk::wire::{Reader, WireError};
-use rhai::{AST, ASTNode, Engine, Expr, OptimizationLevel, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, OptimizationLevel, Stmt};
 
 use crate::{failure::Failure, limits::Limits, modules::Shelf};
 
@@ -43,37 +43,51 @@ fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, WireError> {
     std::str::from_utf8(reader.bytes()?).map_err(|_| WireError::NotText)
 }
 
-/// Parses a script and its modules; the modules go to `shelf`.
-pub fn compile(
-    engine: &mut Engine,
-    source: &Source<'_>,
-    shelf: &mut Shelf,
-) -> Result<(AST, Vec<String>), Failure> {
-    let ast = parse(engine, source.text, None)?;
-    if source.is_module {
-        check_shape(&ast, None)?;
-    }
-    let imports = literal_imports(&ast);
+/// Parses the modules, and puts them on `shelf`.
+pub fn compile_modules(engine: &mut Engine, source: &Source<'_>, shelf: &mut Shelf) -> Result<(), Failure> {
     shelf.clear();
     shelf.max_depth = source.limits.max_import_depth;
     for &(name, text) in &source.modules {
-        let mut module = parse(engine, text, Some(name))?;
-        check_shape(&module, Some(name))?;
+        let mut module = parse_module(engine, text, Some(name))?;
         module.set_source(name);
         shelf.compiled.insert(name.into(), module);
     }
-    Ok((ast, imports))
+    Ok(())
+}
+
+/// Parses the script itself.
+pub fn compile_script(engine: &mut Engine, source: &Source<'_>) -> Result<AST, Failure> {
+    match source.is_module {
+        true => parse_module(engine, source.text, None),
+        false => parse(engine, source.text, None),
+    }
 }
 
 /// Parses one source, and folds its constants.
 ///
 /// Folding replaces a constant by its value on the left side of an assignment, too, and the interpreter
 /// panics on that; such a script is left as it is written, and fails on the assignment when it runs.
-fn parse(engine: &mut Engine, text: &str, module: Option<&str>) -> Result<AST, Failure> {
+pub fn parse(engine: &mut Engine, text: &str, module: Option<&str>) -> Result<AST, Failure> {
     let ast = engine.compile(text).map_err(|error| Failure::parsing(error, module))?;
     if !assigns_to_constant(&ast) {
         return Ok(ast);
     }
+    parse_as_written(engine, text, module)
+}
+
+/// Parses a module, whose shape is checked on what is written, before anything is folded away.
+///
+/// Rhai gives out the functions of a module, and only those constants that are exported; here all are.
+fn parse_module(engine: &mut Engine, text: &str, name: Option<&str>) -> Result<AST, Failure> {
+    let mut ast = parse_as_written(engine, text, name)?;
+    check_shape(&ast, name)?;
+    let exports: String =
+        ast.statements().iter().filter_map(constant).map(|name| format!("export {name};")).collect();
+    ast.combine(parse_as_written(engine, &exports, name)?);
+    Ok(ast)
+}
+
+fn parse_as_written(engine: &mut Engine, text: &str, module: Option<&str>) -> Result<AST, Failure> {
     let level = engine.optimization_level();
     engine.set_optimization_level(OptimizationLevel::None);
     let ast = engine.compile(text);
@@ -109,15 +123,19 @@ fn check_shape(ast: &AST, module: Option<&str>) -> Result<(), Failure> {
 }
 
 fn belongs_in_module(statement: &Stmt) -> bool {
+    matches!(statement, Stmt::Noop(_) | Stmt::Import(..)) || constant(statement).is_some()
+}
+
+/// The name of the constant that a statement declares.
+fn constant(statement: &Stmt) -> Option<&str> {
     match statement {
-        Stmt::Noop(_) | Stmt::Import(..) => true,
-        Stmt::Var(..) => statement.options().intersects(rhai::ASTFlags::CONSTANT),
-        _ => false,
+        Stmt::Var(parts, options, _) if options.contains(ASTFlags::CONSTANT) => Some(&parts.0.name),
+        _ => None,
     }
 }
 
 /// The names in `import "name"`, wherever the statement stands, sorted.
-fn literal_imports(ast: &AST) -> Vec<String> {
+pub fn literal_imports(ast: &AST) -> Vec<String> {
     let mut names = BTreeSet::new();
     ast.walk(&mut |path| {
         if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = path.last()

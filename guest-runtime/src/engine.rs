@@ -5,7 +5,10 @@ use rhai::{
     packages::{Package, StandardPackage},
 };
 
-use crate::modules::{Library, Resolver};
+use crate::{
+    callbacks,
+    modules::{Library, Resolver},
+};
 
 /// An engine with the language's standard packages and the SDK, resolving imports from `library`.
 pub fn engine(library: &Library) -> Engine {
@@ -15,6 +18,7 @@ pub fn engine(library: &Library) -> Engine {
     for keyword in ["eval", "sleep"] {
         engine.disable_symbol(keyword);
     }
+    callbacks::register(&mut engine);
     picloud_sdk::register(&mut engine);
     engine
 }

@@ -1,6 +1,9 @@
 //! Which scripts may run as bytecode.
 
-use rhai::{AST, ASTNode, Stmt};
+use rhai::{
+    AST, ASTNode, Stmt,
+    grain::{Compiler, Program, SharedProgram},
+};
 
 /// Whether Grain gives the same value, errors and limits as the tree walker.
 ///
@@ -15,4 +18,14 @@ pub fn agrees(ast: &AST) -> bool {
         agrees
     });
     agrees
+}
+
+/// The script as bytecode, in a form that stands for itself; none where Grain leaves a part of it to the walker.
+pub fn artifact(ast: &AST) -> Option<Vec<u8>> {
+    Compiler::new().compile(ast).write().ok()
+}
+
+/// The program in `artifact`, which must be one of this build.
+pub fn program(artifact: &[u8]) -> Option<SharedProgram> {
+    Program::read(artifact).ok().map(Program::into_shared)
 }

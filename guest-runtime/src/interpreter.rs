@@ -1,15 +1,16 @@
 //! The two things a guest does: compile a script, and run it.
 
-use picloud_sdk::wire::Writer;
+use picloud_sdk::wire::{Reader, Writer};
 use rhai::Engine;
 
 use crate::{
-    compile::{Source, compile},
+    compile::{Source, compile_modules, compile_script, literal_imports},
     engine::engine,
     failure::Failure,
     modules::Library,
     request::Request,
     response,
+    scratch::scratch,
     script::Script,
 };
 
@@ -52,9 +53,38 @@ impl Interpreter {
         let source =
             Source::read(input).map_err(|error| Failure::new("script_invalid", error.to_string()))?;
         source.limits.apply(&mut self.engine);
-        let (ast, imports) = compile(&mut self.engine, &source, &mut self.library.borrow_mut())?;
+        compile_modules(&mut self.engine, &source, &mut self.library.borrow_mut())?;
+        if let Some((script, imports)) = self.compile_to_bytecode(&source) {
+            self.script = Some(script);
+            return Ok(imports);
+        }
+        let ast = compile_script(&mut self.engine, &source)?;
+        let imports = literal_imports(&ast);
         self.script = Some(Script::new(ast));
         Ok(imports)
+    }
+
+    /// The way that leaves nothing behind of the tree; none for a script that needs its tree, or fails.
+    fn compile_to_bytecode(&mut self, source: &Source<'_>) -> Option<(Script, Vec<String>)> {
+        let work = || {
+            let ast = compile_script(&mut self.engine, source).ok()?;
+            let mut writer = Writer::new();
+            let imports = literal_imports(&ast);
+            writer.array(imports.len());
+            for name in &imports {
+                writer.string(name);
+            }
+            writer.bytes(&Script::write(&ast)?);
+            Some(writer.into_bytes())
+        };
+        let keep = |bytes: &[u8]| {
+            let mut reader = Reader::new(bytes);
+            let count = reader.array().ok()?;
+            let imports: Result<Vec<String>, _> =
+                (0..count).map(|_| reader.string().map(Into::into)).collect();
+            Some((Script::read(reader.bytes().ok()?)?, imports.ok()?))
+        };
+        scratch(work, keep).flatten()
     }
 
     /// Runs the compiled script on `input` (MessagePack); gives the answer for the host (MessagePack).

@@ -7,6 +7,7 @@
 mod abi;
 #[cfg(target_arch = "wasm32")]
 mod allocator;
+mod callbacks;
 mod compile;
 mod engine;
 mod failure;
@@ -16,8 +17,10 @@ mod limits;
 mod modules;
 mod request;
 mod response;
+mod scratch;
 mod script;
 
+pub use compile::parse;
 pub use engine::engine;
 pub use failure::Failure;
 pub use interpreter::Interpreter;

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope, Shared};
+use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 type SharedModule = Shared<Module>;
 
@@ -22,6 +22,25 @@ impl Shelf {
     /// Takes every module away.
     pub fn clear(&mut self) {
         *self = Self::default();
+    }
+
+    /// The tree of a module that is to be loaded now, unless it may not be.
+    fn start(&mut self, name: &str, position: Position) -> Result<AST, Box<EvalAltResult>> {
+        if self.loading.iter().any(|loading| loading == name) {
+            return Err(refused(format!("import: module {name} imports itself"), position));
+        }
+        let Some(ast) = self.compiled.get(name).cloned() else {
+            return Err(EvalAltResult::ErrorModuleNotFound(name.into(), position).into());
+        };
+        if self.loading.len() >= self.max_depth {
+            let limit = self.max_depth;
+            return Err(refused(
+                format!("import: modules nested deeper than {limit} (max_import_depth)"),
+                position,
+            ));
+        }
+        self.loading.push(name.into());
+        Ok(ast)
     }
 }
 
@@ -44,30 +63,27 @@ impl ModuleResolver for Resolver {
         name: &str,
         position: Position,
     ) -> Result<SharedModule, Box<EvalAltResult>> {
-        let ast = {
-            let mut shelf = self.library.borrow_mut();
-            if let Some(module) = shelf.loaded.get(name) {
-                return Ok(module.clone());
-            }
-            if shelf.loading.iter().any(|loading| loading == name) {
-                return Err(refused(format!("import: module {name} imports itself"), position));
-            }
-            if shelf.loading.len() >= shelf.max_depth {
-                let limit = shelf.max_depth;
-                return Err(refused(format!("import: modules nested deeper than {limit}"), position));
-            }
-            let Some(ast) = shelf.compiled.get(name).cloned() else {
-                return Err(EvalAltResult::ErrorModuleNotFound(name.into(), position).into());
-            };
-            shelf.loading.push(name.into());
-            ast
-        };
-        let module = Module::eval_ast_as_new(Scope::new(), &ast, engine);
+        let mut global = engine.new_global_runtime_state();
+        self.resolve_raw(engine, &mut global, &mut Scope::new(), name, position)
+    }
+
+    /// What a module does while it loads counts as done by the script.
+    fn resolve_raw(
+        &self,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+        _scope: &mut Scope<'_>,
+        name: &str,
+        position: Position,
+    ) -> Result<SharedModule, Box<EvalAltResult>> {
+        if let Some(module) = self.library.borrow().loaded.get(name) {
+            return Ok(module.clone());
+        }
+        let ast = self.library.borrow_mut().start(name, position)?;
+        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast);
         let mut shelf = self.library.borrow_mut();
         shelf.loading.pop();
-        let mut module =
-            module.map_err(|error| EvalAltResult::ErrorInModule(name.into(), error, position))?;
-        module.set_id(name);
+        let module = module.map_err(|error| EvalAltResult::ErrorInModule(name.into(), error, position))?;
         let module: SharedModule = module.into();
         shelf.loaded.insert(name.into(), module.clone());
         Ok(module)

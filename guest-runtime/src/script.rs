@@ -5,7 +5,7 @@ use rhai::{
     grain::{Compiler, SharedProgram, Vm},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, grain};
 
 /// A compiled script.
 pub enum Script {
@@ -16,14 +16,22 @@ pub enum Script {
 }
 
 impl Script {
-    /// Chooses the faster of the two ways that are right for this script.
-    pub fn new(ast: AST) -> Self {
-        if crate::grain::agrees(&ast) { Self::compiled(&ast) } else { Self::walked(ast) }
+    /// Bytecode for a script that may run as such, written out; see [`Script::read`].
+    pub fn write(ast: &AST) -> Option<Vec<u8>> {
+        if grain::agrees(ast) { grain::artifact(ast) } else { None }
     }
 
-    /// The script as bytecode.
-    pub fn compiled(ast: &AST) -> Self {
-        Self::Compiled(Compiler::new().compile(ast).into_shared())
+    /// The script that was written out.
+    pub fn read(artifact: &[u8]) -> Option<Self> {
+        grain::program(artifact).map(Self::Compiled)
+    }
+
+    /// The script as a tree, or as bytecode that refers to the tree.
+    pub fn new(ast: AST) -> Self {
+        if grain::agrees(&ast) {
+            return Self::Compiled(Compiler::new().compile(&ast).into_shared());
+        }
+        Self::walked(ast)
     }
 
     /// The script as a tree.

@@ -1,0 +1,288 @@
+//! What the guest answers, byte for byte as the host reads it, natively.
+
+use picloud_guest::Interpreter;
+use picloud_sdk::wire::{Reader, Writer};
+use rhai::{Dynamic, Map};
+
+/// Status, headers, kind and body as text.
+type Response = (i64, String, i64, String);
+/// Code, message, line and column.
+type Told = (String, String, Option<i64>, Option<i64>);
+
+/// The answer of `compile` as a Rhai value.
+fn compile(
+    interpreter: &mut Interpreter,
+    source: &str,
+    kind: &str,
+    modules: &[(&str, &str)],
+) -> Vec<Dynamic> {
+    compile_with(interpreter, source, kind, modules, &[])
+}
+
+fn compile_with(
+    interpreter: &mut Interpreter,
+    source: &str,
+    kind: &str,
+    modules: &[(&str, &str)],
+    limits: &[(&str, i64)],
+) -> Vec<Dynamic> {
+    let mut input = Writer::new();
+    input.map(4).string("source").bytes(source.as_bytes()).string("kind").string(kind);
+    input.string("limits").map(limits.len());
+    for &(name, value) in limits {
+        input.string(name).int(value);
+    }
+    input.string("modules").map(modules.len());
+    for &(name, source) in modules {
+        input.string(name).bytes(source.as_bytes());
+    }
+    answer(interpreter.compile(input.as_bytes()))
+}
+
+/// The answer of `run` as a Rhai value.
+fn run(
+    interpreter: &mut Interpreter,
+    body: Option<&str>,
+    content_type: Option<&str>,
+    limit: i64,
+) -> Vec<Dynamic> {
+    let mut input = Writer::new();
+    input.map(4).string("ctx").map(1).string("request").map(1).string("method").string("POST");
+    input.string("body");
+    match body {
+        Some(text) => input.bytes(text.as_bytes()),
+        None => input.nil(),
+    };
+    input.string("content_type").optional_string(content_type);
+    input.string("max_response_bytes").int(limit);
+    answer(interpreter.run(input.as_bytes()))
+}
+
+fn answer(writer: Writer) -> Vec<Dynamic> {
+    Reader::new(writer.as_bytes()).value().unwrap().into_array().unwrap()
+}
+
+/// Compiles and runs an endpoint: status, headers, kind and body as text, or the failure.
+fn respond(source: &str) -> Result<Response, Told> {
+    respond_to(source, None, None)
+}
+
+fn respond_to(source: &str, body: Option<&str>, content_type: Option<&str>) -> Result<Response, Told> {
+    let mut interpreter = Interpreter::new();
+    let compiled = compile(&mut interpreter, source, "endpoint", &[]);
+    assert_eq!(compiled[0].as_int(), Ok(0), "{compiled:?}");
+    let answer = run(&mut interpreter, body, content_type, 1000);
+    if answer[0].as_int() == Ok(1) {
+        return Err(told(&answer[2].clone().cast()));
+    }
+    let text = String::from_utf8(answer[5].clone().into_blob().unwrap()).unwrap();
+    Ok((answer[2].as_int().unwrap(), answer[3].to_string(), answer[4].as_int().unwrap(), text))
+}
+
+/// Code, message, line and column of a failure.
+fn told(failure: &Map) -> Told {
+    let text = |name: &str| failure[name].to_string();
+    (text("code"), text("message"), failure["line"].as_int().ok(), failure["column"].as_int().ok())
+}
+
+fn failure_of(source: &str) -> Told {
+    respond(source).unwrap_err()
+}
+
+fn invalid(source: &str, kind: &str) -> Told {
+    let answer = compile(&mut Interpreter::new(), source, kind, &[]);
+    assert_eq!(answer[0].as_int(), Ok(1));
+    told(&answer[1].clone().cast::<Map>())
+}
+
+#[test]
+fn a_script_that_does_not_parse_is_refused_with_its_place() {
+    let (code, message, line, column) = invalid("let a = 1;\nlet b = ;", "endpoint");
+    assert_eq!((code.as_str(), line, column), ("script_invalid", Some(2), Some(9)));
+    assert!(message.contains("';'"), "{message}");
+    assert_eq!(invalid("eval(\"1\")", "endpoint").0, "script_invalid");
+    let deep = format!("{}1{}", "(".repeat(500), ")".repeat(500));
+    assert!(invalid(&deep, "endpoint").1.contains("max_expr_depth"));
+}
+
+#[test]
+fn a_module_holds_only_functions_constants_and_imports() {
+    let good = "import \"other\" as o; const RATE = 2; fn f(x) { x }";
+    let answer = compile(&mut Interpreter::new(), good, "module", &[]);
+    assert_eq!(answer[0].as_int(), Ok(0));
+    for bad in ["let x = 1;", "print(1);", "if true { }", "{ }", "5", "fn f() { }\nf()"] {
+        assert!(invalid(bad, "module").1.starts_with("a module holds only"), "{bad}");
+    }
+    let answer = compile(&mut Interpreter::new(), "1", "endpoint", &[("m", "let x = 1;")]);
+    assert_eq!(answer[1].clone().cast::<Map>()["module"].to_string(), "m");
+}
+
+#[test]
+fn literal_imports_are_listed_wherever_they_stand() {
+    let source = "import \"b\" as b; fn f(x) { import \"a\" as a; if x { import \"b\" as c; } } import \"c\" + 1 as d;";
+    let answer = compile(&mut Interpreter::new(), source, "endpoint", &[]);
+    assert_eq!(answer[1].clone().cast::<Map>()["imports"].to_string(), r#"["a", "b"]"#);
+}
+
+#[test]
+fn modules_are_imported_by_scripts_and_by_each_other() {
+    let modules = [
+        ("taxes", "import \"rates\" as r; fn gross(net) { net + net * r::RATE / 100 } fn fail() { 1 / 0 }"),
+        ("rates", "const RATE = 10 + base(); fn base() { 10 } export const OTHER = 1;"),
+        ("ring", "import \"ring\" as r; fn f() { 1 }"),
+        ("one", "import \"two\" as t; fn f() { 1 }"),
+        ("two", "import \"three\" as t;"),
+        ("three", "const X = 1;"),
+    ];
+    let outcome = |source: &str| {
+        let mut interpreter = Interpreter::new();
+        compile_with(&mut interpreter, source, "endpoint", &modules, &[("max_import_depth", 2)]);
+        run(&mut interpreter, None, None, 1000)
+    };
+    let answer = outcome("import \"taxes\" as t; import \"taxes\" as u; [t::gross(100), u::gross(200)]");
+    assert_eq!(answer[0].as_int(), Ok(0), "{answer:?}");
+    assert_eq!(answer[5].clone().into_blob().unwrap(), b"[120,240]");
+
+    let failed = |answer: Vec<Dynamic>| answer[2].clone().cast::<Map>();
+    let failure = failed(outcome("import \"taxes\" as t;\nt::fail()"));
+    assert_eq!(failure["module"].to_string(), "taxes");
+    assert_eq!(told(&failure).2, Some(1));
+    assert_eq!(told(&failed(outcome("import \"gone\" as g;"))).1, "module not found");
+    assert!(told(&failed(outcome("import \"ring\" as r;"))).1.contains("imports itself"));
+    assert!(told(&failed(outcome("import \"one\" as o;"))).1.contains("deeper than 2"));
+}
+
+#[test]
+fn an_error_names_the_innermost_place_and_function() {
+    let source = "fn inner(x) {\n    x / 0\n}\nfn outer(x) { inner(x) }\nouter(1)";
+    let expected =
+        ("script_error".into(), "Division by zero: 1 / 0 (in function inner)".into(), Some(2), Some(7));
+    assert_eq!(failure_of(source), expected);
+    assert_eq!(failure_of("throw \"mine\"").1, "mine");
+    assert_eq!(failure_of("[1].map(|x| x.gone())").1.split(" (in").last(), Some(" a closure)"));
+    assert_eq!(failure_of("kv::collection(\"c\").get(\"\")").1.split(':').next(), Some("kv"));
+}
+
+#[test]
+fn a_broken_limit_is_named() {
+    for (source, code, limit) in [
+        ("loop { }", "operation_budget", "max_operations"),
+        ("let s = \"x\"; loop { s += s; }", "script_error", "max_string_size"),
+        ("let a = [1]; loop { a += a; }", "script_error", "max_array_size"),
+        ("let m = #{}; let i = 0; loop { m[`${i}`] = i; i += 1; m.len(); }", "script_error", "max_map_size"),
+        ("fn f() { f() } f()", "script_error", "max_call_levels"),
+    ] {
+        let mut interpreter = Interpreter::new();
+        let limits = [("max_operations", 30_000), ("max_map_size", 50)];
+        compile_with(&mut interpreter, source, "endpoint", &[], &limits);
+        let (found, message, ..) = told(&run(&mut interpreter, None, None, 1000)[2].clone().cast::<Map>());
+        assert_eq!(found, code, "{source}: {message}");
+        assert!(message.contains(limit), "{source}: {message}");
+    }
+}
+
+#[test]
+fn any_value_is_an_answer_in_json() {
+    for (source, body) in [
+        ("1 + 1", "2"),
+        ("\"text\"", "\"text\""),
+        ("()", "null"),
+        ("#{ a: [1, 2.5, true, 'x'], b: () }", r#"{"a":[1,2.5,true,"x"],"b":null}"#),
+    ] {
+        assert_eq!(respond(source), Ok((200, "#{}".into(), 1, body.into())), "{source}");
+    }
+}
+
+#[test]
+fn the_structured_form_sets_status_headers_and_body() {
+    let text =
+        respond("#{ statusCode: 201, headers: #{ \"X-A\": \"b\", \"x-n\": [1, \"2\"] }, body: \"hi\" }");
+    assert_eq!(text, Ok((201, r#"#{"x-a": "b", "x-n": ["1", "2"]}"#.into(), 2, "hi".into())));
+    assert_eq!(respond("#{ statusCode: 204 }"), Ok((204, "#{}".into(), 0, String::new())));
+    let blob = "let b = blob(); b.push(104); #{ statusCode: 200, body: b }";
+    assert_eq!(respond(blob), Ok((200, "#{}".into(), 3, "h".into())));
+    assert_eq!(respond("#{ statusCode: 200, body: [1] }"), Ok((200, "#{}".into(), 1, "[1]".into())));
+}
+
+#[test]
+fn an_answer_that_cannot_be_sent_is_refused() {
+    for source in [
+        "0.0 / 0.0",
+        "[1.0 / 0.0]",
+        "|| 1",
+        "#{ statusCode: 99 }",
+        "#{ statusCode: 600 }",
+        "#{ statusCode: \"200\" }",
+        "#{ statusCode: 200, headers: [1] }",
+        "#{ statusCode: 200, headers: #{ \"bad name\": \"x\" } }",
+        "#{ statusCode: 200, headers: #{ \"\": \"x\" } }",
+        "#{ statusCode: 200, headers: #{ \"a\": \"x\\r\\nb: c\" } }",
+        "#{ statusCode: 200, headers: #{ \"Content-Length\": \"1\" } }",
+        "#{ statusCode: 200, headers: #{ \"a\": #{} } }",
+        "let s = \"\"; s.pad(2000, \"x\"); s",
+        "let s = \"\"; s.pad(2000, \"x\"); #{ statusCode: 200, body: s }",
+    ] {
+        assert_eq!(failure_of(source).0, "response_invalid", "{source}");
+    }
+}
+
+#[test]
+fn the_body_is_parsed_as_its_content_type_says() {
+    let show = "[type_of(ctx.request.body), ctx.request.body]";
+    for (body, content_type, expected) in [
+        ("{\"a\": [1]}", "application/json", r#"["map",{"a":[1]}]"#),
+        ("[1]", "application/problem+json; charset=utf-8", r#"["array",[1]]"#),
+        ("a=b", "application/x-www-form-urlencoded", r#"["string","a=b"]"#),
+        ("hello", "Text/Plain", r#"["string","hello"]"#),
+        ("<a/>", "image/svg+xml", r#"["string","<a/>"]"#),
+        ("", "application/json", r#"["()",null]"#),
+    ] {
+        assert_eq!(respond_to(show, Some(body), Some(content_type)).unwrap().3, expected, "{content_type}");
+    }
+    let octets = respond_to("type_of(ctx.request.body)", Some("x"), Some("application/octet-stream"));
+    assert_eq!(octets.unwrap().3, "\"blob\"");
+    assert_eq!(respond_to("type_of(ctx.request.body)", Some("x"), None).unwrap().3, "\"blob\"");
+}
+
+#[test]
+fn a_body_that_is_not_the_json_it_claims_is_refused() {
+    let deep = "[".repeat(100_000);
+    for body in ["{", "{\"a\":}", "\"\\ud800\"", "1 2", deep.as_str()] {
+        let failure = respond_to("1", Some(body), Some("application/json")).unwrap_err();
+        assert_eq!(failure.0, "request_invalid");
+    }
+}
+
+#[test]
+fn ctx_cannot_be_changed() {
+    assert_eq!(failure_of("ctx.request.method = \"GET\"").0, "script_error");
+    assert_eq!(
+        respond("let c = ctx; c.request.method = \"GET\"; [ctx.request.method, c.request.method]").unwrap().3,
+        r#"["POST","GET"]"#
+    );
+}
+
+#[test]
+fn a_comparer_that_lies_only_spoils_its_own_order() {
+    let source =
+        "let l = []; for i in 0..200 { l.push(i); } let n = 0; l.sort(|a, b| { n += 1; n % 3 - 1 }); l.len()";
+    assert_eq!(respond(source).unwrap().3, "200");
+    assert_eq!(failure_of("[1, 2].sort(|a, b| throw \"no\")").1, "no (in a closure)");
+}
+
+#[test]
+fn assigning_to_a_constant_is_an_error_of_the_script() {
+    assert!(invalid("const A = 5; A = 6;", "endpoint").1.contains("constant"));
+    assert!(failure_of("const M = #{ a: 1 }; M.a = 2;").1.contains("constant"));
+}
+
+#[test]
+fn input_that_is_not_understood_is_answered_with_a_failure() {
+    let mut interpreter = Interpreter::new();
+    assert_eq!(answer(interpreter.run(&[]))[0].as_int(), Ok(1));
+    for junk in
+        [&[][..], &[0xc1], &[0xdf, 0xff, 0xff, 0xff, 0xff], &[0x81, 0xa6], b"\x81\xa6source\xc4\x01\xff"]
+    {
+        assert_eq!(answer(interpreter.compile(junk))[0].as_int(), Ok(1));
+    }
+}
