@@ -30,7 +30,7 @@ WASMTIME_VERSION: Final = "50.0.1"
 PAGE: Final = 65_536
 
 _I32, _I64 = 0, 1
-_EXTERN_FUNC, _EXTERN_MEMORY = 0, 3
+_EXTERN_FUNC, _EXTERN_MEMORY = b"\0", b"\3"
 
 _path: str = _bindings.dll._name  # type: ignore[attr-defined]  # the library the package loaded
 _held = ctypes.PyDLL(_path)
@@ -298,7 +298,7 @@ class Template:
         ) -> None:
             guest = guests[_caller_context(caller)]
             continuation = (c_size_t * 3).from_address(then)
-            continuation[0], continuation[1], continuation[2] = _strlen, guest._ready, 0
+            continuation[0], continuation[1], continuation[2] = _strlen, guest._address + _READY, 0
             guest._reply = results
             c_uint8.from_address(results).value = _I64
             try:
@@ -332,11 +332,11 @@ class Guest:
     """
 
     __slots__ = (
+        "_address",
         "_base",
         "_block",
         "_context",
         "_future",
-        "_ready",
         "_reply",
         "_size",
         "_store",
@@ -366,8 +366,7 @@ class Guest:
         self._future: int | None = None
         self._reply = self._size = 0
         self._block = template._blocks.pop() if template._blocks else ctypes.create_string_buffer(_BLOCK)
-        address = ctypes.addressof(self._block)
-        self._ready = address + _READY
+        self._address = address = ctypes.addressof(self._block)
         self._store = _store_new(template._engine._pointer, None, None)
         try:
             self._context = context = _store_context(self._store)
@@ -404,7 +403,7 @@ class Guest:
         Raises:
             WasmError: there is no such function, or it has another signature.
         """
-        address = ctypes.addressof(self._block)
+        address = self._address
         if not self._export(export, _FUNC, _EXTERN_FUNC):
             raise WasmError(f"the module exports no function {export.decode()}")
         first, second = (*arguments, 0, 0)[:2]
@@ -457,7 +456,7 @@ class Guest:
 
     def fuel(self) -> int:
         """Fuel left."""
-        _check(_get_fuel(self._context, ctypes.addressof(self._block) + _FUEL))
+        _check(_get_fuel(self._context, self._address + _FUEL))
         left: int = _ONE_U64.unpack_from(self._block, _FUEL)[0]
         return left
 
@@ -467,7 +466,7 @@ class Guest:
 
     def memory_size(self) -> int:
         """Current size of the linear memory, in bytes; it never shrinks."""
-        self._size = int(_memory_size(self._context, ctypes.addressof(self._block) + _MEMORY + 8))
+        self._size = int(_memory_size(self._context, self._address + _MEMORY + 8))
         return self._size
 
     def _holds(self, pointer: int, length: int) -> bool:
@@ -487,8 +486,8 @@ class Guest:
         """
         missing = size - self.memory_size()
         if missing > 0:
-            address = ctypes.addressof(self._block)
-            _check(_memory_grow(self._context, address + _MEMORY + 8, missing // PAGE, address + _FUEL))
+            memory, before = self._address + _MEMORY + 8, self._address + _FUEL
+            _check(_memory_grow(self._context, memory, missing // PAGE, before))
         base, copy = self._base, ctypes.memmove
         for start, content in runs:
             copy(base + start, content, len(content))
@@ -559,11 +558,11 @@ class Guest:
         self._store = self.owner = None  # no cycle is left for the garbage collector
         self._template._blocks.append(self._block)
 
-    def _export(self, name: bytes, offset: int, kind: int) -> bool:
+    def _export(self, name: bytes, offset: int, kind: bytes) -> bool:
         """Put an export of this kind at `offset` of the block; wasmtime aborts on one of another kind."""
-        address = ctypes.addressof(self._block)
+        address = self._address
         found = _export_get(self._context, address, name, len(name), address + offset)
-        return found and self._block[offset] == kind.to_bytes()
+        return found and self._block[offset] == kind
 
     def _raise_if_failed(self) -> None:
         trap, error = _TWO_POINTERS.unpack_from(self._block, _TRAP)

@@ -52,8 +52,8 @@ def test_kinds_and_trap_codes_are_theirs() -> None:
     assert (_ffi.WASMTIME_I32.value, _ffi.WASMTIME_I64.value) == (capi._I32, capi._I64)
     assert TrapCode.STACK_OVERFLOW.value == capi.TRAP_STACK_OVERFLOW
     assert TrapCode.UNREACHABLE.value == capi.TRAP_UNREACHABLE
-    assert _ffi.WASMTIME_EXTERN_FUNC.value == capi._EXTERN_FUNC
-    assert _ffi.WASMTIME_EXTERN_MEMORY.value == capi._EXTERN_MEMORY
+    assert _ffi.WASMTIME_EXTERN_FUNC.value == capi._EXTERN_FUNC[0]
+    assert _ffi.WASMTIME_EXTERN_MEMORY.value == capi._EXTERN_MEMORY[0]
 
 
 def test_every_function_takes_as_many_arguments_as_theirs() -> None:
