@@ -33,8 +33,9 @@ impl Failure {
 
     /// A script that threw or failed while it ran.
     ///
-    /// The place is that of the innermost call, and the message names the functions on the way there.
-    pub fn running(error: EvalAltResult) -> Self {
+    /// The place is that of the innermost call, or `place` where the error itself has none; the message names
+    /// the innermost function.
+    pub fn running(error: EvalAltResult, place: Position) -> Self {
         let mut functions = Vec::new();
         let mut module = None;
         let mut outer = Position::NONE;
@@ -57,6 +58,9 @@ impl Failure {
                     *inner
                 }
                 innermost => {
+                    if position.is_none() && !place.is_none() {
+                        outer = place;
+                    }
                     error = innermost;
                     break;
                 }

@@ -46,15 +46,21 @@ impl Script {
     pub fn run(&self, engine: &Engine, ctx: Dynamic) -> (Result<Dynamic, Failure>, u64) {
         let mut scope = Scope::new();
         scope.push_constant_dynamic("ctx", ctx);
-        let (result, operations) = match self {
+        match self {
             Self::Compiled(program) => {
                 let mut vm = Vm::new(engine);
-                let result = vm.eval_with_callbacks(&mut scope, program);
+                let result = vm.eval_with_callbacks(&mut scope, program).map_err(|error| {
+                    // Some errors have no place, of functions in a namespace for one; the instruction has.
+                    let place = vm.fault_pc().map_or(Position::NONE, |address| program.position(address));
+                    Failure::running(*error, place)
+                });
                 (result, vm.into_global_state().num_operations)
             }
-            Self::Walked(body, ast) => walk(engine, &mut scope, body, ast),
-        };
-        (result.map_err(|error| Failure::running(*error)), operations)
+            Self::Walked(body, ast) => {
+                let (result, operations) = walk(engine, &mut scope, body, ast);
+                (result.map_err(|error| Failure::running(*error, Position::NONE)), operations)
+            }
+        }
     }
 }
 

@@ -161,6 +161,9 @@ fn an_error_names_the_innermost_place_and_function() {
     assert_eq!(failure_of("throw \"mine\"").1, "mine");
     assert_eq!(failure_of("[1].map(|x| x.gone())").1.split(" (in").last(), Some(" a closure)"));
     assert_eq!(failure_of("kv::collection(\"c\").get(\"\")").1.split(':').next(), Some("kv"));
+    let (_, message, line, column) = failure_of("fn f() {\n  1 + random::int(1, 0)\n}\nf()");
+    assert_eq!((&message[..13], line, column), ("random::int: ", Some(2), Some(15)));
+    assert_eq!(failure_of("let x = 1;\nlet r = regex::is_match(\"(\", \"a\");").2, Some(2));
 }
 
 #[test]
