@@ -116,6 +116,13 @@ class BodyTooLarge(PicloudError):
     code, status = "body_too_large", 413
 
 
+class UnknownEncoding(PicloudError):
+    """The body's Content-Encoding is none of gzip and deflate."""
+
+    code, status = "unknown_encoding", 415
+    headers = {"Accept-Encoding": "gzip, deflate"}
+
+
 class Invalid(PicloudError):
     """A field of the request is not acceptable."""
 

@@ -38,6 +38,7 @@ from picloud.execution.record import Recorder, all_written
 from picloud.execution.scripts import LiveScripts
 from picloud.generations import TOPICS, Generations
 from picloud.http.application import build_application
+from picloud.http.connection import connections
 from picloud.http.drain import Drain
 from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
@@ -198,19 +199,18 @@ async def _work(node: _Node, place: Place) -> None:
         runner = web.AppRunner(
             application,
             handler_cancellation=True,  # a client that goes away frees its slot
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
             shutdown_timeout=_CUT_SECONDS,
-            access_log=None,
         )
         await runner.setup()
-        site = web.SockSite(runner, node.sockets[place.slot], backlog=BACKLOG)
         try:
-            await site.start()
+            listening = await loop.create_server(
+                connections(runner, _KEEP_ALIVE_SECONDS), sock=node.sockets[place.slot], backlog=BACKLOG
+            )
             gc.collect()
             gc.freeze()  # what a worker is made of stays: the collector need not walk it again and again
             place.ready()
             await stop.wait()
-            await site.stop()
+            listening.close()
             await drain.wait(grace)
         finally:
             await runner.cleanup()

@@ -45,9 +45,7 @@ def parse_json(model: type[Model], raw: bytes) -> Model:
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise BadRequest(
-            f"the body is not JSON: {error.msg}", line=error.lineno, column=error.colno
-        ) from None
+        raise _not_json(raw, error) from None
     if not isinstance(data, dict):
         raise Invalid("the body must be a JSON object")
     if b"\\u0000" in raw:
@@ -74,6 +72,16 @@ def parse_query(model: type[Model], query: MultiMapping[str]) -> Model:
     if data:
         _refuse_nul(data)
     return _validated(model, data)
+
+
+def _not_json(raw: bytes, error: orjson.JSONDecodeError) -> BadRequest:
+    try:
+        raw.decode()
+    except UnicodeDecodeError as wrong:  # orjson does not say where
+        before = raw[: wrong.start].decode()
+        column = len(before) - (before.rfind("\n") + 1) + 1
+        return BadRequest("the body is not UTF-8", line=before.count("\n") + 1, column=column)
+    return BadRequest(f"the body is not JSON: {error.msg}", line=error.lineno, column=error.colno)
 
 
 def _validated(model: type[Model], data: Mapping[str, object]) -> Model:

@@ -43,29 +43,47 @@ def edge(handler: Handler) -> Handler:
     """
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        request_id = request.headers.get("X-Request-Id")
-        if request_id is None or not _SANE.fullmatch(request_id):
-            request_id = f"{random.getrandbits(96):024x}"  # names a request, guards nothing
-        request[REQUEST_ID] = request_id
+        request[REQUEST_ID] = request_id = _request_id(request)
         try:
             response = await handler(request)
         except PicloudError as error:
             response = error_response(error, request_id)
         except web.HTTPException as error:
-            response = error_response(_named(error), request_id)
+            response = error_response(named(error), request_id)
         except Exception:
             path = request.rel_url.raw_path
             logger.exception("%s %s failed", request.method, path, extra={"request_id": request_id})
             response = error_response(PicloudError(), request_id)
-        response.headers["X-Request-Id"] = request_id
-        response.headers.setdefault("Server", "PiCloud")
-        return response
+        return _marked(response, request_id)
 
     return answer
 
 
-def _named(error: web.HTTPException) -> PicloudError:
-    """What aiohttp itself refuses, as one of our errors."""
+def answer_error(error: PicloudError, request: web.BaseRequest) -> web.Response:
+    """Answer a request that no wrapped handler has seen.
+
+    Args:
+        error: what is wrong with it.
+        request: the request; only its headers are looked at.
+
+    Returns:
+        The error shape, with the request's id.
+    """
+    request_id = _request_id(request)
+    response = error_response(error, request_id)
+    _marked(response, request_id)
+    return response
+
+
+def named(error: web.HTTPException) -> PicloudError:
+    """Turn what aiohttp itself refuses into one of our errors.
+
+    Args:
+        error: the refusal.
+
+    Returns:
+        The error; it says nothing that aiohttp quotes of the request.
+    """
     if isinstance(error, web.HTTPMethodNotAllowed):
         return MethodNotAllowed(sorted(error.allowed_methods))
     if isinstance(error, web.HTTPNotFound):
@@ -73,3 +91,16 @@ def _named(error: web.HTTPException) -> PicloudError:
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return BodyTooLarge()
     return _Refused(error)
+
+
+def _request_id(request: web.BaseRequest) -> str:
+    sent = request.headers.get("X-Request-Id")
+    if sent is not None and _SANE.fullmatch(sent):
+        return sent
+    return f"{random.getrandbits(96):024x}"  # names a request, guards nothing
+
+
+def _marked(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
+    response.headers["X-Request-Id"] = request_id
+    response.headers.setdefault("Server", "PiCloud")
+    return response

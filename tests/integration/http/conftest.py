@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from aiohttp import web
 from yarl import URL
 
 from picloud.http.application import build_application
+from picloud.http.connection import connections
 from picloud.services.seed import seed
 from tests.integration.conftest import Worker
 
@@ -109,13 +111,17 @@ class Client:
         """Execute a script by id."""
         return await self("POST", f"/api/v1/execute/{script['id']}", **kwargs)
 
-    async def raw(self, request: bytes) -> bytes:
-        """Send bytes as they are and read the first answer's head and what comes with it."""
+    async def raw(self, request: bytes, *, whole: bool = False) -> bytes:
+        """Send bytes as they are and read the first answer's head, or the whole of it, by its length."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(request)
             async with asyncio.timeout(10):
-                return await reader.readuntil(b"\r\n\r\n")
+                head = await reader.readuntil(b"\r\n\r\n")
+                if not whole:
+                    return head
+                (length,) = re.findall(rb"\r\ncontent-length: (\d+)\r\n", head.lower())
+                return head + await reader.readexactly(int(length))
         finally:
             writer.close()
             with contextlib.suppress(ConnectionError):
@@ -131,13 +137,14 @@ async def until(true: Callable[[], bool]) -> None:
 @contextlib.asynccontextmanager
 async def serving(worker: Worker) -> AsyncIterator[Client]:
     """Serve a worker on a free port."""
-    runner = web.AppRunner(build_application(worker.services), handler_cancellation=True, access_log=None)
+    runner = web.AppRunner(build_application(worker.services), handler_cancellation=True)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
+    loop = asyncio.get_running_loop()
+    listening = await loop.create_server(connections(runner, 15), "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
     async with aiohttp.ClientSession(auto_decompress=True) as session:
         yield Client(session, port)
+    listening.close()
     await runner.cleanup()
 
 

@@ -6,14 +6,18 @@ import asyncio
 import dataclasses
 import gzip
 import io
+import json
 import logging
 import re
+import time
+import zlib
 
 import pytest
 
 from picloud.db.pool import Database
 from picloud.http.admin.endpoint import Endpoint
 from picloud.http.application import ENDPOINTS
+from picloud.http.connection import Connection
 from picloud.services.seed import seed
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import ADMIN, Client, serving
@@ -97,10 +101,83 @@ async def test_a_body_that_does_not_arrive_is_given_up(worker: Worker) -> None:
             assert head.startswith(b"HTTP/1.1 408"), head
 
 
-async def test_a_body_whose_compression_is_broken_is_a_bad_request(client: Client) -> None:
+async def test_a_compressed_body_is_unpacked(client: Client) -> None:
+    script = await client.script("ctx.request.body.n")
+    for encoding, data in (
+        ("gzip", gzip.compress(b'{"n": 7}')),
+        ("GZIP", gzip.compress(b'{"n": 7}')),
+        ("deflate", zlib.compress(b'{"n": 7}')),
+        ("identity", b'{"n": 7}'),
+    ):
+        headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+        answer = await client.execute(script, data=data, headers=headers)
+        assert (answer.status, answer.body) == (200, b"7"), encoding
+
+
+@pytest.mark.parametrize("data", [b"not gzip", gzip.compress(b"{}")[:-1], gzip.compress(b"{}") + b"x"])
+async def test_a_body_whose_compression_is_broken_is_a_bad_request(client: Client, data: bytes) -> None:
     script = await client.script("1")
-    answer = await client.execute(script, data=b"not gzip", headers={"Content-Encoding": "gzip"})
+    answer = await client.execute(script, data=data, headers={"Content-Encoding": "gzip"})
     assert (answer.status, answer.error) == (400, "request_invalid")
+
+
+async def test_an_unknown_compression_is_told_so(client: Client) -> None:
+    script = await client.script("1")
+    for encoding in ("br", "zstd", "rot13", "gzip, gzip"):
+        answer = await client.execute(script, data=b"x", headers={"Content-Encoding": encoding})
+        assert (answer.status, answer.error) == (415, "unknown_encoding"), encoding
+        assert answer.headers["Accept-Encoding"] == "gzip, deflate"
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/api/v1/execute/x", f"{ADMIN}/auth/login"])
+async def test_a_compressed_bomb_is_not_unpacked_behind_a_refusal(client: Client, path: str) -> None:
+    bomb = zlib.compress(b"x" * (1 << 28))
+    before = time.process_time()
+    answer = await client("POST", path, data=bomb, headers={"Content-Encoding": "deflate"})
+    assert answer.status in (404, 413)
+    assert (await client("GET", "/healthz")).status == 200
+    assert time.process_time() - before < 0.25  # unpacking it takes longer
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n", 400),
+        (b"\0\xff nonsense\r\n\r\n", 400),
+        (b"GET /hello HTTP/1.1\r\n\r\n", 400),
+        (b"GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: b.test\r\n\r\n", 400),
+        (b"GET /hello HTTP/1.1\r\nHost: localhost\r\nX Y: secret\r\n\r\n", 400),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"GET /hello HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 300 + b"\r\n", 400),
+        (b"GET http://b.test:99999/secret HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET http://localhost HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"GET /hello HTTP/1.1\r\nHost: localhost\r\nExpect: secret\r\n\r\n", 417),
+    ],
+)
+async def test_what_is_no_request_gets_the_error_shape_too(
+    client: Client, caplog: pytest.LogCaptureFixture, request_: bytes, status: int
+) -> None:
+    head, _, body = (await client.raw(request_, whole=True)).partition(b"\r\n\r\n")
+    assert int(head.split()[1]) == status
+    assert b"\r\nX-Request-Id: " in head
+    assert b"\r\nServer: PiCloud" in head
+    error = json.loads(body)["error"]
+    assert error["message"]
+    assert error["request_id"].encode() in head
+    assert b"secret" not in body
+    assert not caplog.records  # or anyone could fill the log
+
+
+async def test_a_connection_that_never_asks_is_closed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Connection, "first_request_seconds", 0.05)
+    for begun in (b"", b"GET /hello HTTP/1.1\r\nHost: loc"):
+        with pytest.raises(asyncio.IncompleteReadError):
+            await client.raw(begun)
+    assert (await client.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,12 @@ def test_every_problem_is_named() -> None:
     assert {problem["field"] for problem in problems} == {"name", "parts.b", "more"}
 
 
+def test_what_is_not_utf8_is_told_by_line_and_column() -> None:
+    with pytest.raises(BadRequest) as caught:
+        parse_json(Thing, '{"name":\n "é'.encode() + b'\xff"}')
+    assert (caught.value.message, caught.value.details) == ("the body is not UTF-8", {"line": 2, "column": 4})
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_body_or_an_error_of_the_caller(raw: bytes) -> None:
     with pytest.raises((BadRequest, Invalid)):
