@@ -41,7 +41,7 @@ pub fn exhausted() -> *const u32 {
 /// together, and apart from what is there; and makes room for what a usual script needs.
 pub fn settle() {
     const IMAGE_PAGE: usize = 4096;
-    const ROOM: usize = 8 * PAGE;
+    const ROOM: usize = 2 * PAGE;
     // SAFETY: a guest has one thread, and nothing in here calls out.
     let state = unsafe { &mut *HEAP.0.get() };
     let padding = state.top.align_offset(IMAGE_PAGE);

@@ -8,6 +8,7 @@ use rhai::{
 use crate::{
     callbacks,
     modules::{Library, Resolver},
+    text,
 };
 
 /// An engine with the language's standard packages and the SDK, resolving imports from `library`.
@@ -19,6 +20,7 @@ pub fn engine(library: &Library) -> Engine {
         engine.disable_symbol(keyword);
     }
     callbacks::register(&mut engine);
+    text::register(&mut engine);
     picloud_sdk::register(&mut engine);
     engine
 }

@@ -19,6 +19,7 @@ mod request;
 mod response;
 mod scratch;
 mod script;
+mod text;
 
 pub use compile::parse;
 pub use engine::engine;
