@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+import types
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import pytest
 import wasmtime
 
 from picloud.errors import ServiceError
-from picloud.sandbox import capi
+from picloud.sandbox import capi, run
 from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.limits import FIXED, MIB
 from picloud.sandbox.run import MAX_REQUEST
@@ -471,6 +473,19 @@ async def test_a_host_call_that_hangs_ends_at_the_deadline_and_is_cancelled(targ
     assert (stuck.waiting, stuck.ended) == (0, 3)
     assert workbench.alive == 0
     await untouched(workbench)
+
+
+async def test_a_deadline_that_the_loop_sees_early_is_still_the_deadline(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = time.monotonic()
+    late = types.SimpleNamespace(
+        monotonic=lambda: began + (time.monotonic() - began) * 0.9,
+        perf_counter=time.perf_counter,
+    )
+    monkeypatch.setattr(run, "time", late)  # uvloop's timers fire up to a millisecond early
+    workbench = target(asking(), kv_get=Stuck())
+    assert (await workbench.raw(ATTACK, timeout_seconds=1)).code == "timeout"
 
 
 async def test_cancelling_frees_slot_store_and_host_call_at_once(target: Target) -> None:

@@ -241,14 +241,15 @@ class Run:
             assert self._pending is not None
             signature, work = self._pending
             began = time.perf_counter()
+            limit = asyncio.timeout(self._deadline - time.monotonic())
             try:
-                async with asyncio.timeout(self._deadline - time.monotonic()):
+                async with limit:
                     result = await work
                 word = self._reply(signature.encode(result), 0)
             except ServiceError as error:
                 word = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
             except TimeoutError:
-                if time.monotonic() < self._deadline:
+                if not limit.expired():  # by the loop's clock, which may be ahead of the deadline's
                     raise  # the service's own, which it should have translated
                 raise self._timeout() from None
             finally:
