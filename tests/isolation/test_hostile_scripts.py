@@ -427,7 +427,6 @@ def _input() -> bytes:
     return invocation("1").pack("0.1")
 
 
-@pytest.mark.xfail(reason="the interpreter gives no position to errors of namespaced functions", strict=False)
 @pytest.mark.parametrize(
     "source", ['\n  regex::is_match("(", "a")', "\n  random::int(1, 0)", '\n  json::parse("[")']
 )
