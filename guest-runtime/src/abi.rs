@@ -38,7 +38,7 @@ extern "C" fn initialize() {
 #[unsafe(no_mangle)]
 extern "C" fn info() -> i64 {
     let mut answer = Writer::new();
-    answer.map(7);
+    answer.map(8);
     answer.string("abi").int(1);
     answer.string("sdk").string(picloud_sdk::SDK_VERSION);
     answer.string("rhai").string("1.27.0");
@@ -46,7 +46,14 @@ extern "C" fn info() -> i64 {
     answer.string("input").array(2).int((&raw const INPUT) as i64).int(INPUT_CAPACITY as i64);
     answer.string("reply").array(2).int(host::reply_buffer() as i64).int(host::REPLY_CAPACITY as i64);
     answer.string("oom").int(allocator::exhausted() as i64);
+    answer.string("scratch").array(1).array(2).int((&raw const __stack_low) as i64).int((&raw const __stack_high) as i64);
     hand_over(answer)
+}
+
+// Made by the linker: the ends of the stack, which holds nothing between two calls.
+unsafe extern "C" {
+    static __stack_low: u8;
+    static __stack_high: u8;
 }
 
 /// Room for an input longer than the input buffer; 0 when there is none.
