@@ -9,10 +9,17 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import aiohttp
+import pytest
 from benches.server import HOST, Server
 
 HEAVY, LIGHT, REQUESTS = 16, 16, 60
-ENDLESS = "loop { }"
+SANDBOX = {"max_operations": 10_000_000, "max_fuel": 50_000_000_000, "max_host_calls": 100_000}
+HOSTILE = {
+    "endless loops": "loop { }",
+    "growing strings": 'let s = "ab"; loop { s += s; }',
+    "log floods": 'let s = ""; s.pad(200000, "x"); loop { log::info(s); }',
+    "host calls": "loop { time::now_ms(); }",
+}
 
 
 async def latencies(
@@ -53,7 +60,7 @@ async def measure(server: Server, token: str) -> list[tuple[str, list[float], li
         for _, url, headers, at_once in cases:
             await latencies(session, url, headers, at_once)
         quiet = [await latencies(session, url, headers, at_once) for _, url, headers, at_once in cases]
-        heavy = [asyncio.create_task(compute(session, f"{base}/endless")) for _ in range(HEAVY)]
+        heavy = [asyncio.create_task(compute(session, f"{base}/hostile")) for _ in range(HEAVY)]
         await asyncio.sleep(1)
         busy = [await latencies(session, url, headers, at_once) for _, url, headers, at_once in cases]
         for task in heavy:
@@ -62,9 +69,10 @@ async def measure(server: Server, token: str) -> list[tuple[str, list[float], li
     return [(case[0], before, during) for case, before, during in zip(cases, quiet, busy, strict=True)]
 
 
-def test_light_beside_heavy(tmp_path: Path, report: Callable[[str, str, str], None]) -> None:
+@pytest.mark.parametrize("name", HOSTILE)
+def test_light_beside_hostile(name: str, tmp_path: Path, report: Callable[[str, str, str], None]) -> None:
     server = Server(tmp_path / "data", 2)
-    server.add_route("/endless", ENDLESS, {"max_operations": 10_000_000, "max_fuel": 50_000_000_000})
+    server.add_route("/hostile", HOSTILE[name], SANDBOX)
     results = asyncio.run(measure(server, server.token()))
     server.stop()
     for what, before, during in results:
@@ -72,4 +80,4 @@ def test_light_beside_heavy(tmp_path: Path, report: Callable[[str, str, str], No
         p50 = [median(seconds) for seconds in (before, during)]
         change = [f"{a * 1e3:.1f} -> {b * 1e3:.1f} ms" for a, b in (p50, p99)]
         figures = f"p99 {p99[1] / p99[0]:.1f}x  p50 {change[0]}, p99 {change[1]}"
-        report(f"{what} beside {HEAVY} endless scripts", figures, "<= 10x")
+        report(f"{what} beside {HEAVY} {name}", figures, "<= 10x")

@@ -17,7 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from picloud.sandbox.capi import Guest
 
 TURN_SECONDS = 0.010
-NICENESS = 10
+# Not much lower: such a thread may lose its core while it holds the GIL, and then everyone waits for it.
+NICENESS = 3
 
 
 class Threads:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from picloud.errors import Invalid
-from picloud.sandbox.limits import FIXED, Ceilings, LimitRefused, Limits
+from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
 
 KINDS = ("endpoint", "module")
 ACCESS = ("open", "members")
@@ -57,7 +57,9 @@ class Draft:
             changed["execute_access"] = patch["execute_access"] or "open"
         if "sandbox" in patch:
             merged = {**self.sandbox, **(patch["sandbox"] or {})} if patch["sandbox"] is not None else {}
-            changed["sandbox"] = {name: value for name, value in merged.items() if value is not None}
+            changed["sandbox"] = {
+                name: value for name, value in merged.items() if value is not None or name not in PER_SCRIPT
+            }
         return replace(self, **changed)
 
     def check(self, ceilings: Ceilings) -> Limits:

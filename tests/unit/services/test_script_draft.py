@@ -21,6 +21,11 @@ def test_overrides_are_merged_name_by_name() -> None:
     assert DRAFT.patched({"sandbox": None}).sandbox == {}
 
 
+def test_an_unknown_limit_is_refused_even_when_it_is_null() -> None:
+    with pytest.raises(Invalid, match="nope"):
+        DRAFT.patched({"sandbox": {"nope": None}}).check(Ceilings())
+
+
 def test_null_clears_what_can_be_empty_and_is_refused_elsewhere() -> None:
     cleared = DRAFT.patched({"description": None, "execute_access": None})
     assert (cleared.description, cleared.execute_access) == ("", "open")
