@@ -46,7 +46,12 @@ extern "C" fn info() -> i64 {
     answer.string("input").array(2).int((&raw const INPUT) as i64).int(INPUT_CAPACITY as i64);
     answer.string("reply").array(2).int(host::reply_buffer() as i64).int(host::REPLY_CAPACITY as i64);
     answer.string("oom").int(allocator::exhausted() as i64);
-    answer.string("scratch").array(1).array(2).int((&raw const __stack_low) as i64).int((&raw const __stack_high) as i64);
+    answer
+        .string("scratch")
+        .array(1)
+        .array(2)
+        .int((&raw const __stack_low) as i64)
+        .int((&raw const __stack_high) as i64);
     hand_over(answer)
 }
 

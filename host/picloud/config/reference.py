@@ -1,8 +1,11 @@
-"""The reference pages that are made from tables: the configuration and the limits."""
+"""The reference pages that are made from tables: the configuration, the limits, the functions of scripts."""
 
 from __future__ import annotations
 
+import tomllib
+
 from picloud.config.table import TABLE
+from picloud.sandbox.abi import INTERFACE_FILE
 from picloud.sandbox.limits import KNOBS
 from picloud.sandbox.outcome import STATUS
 
@@ -60,4 +63,26 @@ an instance.
 """
 
 
-PAGES = {"configuration": configuration, "limits": limits}
+def functions() -> str:
+    """The reference page `docs/functions.md`, in Markdown."""
+    interface = tomllib.loads(INTERFACE_FILE.read_text())
+    sections: dict[str, list[str]] = {}
+    for function in interface["function"]:
+        method = function["namespace"] == "kv" and function["name"] != "collection"
+        prefix = "collection." if method else f"{function['namespace']}::"
+        entry = f"### `{prefix}{function['signature']}`\n\n{function['doc']}\n\n"
+        entry += f"```rhai\n{function['example']}\n```\n"
+        sections.setdefault(function["namespace"], []).append(entry)
+    body = "\n".join(f"## {name}\n\n" + "\n".join(entries) for name, entries in sections.items())
+    return f"""\
+# Functions
+
+<!-- Made from sdk-bindings/interface.toml by `picloud config --reference functions`; do not edit. -->
+
+What a script can call besides the language itself (SDK {interface["sdk"]}). A function that fails throws a
+string that begins with its name. Every example is true; the tests evaluate each.
+
+{body}"""
+
+
+PAGES = {"configuration": configuration, "limits": limits, "functions": functions}
