@@ -158,6 +158,9 @@ def _machine_code(engine: capi.Engine, wasm: bytes, digest: str, folder: Path) -
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as temporary:
             temporary.write(artifact)
         Path(temporary.name).replace(file)
+        for other in folder.glob("guest-*.cwasm"):  # of versions before; who runs one still has it open
+            if other != file:
+                other.unlink(missing_ok=True)
     return file
 
 
