@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import time
 from collections.abc import Callable, Iterator
@@ -75,15 +76,19 @@ def report() -> Callable[[str, str, str], None]:
     return lambda what, figure, goal: _rows.append((what, figure, goal))
 
 
+HEADERS = {"host": "localhost", "user-agent": "bench", "accept": "*/*"}
+REQUEST = ScriptRequest("GET", "/hello", HEADERS)
+
+
 def invocation(name: str, version: int = 1) -> Invocation:
-    """An invocation of a script of benches/scripts."""
-    script = ScriptVersion(uuid5(APP, name), APP, version, name, "endpoint", _source(name), LIMITS)
-    headers = {"host": "localhost", "user-agent": "bench", "accept": "*/*"}
-    return Invocation(uuid7(), script, "execute", "0123456789abcdef", ScriptRequest("GET", "/hello", headers))
+    """An invocation of a script of benches/scripts, as a request would make it."""
+    return Invocation(uuid7(), _script(name, version), "execute", "0123456789abcdef", REQUEST)
 
 
-def _source(name: str) -> bytes:
-    return (SCRIPTS / name).with_suffix(".rhai").read_bytes()
+@functools.lru_cache(4096)
+def _script(name: str, version: int) -> ScriptVersion:
+    source = (SCRIPTS / name).with_suffix(".rhai").read_bytes()
+    return ScriptVersion(uuid5(APP, name), APP, version, name, "endpoint", source, LIMITS)
 
 
 async def timed(
