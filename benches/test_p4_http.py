@@ -23,8 +23,8 @@ ROUNDS, SECONDS = 3, 3
 CONNECTIONS = (1, 16, 256)
 KV_ROUTE = """
 let c = kv::collection("bench");
-c.set("k", #{ n: 1 });
-c.get("k")
+c.set(ctx.execution_id, #{ n: 1 });
+c.get(ctx.execution_id)
 """
 
 
@@ -50,12 +50,11 @@ def bare() -> Iterator[int]:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]
     command = ["taskset", "-c", "0", sys.executable, Path(__file__).with_name("bare_server.py"), str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.readline()
-    yield port
-    process.send_signal(signal.SIGINT)
-    process.wait(10)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield port
+        process.send_signal(signal.SIGINT)
 
 
 def load(wrk: str, port: int, path: str, connections: int) -> tuple[float, float]:

@@ -22,9 +22,20 @@ from picloud.services import clock, kv
 from picloud.services.call import Call
 
 WAITING = 2000
+# Ten functions of ten lines: about what a script of that length looks like.
 HUNDRED_LINES = "\n".join(
-    f"fn step_{i}(x) {{ if x > {i} {{ x - {i} }} else {{ #{{ value: x, name: `step {i}` }}.value + {i} }} }}"
-    for i in range(99)
+    f"""fn orders_{i}(items, customer) {{
+    let total = 0;
+    for item in items {{
+        if item.price > {i} {{
+            total += item.price * item.count;
+        }} else if customer.vip {{
+            total += item.count;
+        }}
+    }}
+    #{{ total: total, customer: `${{customer.name}} ({i})` }}
+}}"""
+    for i in range(9)
 )
 
 
@@ -78,7 +89,9 @@ def test_p6_memory_per_waiting_execution(
 def test_p6_image_of_a_hundred_lines(
     executor: Executor, loop: asyncio.AbstractEventLoop, report: Callable[[str, str, str], None]
 ) -> None:
-    script = ScriptVersion(APP, APP, 1, "hundred", "endpoint", f"{HUNDRED_LINES}\nstep_7(9)".encode(), LIMITS)
+    script = ScriptVersion(
+        APP, APP, 1, "hundred", "endpoint", f"{HUNDRED_LINES}\norders_1([], #{{ name: 1 }})".encode(), LIMITS
+    )
     hundred = Invocation(APP, script, "execute", "bench", ScriptRequest())
     outcome = loop.run_until_complete(executor.execute(hundred))
     assert outcome.code == "ok", outcome
