@@ -34,17 +34,14 @@ from picloud.db.unusable import DatabaseUnusable
 from picloud.errors import PicloudError, Unavailable
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
-from picloud.execution.record import Recorder, all_written
-from picloud.execution.scripts import LiveScripts
+from picloud.execution.record import Recorder
 from picloud.generations import TOPICS, Generations
 from picloud.http.application import build_application
 from picloud.http.connection import connections
 from picloud.http.drain import Drain
 from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
-from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
-from picloud.identity.users import Users
 from picloud.listening import BACKLOG, listen
 from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.cache import ImageCache
@@ -54,13 +51,7 @@ from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.store import ImageStore
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
-from picloud.services.apps import Apps
-from picloud.services.directory import Directory
-from picloud.services.domains import Domains
-from picloud.services.executions import Executions
 from picloud.services.health import Health
-from picloud.services.routes import Routes
-from picloud.services.scripts import Scripts
 from picloud.services.seed import seed
 from picloud.workers import Place, Workers, in_child
 
@@ -243,26 +234,18 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
         recorder.start()
         closing.push_async_callback(recorder.close)
         gate = Gate(settings.max_concurrent_executions, settings.app_slots)
-        executor = Executor(gate, sandbox, recorder)
 
         passwords = Passwords()
         closing.callback(passwords.close)
-        ceilings = Ceilings(settings.limits)
-        scripts = Scripts(database, changes, executor, ceilings)
-        yield Services(
-            apps=Apps(database),
-            scripts=scripts,
-            routes=Routes(database, changes),
-            domains=Domains(database, changes),
-            executions=Executions(database, lambda: all_written(generations)),
-            users=Users(database, changes, passwords),
-            sessions=Sessions(database, changes, generations, timedelta(hours=settings.session_ttl_hours)),
-            setup=Setup(database, changes, passwords),
-            directory=Directory(database, generations),
-            live_scripts=LiveScripts(scripts, generations, ceilings),
-            executor=executor,
-            ceilings=ceilings,
+        yield Services.assemble(
+            database,
+            changes,
+            generations,
+            executor=Executor(gate, sandbox, recorder),
+            passwords=passwords,
+            ceilings=Ceilings(settings.limits),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
+            session_ttl=timedelta(hours=settings.session_ttl_hours),
         )
 
 

@@ -13,27 +13,17 @@ from picloud.db.migrate import latest_version
 from picloud.db.pool import Database
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
-from picloud.execution.record import Recorder, all_written
-from picloud.execution.scripts import LiveScripts
+from picloud.execution.record import Recorder
 from picloud.generations import Generations
 from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
-from picloud.identity.sessions import Sessions
-from picloud.identity.setup import Setup
-from picloud.identity.users import Users
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
-from picloud.services.apps import Apps
-from picloud.services.directory import Directory
-from picloud.services.domains import Domains
-from picloud.services.executions import Executions
 from picloud.services.health import Health
-from picloud.services.routes import Routes
-from picloud.services.scripts import Scripts
 
 SLOTS = 64
 
@@ -85,22 +75,13 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
     recorder = Recorder(database, generations)
     recorder.start()
     gate = Gate(32, 32)
-    executor = Executor(gate, Sandbox(engine, images, threads, functions), recorder)
-    ceilings = Ceilings()
-    scripts = Scripts(database, changes, executor, ceilings)
-    services = Services(
-        apps=Apps(database),
-        scripts=scripts,
-        routes=Routes(database, changes),
-        domains=Domains(database, changes),
-        executions=Executions(database, lambda: all_written(generations)),
-        users=Users(database, changes, passwords),
-        sessions=Sessions(database, changes, generations),
-        setup=Setup(database, changes, passwords),
-        directory=Directory(database, generations),
-        live_scripts=LiveScripts(scripts, generations, ceilings),
-        executor=executor,
-        ceilings=ceilings,
+    services = Services.assemble(
+        database,
+        changes,
+        generations,
+        executor=Executor(gate, Sandbox(engine, images, threads, functions), recorder),
+        passwords=passwords,
+        ceilings=Ceilings(),
         health=Health(database, latest_version(), engine.info.sdk, engine.digest),
         body_seconds=5,
     )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from picloud.db.changes import Changes
+from picloud.db.pool import Database
 from picloud.execution.executor import Executor
+from picloud.execution.record import all_written
 from picloud.execution.scripts import LiveScripts
+from picloud.generations import Generations
+from picloud.identity.audit import Audit
+from picloud.identity.credentials import Credentials
+from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
 from picloud.identity.users import Users
@@ -30,7 +38,9 @@ class Services:
         domains: claims.
         executions: the log as people read it.
         users: users and their log-in.
-        sessions: bearer tokens.
+        sessions: log-ins that last.
+        credentials: who is behind a token of any kind.
+        audit: who did what.
         setup: the first start.
         directory: routing tables in memory.
         live_scripts: current script versions in memory.
@@ -47,6 +57,8 @@ class Services:
     executions: Executions
     users: Users
     sessions: Sessions
+    credentials: Credentials
+    audit: Audit
     setup: Setup
     directory: Directory
     live_scripts: LiveScripts
@@ -54,3 +66,54 @@ class Services:
     ceilings: Ceilings
     health: Health
     body_seconds: float = 30.0
+
+    @classmethod
+    def assemble(
+        cls,
+        database: Database,
+        changes: Changes,
+        generations: Generations,
+        *,
+        executor: Executor,
+        passwords: Passwords,
+        ceilings: Ceilings,
+        health: Health,
+        session_ttl: timedelta = timedelta(hours=24),
+        body_seconds: float = 30.0,
+    ) -> Services:
+        """Make every service of a worker from what they stand on.
+
+        Args:
+            database: the pool.
+            changes: makes writes known.
+            generations: the node's shared page.
+            executor: runs scripts.
+            passwords: hashes them.
+            ceilings: limits of this instance.
+            health: readiness and versions.
+            session_ttl: how long a session lives after it was last used.
+            body_seconds: how long the body of a request may take to arrive.
+
+        Returns:
+            The services; the caller closes what it gave.
+        """
+        scripts = Scripts(database, changes, executor, ceilings)
+        sessions = Sessions(database, changes, generations, session_ttl)
+        return cls(
+            apps=Apps(database),
+            scripts=scripts,
+            routes=Routes(database, changes),
+            domains=Domains(database, changes),
+            executions=Executions(database, lambda: all_written(generations)),
+            users=Users(database, changes, passwords),
+            sessions=sessions,
+            credentials=Credentials(sessions),
+            audit=Audit(database),
+            setup=Setup(database, changes, passwords),
+            directory=Directory(database, generations),
+            live_scripts=LiveScripts(scripts, generations, ceilings),
+            executor=executor,
+            ceilings=ceilings,
+            health=health,
+            body_seconds=body_seconds,
+        )

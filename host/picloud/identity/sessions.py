@@ -98,7 +98,7 @@ class Sessions:
             return None
         if row["expires_at"] < datetime.now(UTC) + self._ttl - _EXTEND_EVERY:
             await self._database.execute(_SQL.session_extend, key, self._ttl)
-        principal = Principal(row["user_id"], row["username"], row["role"])
+        principal = Principal(row["user_id"], row["username"], row["role"], session_id=row["id"])
         self._known[key] = _Known(principal, generation)
         return principal
 

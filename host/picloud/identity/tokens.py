@@ -7,7 +7,9 @@ import secrets
 
 SESSION_PREFIX = "pis_"
 KEY_PREFIX = "pic_"
-BEARER = "Bearer "
+SESSION_COOKIE = "picloud_session"
+SESSION_COOKIE_SECURE = "__Host-picloud_session"
+"""Over https: the prefix keeps other hosts from setting it (RFC 6265bis, section 4.1.3.2)."""
 
 
 def new_token(prefix: str = "") -> str:

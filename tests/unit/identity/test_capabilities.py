@@ -1,4 +1,4 @@
-"""Promises of identity/capabilities.py."""
+"""Promises of the one function that decides; every combination over HTTP is in tests/integration/identity."""
 
 from __future__ import annotations
 
@@ -7,32 +7,55 @@ from uuid import uuid4
 import pytest
 
 from picloud.errors import Forbidden, Unauthenticated
-from picloud.identity.capabilities import (
-    APP_CAPABILITIES,
-    INSTANCE_CAPABILITIES,
-    app_capabilities,
-    authorise,
-)
-from picloud.identity.principal import Principal
+from picloud.identity.capabilities import CAPABILITIES, SCOPES, app_capabilities, authorise, may
+from picloud.identity.principal import KeyGrant, Principal
 
+APP, OTHER = uuid4(), uuid4()
 OWNER = Principal(uuid4(), "ada", "owner")
-MEMBER = Principal(uuid4(), "eve", "member")
+OUTSIDER = Principal(uuid4(), "eve", "member")
+NAMES = [one.name for one in CAPABILITIES]
 
 
-@pytest.mark.parametrize("capability", APP_CAPABILITIES + INSTANCE_CAPABILITIES)
-def test_an_owner_may_nobody_else_may(capability: str) -> None:
-    assert authorise(OWNER, capability, uuid4()) is OWNER
-    with pytest.raises(Forbidden):
-        authorise(MEMBER, capability, uuid4())
+@pytest.mark.parametrize("capability", NAMES)
+def test_an_owner_may_do_everything_and_nobody_may_do_anything(capability: str) -> None:
+    assert authorise(OWNER, capability, APP) is OWNER
     with pytest.raises(Unauthenticated):
-        authorise(None, capability, uuid4())
+        authorise(None, capability, APP)
 
 
-def test_a_capability_that_is_misspelt_is_no_permission() -> None:
-    with pytest.raises(ValueError, match=r"app\.raed"):
-        authorise(OWNER, "app.raed")
+@pytest.mark.parametrize("capability", NAMES)
+def test_a_member_is_told_the_same_of_an_app_of_others_and_of_one_that_is_not(capability: str) -> None:
+    with pytest.raises(Forbidden) as of_others:
+        authorise(OUTSIDER, capability, APP)
+    with pytest.raises(Forbidden) as of_none:
+        authorise(OUTSIDER, capability, None)
+    assert (of_others.value.message, of_others.value.details) == (
+        of_none.value.message,
+        of_none.value.details,
+    )
 
 
-def test_what_may_be_done_is_what_is_told() -> None:
-    assert app_capabilities(OWNER, uuid4()) == ("app_admin", list(APP_CAPABILITIES))
-    assert app_capabilities(MEMBER, uuid4()) == ("none", [])
+def test_every_scope_covers_something_and_every_capability_has_one() -> None:
+    assert {one.scope for one in CAPABILITIES} == set(SCOPES)
+
+
+def test_a_bound_key_reaches_its_app_and_nothing_else() -> None:
+    bound = Principal(uuid4(), "ada", "owner", key=KeyGrant(uuid4(), frozenset(SCOPES), APP))
+    assert may(bound, "app.admin", APP)
+    assert not may(bound, "app.admin", OTHER)
+    assert not may(bound, "app.read", None)
+    assert not may(bound, "instance.create_app")
+
+
+def test_a_key_grants_no_more_than_its_user_has() -> None:
+    key = KeyGrant(uuid4(), frozenset(SCOPES))
+    viewer = Principal(uuid4(), "vic", "member", {APP: "viewer"}, key)
+    assert app_capabilities(viewer, APP) == (
+        "viewer",
+        ["app.read", "kv.read", "docs.read", "files.read", "log.read"],
+    )
+
+
+def test_a_capability_that_is_not_in_the_table_is_an_error_of_ours() -> None:
+    with pytest.raises(KeyError):
+        may(OWNER, "app.rule")

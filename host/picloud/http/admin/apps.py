@@ -11,7 +11,7 @@ from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
 from picloud.identity.capabilities import app_capabilities
-from picloud.identity.principal import Principal
+from picloud.identity.principal import AppRole, Principal
 from picloud.services.apps import App
 from picloud.services.page import Page
 
@@ -28,7 +28,7 @@ class NewApp(Body):
 class AppShown(App):
     """An app, with what the caller may do there."""
 
-    my_role: str
+    my_role: AppRole | None
     my_capabilities: list[str]
 
 
@@ -62,6 +62,7 @@ ENDPOINTS = (
         path="/apps",
         handle=create,
         access="instance.create_app",
+        action="app.create",
         status=201,
         body=NewApp,
         summary="Make an app",

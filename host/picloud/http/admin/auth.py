@@ -61,7 +61,7 @@ async def _open_session(services: Services, user: User) -> LoggedIn:
 
 async def log_in(services: Services, call: Call[Credentials, Any]) -> LoggedIn:
     """Start a session."""
-    user = await services.users.log_in(call.body.username, call.body.password, call.address)
+    user = await services.users.log_in(call.body.username, call.body.password, call.actor.address)
     return await _open_session(services, user)
 
 
@@ -90,6 +90,7 @@ ENDPOINTS = (
         path="/auth/login",
         handle=log_in,
         access="public",
+        action="session.login",
         body=Credentials,
         summary="Start a session",
     ),
@@ -98,6 +99,7 @@ ENDPOINTS = (
         path="/auth/logout",
         handle=log_out,
         access="user",
+        action="session.logout",
         status=204,
         summary="End the session",
     ),
@@ -107,6 +109,7 @@ ENDPOINTS = (
         path="/auth/setup",
         handle=set_up,
         access="public",
+        action="setup.complete",
         status=201,
         body=FirstOwner,
         summary="Make the first owner with the one-time link",

@@ -33,6 +33,7 @@ ENDPOINTS = (
         path="/apps/{app}/domains",
         handle=create,
         access="domain.manage",
+        action="domain.create",
         status=201,
         body=NewDomain,
         summary="Claim a host",

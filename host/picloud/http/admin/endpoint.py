@@ -1,26 +1,29 @@
 """An endpoint of the admin API as data, and the way every call of one takes.
 
-authenticate -> find the app -> authorise -> parse -> one service call -> present.
+authenticate -> find the app -> authorise -> parse -> one service call -> present. What is refused to
+someone who is known goes into the audit log; what is done, the services write there themselves.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
-from aiohttp import hdrs, web
+from aiohttp import web
 from pydantic import Field
 
-from picloud.errors import Unauthenticated
+from picloud.errors import Conflict, Forbidden, NotFound, PicloudError, Unauthenticated
 from picloud.http.body import read_body
+from picloud.http.caller import Credential, credential, is_same_origin, is_secure
 from picloud.http.fields import Body, Query, parse_json, parse_query
+from picloud.http.middleware import REQUEST_ID
 from picloud.http.respond import SECURITY_HEADERS, json_response
 from picloud.http.services import Services
+from picloud.identity.actor import Actor
 from picloud.identity.capabilities import authorise
 from picloud.identity.principal import Principal
-from picloud.identity.tokens import bearer_token
 from picloud.services.apps import App
 from picloud.services.page import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor
 from picloud.services.scripts import Script
@@ -32,6 +35,9 @@ MAX_PUBLIC_BODY = 16 * 1024
 
 BodyT = TypeVar("BodyT")
 QueryT = TypeVar("QueryT")
+Shown = TypeVar("Shown")
+
+_SAFE = frozenset({"GET"})
 
 
 class NoBody(Body):
@@ -55,6 +61,19 @@ class ListQuery(Query):
 
 
 @dataclass(frozen=True, slots=True)
+class WithHeaders(Generic[Shown]):
+    """What a handler returns when its answer has headers of its own.
+
+    Attributes:
+        shown: what is shown as JSON.
+        headers: the headers.
+    """
+
+    shown: Shown
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Call(Generic[BodyT, QueryT]):
     """A call that has been allowed and read.
 
@@ -63,8 +82,9 @@ class Call(Generic[BodyT, QueryT]):
         query: the parameters.
         path: decoded parts of the path by name.
         headers: of the request.
-        address: the peer's address.
-        token: the bearer token, or None.
+        secure: it came over https, as far as the client is concerned.
+        actor: who does it, for the audit log.
+        token: the session token or API key that was sent, or None.
         caller: who calls, or None on a public endpoint.
         in_app: the app of the path, where it names one.
         of_script: the script of the path, where it names one.
@@ -74,7 +94,8 @@ class Call(Generic[BodyT, QueryT]):
     query: QueryT
     path: Mapping[str, str]
     headers: Mapping[str, str]
-    address: str
+    secure: bool
+    actor: Actor
     token: str | None
     caller: Principal | None
     in_app: App | None
@@ -103,6 +124,21 @@ class Call(Generic[BodyT, QueryT]):
 Handle = Callable[[Services, Call[Any, Any]], Awaitable[object]]
 
 
+@dataclass(slots=True)
+class _Place:
+    """What the path names, as far as it was found."""
+
+    app: App | None = None
+    script: Script | None = None
+    missing: NotFound | None = None
+
+    @property
+    def app_id(self) -> UUID | None:
+        if self.app is not None:
+            return self.app.id
+        return self.script.app_id if self.script is not None else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One method of one path.
@@ -110,12 +146,14 @@ class Endpoint:
     Attributes:
         method: GET, POST, PATCH, PUT or DELETE.
         path: below `PREFIX`; `{app}` and `{script}` are found before `handle` is called.
-        handle: makes one service call; what it returns is shown as JSON.
+        handle: makes one service call; what it returns is shown as JSON, in the shape of its annotation.
         access: "public", "user" (anyone logged in), or the capability that is needed: in the app of
             the path, or that of its script, or else in the instance.
+        action: of everything that writes, its name in the audit log: `<noun>.<verb>`.
         status: of success; 204 shows nothing.
         body: model of the body.
         query: model of the parameters.
+        errors: what the service call may raise beside what every call of this kind can.
         summary: one line for the API's reference.
     """
 
@@ -123,9 +161,11 @@ class Endpoint:
     path: str
     handle: Handle
     access: str
+    action: str = ""
     status: int = 200
     body: type[Body] = NoBody
     query: type[Query] = NoQuery
+    errors: tuple[type[PicloudError], ...] = field(default=())
     summary: str
 
     async def answer(self, services: Services, request: web.Request) -> web.Response:
@@ -138,46 +178,84 @@ class Endpoint:
         Returns:
             The response; errors are raised.
         """
-        token = bearer_token(request.headers.get(hdrs.AUTHORIZATION))
-        caller = await self._authenticate(services, token)
-        app, script = await self._find(services, request.match_info, caller)
+        sent = credential(request)
+        caller = await self._authenticate(services, request, sent)
+        actor = self._actor(request, caller)
+        place = _Place()
+        try:
+            await self._enter(services, request.match_info, caller, place)
+            result = await self._handle(services, request, sent, caller, actor, place)
+        except (Forbidden, Conflict) as error:
+            if self.action and caller is not None:
+                target = request.path.removeprefix(PREFIX)
+                await services.audit.refused(actor, error.code, place.app_id, target)
+            raise
+        headers: Mapping[str, str] = {}
+        if isinstance(result, WithHeaders):
+            result, headers = result.shown, result.headers
+        if self.status == 204:
+            return web.Response(status=204, headers={**SECURITY_HEADERS, **headers})
+        return json_response(result, self.status, headers)
+
+    async def _authenticate(
+        self, services: Services, request: web.Request, sent: Credential | None
+    ) -> Principal | None:
+        if self.access == "public":
+            return None
+        caller = await services.credentials.principal(sent.token) if sent is not None else None
+        if sent is None or caller is None:
+            raise Unauthenticated
+        if sent.by_cookie and self.method not in _SAFE and not is_same_origin(request):
+            raise Forbidden("a session cookie may be used by pages of the same origin only")
+        return caller
+
+    def _actor(self, request: web.Request, caller: Principal | None) -> Actor:
+        name = caller.username if caller is not None else "nobody"
+        return Actor(caller, name, request.remote or "", request[REQUEST_ID], self.action)
+
+    async def _enter(
+        self, services: Services, path: Mapping[str, str], caller: Principal | None, place: _Place
+    ) -> None:
+        """Find what the path names and ask for the capability there."""
+        try:
+            if "app" in path:
+                place.app = await services.apps.get(path["app"])
+            if "script" in path:
+                place.script = await services.scripts.get(path["script"])
+        except NotFound as missing:
+            place.missing = missing
+        # First of all the capability: to whom an app is closed, it looks like one that does not exist.
+        if self.access not in ("public", "user"):
+            authorise(caller, self.access, place.app_id)
+        if place.missing is not None:
+            raise place.missing
+
+    async def _handle(
+        self,
+        services: Services,
+        request: web.Request,
+        sent: Credential | None,
+        caller: Principal | None,
+        actor: Actor,
+        place: _Place,
+    ) -> object:
         query = parse_query(self.query, request.query)
         body: Body = NoBody()
         if self.body is not NoBody:
             cap = MAX_PUBLIC_BODY if self.access == "public" else MAX_BODY
             body = parse_json(self.body, await read_body(request, cap, services.body_seconds))
-        result = await self.handle(
+        return await self.handle(
             services,
             Call(
                 body=body,
                 query=query,
                 path=request.match_info,
                 headers=request.headers,
-                address=request.remote or "",
-                token=token,
+                secure=is_secure(request),
+                actor=actor,
+                token=sent.token if sent is not None else None,
                 caller=caller,
-                in_app=app,
-                of_script=script,
+                in_app=place.app,
+                of_script=place.script,
             ),
         )
-        if self.status == 204:
-            return web.Response(status=204, headers=SECURITY_HEADERS)
-        return json_response(result, self.status)
-
-    async def _authenticate(self, services: Services, token: str | None) -> Principal | None:
-        if self.access == "public":
-            return None
-        caller = await services.sessions.principal(token) if token is not None else None
-        if caller is None:
-            raise Unauthenticated
-        return caller
-
-    async def _find(
-        self, services: Services, path: Mapping[str, str], caller: Principal | None
-    ) -> tuple[App | None, Script | None]:
-        app = await services.apps.get(path["app"]) if "app" in path else None
-        script = await services.scripts.get(path["script"]) if "script" in path else None
-        if self.access not in ("public", "user"):
-            app_id: UUID | None = app.id if app is not None else script.app_id if script is not None else None
-            authorise(caller, self.access, app_id)
-        return app, script

@@ -1,0 +1,151 @@
+"""Who sent a request, and to which host: from the socket, or from the proxies that are trusted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple, Protocol, cast
+
+from aiohttp import hdrs, web
+
+Network = IPv4Network | IPv6Network
+
+_HOPS = 32  # looked at: no chain of proxies is longer
+_WITH_PORT = re.compile(r"\[([^\[\]]*:[^\[\]]*)\](?::\d{1,5})?|([^:]*):\d{1,5}", re.ASCII)
+_SCHEMES = ("http", "https")
+
+
+class Peer(NamedTuple):
+    """The other end of a request.
+
+    Attributes:
+        address: the client's IP address, in the one way it is written; empty where the socket has none.
+        scheme: what the client speaks, "http" or "https".
+        host: the authority the client asked, name and perhaps port, as it was sent; may be empty.
+    """
+
+    address: str
+    scheme: str
+    host: str
+
+
+class Proxies:
+    """The proxies whose word is taken for who the client is."""
+
+    def __init__(self, trusted: Sequence[Network] = ()) -> None:
+        """Make it. Args: trusted: their networks."""
+        self._trusted = tuple(trusted)
+
+    def trust(self, address: str) -> bool:
+        """Whether one of them has this address. Args: address: as `plain_address` writes it."""
+        return bool(self._trusted and address) and self._are(ip_address(address))
+
+    def client(self, forwarded_for: str, address: str) -> tuple[str, int]:
+        """Follow a chain of proxies to the client.
+
+        Args:
+            forwarded_for: the values of X-Forwarded-For, each hop behind the one before it.
+            address: of the proxy that is connected, which is trusted.
+
+        Returns:
+            The last hop that is not trusted, or as far as the chain can be read, and how many proxies
+            are between it and this server.
+        """
+        proxies = 0
+        for hop in reversed(forwarded_for.rsplit(",", _HOPS)[-_HOPS:]):
+            said = _parse(hop)
+            proxies += 1
+            if said is None:
+                break
+            address = str(said)
+            if not self._are(said):
+                break
+        return address, proxies
+
+    def _are(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._trusted)
+
+
+class _Connection(Protocol):
+    """What is asked of a request's connection (see `connection.py`)."""
+
+    address: str
+    proxies: Proxies | None  # where the socket's peer is one of them
+
+
+def peer(request: web.BaseRequest) -> Peer:
+    """Tell who sent a request.
+
+    `X-Forwarded-For`, `-Proto` and `-Host` count only where a trusted proxy is connected; `Forwarded`
+    (RFC 7239) never does, so that there is one way to say it.
+
+    Args:
+        request: any request.
+
+    Returns:
+        Where the proxies are not trusted, or say nothing, what the socket and the request's own head
+        say; a target in absolute form goes before the Host header (RFC 9112, 3.2.2).
+    """
+    connection = cast("_Connection", request.protocol)
+    proxies = connection.proxies
+    if proxies is None:
+        return Peer(connection.address, "http", _host(request))
+    headers = request.headers
+    forwarded_for = ",".join(headers.getall("X-Forwarded-For", ()))
+    address, hops = proxies.client(forwarded_for, connection.address)
+    scheme = _said(",".join(headers.getall("X-Forwarded-Proto", ())), hops).lower()
+    host = _said(",".join(headers.getall("X-Forwarded-Host", ())), hops)
+    return Peer(address, scheme if scheme in _SCHEMES else "http", host or _host(request))
+
+
+def plain_address(text: str) -> str:
+    """Write an address in one way.
+
+    Args:
+        text: of a socket, or as it stands in X-Forwarded-For.
+
+    Returns:
+        Without port, brackets and zone; an IPv4 address that is mapped into IPv6 as IPv4; empty where
+        it is no IP address (a Unix socket has none).
+    """
+    address = _parse(text)
+    return "" if address is None else str(address)
+
+
+def source(address: str) -> str:
+    """What an address is counted under: itself, or of IPv6 the network of 64 bits, which one client has.
+
+    Args:
+        address: as `plain_address` writes it.
+    """
+    if ":" not in address:
+        return address
+    return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
+
+
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
+    text = text.strip(" \t")
+    with_port = _WITH_PORT.fullmatch(text)
+    if with_port is not None:
+        text = with_port[1] or with_port[2] or ""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    return address.ipv4_mapped or IPv6Address(int(address))  # without its zone
+
+
+def _said(values: str, hops: int) -> str:
+    """What the outermost trusted proxy said; the nearest where not each has added to the list."""
+    listed = values.rsplit(",", _HOPS)
+    return listed[-hops if hops <= len(listed) else -1].strip(" \t")
+
+
+def _host(request: web.BaseRequest) -> str:
+    target = request.raw_path
+    if target.startswith("/") or "://" not in target:
+        return request.headers.get(hdrs.HOST, "")
+    return request.rel_url.raw_authority.rpartition("@")[2]

@@ -1,0 +1,118 @@
+"""The audit log: who changed what, who was refused what. Nothing in the API deletes from it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.errors import Unavailable
+from picloud.identity.actor import Actor
+
+_SQL = load("audit")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One change, or one refusal.
+
+    Attributes:
+        id: the entry.
+        at: when.
+        user_id: who, or None for the console and for nobody.
+        username: their name then.
+        key_id: the API key they acted by, or None.
+        address: where from.
+        request_id: of the request.
+        action: `<noun>.<verb>`.
+        outcome: "done" or "refused".
+        reason: code of the refusal, or None.
+        app_id: the app it happened in, or None for the instance.
+        target: id or name of what it was about.
+        before: the fields that matter before it, or None; never a secret.
+        after: and after it, or None.
+    """
+
+    id: UUID
+    at: datetime
+    user_id: UUID | None
+    username: str
+    key_id: UUID | None
+    address: str
+    request_id: str
+    action: str
+    outcome: str
+    reason: str | None
+    app_id: UUID | None
+    target: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+async def write(
+    connection: Connection | Database,
+    actor: Actor,
+    *,
+    app_id: UUID | None = None,
+    target: object = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    refused: str | None = None,
+) -> None:
+    """Add an entry.
+
+    Args:
+        connection: of the transaction that makes the change, so that there is never one without the other.
+        actor: who does what.
+        app_id: the app it happens in, or None for the instance.
+        target: what it is about, as text.
+        before: JSON-able fields before it, without secrets.
+        after: JSON-able fields after it, without secrets.
+        refused: code of the refusal when it did not happen.
+    """
+    await connection.execute(
+        _SQL.audit_insert,
+        uuid7(),
+        app_id,
+        actor.user_id,
+        actor.name,
+        actor.key_id,
+        actor.address,
+        actor.request_id,
+        actor.action,
+        "done" if refused is None else "refused",
+        refused,
+        None if target is None else str(target)[:512],
+        before,
+        after,
+    )
+
+
+class Audit:
+    """The log as a whole."""
+
+    def __init__(self, database: Database) -> None:
+        """Make it."""
+        self._database = database
+
+    async def refused(self, actor: Actor, reason: str, app_id: UUID | None, target: str) -> None:
+        """Add a refusal; what cannot be written is told to the operator and changes no answer.
+
+        Args:
+            actor: who tried what.
+            reason: the error's code.
+            app_id: the app they tried it in, or None.
+            target: path below the admin API's prefix.
+        """
+        try:
+            await write(self._database, actor, app_id=app_id, target=target, refused=reason)
+        except Unavailable:
+            _log.warning("a refusal of %s to %s could not be written", actor.action, actor.name)

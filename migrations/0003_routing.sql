@@ -1,0 +1,2 @@
+-- Routing: patterns of every kind.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Apps: former slugs.
+SELECT 1;
