@@ -195,7 +195,9 @@ async def _work(node: _Node, place: Place) -> None:
         await runner.setup()
         try:
             listening = await loop.create_server(
-                connections(runner, _KEEP_ALIVE_SECONDS), sock=node.sockets[place.slot], backlog=BACKLOG
+                connections(runner, _KEEP_ALIVE_SECONDS, node.settings.trusted_proxies),
+                sock=node.sockets[place.slot],
+                backlog=BACKLOG,
             )
             gc.collect()
             gc.freeze()  # what a worker is made of stays: the collector need not walk it again and again

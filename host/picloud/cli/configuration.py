@@ -83,4 +83,6 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, tuple):
+        return [str(one) for one in value]
     return str(value) if isinstance(value, Path) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -82,7 +83,13 @@ def _filled(text: str) -> str:
     return text
 
 
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Addresses and networks; one whose host bits are set is a slip of the pen, and refused."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
+
+
 TEXT = Kind("text", _filled)
 PATH = Kind("a folder", lambda text: Path(_filled(text)).expanduser())
 POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)
 SHARE = Kind("a fraction such as 0.5 or 50%, or a number of executions such as 16", _share)
+NETWORKS = Kind("addresses and networks with commas between, such as 127.0.0.1, 10.1.0.0/16, ::1", _networks)

@@ -59,7 +59,7 @@ class Configuration:
             return ""
         if knob.secret:
             return _without_password(str(value)) if knob.kind is POSTGRES_URL else "(set)"
-        return str(value)
+        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _without_password(url: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from picloud.config.kinds import PATH, POSTGRES_URL, SHARE, TEXT, Kind, number, one_of, whole
+from picloud.config.kinds import NETWORKS, PATH, POSTGRES_URL, SHARE, TEXT, Kind, number, one_of, whole
 from picloud.sandbox.limits import KNOBS
 
 PREFIX = "PICLOUD_"
@@ -70,6 +71,13 @@ class Settings:
         "Address to listen on. 0.0.0.0 or :: opens the server to the network: put a TLS proxy in front.",
     )
     port: int = _knob(8123, whole(0, 65535), "TCP port to listen on; 0 takes any free one.")
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _knob(
+        (),
+        NETWORKS,
+        "Proxies in front of this server. Only what comes from them has its X-Forwarded-For, "
+        "X-Forwarded-Proto and X-Forwarded-Host believed; without it every client of a proxy looks like one.",
+        shown="",
+    )
     data_dir: Path = _knob(
         _data_dir,
         PATH,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar
 
 from aiohttp import web
@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError
 
 from picloud.errors import BadRequest, PicloudError
 from picloud.http.middleware import answer_error, named
+from picloud.http.peer import Network, Proxies, plain_address
 
 FIRST_REQUEST_SECONDS = 15.0
 """How long the head of a connection's first request may take; later ones have the keep-alive time."""
@@ -20,15 +21,30 @@ _log = logging.getLogger(__name__)
 
 
 class Connection(web.RequestHandler):
-    """What aiohttp does with a connection, but for what goes wrong outside of our handlers."""
+    """What aiohttp does with a connection, but for what goes wrong outside of our handlers.
 
-    __slots__ = ("_overdue",)
+    Attributes:
+        address: of the socket's peer; empty where it has none.
+        proxies: who is trusted, where that peer is among them.
+    """
+
+    __slots__ = ("_overdue", "_trusted", "address", "proxies")
 
     first_request_seconds: ClassVar[float] = FIRST_REQUEST_SECONDS
+
+    def __init__(self, server: web.Server, trusted: Proxies, **arguments: Any) -> None:
+        """Make it; aiohttp's own arguments go on to aiohttp. Args: trusted: proxies that are believed."""
+        super().__init__(server, **arguments)
+        self._trusted = trusted
+        self.address = ""
+        self.proxies: Proxies | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected: it gets so long to send a request, for aiohttp would wait for ever."""
         super().connection_made(transport)
+        name = self.peername
+        self.address = plain_address(name[0]) if isinstance(name, tuple) else ""
+        self.proxies = self._trusted if self._trusted.trust(self.address) else None
         self._overdue = self._loop.call_later(self.first_request_seconds, self._give_up)
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -69,12 +85,15 @@ class Connection(web.RequestHandler):
         return super().finish_response(request, resp, start_time)
 
 
-def connections(runner: web.AppRunner, keep_alive_seconds: float) -> Callable[[], Connection]:
+def connections(
+    runner: web.AppRunner, keep_alive_seconds: float, trusted: Sequence[Network] = ()
+) -> Callable[[], Connection]:
     """What `loop.create_server` makes connections with.
 
     Args:
         runner: set up; its application answers, and its `cleanup` ends the connections.
         keep_alive_seconds: how long a connection may be idle between two requests.
+        trusted: networks of the proxies that are believed (see `peer.py`).
 
     Returns:
         A factory of connections; they leave bodies compressed (see `body.py`).
@@ -82,13 +101,15 @@ def connections(runner: web.AppRunner, keep_alive_seconds: float) -> Callable[[]
     server = runner.server
     assert server is not None
     loop = asyncio.get_running_loop()
+    proxies = Proxies(trusted)
 
     def connect() -> Connection:
         return Connection(
             server,
+            proxies,
             loop=loop,
             keepalive_timeout=keep_alive_seconds,
-            access_log=None,  # type: ignore[arg-type]  # None is no log, as AppRunner has it
+            access_log=None,  # no log, as AppRunner has it
             auto_decompress=False,
         )
 

@@ -53,6 +53,8 @@ def test_a_ceiling_is_set_by_its_variable_or_in_the_sandbox_table(tmp_path: Path
         ("PICLOUD_DATABASE_URL", "mysql://localhost/x"),
         ("PICLOUD_SANDBOX_MEMORY_LIMIT_MB", "5000"),
         ("PICLOUD_SANDBOX_MAX_FUEL", "0"),
+        ("PICLOUD_TRUSTED_PROXIES", "proxy.test"),
+        ("PICLOUD_TRUSTED_PROXIES", "10.0.0.1/8"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
@@ -134,3 +136,14 @@ def test_secrets_are_never_shown() -> None:
     assert "hunter2" not in "".join(shown.values())
     assert shown["database_url"] == "postgresql://...@db:5432/x"
     assert "hunter2" not in repr(configuration)
+
+
+def test_networks_are_read_and_shown_as_they_are_written() -> None:
+    configuration = load(environment={"PICLOUD_TRUSTED_PROXIES": " 127.0.0.1,10.1.0.0/16, ::1 ,"})
+    knob = next(knob for knob in TABLE if knob.name == "trusted_proxies")
+    assert [str(one) for one in configuration.settings.trusted_proxies] == [
+        "127.0.0.1/32",
+        "10.1.0.0/16",
+        "::1/128",
+    ]
+    assert configuration.shown(knob) == "127.0.0.1/32, 10.1.0.0/16, ::1/128"
