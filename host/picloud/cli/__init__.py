@@ -1,37 +1,85 @@
 """The command `picloud`.
 
-Exit codes: 0 done; 1 it could not be done, or the script failed; 2 the command line or the
-configuration is wrong; 3 the script does not parse; 130 interrupted.
+`exits.py` has the exit codes. Commands are imported when they are needed: one that talks to a server
+far away does not wait for the parts of a server.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 from picloud import __version__
-from picloud.cli import admin, bench, configuration, run, serve
-from picloud.cli.terminal import fail
-from picloud.config import ConfigError
-from picloud.db.unusable import DatabaseUnusable
-from picloud.errors import PicloudError
+from picloud.cli.exits import EXIT_CODES, FAILED, INTERRUPTED, WRONG_USE, Failure
+from picloud.cli.terminal import fail, paint
 
-DONE, FAILED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+GROUPS = {
+    "This machine": {
+        "serve": "serve",
+        "run": "run",
+        "bench": "bench",
+        "config": "configuration",
+        "migrate": "admin",
+        "admin": "admin",
+    },
+    "Log in to a server": {"login": "remote.login", "logout": "remote.login", "whoami": "remote.login"},
+    "What a server has": {
+        "apps": "remote.apps",
+        "scripts": "remote.scripts",
+        "routes": "remote.routes",
+        "domains": "remote.domains",
+        "logs": "remote.logs",
+        "members": "remote.members",
+        "users": "remote.users",
+        "keys": "remote.keys",
+        "audit": "remote.audit",
+    },
+    "Your shell": {"completion": "completion"},
+}
+"""Title -> command -> the module below this package that adds it, in the order they are shown."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, all of it."""
-    top = argparse.ArgumentParser(
+class CommandLine(argparse.ArgumentParser):
+    """The command line; its help groups the commands by what they are for."""
+
+    def format_help(self) -> str:
+        """The help of all."""
+        about = {action.dest: action.help or "" for action in _commands(self)}
+        lines = [f"usage: {self.prog} COMMAND ...", "", self.description or ""]
+        for title, names in GROUPS.items():
+            lines += ["", paint(title, "1"), *(f"  {name:<12}{about[name]}" for name in names)]
+        lines += ["", paint("Exit codes", "1"), *(f"  {code:<12}{text}" for code, text in EXIT_CODES.items())]
+        return "\n".join([*lines, "", self.epilog or "", ""])
+
+
+def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:  # noqa: SLF001  # argparse has no public way to its own commands
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            yield from action._choices_actions  # noqa: SLF001
+
+
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The command line.
+
+    Args:
+        only: the one command that is needed, or None for all of them.
+    """
+    top = CommandLine(
         prog="picloud",
         description="A self-hosted function platform: scripts run in fresh, metered WebAssembly instances.",
-        epilog="Every knob can also be set by environment variable or file: picloud config",
+        epilog="picloud COMMAND --help tells more.",
     )
     top.add_argument("--version", action="version", version=f"picloud {__version__}")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (serve, run, bench, admin, configuration):
-        command.add(commands)
+    commands = top.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=argparse.ArgumentParser
+    )
+    modules = {name: module for names in GROUPS.values() for name, module in names.items()}
+    for module in dict.fromkeys([modules[only]] if only in modules else modules.values()):
+        import_module(f"picloud.cli.{module}").add(commands)
     return top
 
 
@@ -44,19 +92,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser(words[0] if words else None).parse_args(words)
     try:
         code: int = arguments.main(arguments)
-    except ConfigError as error:
-        for line in error.lines:
-            fail(line)
-        return WRONG_USE
-    except (DatabaseUnusable, serve.CannotListen) as error:
-        fail(str(error))
-        return FAILED
-    except PicloudError as error:
-        fail(error.message)
-        return FAILED
+        sys.stdout.flush()
+    except Failure as failure:
+        if getattr(arguments, "json", False):
+            print(json.dumps(failure.as_json, ensure_ascii=False), file=sys.stderr)
+        else:
+            fail(failure.message)
+        return failure.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -66,6 +112,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("PICLOUD_LOG_LEVEL") == "debug":
             raise
-        fail(f"{type(error).__name__}: {error} (PICLOUD_LOG_LEVEL=debug shows where)")
-        return FAILED
+        return _failed(error)
     return code
+
+
+def _failed(error: Exception) -> int:
+    """Say what went wrong in parts that know nothing of a command line."""
+    from picloud.config import ConfigError
+    from picloud.db.unusable import DatabaseUnusable
+    from picloud.errors import PicloudError
+
+    if isinstance(error, ConfigError):
+        for line in error.lines:
+            fail(line)
+        return WRONG_USE
+    if isinstance(error, PicloudError):
+        fail(error.message)
+    elif isinstance(error, DatabaseUnusable):
+        fail(str(error))
+    else:
+        fail(f"{type(error).__name__}: {error} (PICLOUD_LOG_LEVEL=debug shows where)")
+    return FAILED

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from picloud.cli import configuration
+from picloud.cli.commands import Commands
 from picloud.cli.database import database
 from picloud.db.changes import Changes
 from picloud.db.migrate import migrate
@@ -20,7 +21,7 @@ from picloud.identity.passwords import Passwords, check_password
 from picloud.identity.users import ROLES, Users, check_username
 
 
-def add(commands: configuration.Commands) -> None:
+def add(commands: Commands) -> None:
     """Add the commands to the command line."""
     parser = commands.add_parser("migrate", help="bring the database's schema up to date (serve does it too)")
     configuration.add_options(parser, "data_dir")

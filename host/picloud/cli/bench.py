@@ -11,12 +11,13 @@ import sys
 from picloud import logs
 from picloud.bench import WORKS, Figures, WrongAnswer, measure
 from picloud.cli import configuration
+from picloud.cli.commands import Commands
 from picloud.cli.local import executor
 from picloud.cli.terminal import bar, fail, paint
 from picloud.config import Settings
 
 
-def add(commands: configuration.Commands) -> None:
+def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "bench",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
+from picloud.cli.commands import Commands
 from picloud.cli.terminal import fail, paint, table
 from picloud.config import TABLE, Configuration, load
 from picloud.config.reference import PAGES
 
-Commands = Any  # argparse's own class for this is private
 FLAGS = ("host", "port", "data_dir", "workers")
 
 
@@ -20,7 +19,9 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser("config", help="print every knob with its value, source and meaning")
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
-    parser.add_argument("--reference", choices=PAGES, help="a reference page in Markdown, without values")
+    parser.add_argument(
+        "--reference", choices=tuple(PAGES), help="a reference page in Markdown, without values"
+    )
     parser.set_defaults(main=main)
 
 

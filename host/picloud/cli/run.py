@@ -15,18 +15,20 @@ from uuid_utils.compat import uuid7
 
 from picloud import logs
 from picloud.cli import configuration
+from picloud.cli.commands import Commands
+from picloud.cli.excerpt import excerpt
+from picloud.cli.exits import DOES_NOT_PARSE, FAILED, WRONG_USE
 from picloud.cli.local import executor
 from picloud.cli.terminal import fail, paint
 from picloud.config import Settings
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
-from picloud.sandbox.outcome import OK, Outcome, ScriptError
+from picloud.sandbox.outcome import OK, Outcome
 
-SCRIPT_FAILED, DOES_NOT_PARSE = 1, 3
 NOBODY = UUID(int=0)
 
 
-def add(commands: configuration.Commands) -> None:
+def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "run",
@@ -59,10 +61,10 @@ def main(arguments: argparse.Namespace) -> int:
         text = source.decode()
     except OSError as error:
         fail(f"{name} cannot be read: {error.strerror}")
-        return 2
+        return WRONG_USE
     except UnicodeDecodeError as error:
         fail(f"{name} is not UTF-8 (byte {error.start})")
-        return 2
+        return WRONG_USE
     outcome = asyncio.run(_execute(arguments, settings, source))
     if arguments.json:
         print(json.dumps(_as_json(outcome), indent=2, ensure_ascii=False))
@@ -70,7 +72,7 @@ def main(arguments: argparse.Namespace) -> int:
         _print(outcome, name, text, arguments.fuel)
     if outcome.code == OK:
         return 0
-    return DOES_NOT_PARSE if outcome.code == "script_invalid" else SCRIPT_FAILED
+    return DOES_NOT_PARSE if outcome.code == "script_invalid" else FAILED
 
 
 async def _execute(arguments: argparse.Namespace, settings: Settings, source: bytes) -> Outcome:
@@ -106,32 +108,6 @@ def _print(outcome: Outcome, name: str, source: str, figures: bool) -> None:
         print(f"{paint(outcome.code, '31', sys.stderr)} (HTTP status {outcome.status})", file=sys.stderr)
     if figures:
         print(_figures(outcome), file=sys.stderr)
-
-
-def excerpt(error: ScriptError, name: str, source: str) -> str:
-    """`file:line:column: message`, then the line with a caret under the column.
-
-    Args:
-        error: what went wrong, and where if that is known.
-        name: of the file.
-        source: of the script.
-    """
-    if error.line is None:
-        return f"{name}: {error.message}"
-    place = f"{name}:{error.line}" + (f":{error.column}" if error.column else "")
-    if error.module is not None:  # the position is in another file, which is not here
-        return f"{place} (in module {error.module}): {error.message}"
-    lines = source.split("\n")
-    if not 1 <= error.line <= len(lines):
-        return f"{place}: {error.message}"
-    margin = f"{error.line:>5} | "
-    line = lines[error.line - 1].rstrip("\r")
-    shown = f"{place}: {error.message}\n{margin}{line}"
-    if error.column:
-        # Tabs are kept, so that the caret stands below its column whatever their width.
-        indent = "".join("\t" if character == "\t" else " " for character in line[: error.column - 1])
-        shown += f"\n{' ' * (len(margin) - 2)}| {indent}^"
-    return shown
 
 
 def _figures(outcome: Outcome) -> str:

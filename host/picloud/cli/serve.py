@@ -6,13 +6,13 @@ import argparse
 
 from picloud import logs
 from picloud.cli import configuration
+from picloud.cli.commands import Commands
+from picloud.cli.exits import Failure
 from picloud.listening import CannotListen
 from picloud.server import serve
 
-__all__ = ["CannotListen", "add"]
 
-
-def add(commands: configuration.Commands) -> None:
+def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("serve", help="start the server")
     configuration.add_options(parser, *configuration.FLAGS)
@@ -23,4 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
     """Serve until a signal."""
     settings = configuration.read(arguments).settings
     logs.configure(settings.log_format, settings.log_level)
-    return serve(settings)
+    try:
+        return serve(settings)
+    except CannotListen as error:
+        raise Failure(str(error)) from error

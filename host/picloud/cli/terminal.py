@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
@@ -11,6 +12,32 @@ from typing import TextIO
 def fail(line: str) -> None:
     """Say on standard error what went wrong. Args: line: one plain sentence."""
     print(f"{paint('picloud:', '31', sys.stderr)} {line}", file=sys.stderr)
+
+
+def plain(text: str, keep: str = "") -> str:
+    r"""Make visible what would steer the terminal, or turn the direction of writing around.
+
+    Args:
+        text: from anywhere; what others wrote may be shown here.
+        keep: control characters that stay, such as newlines.
+
+    Returns:
+        The text with escapes such as `\x1b` in their place.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(
+        character
+        if character in keep or not _steers(character)
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def _steers(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(
+        character
+    ) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 def paint(text: str, code: str, stream: TextIO | None = None) -> str:

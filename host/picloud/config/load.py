@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
+from picloud.config.client import CLIENT_VARIABLES
 from picloud.config.kinds import POSTGRES_URL
 from picloud.config.table import CEILING_PREFIX, PREFIX, TABLE, Knob, Settings
 from picloud.sandbox.limits import KNOBS
@@ -88,7 +89,9 @@ def load(
     environment = os.environ if environment is None else environment
     written, warnings = _read_file(file) if file else ({}, [])
     given = {knob.name: environment.get(knob.env) or None for knob in TABLE}
-    warnings += _unknown("environment variable", environment, {knob.env for knob in TABLE})
+    warnings += _unknown(
+        "environment variable", environment, {knob.env for knob in TABLE} | CLIENT_VARIABLES.keys()
+    )
 
     values: dict[str, object] = {}
     sources: dict[str, Source] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 
+from picloud.config.client import CLIENT_VARIABLES
 from picloud.config.table import TABLE
 from picloud.sandbox.abi import INTERFACE_FILE
 from picloud.sandbox.limits import KNOBS
@@ -16,6 +17,7 @@ def configuration() -> str:
         f"| `{knob.env}` | {knob.default or '(none)'} | {knob.help} Takes {knob.kind.says}. |"
         for knob in TABLE
     )
+    of_client = "\n".join(f"| `{name}` | {text} |" for name, text in CLIENT_VARIABLES.items())
     return f"""\
 # Configuration
 
@@ -30,6 +32,14 @@ says so; a name that is not known is warned about.
 | variable | default | |
 |---|---|---|
 {rows}
+
+## Commands that talk to a server
+
+These are read by `picloud apps`, `push`, `logs` and their like; a server takes no notice of them.
+
+| variable | |
+|---|---|
+{of_client}
 """
 
 

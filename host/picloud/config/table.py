@@ -78,6 +78,33 @@ class Settings:
         "X-Forwarded-Proto and X-Forwarded-Host believed; without it every client of a proxy looks like one.",
         shown="",
     )
+    max_connections: int = _knob(
+        4096,
+        whole(16, 1_000_000),
+        "Connections a worker holds; beyond it those make room that have waited for a request the longest.",
+    )
+    max_connections_per_address: int = _knob(
+        512,
+        whole(1, 1_000_000),
+        "Connections a worker takes from one IPv4 address, or one IPv6 network of 64 bits, that is no "
+        "trusted proxy.",
+    )
+    request_head_seconds: float = _knob(
+        15, number(0.01), "How long the head of a request may take to arrive; beyond it callers get 408."
+    )
+    request_body_seconds: float = _knob(
+        30, number(0.01), "How long the body of a request may take to arrive; beyond it callers get 408."
+    )
+    keep_alive_seconds: float = _knob(15, number(0.01), "How long a connection may be idle between requests.")
+    response_stall_seconds: float = _knob(
+        30, number(0.01), "A client that takes less than 64 KiB of an answer in this time is cut off."
+    )
+    max_transfer_mb: int = _knob(
+        256,
+        whole(16, 1_000_000),
+        "Memory a worker holds in bodies that are arriving, and as much in answers not taken yet, in MiB; "
+        "beyond it the address that holds the most loses its oldest.",
+    )
     data_dir: Path = _knob(
         _data_dir,
         PATH,

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from picloud.cli.run import excerpt
+from picloud.cli.excerpt import excerpt
 from picloud.sandbox.outcome import ScriptError
 
 

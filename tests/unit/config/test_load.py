@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from picloud.config import TABLE, ConfigError, load
+from picloud.config.client import CLIENT_VARIABLES
 
 
 def _file(folder: Path, text: str) -> Path:
@@ -147,3 +148,7 @@ def test_networks_are_read_and_shown_as_they_are_written() -> None:
         "::1/128",
     ]
     assert configuration.shown(knob) == "127.0.0.1/32, 10.1.0.0/16, ::1/128"
+
+
+def test_variables_of_the_commands_over_the_api_are_no_knobs_and_known() -> None:
+    assert load(environment=dict.fromkeys(CLIENT_VARIABLES, "x")).warnings == ()

@@ -1,0 +1,76 @@
+"""`picloud apps`."""
+
+from __future__ import annotations
+
+from picloud.cli.remote.client import Json
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.noun import FORCE, Noun, Verb, in_body, in_path
+from picloud.cli.remote.output import column, moment
+
+_APP = in_path("app", "slug or id")
+
+
+def _name_it(_context: Context, body: Json) -> None:
+    body.setdefault("name", body["slug"])
+
+
+NOUN = Noun(
+    "apps",
+    "apps, each with its own scripts, routes and domains",
+    (
+        Verb(
+            name="list",
+            help="list the apps you may see",
+            path="apps",
+            columns=(
+                column("slug"),
+                column("name"),
+                column("my_role", "your role"),
+                column("created_at", "made", moment),
+            ),
+            in_app=False,
+        ),
+        Verb(
+            name="create",
+            help="make an app",
+            method="POST",
+            path="apps",
+            arguments=(
+                in_body("slug", "its name in URLs: lower-case letters, digits and hyphens"),
+                in_body("--name", "its name for people (default: the slug)"),
+                in_body("--description", "what it is for"),
+                in_body("--takeover", "take a slug that another app had before", action="store_true"),
+            ),
+            finish=_name_it,
+            said="made the app {slug}",
+            in_app=False,
+        ),
+        Verb(name="show", help="show an app", path="apps/{app}", arguments=(_APP,), in_app=False),
+        Verb(
+            name="update",
+            help="rename or describe an app",
+            method="PATCH",
+            path="apps/{app}",
+            arguments=(
+                _APP,
+                in_body("--slug", "new slug; the old one keeps leading here"),
+                in_body("--name", "new name"),
+                in_body("--description", "new description"),
+                in_body("--takeover", "take a slug that another app had before", action="store_true"),
+            ),
+            said="changed the app {slug}",
+            in_app=False,
+        ),
+        Verb(
+            name="delete",
+            help="delete an app",
+            method="DELETE",
+            path="apps/{app}",
+            arguments=(_APP, FORCE),
+            destroys="deletes the app {app}",
+            said="deleted the app {app}",
+            in_app=False,
+        ),
+    ),
+)
+add = NOUN.add

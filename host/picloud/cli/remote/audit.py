@@ -1,0 +1,55 @@
+"""`picloud audit`."""
+
+from __future__ import annotations
+
+from picloud.cli.exits import DONE
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.noun import Noun, Verb, own
+from picloud.cli.remote.output import column, moment, print_json, print_table
+
+_COLUMNS = (
+    column("at", shown=moment),
+    column("username", "who"),
+    column("address", "from"),
+    column("action"),
+    column("outcome"),
+    column("target"),
+    column("reason"),
+)
+
+
+async def _list(context: Context) -> int:
+    """The audit log of one app where one is named, else that of the instance."""
+    typed = context.arguments
+    query = {
+        "action": typed.given_action,
+        "outcome": typed.given_outcome,
+        "user_id": await context.user_id(typed.given_user) if typed.given_user else None,
+    }
+    path, parts = ("apps/{app}/audit", {"app": typed.app}) if typed.app else ("audit", {})
+    entries = await context.client.items(path, query, typed.limit or 100, **parts)
+    if context.json:
+        print_json(entries)
+    else:
+        print_table(_COLUMNS, entries, "nothing was written or refused")
+    return DONE
+
+
+NOUN = Noun(
+    "audit",
+    "who changed what",
+    (
+        Verb(
+            name="list",
+            help="list writes and refused ones, newest first: of --app, or of the whole instance",
+            arguments=(
+                own("--action", "only these, such as script.update"),
+                own("--outcome", "only these", choices=("done", "refused")),
+                own("--user", "only by this user: name or id"),
+            ),
+            columns=_COLUMNS,
+            run=_list,
+        ),
+    ),
+)
+add = NOUN.add

@@ -1,0 +1,282 @@
+"""The API of a server, as commands call it; the only file here that speaks HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from yarl import URL
+
+from picloud import __version__
+from picloud.cli.exits import (
+    CONFLICT,
+    DOES_NOT_PARSE,
+    FAILED,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    UNREACHABLE,
+    WRONG_USE,
+    Failure,
+)
+
+ADMIN = "/api/v1/admin"
+PAGE = 200
+"""The most items the API gives at once."""
+
+_SECONDS_TO_CONNECT, _SECONDS = 10, 60
+_EXIT_CODES = {
+    400: WRONG_USE,
+    401: NOT_ALLOWED,
+    403: NOT_ALLOWED,
+    404: NOT_FOUND,
+    409: CONFLICT,
+    410: NOT_FOUND,
+    413: WRONG_USE,
+    422: WRONG_USE,
+    502: UNREACHABLE,
+    503: UNREACHABLE,
+    504: UNREACHABLE,
+}
+
+Json = dict[str, Any]
+"""An object of the API, as it came: `--json` shows it unchanged."""
+
+
+class Refused(Failure):
+    """The server's own error.
+
+    Attributes:
+        status: HTTP status.
+        details: facts about the error; {} where there are none.
+        request_id: of the request, or "".
+    """
+
+    def __init__(self, status: int, error: Mapping[str, Any]) -> None:
+        """Make it. Args: status: HTTP status. error: the `error` member of the answer."""
+        self.status = status
+        self.error = dict(error)
+        self.details: Json = error.get("details") or {}
+        self.request_id = str(error.get("request_id", ""))
+        code = str(error.get("code", ""))
+        exit_code = DOES_NOT_PARSE if code == "script_invalid" else _EXIT_CODES.get(status, FAILED)
+        super().__init__(self._line(str(error.get("message", ""))), exit_code, code)
+
+    def _line(self, message: str) -> str:
+        field, wait = self.details.get("field"), self.details.get("retry_after")
+        if isinstance(field, str) and not message.startswith(field):
+            message += f" ({field})"
+        if wait is not None:
+            message += f" ({wait} s)"
+        if self.status == 401:
+            message += "; picloud login does"
+        if self.status >= 500 and self.request_id:  # an operator finds it by this in the server's log
+            message += f" (request {self.request_id})"
+        return message
+
+    @property
+    def as_json(self) -> dict[str, object]:
+        """The error as the server sent it."""
+        return {"error": self.error}
+
+
+class Unreachable(Failure):
+    """No PiCloud answers there, at least not now."""
+
+    def __init__(self, message: str) -> None:
+        """Make it. Args: message: one plain sentence."""
+        super().__init__(message, UNREACHABLE, "unreachable")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response that was read.
+
+    Attributes:
+        status: HTTP status.
+        headers: its headers.
+        body: the bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Client:
+    """Calls to one server with one credential.
+
+    Attributes:
+        url: of the server, without a slash at its end.
+    """
+
+    def __init__(self, url: str, token: str | None, session: aiohttp.ClientSession) -> None:
+        """Make it; `connect` does."""
+        self.url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._session = session
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, Any] | None = None,
+        **parts: str,
+    ) -> Any:
+        """Call the admin API.
+
+        Args:
+            method: HTTP method.
+            path: below `/api/v1/admin/`, with `{names}` where parts go.
+            body: JSON object, or None for no body.
+            query: parameters; those that are None are left out.
+            parts: what goes into the path; any text.
+
+        Returns:
+            The answer's JSON, or None where it has no body.
+
+        Raises:
+            Refused: the server says no.
+            Unreachable: there is no server, or it is no PiCloud.
+        """
+        headers, data = {}, None
+        if body is not None:
+            headers, data = {"Content-Type": "application/json"}, json.dumps(body).encode()
+        answer = await self.request(method, f"{ADMIN}/{fill(path, **parts)}", data, headers, query)
+        if answer.status == 204:
+            return None
+        try:
+            shown = json.loads(answer.body)
+        except ValueError:
+            shown = None
+        if answer.status < 300 and isinstance(shown, dict):
+            return shown
+        error = shown.get("error") if isinstance(shown, dict) else None
+        if answer.status >= 400 and isinstance(error, dict):
+            raise Refused(answer.status, error)
+        if (location := answer.headers.get("Location")) and answer.status < 400:
+            raise Unreachable(f"{self.url} sends elsewhere: {location}; use that address")
+        raise Unreachable(f"{self.url} answers with {answer.status}, but not as PiCloud does")
+
+    async def items(
+        self, path: str, query: Mapping[str, Any] | None = None, limit: int | None = None, **parts: str
+    ) -> list[Json]:
+        """All items of a list, page by page.
+
+        Args:
+            path: as for `call`.
+            query: parameters.
+            limit: at most so many, or None for all.
+            parts: as for `call`.
+
+        Returns:
+            The items in the list's order.
+        """
+        items: list[Json] = []
+        async for page in self.pages(path, query, limit, **parts):
+            items += page
+            if limit is not None and len(items) >= limit:
+                break
+        return items[:limit]
+
+    async def pages(
+        self, path: str, query: Mapping[str, Any] | None = None, limit: int | None = None, **parts: str
+    ) -> AsyncIterator[list[Json]]:
+        """The pages of a list, each asked for when it is wanted; parameters as for `items`."""
+        size = PAGE if limit is None else max(1, min(PAGE, limit))
+        cursor = None
+        while True:
+            page = await self.call(
+                "GET", path, None, {**(query or {}), "limit": size, "cursor": cursor}, **parts
+            )
+            yield page["items"]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                return
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, Any] | None = None,
+        seconds: float = _SECONDS,
+    ) -> Answer:
+        """One request; redirects are not followed, because the credential would go along.
+
+        Args:
+            method: HTTP method.
+            path: from the server's root, encoded.
+            data: the body.
+            headers: more headers.
+            query: parameters; those that are None are left out.
+            seconds: most time for all of it.
+
+        Returns:
+            The response, whatever its status.
+
+        Raises:
+            Unreachable: there was none.
+        """
+        given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
+        url = URL(f"{self.url}{path}" + (f"?{urlencode(given)}" if given else ""), encoded=True)
+        timeout = aiohttp.ClientTimeout(total=seconds, connect=_SECONDS_TO_CONNECT)
+        try:
+            async with self._session.request(
+                method,
+                url,
+                data=data,
+                headers={**self._headers, **(headers or {})},
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                return Answer(response.status, response.headers, await response.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unreachable(f"{self.url} cannot be reached: {_reason(error)}") from error
+
+
+@asynccontextmanager
+async def connect(url: str, token: str | None) -> AsyncIterator[Client]:
+    """Open a client.
+
+    Args:
+        url: of the server, without a slash at its end.
+        token: session or key, or None for nobody.
+    """
+    headers = {"User-Agent": f"picloud/{__version__}", "Accept": "application/json"}
+    # No cookies and nothing from the environment: a .netrc must not replace the credential.
+    async with aiohttp.ClientSession(headers=headers, cookie_jar=aiohttp.DummyCookieJar()) as session:
+        yield Client(url, token, session)
+
+
+def fill(path: str, **parts: str) -> str:
+    """Put parts into a path, so that each stays one segment whatever it is.
+
+    Args:
+        path: with `{names}`.
+        parts: any text.
+    """
+    return path.format_map({name: quote(part, safe="").replace(".", "%2E") for name, part in parts.items()})
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not trusted: {error.certificate_error}"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        inner = error.os_error
+        return str(inner) if isinstance(inner, ssl.SSLError) else inner.strerror or str(inner)
+    return str(error) or type(error).__name__

@@ -1,0 +1,119 @@
+"""The keys of servers this person has logged in to: `$XDG_CONFIG_HOME/picloud/credentials.toml`."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from picloud.cli.exits import Failure
+from picloud.cli.remote.files import toml_text, write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A key for a server.
+
+    Attributes:
+        key: the secret.
+        key_id: its id, so that it can be revoked.
+        username: whose it is.
+    """
+
+    key: str = field(repr=False)
+    key_id: str
+    username: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the file holds.
+
+    Attributes:
+        default: address of the last login, or None.
+        logins: address -> login.
+    """
+
+    default: str | None
+    logins: dict[str, Login]
+
+    def with_login(self, url: str, login: Login) -> Credentials:
+        """With one more login, which becomes the default."""
+        return Credentials(url, {**self.logins, url: login})
+
+    def without(self, url: str) -> Credentials:
+        """Without the login of a server; the most recent of the others becomes the default."""
+        logins = {other: login for other, login in self.logins.items() if other != url}
+        default = next(reversed(logins), None) if self.default == url else self.default
+        return Credentials(default, logins)
+
+
+def path() -> Path:
+    """Where the file is."""
+    base = os.environ.get("XDG_CONFIG_HOME") or ""
+    folder = Path(base) if Path(base).is_absolute() else Path.home() / ".config"
+    return folder / "picloud" / "credentials.toml"
+
+
+def read() -> Credentials:
+    """Read the file; without one there are no logins.
+
+    Raises:
+        Failure: others can read it, or it is not as it was written.
+    """
+    file = path()
+    try:
+        with file.open("rb") as stream:
+            if os.name == "posix" and (mode := os.fstat(stream.fileno()).st_mode & 0o077):
+                raise Failure(
+                    f"others can read the keys in {file} (mode {0o600 | mode:o}); mend it with: "
+                    f"chmod 600 {file} - and revoke the keys if others use this machine"
+                )
+            return _parse(tomllib.load(stream))
+    except FileNotFoundError:
+        return Credentials(None, {})
+    except OSError as error:
+        raise Failure(f"{file} cannot be read: {error.strerror}") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise Failure(f"{file} is broken ({error}); delete it and log in again") from error
+
+
+def write(credentials: Credentials) -> None:
+    """Write the file, readable by its owner alone.
+
+    Args:
+        credentials: all that is to be in it.
+
+    Raises:
+        Failure: it cannot be written.
+    """
+    file = path()
+    lines = ["# Keys of picloud login. Whoever has them is you: keep this file to yourself."]
+    if credentials.default is not None:
+        lines.append(f"default = {toml_text(credentials.default)}")
+    for url, login in credentials.logins.items():
+        lines += ["", f"[logins.{toml_text(url)}]"]
+        lines += [f"{name} = {toml_text(getattr(login, name))}" for name in Login.__slots__]
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.parent.chmod(0o700)
+        write_whole(file, ("\n".join(lines) + "\n").encode(), 0o600)
+    except OSError as error:
+        raise Failure(f"{file} cannot be written: {error.strerror}") from error
+
+
+def _parse(document: dict[str, Any]) -> Credentials:
+    logins = {
+        url: Login(**{name: _is_text(entry[name]) for name in Login.__slots__})
+        for url, entry in document.get("logins", {}).items()
+    }
+    default = document.get("default")
+    return Credentials(None if default is None else _is_text(default), logins)
+
+
+def _is_text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value

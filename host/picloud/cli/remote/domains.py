@@ -1,0 +1,50 @@
+"""`picloud domains`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picloud.cli.exits import NOT_FOUND, Failure
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.noun import FORCE, Noun, Verb, in_body, in_path
+from picloud.cli.remote.output import column, moment
+
+
+async def _domain(context: Context, pattern: str) -> Any:
+    """The id of a claim, given as its host or its id."""
+    for domain in await context.client.items("apps/{app}/domains", app=context.app):
+        if pattern.lower().removesuffix(".") in (domain["pattern"], domain["id"]):
+            return domain["id"]
+    raise Failure(f"the app {context.app} does not claim {pattern!r}", NOT_FOUND, "not_found")
+
+
+NOUN = Noun(
+    "domains",
+    "hosts that apps answer on",
+    (
+        Verb(
+            name="list",
+            help="list the hosts of an app",
+            path="apps/{app}/domains",
+            columns=(column("pattern"), column("kind"), column("created_at", "claimed", moment)),
+        ),
+        Verb(
+            name="add",
+            help="claim a host for an app",
+            method="POST",
+            path="apps/{app}/domains",
+            arguments=(in_body("pattern", "api.example.com, or *.example.com for all below"),),
+            said="the app answers on {pattern}",
+        ),
+        Verb(
+            name="remove",
+            help="release a host",
+            method="DELETE",
+            path="apps/{app}/domains/{domain}",
+            arguments=(in_path("domain", "the host as it is claimed, or its id", read=_domain), FORCE),
+            destroys="releases {domain}: the app no longer answers there",
+            said="released {given_domain}",
+        ),
+    ),
+)
+add = NOUN.add

@@ -1,0 +1,110 @@
+"""`picloud keys`."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from picloud.cli.exits import wrong_use
+from picloud.cli.remote.client import Json
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.noun import Noun, Verb, in_body, in_path, in_query, user
+from picloud.cli.remote.output import cell, column, moment
+from picloud.cli.terminal import paint
+from picloud.identity.capabilities import SCOPES
+
+_SPAN = re.compile(r"(\d{1,6})([hdw])", re.ASCII)
+_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
+
+
+async def _app_id(context: Context, slug: str) -> Any:
+    return (await context.client.call("GET", "apps/{app}", app=slug))["id"]
+
+
+async def _key(context: Context, name: str) -> Any:
+    """The id of one's own key, given as its name, its prefix or its id."""
+    found = [
+        key["id"] for key in await context.client.items("api-keys") if name in (key["name"], key["prefix"])
+    ]
+    if len(found) > 1:
+        raise wrong_use(f"{len(found)} keys are named {name!r}; give the prefix or the id of one")
+    return found[0] if found else name
+
+
+async def expiry(_context: Context, text: str) -> str:
+    """Read when a key expires: `30d`, `12h`, `2w`, or a time in ISO 8601."""
+    span = _SPAN.fullmatch(text)
+    try:
+        if span:
+            at = datetime.now(UTC) + timedelta(**{_UNITS[span[2]]: int(span[1])})
+        else:
+            at = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise wrong_use(
+            f"--expires takes 30d, 12h, 2w or a time such as 2027-01-31T12:00, not {text!r}"
+        ) from None
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _shown_once(_context: Context, answer: Json) -> None:
+    note = f"This is the only time the key is shown. It can {cell(answer['scopes'])}."
+    print(paint(note, "2", sys.stderr), file=sys.stderr)
+    print(answer["key"])
+
+
+NOUN = Noun(
+    "keys",
+    "API keys, for programs",
+    (
+        Verb(
+            name="list",
+            help="list your keys",
+            path="api-keys",
+            arguments=(in_query("--user", "those of another user", "user_id", user),),
+            columns=(
+                column("name"),
+                column("prefix"),
+                column("scopes"),
+                column("app_id", "only for"),
+                column("expires_at", "expires", moment),
+                column("last_used_at", "last used", moment),
+                column("id"),
+            ),
+            in_app=False,
+        ),
+        Verb(
+            name="create",
+            help="make a key; it is printed once, alone, on standard output",
+            method="POST",
+            path="api-keys",
+            arguments=(
+                in_body("name", "what it is for"),
+                in_body(
+                    "--scope",
+                    "what it may do; repeat it for more",
+                    "scopes",
+                    action="append",
+                    choices=SCOPES,
+                    required=True,
+                ),
+                in_body("--only-for", "one app that it is good for", "app_id", _app_id, metavar="APP"),
+                in_body("--expires", "30d, 12h, 2w or a time", "expires_at", expiry, metavar="WHEN"),
+            ),
+            show=_shown_once,
+            in_app=False,
+        ),
+        Verb(
+            name="revoke",
+            help="revoke a key: it is refused from then on",
+            method="DELETE",
+            path="api-keys/{key}",
+            arguments=(in_path("key", "name, prefix or id", read=_key),),
+            destroys="revokes the key {key}",
+            said="revoked the key {given_key}",
+            in_app=False,
+        ),
+    ),
+)
+add = NOUN.add

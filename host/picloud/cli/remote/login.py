@@ -1,0 +1,159 @@
+"""`picloud login`, `logout` and `whoami`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import DONE, NOT_ALLOWED, Failure, wrong_use
+from picloud.cli.prompt import ask, ask_secret
+from picloud.cli.remote import credentials
+from picloud.cli.remote.client import Json, Refused, Unreachable, connect
+from picloud.cli.remote.context import Context, Target, add_options, command, find_target
+from picloud.cli.remote.credentials import Login
+from picloud.cli.remote.output import print_fields, print_json
+from picloud.cli.terminal import fail
+from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES
+
+_SECRETS = "It is asked for at a terminal, else read from the first line of standard input."
+
+
+def add(commands: Commands) -> None:
+    """Add the commands to the command line."""
+    login = commands.add_parser(
+        "login",
+        help="log in to a server and keep a key for it",
+        description=f"Log in with name and password, make an API key, and keep it in {_file()}. "
+        f"{_SECRETS} The last login is where the other commands go.",
+    )
+    login.add_argument(
+        "address", nargs="?", metavar="URL", help="the server (default: http://localhost:8123)"
+    )
+    login.add_argument("--username", metavar="NAME", help="asked for at a terminal when it is not given")
+    login.add_argument("--token", action="store_true", help="keep a key that exists instead of making one")
+    add_options(login)
+    login.set_defaults(main=_login)
+
+    logout = commands.add_parser("logout", help="revoke the key and forget it")
+    logout.add_argument("address", nargs="?", metavar="URL", help="the server (default: the last login)")
+    add_options(logout)
+    logout.set_defaults(main=_logout)
+
+    whoami = commands.add_parser("whoami", help="who the key stands for, and where")
+    add_options(whoami)
+    whoami.set_defaults(main=command(_whoami))
+
+
+def _file() -> str:
+    try:
+        return str(credentials.path())
+    except RuntimeError:  # no home
+        return "credentials.toml"
+
+
+def _login(arguments: argparse.Namespace) -> int:
+    target = find_target(arguments, arguments.address)
+    # Before anything is asked: a file that cannot be used must not cost a key that nobody keeps.
+    kept = credentials.read()
+    if arguments.token:
+        login = asyncio.run(_with_key(target.url, ask_secret("Key:")))
+    else:
+        username = arguments.username or (ask("Username:") if sys.stdin.isatty() else "")
+        if not username:
+            raise wrong_use("who? Give --username NAME")
+        login = asyncio.run(_with_password(target.url, username, ask_secret("Password:")))
+    credentials.write(kept.with_login(target.url, login))
+    former = kept.logins.get(target.url)
+    if former is not None and former.key != login.key and not arguments.token:
+        asyncio.run(_revoke_former(target.url, former))
+    if arguments.json:
+        print_json({"url": target.url, "username": login.username, "key_id": login.key_id})
+    else:
+        print(f"logged in to {target.url} as {login.username}; the key is in {credentials.path()}")
+    if "PICLOUD_TOKEN" in os.environ or "PICLOUD_URL" in os.environ:
+        fail("PICLOUD_TOKEN or PICLOUD_URL is set and wins over this login")
+    return DONE
+
+
+async def _with_password(url: str, username: str, password: str) -> Login:
+    """Open a session for as long as it takes to make a key."""
+    async with connect(url, None) as nobody:
+        try:
+            body = {"username": username, "password": password}
+            session = await nobody.call("POST", "auth/login", body)
+        except Refused as refused:
+            if refused.status == 401:
+                raise Failure("wrong name or password", NOT_ALLOWED, refused.code) from None
+            raise
+    async with connect(url, session["token"]) as client:
+        try:
+            who = session["user"]
+            scopes = [one for one in SCOPES if who["role"] != "member" or one not in INSTANCE_SCOPES]
+            key = await client.call("POST", "api-keys", {"name": _key_name(), "scopes": scopes})
+        finally:
+            with contextlib.suppress(Refused, Unreachable):
+                await client.call("POST", "auth/logout")
+    return Login(key["key"], key["id"], who["username"])
+
+
+async def _with_key(url: str, key: str) -> Login:
+    if not key.isascii() or not key.isprintable():
+        raise wrong_use("this is no key")
+    async with connect(url, key) as client:
+        me = await client.call("GET", "auth/me")
+        return Login(key, str((me.get("key") or {}).get("id", "")), me["username"])
+
+
+async def _revoke_former(url: str, login: Login) -> None:
+    """The key of the login before has no use any more; that it is gone already is as good."""
+    async with connect(url, login.key) as client:
+        with contextlib.suppress(Refused, Unreachable):
+            await client.call("DELETE", "api-keys/{key}", key=login.key_id)
+
+
+def _key_name() -> str:
+    return f"cli@{socket.gethostname()}"[:100]
+
+
+def _logout(arguments: argparse.Namespace) -> int:
+    kept = credentials.read()
+    target = find_target(arguments, arguments.address)
+    login = kept.logins.get(target.url)
+    if login is None:
+        raise Failure(f"there is no login to {target.url}", NOT_ALLOWED, "unauthenticated")
+    revoked = asyncio.run(_revoke(Target(target.url, login.key), login))
+    credentials.write(kept.without(target.url))
+    if arguments.json:
+        print_json({"url": target.url, "revoked": revoked})
+    elif revoked:
+        print(f"logged out of {target.url}; the key is revoked")
+    return DONE
+
+
+async def _revoke(target: Target, login: Login) -> bool:
+    """Revoke the key; the login is forgotten also when that cannot be done, but never silently."""
+    async with connect(target.url, target.token) as client:
+        try:
+            await client.call("DELETE", "api-keys/{key}", key=login.key_id)
+        except (Refused, Unreachable) as error:
+            if isinstance(error, Refused) and error.status in (401, 404):
+                return True
+            fail(f"the key could not be revoked and is only forgotten here: {error.message}")
+            return False
+    return True
+
+
+async def _whoami(context: Context) -> int:
+    me = await context.client.call("GET", "auth/me")
+    if context.json:
+        print_json(me)
+    else:
+        key: Json = me.get("key") or {}
+        shown = {"server": context.client.url, **me, "key": key.get("scopes", "")}
+        print_fields(shown)
+    return DONE

@@ -1,0 +1,117 @@
+"""`picloud logs`: executions and the lines they logged."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import DONE
+from picloud.cli.remote.client import Client, Json
+from picloud.cli.remote.context import Context, add_options, command
+from picloud.cli.remote.follow import Follower, follow
+from picloud.cli.remote.noun import positive
+from picloud.cli.remote.output import print_json
+from picloud.cli.terminal import paint, plain
+
+_LIMIT = 20
+_LEVELS = {"error": "31", "warn": "33", "info": "36"}
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "logs",
+        help="executions and the lines they logged",
+        description="Show the last executions of an app, oldest first, with the lines they logged. "
+        "With --follow it goes on until Ctrl-C; --json then prints one execution a line.",
+    )
+    parser.add_argument("--script", metavar="NAME", help="only of this script: name or id")
+    parser.add_argument("--outcome", help="only with this outcome: ok, or an error's code")
+    parser.add_argument(
+        "--limit", type=positive, default=_LIMIT, metavar="N", help=f"how many (default: {_LIMIT})"
+    )
+    parser.add_argument("--follow", "-f", action="store_true", help="go on as they come")
+    add_options(parser, app=True)
+    parser.set_defaults(main=command(_logs))
+
+
+async def _logs(context: Context) -> int:
+    typed = context.arguments
+    query: Json = {"outcome": typed.outcome}
+    if typed.script is None:
+        path, parts = "apps/{app}/executions", {"app": context.app}
+    else:
+        path, parts = "scripts/{script}/logs", {"script": await context.script_id(typed.script)}
+    if typed.follow:
+        names = Names(context.client, "" if typed.script else context.app)
+        async for item in follow(Follower(context.client, path, query, parts), typed.limit):
+            print(
+                json.dumps(item, ensure_ascii=False) if context.json else await shown(item, names), flush=True
+            )
+        return DONE
+    items = await context.client.items(path, query, typed.limit, **parts)
+    if context.json:
+        print_json(items)
+        return DONE
+    names = Names(context.client, "" if typed.script else context.app)
+    for item in reversed(items):
+        print(await shown(item, names))
+    if not items:
+        print(paint("nothing was executed", "2"))
+    return DONE
+
+
+class Names:
+    """Names of an app's scripts, read when one is not known yet."""
+
+    def __init__(self, client: Client, app: str) -> None:
+        """Make it. Args: client: of the server. app: id or slug, or "" when all is about one script."""
+        self._client, self._app = client, app
+        self._known: dict[str, str] = {}
+
+    async def of(self, script_id: str) -> str:
+        """The name of a script; one that is gone has its id."""
+        if script_id not in self._known and self._app:
+            scripts = await self._client.items("apps/{app}/scripts", app=self._app)
+            self._known = {script_id: script_id[:8]} | {one["id"]: one["name"] for one in scripts}
+        return self._known.get(script_id, "")
+
+
+async def shown(item: Json, names: Names) -> str:
+    """An execution for people: a line about it, then a line for each that it logged.
+
+    Args:
+        item: an execution of the API.
+        names: of scripts.
+    """
+    began = datetime.fromisoformat(item["started_at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    request: Json = item.get("request") or {}
+    what = " ".join(str(request[name]) for name in ("method", "path") if request.get(name)) or item["ingress"]
+    name = await names.of(item["script_id"])
+    fine = item["outcome"] == "ok"
+    outcome = paint(f"{item['status'] or '-'} {item['outcome']}", "32" if fine else "31")
+    about = plain(f"{name} v{item['version']}  {what}".strip())
+    took = paint(f"{item['wall_ms']:.1f} ms", "2")
+    lines = [f"{paint(began, '2')}  {about}  {outcome}  {took}"]
+    lines += [_line(line) for line in item["logs"]]
+    if item["logs_dropped"]:
+        lines.append(paint(f"    ({item['logs_dropped']} more lines were dropped)", "2"))
+    if item["error"]:
+        lines.append(f"    {paint('error', '31')} {plain(_place(item['error']))}")
+    return "\n".join(lines)
+
+
+def _line(line: Json) -> str:
+    data = "" if line.get("data") is None else f" {json.dumps(line['data'], ensure_ascii=False)}"
+    level = paint(plain(line["level"]), _LEVELS.get(line["level"], "2"))
+    return f"    {level} {plain(str(line['message']) + data)}"
+
+
+def _place(error: dict[str, Any]) -> str:
+    place = (
+        "" if error.get("line") is None else f" (line {error['line']}, column {error.get('column') or '?'}"
+    )
+    module = f", module {error['module']}" if error.get("module") else ""
+    return str(error["message"]) + (f"{place}{module})" if place else "")

@@ -1,0 +1,219 @@
+"""Commands as rows of a table: a noun, its verbs, what they take, and the call each makes."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import DONE, wrong_use
+from picloud.cli.prompt import confirm_by_name
+from picloud.cli.remote.client import Json
+from picloud.cli.remote.context import Context, add_options, command
+from picloud.cli.remote.output import Column, cell, print_fields, print_json, print_table
+
+Reader = Callable[[Context, Any], Awaitable[Any]]
+"""Turns what was typed into what the API wants, asking the server where that is needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a verb.
+
+    Attributes:
+        flag: `name` of a positional one, `--name` of an option.
+        help: one line.
+        to: where its value goes; "nothing" is for the verb's own use.
+        field: its name there.
+        read: turns what was typed into the value, or None.
+        options: further ones of argparse's `add_argument`.
+    """
+
+    flag: str
+    help: str
+    to: Literal["path", "query", "body", "nothing"]
+    field: str
+    read: Reader | None
+    options: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """Its name among the parsed arguments."""
+        return f"given_{self.flag.lstrip('-').replace('-', '_')}"
+
+    def add(self, parser: argparse.ArgumentParser) -> None:
+        """Add it to a verb."""
+        word = self.flag.lstrip("-").upper()
+        metavar = {} if "action" in self.options or "choices" in self.options else {"metavar": word}
+        if self.flag.startswith("-"):
+            short = ("-m",) if self.flag == "--message" else ()
+            parser.add_argument(
+                *short, self.flag, dest=self.name, help=self.help, **{**metavar, **self.options}
+            )
+        else:
+            parser.add_argument(self.name, help=self.help, **{"metavar": word, **self.options})
+
+
+def argument(
+    to: Literal["path", "query", "body", "nothing"],
+    flag: str,
+    help: str,  # noqa: A002  # argparse's word
+    field: str = "",
+    read: Reader | None = None,
+    **options: Any,
+) -> Argument:
+    """An argument; its field has the flag's name unless another is given."""
+    return Argument(flag, help, to, field or flag.lstrip("-").replace("-", "_"), read, options)
+
+
+in_path, in_query, in_body = (partial(argument, to) for to in ("path", "query", "body"))
+own = partial(argument, "nothing")
+
+FORCE = in_query("--force", "also what stands in the way", action="store_true")
+MESSAGE = in_body("--message", "about this version")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verb:
+    """A command of a noun.
+
+    Attributes:
+        name: the verb.
+        help: one line.
+        method: of the call.
+        path: of the call; see `Client.call`.
+        arguments: what it takes.
+        said: to a person afterwards, with `{fields}` of the answer and of the path; without one the
+            answer is shown.
+        destroys: what it is about to do, with `{arguments}`; the first argument has to be typed again.
+        columns: of the table, where the answer is a list.
+        leave_out: fields of the answer that are not shown to people.
+        in_app: it happens in an app.
+        finish: completes the body before it is sent.
+        show: shows the answer to people in a way of its own.
+        run: does all of it in a way of its own.
+    """
+
+    name: str
+    help: str
+    method: str = "GET"
+    path: str = ""
+    arguments: tuple[Argument, ...] = ()
+    said: str = ""
+    destroys: str = ""
+    columns: tuple[Column, ...] = ()
+    leave_out: tuple[str, ...] = ()
+    in_app: bool = True
+    finish: Callable[[Context, Json], None] | None = None
+    show: Callable[[Context, Json], None] | None = None
+    run: Callable[[Context], Awaitable[int]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """A command with verbs.
+
+    Attributes:
+        name: the noun, in the plural.
+        help: one line.
+        verbs: what can be done with it.
+    """
+
+    name: str
+    help: str
+    verbs: tuple[Verb, ...]
+
+    def add(self, commands: Commands) -> None:
+        """Add it to the command line."""
+        noun = commands.add_parser(self.name, help=self.help, description=f"{self.help.capitalize()}.")
+        verbs = noun.add_subparsers(dest="verb", metavar="VERB", required=True)
+        for verb in self.verbs:
+            parser = verbs.add_parser(verb.name, help=verb.help, description=f"{verb.help.capitalize()}.")
+            for one in verb.arguments:
+                one.add(parser)
+            if verb.columns:
+                parser.add_argument(
+                    "--limit", type=positive, metavar="N", help="at most so many (default: all)"
+                )
+            if verb.destroys:
+                parser.add_argument("--yes", action="store_true", help="do not ask")
+            add_options(parser, verb.in_app)
+            parser.set_defaults(main=command(verb.run or partial(_run, verb)))
+
+
+def positive(text: str) -> int:
+    """A whole number, 1 or more, of the command line."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return value
+
+
+async def no_value(_context: Context, text: str) -> str | None:
+    """Read an empty text as null, which clears a field."""
+    return text or None
+
+
+async def any_method(_context: Context, method: str) -> str | None:
+    """Read a route's method: ANY is null."""
+    return None if method.upper() in ("ANY", "*") else method.upper()
+
+
+async def script(context: Context, name: str) -> str:
+    """Read a script's name or id."""
+    return await context.script_id(name)
+
+
+async def user(context: Context, name: str) -> str:
+    """Read a user's name or id."""
+    return await context.user_id(name)
+
+
+async def _run(verb: Verb, context: Context) -> int:
+    if verb.destroys:
+        typed = vars(context.arguments)
+        named = {one.flag: typed[one.name] for one in verb.arguments}
+        first = str(named[verb.arguments[0].flag])
+        confirm_by_name(verb.destroys.format(**named), first, context.arguments.yes)
+    path, query, body = await _values(verb, context)
+    if verb.columns:
+        items = await context.client.items(verb.path, query, context.arguments.limit, **path)
+        if context.json:
+            print_json(items)
+        else:
+            print_table(verb.columns, items, "nothing here")
+        return DONE
+    sent = body if verb.method in ("POST", "PUT", "PATCH") else None
+    answer = await context.client.call(verb.method, verb.path, sent, query, **path)
+    if context.json:
+        if answer is not None:
+            print_json(answer)
+    elif verb.show is not None:
+        verb.show(context, answer)
+    elif verb.said:
+        known = {**path, **vars(context.arguments), **(answer or {})}
+        print(verb.said.format_map({name: cell(value) for name, value in known.items()}))
+    else:
+        print_fields(answer, verb.leave_out)
+    return DONE
+
+
+async def _values(verb: Verb, context: Context) -> tuple[dict[str, str], Json, Json]:
+    """Path parts, parameters and body, from what was typed."""
+    values: dict[str, Json] = {"path": {}, "query": {}, "body": {}, "nothing": {}}
+    for one in verb.arguments:
+        typed = getattr(context.arguments, one.name)
+        if typed is None or typed is False:
+            continue
+        values[one.to][one.field] = typed if one.read is None else await one.read(context, typed)
+    if "{app}" in verb.path and "app" not in values["path"]:
+        values["path"]["app"] = context.app
+    if verb.finish is not None:
+        verb.finish(context, values["body"])
+    if verb.method == "PATCH" and not values["body"]:
+        options = ", ".join(one.flag for one in verb.arguments if one.to == "body")
+        raise wrong_use(f"nothing to change: give {options}")
+    return values["path"], values["query"], values["body"]

@@ -1,0 +1,87 @@
+"""What people and programs get to see of the API's answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from picloud.cli.remote.client import Json
+from picloud.cli.terminal import paint, plain, table
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: its heading.
+        field: of the item.
+        shown: turns the field's value into text.
+    """
+
+    title: str
+    field: str
+    shown: Callable[[Any], str]
+
+
+def column(field: str, title: str = "", shown: Callable[[Any], str] | None = None) -> Column:
+    """A column for a field of the API.
+
+    Args:
+        field: its name.
+        title: the field's name when empty.
+        shown: `cell` when None.
+    """
+    return Column(title or field, field, shown or cell)
+
+
+def cell(value: object) -> str:
+    """A value of the API in a few words, on one line."""
+    if value is None or value == "":
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return plain(", ".join(value)) or "-"
+    if isinstance(value, dict | list):
+        return plain(json.dumps(value, ensure_ascii=False)) if value else "-"
+    return plain(str(value))
+
+
+def moment(value: str | None) -> str:
+    """A time of the API in this machine's time zone, to the minute."""
+    return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M") if value else "-"
+
+
+def print_json(value: object) -> None:
+    """Print the API's JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(columns: Sequence[Column], items: Iterable[Json], nothing: str) -> None:
+    """Print items as a table.
+
+    Args:
+        columns: of the table.
+        items: objects of the API.
+        nothing: what to say when there are none.
+    """
+    rows = [[one.shown(item.get(one.field)) for one in columns] for item in items]
+    print(table([one.title for one in columns], rows) if rows else paint(nothing, "2"))
+
+
+def print_fields(item: Json, leave_out: Sequence[str] = ()) -> None:
+    """Print an object, a line a field.
+
+    Args:
+        item: object of the API.
+        leave_out: fields that are not shown.
+    """
+    shown = {name: value for name, value in item.items() if name not in leave_out}
+    width = max(map(len, shown), default=0)
+    for name, value in shown.items():
+        text = moment(value) if name.endswith("_at") else cell(value)
+        print(f"{paint(name.ljust(width), '2')}  {text}")

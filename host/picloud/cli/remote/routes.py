@@ -1,0 +1,157 @@
+"""`picloud routes`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picloud.cli.exits import CONFLICT, DONE, NOT_FOUND, Failure, wrong_use
+from picloud.cli.remote.client import Json
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.noun import Noun, Verb, any_method, in_body, in_path, own, script
+from picloud.cli.remote.output import cell, column, print_json, print_table
+from picloud.cli.terminal import paint, plain
+
+_COLUMNS = (
+    column("method", shown=lambda method: cell(method or "ANY")),
+    column("path"),
+    column("script"),
+    column("host"),
+    column("dispatch_mode", "mode"),
+    column("id"),
+)
+_METHOD = in_body("method", "GET, POST, ..., or ANY", read=any_method)
+_PATH = in_body("path", "/users, /users/:id, or /files/* for all below")
+_HOST = in_body("--host", "any (default), or a host of the app's domains")
+_MODE = in_body("--mode", "answer now, or accept and run later", "dispatch_mode", choices=("sync", "async"))
+_SCRIPT = in_body("--script", "the script that answers", "script_id", script)
+
+
+async def _route(context: Context, what: str) -> Any:
+    """The id of a route, given as `METHOD PATH`, as a path that only one route has, or as its id."""
+    method, _, path = what.rpartition(" ")
+    found = [
+        route
+        for route in await context.client.items("apps/{app}/routes", app=context.app)
+        if route["id"] == what
+        or (route["path"] == path and (not method or (route["method"] or "ANY") == method.upper()))
+    ]
+    if len(found) > 1:
+        ids = ", ".join(f"{route['method'] or 'ANY'} on {route['host']} is {route['id']}" for route in found)
+        raise wrong_use(f"more than one route is {what!r}: {ids}")
+    if not found:
+        raise Failure(f"the app {context.app} has no route {what!r}", NOT_FOUND, "not_found")
+    return found[0]["id"]
+
+
+async def _list(context: Context) -> int:
+    routes = await context.client.items("apps/{app}/routes", limit=context.arguments.limit, app=context.app)
+    if context.json:
+        print_json(routes)
+    else:
+        print_table(_COLUMNS, await _with_scripts(context, routes), "no routes yet: picloud routes add")
+    return DONE
+
+
+async def _check(context: Context) -> int:
+    typed = context.arguments
+    body: Json = {
+        "script_id": await context.script_id(typed.given_script),
+        "method": await any_method(context, typed.given_method),
+        "path": typed.given_path,
+        "host": typed.given_host or "any",
+    }
+    answer = await context.client.call("POST", "apps/{app}/routes:check", body, app=context.app)
+    if context.json:
+        print_json(answer)
+    elif answer["ok"]:
+        print("no route is in the way")
+    else:
+        print_table(_COLUMNS, await _with_scripts(context, answer["conflicts"]), "")
+    return DONE if answer["ok"] else CONFLICT
+
+
+async def _match(context: Context) -> int:
+    body = {"method": context.arguments.given_method.upper(), "url": context.arguments.given_url}
+    answer = await context.client.call("POST", "apps/{app}/routes:match", body, app=context.app)
+    route = answer["route"]
+    if context.json:
+        print_json(answer)
+    elif route is None:
+        raise Failure(f"no route answers: {answer['reason']}", NOT_FOUND, "not_found")
+    else:
+        print_table(_COLUMNS, await _with_scripts(context, [route]), "")
+        parts = dict(answer["params"]) | ({"rest": answer["rest"]} if answer["rest"] else {})
+        for name, value in parts.items():
+            print(f"{paint(plain(name), '2')} = {plain(value)}")
+    return DONE if route is not None else NOT_FOUND
+
+
+async def _with_scripts(context: Context, routes: list[Json]) -> list[Json]:
+    scripts = await context.client.items("apps/{app}/scripts", app=context.app) if routes else []
+    names = {one["id"]: one["name"] for one in scripts}
+    return [{**route, "script": names.get(route["script_id"], route["script_id"])} for route in routes]
+
+
+NOUN = Noun(
+    "routes",
+    "which script answers which requests",
+    (
+        Verb(name="list", help="list the routes of an app", columns=_COLUMNS, run=_list),
+        Verb(
+            name="add",
+            help="let a script answer requests",
+            method="POST",
+            path="apps/{app}/routes",
+            arguments=(
+                _METHOD,
+                _PATH,
+                in_body("script", "the script that answers", "script_id", script),
+                _HOST,
+                _MODE,
+            ),
+            said="{given_script} answers {given_method} {path}",
+        ),
+        Verb(
+            name="update",
+            help="change a route in place: nothing is unanswered meanwhile",
+            method="PATCH",
+            path="apps/{app}/routes/{route}",
+            arguments=(
+                in_path("route", "'GET /users', a path, or an id", read=_route),
+                _SCRIPT,
+                in_body("--method", "new method, or ANY", read=any_method),
+                in_body("--path", "new path"),
+                _HOST,
+                _MODE,
+            ),
+            said="changed the route {path}",
+        ),
+        Verb(
+            name="remove",
+            help="remove a route",
+            method="DELETE",
+            path="apps/{app}/routes/{route}",
+            arguments=(in_path("route", "'GET /users', a path, or an id", read=_route),),
+            destroys="removes the route {route}",
+            said="removed the route {given_route}",
+        ),
+        Verb(
+            name="check",
+            help="would a new route be in the way of another?",
+            arguments=(
+                own("method", "GET, POST, ..., or ANY"),
+                own("path", "its path"),
+                own("script", "the script that would answer"),
+                own("--host", "any (default), or a host of the app's domains"),
+            ),
+            run=_check,
+        ),
+        Verb(
+            name="match",
+            help="which route answers a request?",
+            arguments=(own("method", "GET, POST, ..."), own("url", "http://host/path, or a path")),
+            run=_match,
+        ),
+    ),
+)
+add = NOUN.add

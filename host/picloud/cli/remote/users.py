@@ -1,0 +1,98 @@
+"""`picloud users`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picloud.cli.prompt import ask_secret
+from picloud.cli.remote.client import Json
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.noun import Noun, Verb, in_body, in_path, no_value, user
+from picloud.cli.remote.output import column, moment
+from picloud.identity.capabilities import INSTANCE_ROLES
+
+_USER = in_path("user", "name or id", read=user)
+_EMAIL = in_body("--email", "their address; empty for none", read=no_value)
+
+
+async def _on_or_off(_context: Context, typed: str) -> bool:
+    return typed == "yes"
+
+
+async def _new_password(_context: Context, _asked: bool) -> Any:
+    return ask_secret("New password:", "Once more:")
+
+
+def _password(_context: Context, body: Json) -> None:
+    body["password"] = ask_secret("Password of the new user:", "Once more:")
+
+
+NOUN = Noun(
+    "users",
+    "people who may log in to the instance",
+    (
+        Verb(
+            name="list",
+            help="list the users",
+            path="users",
+            columns=(
+                column("username"),
+                column("role"),
+                column("is_active", "active"),
+                column("email"),
+                column("last_login_at", "last login", moment),
+                column("id"),
+            ),
+            in_app=False,
+        ),
+        Verb(
+            name="create",
+            help="make a user; the password is asked for, or read from standard input",
+            method="POST",
+            path="users",
+            arguments=(
+                in_body("username", "what they log in with"),
+                in_body(
+                    "--role", "member (default), admin or owner", choices=INSTANCE_ROLES, default="member"
+                ),
+                _EMAIL,
+            ),
+            finish=_password,
+            said="made the {role} {username}",
+            in_app=False,
+        ),
+        Verb(
+            name="update",
+            help="change a user",
+            method="PATCH",
+            path="users/{user}",
+            arguments=(
+                _USER,
+                in_body("--username", "new name"),
+                in_body("--role", "new role in the instance", choices=INSTANCE_ROLES),
+                _EMAIL,
+                in_body(
+                    "--active",
+                    "no ends their sessions and keys at once",
+                    "is_active",
+                    _on_or_off,
+                    choices=("yes", "no"),
+                ),
+                in_body("--password", "ask for a new one", read=_new_password, action="store_true"),
+            ),
+            said="changed the user {username}",
+            in_app=False,
+        ),
+        Verb(
+            name="delete",
+            help="delete a user",
+            method="DELETE",
+            path="users/{user}",
+            arguments=(_USER,),
+            destroys="deletes the user {user}",
+            said="deleted the user {given_user}",
+            in_app=False,
+        ),
+    ),
+)
+add = NOUN.add
