@@ -6,7 +6,7 @@ import functools
 
 from aiohttp import web
 
-from picloud.http.admin import apps, auth, domains, executions, limits, routes, scripts
+from picloud.http.admin import apps, auth, domains, executions, limits, routes, scripts, versions
 from picloud.http.admin.endpoint import PREFIX
 from picloud.http.execute import Execute
 from picloud.http.health import HealthPages
@@ -20,6 +20,7 @@ ENDPOINTS = (
     *apps.ENDPOINTS,
     *domains.ENDPOINTS,
     *scripts.ENDPOINTS,
+    *versions.ENDPOINTS,
     *executions.ENDPOINTS,
     *routes.ENDPOINTS,
     *limits.ENDPOINTS,

@@ -10,7 +10,7 @@ from picloud.http.services import Services
 from picloud.identity.capabilities import authorise
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import bearer_token
-from picloud.services.apps import parse_id
+from picloud.services.ids import parse_id
 
 
 class Execute:

@@ -24,6 +24,7 @@ from picloud.services.domains import Domains
 from picloud.services.executions import Executions
 from picloud.services.health import Health
 from picloud.services.routes import Routes
+from picloud.services.script_versions import ScriptVersions
 from picloud.services.scripts import Scripts
 
 
@@ -33,7 +34,8 @@ class Services:
 
     Attributes:
         apps: apps.
-        scripts: scripts and versions.
+        scripts: scripts.
+        script_versions: what they were.
         routes: routes.
         domains: claims.
         executions: the log as people read it.
@@ -52,6 +54,7 @@ class Services:
 
     apps: Apps
     scripts: Scripts
+    script_versions: ScriptVersions
     routes: Routes
     domains: Domains
     executions: Executions
@@ -100,8 +103,9 @@ class Services:
         scripts = Scripts(database, changes, executor, ceilings)
         sessions = Sessions(database, changes, generations, session_ttl)
         return cls(
-            apps=Apps(database),
+            apps=Apps(database, changes),
             scripts=scripts,
+            script_versions=ScriptVersions(database),
             routes=Routes(database, changes),
             domains=Domains(database, changes),
             executions=Executions(database, lambda: all_written(generations)),

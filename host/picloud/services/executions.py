@@ -8,10 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from asyncpg import Record
+
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Invalid
+from picloud.errors import Invalid, NotFound
 from picloud.sandbox.outcome import OK, STATUS
+from picloud.services.ids import parse_id
 from picloud.services.page import Page, PageRequest
 
 OUTCOMES = (OK, *STATUS)
@@ -109,6 +112,31 @@ class Executions:
         rows = await self._database.fetch(
             _SQL.executions_of_app, app_id, script_id, outcome, page.after, page.limit + 1
         )
-        return Page.of(
-            rows, page.limit, lambda row: Execution(row["id"], **{k: v for k, v in row.items() if k != "id"})
-        )
+        return Page.of(rows, page.limit, _execution)
+
+    async def get(self, app_id: UUID, execution_id: str) -> Execution:
+        """Find an execution.
+
+        Args:
+            app_id: the app.
+            execution_id: as it stands in a URL.
+
+        Returns:
+            The execution.
+
+        Raises:
+            NotFound: the app has no such execution on record.
+        """
+        parsed = parse_id(execution_id)
+        row = None
+        if parsed is not None:
+            await self._all_written()
+            row = await self._database.fetchrow(_SQL.execution_find, app_id, parsed)
+        if row is None:
+            raise NotFound("execution", execution_id)
+        return _execution(row)
+
+
+def _execution(row: Record) -> Execution:
+    fields = dict(row)
+    return Execution(fields.pop("id"), **fields)

@@ -6,6 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -24,7 +25,8 @@ class PageRequest:
 
     Attributes:
         limit: at most so many items, 1 to `MAX_LIMIT`.
-        after: id of the last item of the page before, or None for the first page.
+        after: id (or what else the list is ordered by) of the last item of the page before, or None for
+            the first page.
     """
 
     limit: int = DEFAULT_LIMIT
@@ -44,19 +46,26 @@ class Page(Generic[Item]):
     next_cursor: str | None
 
     @classmethod
-    def of(cls, rows: Sequence[Record], limit: int, make: Callable[[Record], Item]) -> Page[Item]:
+    def of(
+        cls,
+        rows: Sequence[Record],
+        limit: int,
+        make: Callable[[Record], Item],
+        position: Callable[[Record], UUID] = itemgetter("id"),
+    ) -> Page[Item]:
         """Cut a page from rows that were asked for with one more than the limit.
 
         Args:
-            rows: at most limit + 1 of them, each with an `id`.
+            rows: at most limit + 1 of them.
             limit: the page's size.
             make: turns a row into an item.
+            position: what the list is ordered by, of a row.
 
         Returns:
             The page; the extra row only tells that there is a next one.
         """
         shown, more = rows[:limit], len(rows) > limit
-        return cls([make(row) for row in shown], write_cursor(shown[-1]["id"]) if more else None)
+        return cls([make(row) for row in shown], write_cursor(position(shown[-1])) if more else None)
 
 
 def write_cursor(last: UUID) -> str:

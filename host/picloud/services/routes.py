@@ -13,7 +13,7 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.errors import Conflict, Invalid, NotFound
 from picloud.routing.pattern import parse_host, parse_method, parse_path
-from picloud.services.apps import parse_id
+from picloud.services.ids import parse_id
 from picloud.services.page import Page, PageRequest
 
 _SQL = load("routes")

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from picloud.errors import Invalid
 from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
+from picloud.services.texts import check_description, check_name, refuse_null
 
-KINDS = ("endpoint", "module")
-ACCESS = ("open", "members")
-MAX_NAME, MAX_DESCRIPTION = 128, 4096
+Kind: TypeAlias = Literal["endpoint", "module"]
+Access: TypeAlias = Literal["open", "members"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +21,18 @@ class Draft:
     Attributes:
         name: unique in the app.
         source: Rhai.
-        kind: one of `KINDS`.
+        kind: whether it answers requests or is imported by other scripts.
         description: free text.
         sandbox: limit overrides by name.
-        execute_access: one of `ACCESS`.
+        execute_access: who may execute it by its id: everyone, or whoever may read the app.
     """
 
     name: str
     source: str
-    kind: str = "endpoint"
+    kind: Kind = "endpoint"
     description: str = ""
     sandbox: Mapping[str, Any] = field(default_factory=dict)
-    execute_access: str = "open"
+    execute_access: Access = "open"
 
     def patched(self, patch: Mapping[str, Any]) -> Draft:
         """Apply a JSON merge patch: what is absent stays, null clears what can be empty.
@@ -47,9 +46,7 @@ class Draft:
         Raises:
             Invalid: null for a field that cannot be empty.
         """
-        for name in ("name", "source", "kind"):
-            if name in patch and patch[name] is None:
-                raise Invalid(f"{name} cannot be null", field=name)
+        refuse_null(patch, "name", "source", "kind")
         changed = dict(patch)
         if "description" in patch:
             changed["description"] = patch["description"] or ""
@@ -74,18 +71,8 @@ class Draft:
         Raises:
             Invalid: a field is not acceptable; the message says which and why.
         """
-        if not 1 <= len(self.name) <= MAX_NAME or self.name != self.name.strip():
-            raise Invalid(f"a name has 1 to {MAX_NAME} characters and no space around it", field="name")
-        if any(unicodedata.category(character).startswith("C") for character in self.name):
-            raise Invalid("a name has no control characters", field="name")
-        if len(self.description) > MAX_DESCRIPTION:
-            raise Invalid(f"a description has at most {MAX_DESCRIPTION} characters", field="description")
-        if self.kind not in KINDS:
-            raise Invalid(f"there is no kind {self.kind!r}", field="kind", known=list(KINDS))
-        if self.execute_access not in ACCESS:
-            raise Invalid(
-                f"there is no access {self.execute_access!r}", field="execute_access", known=list(ACCESS)
-            )
+        check_name(self.name)
+        check_description(self.description)
         check_source(self.source)
         try:
             return ceilings.resolve(self.sandbox)

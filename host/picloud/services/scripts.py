@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, Protocol
 from uuid import UUID
 
-from asyncpg import UniqueViolationError
+from asyncpg import ForeignKeyViolationError, UniqueViolationError
 from uuid_utils.compat import uuid7
 
 from picloud.db.changes import Changes
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Conflict, Invalid, NotFound
+from picloud.errors import Conflict, NotFound
+from picloud.identity import audit
+from picloud.identity.actor import Actor
 from picloud.sandbox.limits import Ceilings, Limits
-from picloud.services.apps import parse_id
+from picloud.services.ids import parse_id
 from picloud.services.page import Page, PageRequest
-from picloud.services.script_draft import KINDS, Draft, check_source
+from picloud.services.script_draft import Access, Draft, Kind, check_source
+from picloud.services.script_versions import Version
 
 _SQL = load("scripts")
 _ROUTES = load("routes")
@@ -33,11 +37,11 @@ class ScriptSummary:
         id: the script.
         app_id: its app.
         name: unique in the app.
-        kind: "endpoint" or "module".
+        kind: whether it answers requests or is imported by other scripts.
         description: free text.
         version: grows by one with every save.
         sandbox: limit overrides by name.
-        execute_access: "open" or "members".
+        execute_access: who may execute it by its id: everyone, or whoever may read the app.
         created_at: first save.
         updated_at: last save.
     """
@@ -45,11 +49,11 @@ class ScriptSummary:
     id: UUID
     app_id: UUID
     name: str
-    kind: str
+    kind: Kind
     description: str
     version: int
     sandbox: dict[str, int]
-    execute_access: str
+    execute_access: Access
     created_at: datetime
     updated_at: datetime
 
@@ -68,6 +72,19 @@ class Script(ScriptSummary):
     def draft(self) -> Draft:
         """The fields people write."""
         return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the audit log says of it: the source by its hash."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "description": self.description,
+            "version": self.version,
+            "sha256": sha256(self.source.encode()).hexdigest(),
+            "sandbox": self.sandbox,
+            "execute_access": self.execute_access,
+        }
 
 
 class Validator(Protocol):
@@ -89,16 +106,14 @@ class Scripts:
         self._validator = validator
         self._ceilings = ceilings
 
-    async def create(
-        self, app_id: UUID, draft: Draft, author_id: UUID | None = None, message: str = ""
-    ) -> Script:
+    async def create(self, app_id: UUID, draft: Draft, *, message: str = "", actor: Actor) -> Script:
         """Make a script.
 
         Args:
             app_id: the app.
             draft: its fields.
-            author_id: who saves.
             message: about this version.
+            actor: who saves.
 
         Returns:
             The script, at version 1.
@@ -107,6 +122,7 @@ class Scripts:
             Invalid: a field is not acceptable.
             ScriptInvalid: the source does not parse.
             Conflict: the app has a script of this name.
+            NotFound: the app was deleted meanwhile.
         """
         await self._check(draft)
         async with self._changes.announce("scripts") as connection:
@@ -124,9 +140,12 @@ class Scripts:
                 )
             except UniqueViolationError:
                 raise _name_taken(draft.name) from None
+            except ForeignKeyViolationError:
+                raise NotFound("app", app_id) from None
             assert row is not None
             script = Script(**row)
-            await _keep_version(connection, script, author_id, message)
+            await _keep_version(connection, script, actor, message)
+            await audit.write(connection, actor, app_id=app_id, target=script.id, after=script.told)
         return script
 
     async def get(self, script_id: str) -> Script:
@@ -157,8 +176,9 @@ class Scripts:
         script: Script,
         patch: Mapping[str, Any],
         expected_version: int | None = None,
-        author_id: UUID | None = None,
+        *,
         message: str = "",
+        actor: Actor,
     ) -> Script:
         """Save the next version of a script.
 
@@ -166,8 +186,8 @@ class Scripts:
             script: as it was just read.
             patch: JSON merge patch of the fields of `Draft`; an empty one saves nothing.
             expected_version: the version the patch was made for, or None to patch whatever is there.
-            author_id: who saves.
             message: about this version.
+            actor: who saves.
 
         Returns:
             The script as it is now.
@@ -179,54 +199,83 @@ class Scripts:
             ScriptInvalid: the source does not parse.
             NotFound: it was deleted meanwhile.
         """
-        for _ in range(_ATTEMPTS):
-            if expected_version is not None and script.version != expected_version:
-                raise Conflict(
-                    "the script was changed since; read it again",
-                    expected=expected_version,
-                    version=script.version,
-                )
-            if not patch:
-                return script
-            draft = script.draft.patched(patch)
-            await self._check(draft)
-            saved = await self._save(script, draft, author_id, message)
-            if saved is not None:
-                return saved
-            script = await self.get(str(script.id))
-        raise Conflict("others keep changing this script; try again")
+        if not patch:
+            _check_version(script, expected_version)
+            return script
+        return await self._revise(
+            script, lambda draft: draft.patched(patch), expected_version, message, actor
+        )
 
-    async def delete(self, script: Script, force: bool = False) -> None:
+    async def restore(
+        self,
+        script: Script,
+        version: Version,
+        expected_version: int | None = None,
+        *,
+        message: str = "",
+        actor: Actor,
+    ) -> Script:
+        """Save what an earlier version ran as the next version: its source, kind and limits.
+
+        Name, description and access are the script's and not a version's; they stay.
+
+        Args:
+            script: as it was just read.
+            version: one of its versions.
+            expected_version: the version the script is thought to be at, or None for any.
+            message: about the new version; "Restored version N" where empty.
+            actor: who saves.
+
+        Returns:
+            The script as it is now.
+
+        Raises:
+            Conflict: it is at another version; or routes point at what would become a module.
+            Invalid: a limit is above a ceiling that was lowered since.
+            ScriptInvalid: the source does not parse any more.
+            NotFound: it was deleted meanwhile.
+        """
+        return await self._revise(
+            script,
+            lambda draft: replace(draft, source=version.source, kind=version.kind, sandbox=version.sandbox),
+            expected_version,
+            message or f"Restored version {version.version}",
+            actor,
+        )
+
+    async def delete(self, script: Script, *, force: bool = False, actor: Actor) -> None:
         """Delete a script and its versions.
 
         Args:
             script: the script.
             force: delete its routes as well.
+            actor: who deletes it.
 
         Raises:
             Conflict: routes point at it (they are in the details) and `force` is not given.
+            NotFound: it was deleted meanwhile.
         """
         async with self._changes.announce("scripts", "routes") as connection:
-            await connection.execute(_SQL.script_lock_to_delete, script.app_id, script.id)
+            if not await connection.fetchval(_SQL.script_lock_to_delete, script.app_id, script.id):
+                raise NotFound("script", script.id)
             if not force:
                 await _refuse_with_routes(
                     connection, script, "routes point at this script; ?force=true deletes them"
                 )
             await connection.execute(_SQL.script_delete, script.app_id, script.id)
+            await audit.write(connection, actor, app_id=script.app_id, target=script.id, before=script.told)
 
-    async def validate(self, source: str, kind: str = "endpoint") -> None:
+    async def validate(self, source: str, kind: Kind = "endpoint") -> None:
         """Check a source without saving it.
 
         Args:
             source: Rhai.
-            kind: "endpoint" or "module".
+            kind: what it is to be.
 
         Raises:
-            Invalid: it is too large, or there is no such kind.
+            Invalid: it is too large.
             ScriptInvalid: it does not parse; details have line, column and message.
         """
-        if kind not in KINDS:
-            raise Invalid(f"there is no kind {kind!r}", field="kind", known=list(KINDS))
         check_source(source)
         await self._validator.validate(source.encode(), kind, self._ceilings.resolve({}))
 
@@ -234,9 +283,26 @@ class Scripts:
         limits = draft.check(self._ceilings)
         await self._validator.validate(draft.source.encode(), draft.kind, limits)
 
-    async def _save(
-        self, script: Script, draft: Draft, author_id: UUID | None, message: str
-    ) -> Script | None:
+    async def _revise(
+        self,
+        script: Script,
+        change: Callable[[Draft], Draft],
+        expected_version: int | None,
+        message: str,
+        actor: Actor,
+    ) -> Script:
+        """Save a changed draft; where someone else was faster, change what they saved."""
+        for _ in range(_ATTEMPTS):
+            _check_version(script, expected_version)
+            draft = change(script.draft)
+            await self._check(draft)
+            saved = await self._save(script, draft, message, actor)
+            if saved is not None:
+                return saved
+            script = await self.get(str(script.id))
+        raise Conflict("others keep changing this script; try again")
+
+    async def _save(self, script: Script, draft: Draft, message: str, actor: Actor) -> Script | None:
         """Write the next version, or give None when someone was faster."""
         async with self._changes.announce("scripts") as connection:
             try:
@@ -261,19 +327,35 @@ class Scripts:
                 await _refuse_with_routes(
                     connection, script, "routes point at this script; a module cannot answer them"
                 )
-            await _keep_version(connection, saved, author_id, message)
+            await _keep_version(connection, saved, actor, message)
+            await audit.write(
+                connection,
+                actor,
+                app_id=saved.app_id,
+                target=saved.id,
+                before=script.told,
+                after=saved.told,
+            )
         return saved
 
 
-async def _keep_version(connection: Connection, script: Script, author_id: UUID | None, message: str) -> None:
+def _check_version(script: Script, expected: int | None) -> None:
+    if expected is not None and script.version != expected:
+        raise Conflict(
+            "the script was changed since; read it again", expected=expected, version=script.version
+        )
+
+
+async def _keep_version(connection: Connection, script: Script, actor: Actor, message: str) -> None:
     await connection.execute(
         _SQL.script_version_insert,
         script.app_id,
         script.id,
         script.version,
+        script.kind,
         script.source,
         script.sandbox,
-        author_id,
+        actor.user_id,
         message,
     )
 

@@ -52,8 +52,9 @@ async def seed(changes: Changes) -> bool:
         await connection.execute(
             _SCRIPTS.script_insert, app_id, script_id, "hello", "endpoint", description, HELLO, {}, "open"
         )
+        about = "Made at the first start."
         await connection.execute(
-            _SCRIPTS.script_version_insert, app_id, script_id, 1, HELLO, {}, None, "Made at the first start."
+            _SCRIPTS.script_version_insert, app_id, script_id, 1, "endpoint", HELLO, {}, None, about
         )
         await connection.execute(
             _ROUTES.route_insert, app_id, uuid7(), script_id, "GET", "any", "/hello", "sync"

@@ -21,9 +21,15 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from tests.workbench import in_memory, invocation, script, until
+from tests.workbench import NOBODY, in_memory, invocation, script, until
 
 ROWS = "SELECT * FROM execution_logs ORDER BY started_at, id"
+
+
+@pytest.fixture(autouse=True)
+async def app(database: Database) -> None:
+    """The app all of them run in."""
+    await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'nobody', 'Nobody')", NOBODY)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 -- name: app_insert
--- Make an app; the unique index refuses a taken slug.
+-- Make an app; the caller has taken its slug.
 INSERT INTO apps (id, slug, name, description) VALUES ($1, $2, $3, $4)
 RETURNING id, slug, name, description, created_at, updated_at;
 
@@ -8,15 +8,60 @@ RETURNING id, slug, name, description, created_at, updated_at;
 SELECT id, slug, name, description, created_at, updated_at FROM apps WHERE id = $1;
 
 -- name: app_by_slug
--- One app by slug.
-SELECT id, slug, name, description, created_at, updated_at FROM apps WHERE slug = $1;
+-- One app by its slug or a former one.
+SELECT id, slug, name, description, created_at, updated_at FROM apps
+WHERE slug = $1 OR id = (SELECT app_id FROM app_slug_history WHERE slug = $1);
 
 -- name: apps_list
--- A page of apps, oldest first; $1 is the last id of the page before.
+-- A page of apps, oldest first; $1 is the last id of the page before, $3 the apps to choose from, null for all.
 SELECT id, slug, name, description, created_at, updated_at FROM apps
-WHERE $1::uuid IS NULL OR id > $1
+WHERE ($1::uuid IS NULL OR id > $1) AND ($3::uuid[] IS NULL OR id = ANY ($3))
 ORDER BY id LIMIT $2;
 
 -- name: app_lock
--- One writer of an app's routes at a time; does not disturb rows that refer to the app.
-SELECT FROM apps WHERE id = $1 FOR NO KEY UPDATE;
+-- One writer of an app or of its routes at a time; does not disturb rows that refer to the app.
+SELECT id, slug, name, description, created_at, updated_at FROM apps WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: app_lock_to_delete
+-- An app, held against everything that refers to it as well.
+SELECT true FROM apps WHERE id = $1 FOR UPDATE;
+
+-- name: app_update
+-- Change what people write of an app.
+UPDATE apps SET slug = $2, name = $3, description = $4, updated_at = now() WHERE id = $1
+RETURNING id, slug, name, description, created_at, updated_at;
+
+-- name: slugs_lock
+-- One writer of slugs and former slugs at a time, on all nodes; held to the end of the transaction.
+SELECT pg_advisory_xact_lock(hashtext('picloud app slugs'));
+
+-- name: slug_keep
+-- Remember the slug an app gives up.
+INSERT INTO app_slug_history (app_id, slug) VALUES ($1, $2);
+
+-- name: slug_forget
+-- A slug that is taken again is no former one.
+DELETE FROM app_slug_history WHERE slug = $1;
+
+-- name: app_contents
+-- How many of each kind of thing an app has; of entries and executions no more than 10,000 are counted.
+SELECT
+    (SELECT count(*) FROM scripts WHERE app_id = $1) AS scripts,
+    (SELECT count(*) FROM routes WHERE app_id = $1) AS routes,
+    (SELECT count(*) FROM domains WHERE app_id = $1) AS domains,
+    (SELECT count(*) FROM (SELECT FROM kv_entries WHERE app_id = $1 LIMIT 10000) AS some) AS kv_entries,
+    (SELECT count(*) FROM app_members WHERE app_id = $1) AS members,
+    (SELECT count(*) FROM api_keys WHERE app_id = $1) AS api_keys,
+    (SELECT count(*) FROM (SELECT FROM execution_logs WHERE app_id = $1 LIMIT 10000) AS some) AS executions;
+
+-- name: app_clear_kv
+-- Delete an app's entries.
+DELETE FROM kv_entries WHERE app_id = $1;
+
+-- name: app_clear_executions
+-- Delete an app's executions.
+DELETE FROM execution_logs WHERE app_id = $1;
+
+-- name: app_delete
+-- Delete an app; all that refers to it goes along.
+DELETE FROM apps WHERE id = $1;

@@ -6,8 +6,23 @@ RETURNING id, app_id, name, kind, description, version, source, sandbox, execute
 
 -- name: script_version_insert
 -- Keep what was saved.
-INSERT INTO script_versions (app_id, script_id, version, source, sandbox, author_id, message)
-VALUES ($1, $2, $3, $4, $5, $6, $7);
+INSERT INTO script_versions (app_id, script_id, version, kind, source, sandbox, author_id, message, sha256, size)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, sha256(convert_to($5, 'UTF8')), octet_length($5));
+
+-- name: script_versions_list
+-- A page of a script's versions without their sources, newest first; $3 is the last version of the page before.
+SELECT v.version, v.kind, v.sandbox, v.author_id, u.username, v.message, encode(v.sha256, 'hex') AS sha256, v.size,
+       v.created_at
+FROM script_versions v LEFT JOIN admin_users u ON u.id = v.author_id
+WHERE v.app_id = $1 AND v.script_id = $2 AND ($3::integer IS NULL OR v.version < $3)
+ORDER BY v.version DESC LIMIT $4;
+
+-- name: script_version_find
+-- One version of a script, with its source.
+SELECT v.version, v.kind, v.sandbox, v.author_id, u.username, v.message, encode(v.sha256, 'hex') AS sha256, v.size,
+       v.created_at, v.source
+FROM script_versions v LEFT JOIN admin_users u ON u.id = v.author_id
+WHERE v.app_id = $1 AND v.script_id = $2 AND v.version = $3;
 
 -- name: script_find
 -- One script by its id alone; the caller authorises for the app it finds.
@@ -20,7 +35,7 @@ SELECT kind FROM scripts WHERE app_id = $1 AND id = $2 FOR SHARE;
 
 -- name: script_lock_to_delete
 -- The same, against new routes to it as well.
-SELECT FROM scripts WHERE app_id = $1 AND id = $2 FOR UPDATE;
+SELECT true FROM scripts WHERE app_id = $1 AND id = $2 FOR UPDATE;
 
 -- name: scripts_list
 -- A page of an app's scripts without their sources, oldest first.

@@ -7,21 +7,47 @@ from typing import Any
 
 from pydantic import Field
 
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.errors import Conflict, Forbidden
+from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
-from picloud.identity.capabilities import app_capabilities
+from picloud.identity.capabilities import app_capabilities, may
 from picloud.identity.principal import AppRole, Principal
 from picloud.services.apps import App
 from picloud.services.page import Page
+from picloud.services.slugs import SlugState
+from picloud.services.texts import MAX_DESCRIPTION, MAX_NAME
+
+_HOW = frozenset({"takeover"})
 
 
 class NewApp(Body):
     """What an app is made from."""
 
     slug: str
-    name: str = Field(min_length=1, max_length=128)
-    description: str = Field("", max_length=4096)
+    name: str = Field(min_length=1, max_length=MAX_NAME)
+    description: str = Field("", max_length=MAX_DESCRIPTION)
+    takeover: bool = False
+
+
+class AppPatch(Body):
+    """A JSON merge patch of an app: what is absent stays, null clears."""
+
+    slug: str | None = None
+    name: str | None = Field(None, min_length=1, max_length=MAX_NAME)
+    description: str | None = Field(None, max_length=MAX_DESCRIPTION)
+    takeover: bool = False
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that are there, of those that are saved."""
+        return {name: getattr(self, name) for name in self.model_fields_set - _HOW}
+
+
+class WantedSlug(Body):
+    """A slug to ask about."""
+
+    slug: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +67,47 @@ def shown(app: App, principal: Principal) -> AppShown:
 
 async def create(services: Services, call: Call[NewApp, Any]) -> AppShown:
     """Make an app."""
-    app = await services.apps.create(call.body.slug, call.body.name, call.body.description)
+    body = call.body
+    app = await services.apps.create(
+        body.slug, body.name, body.description, takeover=body.takeover, actor=call.actor
+    )
     return shown(app, call.principal)
 
 
 async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[AppShown]:
     """List apps."""
-    page = await services.apps.list(call.query.page)
+    page = await services.apps.list(call.query.page, call.principal)
     return Page([shown(app, call.principal) for app in page.items], page.next_cursor)
 
 
 async def get(services: Services, call: Call[Any, Any]) -> AppShown:
     """Show one app."""
     return shown(call.app, call.principal)
+
+
+async def update(services: Services, call: Call[AppPatch, Any]) -> AppShown:
+    """Change an app."""
+    body = call.body
+    app = await services.apps.update(call.app, body.changes, takeover=body.takeover, actor=call.actor)
+    return shown(app, call.principal)
+
+
+async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
+    """Delete an app."""
+    await services.apps.delete(call.app, force=call.query.force, actor=call.actor)
+
+
+async def check_slug(services: Services, call: Call[WantedSlug, Any]) -> SlugState:
+    """Tell whether a slug can be had."""
+    # It tells which slugs are taken: for those only who may give an app one.
+    principal = call.principal
+    bound = principal.key.app_id if principal.key is not None else None
+    apps = {None, bound, *principal.memberships}
+    if not may(principal, "instance.create_app") and not any(
+        may(principal, "app.admin", app) for app in apps
+    ):
+        raise Forbidden("this needs the capability app.admin in an app", capability="app.admin")
+    return await services.apps.slug_state(call.body.slug, principal)
 
 
 ENDPOINTS = (
@@ -65,8 +119,53 @@ ENDPOINTS = (
         action="app.create",
         status=201,
         body=NewApp,
+        errors=(Conflict,),
         summary="Make an app",
     ),
-    Endpoint(method="GET", path="/apps", handle=list_, access="user", query=ListQuery, summary="List apps"),
-    Endpoint(method="GET", path="/apps/{app}", handle=get, access="app.read", summary="Show an app"),
+    Endpoint(
+        method="GET",
+        path="/apps",
+        handle=list_,
+        access="user",
+        query=ListQuery,
+        summary="List the apps you may read",
+    ),
+    Endpoint(
+        method="POST",
+        path="/apps/slug:check",
+        handle=check_slug,
+        access="user",
+        action="slug.check",
+        body=WantedSlug,
+        errors=(Forbidden,),
+        summary="Tell whether a slug is free, taken, or a former one of an app",
+    ),
+    Endpoint(
+        method="GET",
+        path="/apps/{app}",
+        handle=get,
+        access="app.read",
+        summary="Show an app, by its id, its slug or a former slug",
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/apps/{app}",
+        handle=update,
+        access="app.admin",
+        action="app.update",
+        body=AppPatch,
+        errors=(Conflict,),
+        summary="Change an app",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/apps/{app}",
+        handle=delete,
+        access="app.admin",
+        action="app.delete",
+        status=204,
+        query=ForceQuery,
+        errors=(Conflict,),
+        summary="Delete an app with everything of it",
+    ),
 )

@@ -60,6 +60,12 @@ class ListQuery(Query):
         return PageRequest(self.limit, read_cursor(self.cursor) if self.cursor is not None else None)
 
 
+class ForceQuery(Query):
+    """How to delete: `force` takes along what depends on it."""
+
+    force: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class WithHeaders(Generic[Shown]):
     """What a handler returns when its answer has headers of its own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.services import Services
@@ -11,9 +12,15 @@ from picloud.services.page import Page
 
 
 class LogQuery(ListQuery):
-    """Parameters of the log."""
+    """Parameters of a script's log."""
 
     outcome: str | None = None
+
+
+class AppLogQuery(LogQuery):
+    """Parameters of an app's log."""
+
+    script_id: UUID | None = None
 
 
 async def of_script(services: Services, call: Call[Any, LogQuery]) -> Page[Execution]:
@@ -22,9 +29,15 @@ async def of_script(services: Services, call: Call[Any, LogQuery]) -> Page[Execu
     return await services.executions.list(script.app_id, call.query.page, script.id, call.query.outcome)
 
 
-async def of_app(services: Services, call: Call[Any, LogQuery]) -> Page[Execution]:
+async def of_app(services: Services, call: Call[Any, AppLogQuery]) -> Page[Execution]:
     """List an app's executions."""
-    return await services.executions.list(call.app.id, call.query.page, outcome=call.query.outcome)
+    query = call.query
+    return await services.executions.list(call.app.id, query.page, query.script_id, query.outcome)
+
+
+async def get(services: Services, call: Call[Any, Any]) -> Execution:
+    """Show an execution."""
+    return await services.executions.get(call.app.id, call.path["execution"])
 
 
 ENDPOINTS = (
@@ -41,7 +54,14 @@ ENDPOINTS = (
         path="/apps/{app}/executions",
         handle=of_app,
         access="log.read",
-        query=LogQuery,
+        query=AppLogQuery,
         summary="List an app's executions, newest first",
+    ),
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/executions/{execution}",
+        handle=get,
+        access="log.read",
+        summary="Show an execution",
     ),
 )

@@ -8,7 +8,7 @@ from picloud.errors import NotFound
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
-from picloud.services.apps import parse_id
+from picloud.services.ids import parse_id
 from picloud.services.page import Page
 from picloud.services.routes import Route
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from pydantic import Field
 
-from picloud.errors import BadRequest, Invalid
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.fields import Body, Query
+from picloud.errors import BadRequest, Conflict, Invalid, ScriptInvalid
+from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
+from picloud.http.fields import Body
 from picloud.http.services import Services
 from picloud.services.page import Page
-from picloud.services.script_draft import Draft
+from picloud.services.script_draft import Access, Draft, Kind
 from picloud.services.scripts import Script, ScriptSummary
 
 _ABOUT_THE_SAVE = frozenset({"version", "message"})
-_MAX_MESSAGE = 1024
+MAX_MESSAGE = 1024
 _VERSION_TAG = re.compile(r'(?:W/)?"?([1-9][0-9]{0,9})"?', re.ASCII)
 
 
@@ -26,11 +27,11 @@ class NewScript(Body):
 
     name: str
     source: str
-    kind: str = "endpoint"
+    kind: Kind = "endpoint"
     description: str = ""
     sandbox: dict[str, int] = Field(default_factory=dict)
-    execute_access: str = "open"
-    message: str = Field("", max_length=_MAX_MESSAGE)
+    execute_access: Access = "open"
+    message: str = Field("", max_length=MAX_MESSAGE)
 
 
 class ScriptPatch(Body):
@@ -38,12 +39,12 @@ class ScriptPatch(Body):
 
     name: str | None = None
     source: str | None = None
-    kind: str | None = None
+    kind: Kind | None = None
     description: str | None = None
     sandbox: dict[str, int | None] | None = None
-    execute_access: str | None = None
+    execute_access: Access | None = None
     version: int | None = Field(None, ge=1)
-    message: str | None = Field(None, max_length=_MAX_MESSAGE)
+    message: str | None = Field(None, max_length=MAX_MESSAGE)
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -55,20 +56,21 @@ class Source(Body):
     """A source to check."""
 
     source: str
-    kind: str = "endpoint"
+    kind: Kind = "endpoint"
 
 
-class DeleteQuery(Query):
-    """How to delete."""
+@dataclass(frozen=True, slots=True)
+class Valid:
+    """A source parses."""
 
-    force: bool = False
+    valid: Literal[True] = True
 
 
 async def create(services: Services, call: Call[NewScript, Any]) -> Script:
     """Make a script."""
     body = call.body
     draft = Draft(body.name, body.source, body.kind, body.description, body.sandbox, body.execute_access)
-    return await services.scripts.create(call.app.id, draft, call.principal.user_id, body.message)
+    return await services.scripts.create(call.app.id, draft, message=body.message, actor=call.actor)
 
 
 async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
@@ -88,20 +90,20 @@ async def update(services: Services, call: Call[ScriptPatch, Any]) -> Script:
         call.script,
         body.changes,
         expected_version(call.headers, body.version),
-        call.principal.user_id,
-        body.message or "",
+        message=body.message or "",
+        actor=call.actor,
     )
 
 
-async def delete(services: Services, call: Call[Any, DeleteQuery]) -> None:
+async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
     """Delete a script."""
-    await services.scripts.delete(call.script, call.query.force)
+    await services.scripts.delete(call.script, force=call.query.force, actor=call.actor)
 
 
-async def validate(services: Services, call: Call[Source, Any]) -> dict[str, bool]:
+async def validate(services: Services, call: Call[Source, Any]) -> Valid:
     """Check a source."""
     await services.scripts.validate(call.body.source, call.body.kind)
-    return {"valid": True}
+    return Valid()
 
 
 def expected_version(headers: Mapping[str, str], in_body: int | None) -> int | None:
@@ -139,6 +141,7 @@ ENDPOINTS = (
         action="script.create",
         status=201,
         body=NewScript,
+        errors=(Conflict, ScriptInvalid),
         summary="Make a script",
     ),
     Endpoint(
@@ -156,6 +159,7 @@ ENDPOINTS = (
         access="script.write",
         action="script.validate",
         body=Source,
+        errors=(ScriptInvalid,),
         summary="Check a source without saving it",
     ),
     Endpoint(method="GET", path="/scripts/{script}", handle=get, access="app.read", summary="Show a script"),
@@ -166,6 +170,7 @@ ENDPOINTS = (
         access="script.write",
         action="script.update",
         body=ScriptPatch,
+        errors=(Conflict, ScriptInvalid),
         summary="Save the next version of a script",
     ),
     Endpoint(
@@ -175,7 +180,8 @@ ENDPOINTS = (
         access="script.delete",
         action="script.delete",
         status=204,
-        query=DeleteQuery,
+        query=ForceQuery,
+        errors=(Conflict,),
         summary="Delete a script",
     ),
 )

@@ -1,0 +1,114 @@
+"""Versions of a script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from picloud.errors import Conflict, ScriptInvalid
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.scripts import MAX_MESSAGE, expected_version
+from picloud.http.fields import Body, Query
+from picloud.http.services import Services
+from picloud.services.page import Page
+from picloud.services.script_versions import LAST_VERSION, Version, VersionSummary
+from picloud.services.scripts import Script
+
+
+class Restore(Body):
+    """How to restore."""
+
+    message: str | None = Field(None, max_length=MAX_MESSAGE)
+    version: int | None = Field(None, ge=1)
+
+
+class DiffQuery(Query):
+    """Which versions to compare: the one before the current one, and the current one."""
+
+    from_: int | None = Field(None, alias="from", ge=1, le=LAST_VERSION)
+    to: int | None = Field(None, ge=1, le=LAST_VERSION)
+
+
+Diff = TypedDict(
+    "Diff",
+    {
+        "from": int,
+        "to": int,
+        "diff": str,
+        "changes": dict[str, tuple[str | int | None, str | int | None]],
+    },
+)
+"""`diff` is a unified diff of the sources; `changes` has [before, after] of whatever else is different."""
+
+
+async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[VersionSummary]:
+    """List a script's versions."""
+    script = call.script
+    return await services.script_versions.list(script.app_id, script.id, call.query.page)
+
+
+async def get(services: Services, call: Call[Any, Any]) -> Version:
+    """Show a version."""
+    script = call.script
+    return await services.script_versions.get(script.app_id, script.id, call.path["version"])
+
+
+async def restore(services: Services, call: Call[Restore, Any]) -> Script:
+    """Save an earlier version as the next one."""
+    script, body = call.script, call.body
+    version = await services.script_versions.get(script.app_id, script.id, call.path["version"])
+    return await services.scripts.restore(
+        script,
+        version,
+        expected_version(call.headers, body.version),
+        message=body.message or "",
+        actor=call.actor,
+    )
+
+
+async def diff(services: Services, call: Call[Any, DiffQuery]) -> Diff:
+    """Compare two versions."""
+    script, query = call.script, call.query
+    new = query.to or script.version
+    old = query.from_ or max(new - 1, 1)
+    found = await services.script_versions.compare(script.app_id, script.id, old, new)
+    return {"from": found.old, "to": found.new, "diff": found.text, "changes": found.changes}
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/scripts/{script}/versions",
+        handle=list_,
+        access="app.read",
+        query=ListQuery,
+        summary="List a script's versions, newest first, without their sources",
+    ),
+    Endpoint(
+        method="GET",
+        path="/scripts/{script}/versions/{version}",
+        handle=get,
+        access="app.read",
+        summary="Show a version of a script",
+    ),
+    Endpoint(
+        method="POST",
+        path="/scripts/{script}/versions/{version}:restore",
+        handle=restore,
+        access="script.write",
+        action="script.restore",
+        body=Restore,
+        errors=(Conflict, ScriptInvalid),
+        summary="Save an earlier version of a script as its next one",
+    ),
+    Endpoint(
+        method="GET",
+        path="/scripts/{script}/diff",
+        handle=diff,
+        access="app.read",
+        query=DiffQuery,
+        summary="Compare two versions of a script",
+    ),
+)

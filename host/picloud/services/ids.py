@@ -1,0 +1,22 @@
+"""Ids as they stand in URLs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+
+def parse_id(text: str) -> UUID | None:
+    """Read an id as PiCloud writes it.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The id, or None when it is none; other spellings UUIDs have (braces, urn:) are none either.
+    """
+    if len(text) != 36:
+        return None
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
