@@ -123,6 +123,12 @@ class UnknownEncoding(PicloudError):
     headers = {"Accept-Encoding": "gzip, deflate"}
 
 
+class UnknownContentType(PicloudError):
+    """The body's Content-Type is not application/json."""
+
+    code, status = "unknown_content_type", 415
+
+
 class Invalid(PicloudError):
     """A field of the request is not acceptable."""
 

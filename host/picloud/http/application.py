@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
+from picloud.http import execute, health, setup_page
 from picloud.http.admin import apps, auth, domains, executions, limits, routes, scripts, versions
 from picloud.http.admin.endpoint import PREFIX
-from picloud.http.execute import Execute
-from picloud.http.health import HealthPages
 from picloud.http.middleware import edge
+from picloud.http.openapi import serve
+from picloud.http.openapi.document import document
+from picloud.http.plain import PlainEndpoint
 from picloud.http.public import CatchAll, Public
 from picloud.http.services import Services
-from picloud.http.setup_page import SetupPage
 
 ENDPOINTS = (
     *auth.ENDPOINTS,
@@ -26,6 +28,14 @@ ENDPOINTS = (
     *limits.ENDPOINTS,
 )
 """The admin API."""
+
+PLAIN_ENDPOINTS: tuple[PlainEndpoint, ...] = (
+    *execute.ENDPOINTS,
+    *serve.endpoints(lambda: document(ENDPOINTS, PLAIN_ENDPOINTS)),
+    *health.ENDPOINTS,
+    *setup_page.ENDPOINTS,
+)
+"""Everything else that is PiCloud's own."""
 
 
 def build_application(services: Services) -> web.Application:
@@ -41,17 +51,17 @@ def build_application(services: Services) -> web.Application:
     """
     application = web.Application()
     router = application.router
-    health = HealthPages(services.health)
-    router.add_get("/healthz", edge(health.healthz))
-    router.add_get("/readyz", edge(health.readyz))
-    router.add_get("/version", edge(health.version))
-    router.add_get("/admin/setup", edge(SetupPage(services.setup).show))
-    router.add_post("/api/v1/execute/{script_id}", edge(Execute(services).handle))
+    for plain in PLAIN_ENDPOINTS:
+        _add(router, plain.method, plain.path, edge(plain.handler(services)))
     for endpoint in ENDPOINTS:
         handler = edge(functools.partial(endpoint.answer, services))
-        if endpoint.method == "GET":
-            router.add_get(PREFIX + endpoint.path, handler)
-        else:
-            router.add_route(endpoint.method, PREFIX + endpoint.path, handler)
+        _add(router, endpoint.method, PREFIX + endpoint.path, handler)
     router.register_resource(CatchAll(edge(Public(services).handle)))
     return application
+
+
+def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) -> None:
+    if method == "GET":
+        router.add_get(path, handler)  # and HEAD
+    else:
+        router.add_route(method, path, handler)

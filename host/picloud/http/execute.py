@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from picloud.errors import Invalid, NotFound, Unavailable
+from picloud.errors import (
+    BadRequest,
+    BodyTooLarge,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RequestTimeout,
+    Unauthenticated,
+    Unavailable,
+    UnknownEncoding,
+)
 from picloud.http.invoke import invoke
+from picloud.http.plain import PlainEndpoint
 from picloud.http.services import Services
 from picloud.identity.capabilities import authorise
 from picloud.identity.principal import Principal
@@ -59,3 +70,31 @@ class Execute:
             if needed:
                 raise
             return None
+
+
+ENDPOINTS = (
+    PlainEndpoint(
+        method="POST",
+        path="/api/v1/execute/{script_id}",
+        handler=lambda services: Execute(services).handle,
+        tag="execute",
+        name="execute",
+        summary="Execute a script, whatever its routes",
+        about=(
+            "Body, headers and query are the script's. Every answer of an execution has an `X-Execution-Id`. "
+            'A script with `execute_access` "members" needs a log-in and `app.read` in its app.'
+        ),
+        errors=(
+            BadRequest,
+            Unauthenticated,
+            Forbidden,
+            NotFound,
+            RequestTimeout,
+            BodyTooLarge,
+            UnknownEncoding,
+            Invalid,
+            Unavailable,
+        ),
+        scripted=True,
+    ),
+)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
@@ -38,7 +40,8 @@ def parse_json(model: type[Model], raw: bytes) -> Model:
 
     Raises:
         BadRequest: it is no JSON; details have line and column.
-        Invalid: a field is missing, unknown, of the wrong type, or holds NUL; details name each.
+        Invalid: a field is missing, unknown, there twice, of the wrong type, or holds NUL; details name
+            each.
     """
     if not raw:
         raise BadRequest("a JSON object is needed as the body")
@@ -50,7 +53,9 @@ def parse_json(model: type[Model], raw: bytes) -> Model:
         raise Invalid("the body must be a JSON object")
     if b"\\u0000" in raw:
         _refuse_nul(data)
-    return _validated(model, data)
+    body = _validated(model, data)
+    _refuse_twice(raw)
+    return body
 
 
 def parse_query(model: type[Model], query: MultiMapping[str]) -> Model:
@@ -108,6 +113,20 @@ def _refuse_nul(data: Mapping[str, object]) -> None:
     for field, text in _texts(data):
         if "\0" in text:
             raise Invalid(f"{field}: holds a NUL character, which cannot be stored", field=field)
+
+
+def _refuse_twice(raw: bytes) -> None:
+    """Refuse a name that an object has twice: orjson takes the last, and whoever checked it the first."""
+
+    def once(pairs: list[tuple[str, object]]) -> None:
+        if len(pairs) > 1 and len(dict(pairs)) < len(pairs):
+            ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+            raise Invalid(f"{twice}: is there twice", field=twice)
+
+    try:
+        json.loads(raw, object_pairs_hook=once, parse_int=len, parse_float=len)
+    except RecursionError:
+        raise BadRequest("the body nests too deeply") from None
 
 
 def _texts(data: Mapping[str, object]) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from picloud.errors import NotReady
+from picloud.http.plain import Answer, PlainEndpoint
 from picloud.http.respond import SECURITY_HEADERS, json_response
-from picloud.services.health import Health
+from picloud.services.health import Health, Versions
 
 
 class HealthPages:
@@ -30,3 +31,35 @@ class HealthPages:
     async def version(self, request: web.Request) -> web.Response:
         """Versions of everything that has one."""
         return json_response(self._health.versions)
+
+
+ENDPOINTS = (
+    PlainEndpoint(
+        method="GET",
+        path="/healthz",
+        handler=lambda services: HealthPages(services.health).healthz,
+        tag="system",
+        name="healthz",
+        summary="Is the process up",
+        answers={200: Answer("`ok`", "text/plain")},
+    ),
+    PlainEndpoint(
+        method="GET",
+        path="/readyz",
+        handler=lambda services: HealthPages(services.health).readyz,
+        tag="system",
+        name="readyz",
+        summary="Can it serve: database, migrations, guest",
+        answers={200: Answer("`ready`", "text/plain")},
+        errors=(NotReady,),
+    ),
+    PlainEndpoint(
+        method="GET",
+        path="/version",
+        handler=lambda services: HealthPages(services.health).version,
+        tag="system",
+        name="version",
+        summary="Versions of everything that has one",
+        answers={200: Answer("The versions.", "application/json", Versions)},
+    ),
+)

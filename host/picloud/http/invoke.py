@@ -25,7 +25,7 @@ NOTHING: dict[str, str] = {}  # never written to
 
 _MAX_BODY = FIXED["max_request_body"]
 _EMPTY = frozenset({204, 304})
-_MESSAGES = {
+OUTCOME_MESSAGES = {
     "script_invalid": "the script does not parse",
     "response_invalid": "the script's answer is no valid response",
     "request_invalid": "the body is not what its content type says",
@@ -170,7 +170,7 @@ class _OutcomeError(PicloudError):
     def __init__(self, outcome: Outcome) -> None:
         error, code = outcome.error, outcome.code
         if error is None or code == "internal":
-            super().__init__(_MESSAGES[code])
+            super().__init__(OUTCOME_MESSAGES[code])
         else:
             position = {"line": error.line, "column": error.column, "module": error.module}
             super().__init__(error.message, **{name: at for name, at in position.items() if at is not None})

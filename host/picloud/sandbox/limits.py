@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 MIB = 1024 * 1024
 
@@ -143,7 +144,7 @@ class Ceilings:
         chosen |= overrides  # type: ignore[arg-type]  # every value was checked to be an integer
         return Limits(**{name: chosen[name] for name in _FIELDS})
 
-    def table(self) -> list[dict[str, object]]:
+    def table(self) -> list[dict[str, Any]]:
         """The rows of `GET /api/v1/admin/limits`: name, default, ceiling, unit, enforced_by, env."""
         return [
             {

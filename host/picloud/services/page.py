@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -67,6 +68,12 @@ class Page(Generic[Item]):
         shown, more = rows[:limit], len(rows) > limit
         return cls([make(row) for row in shown], write_cursor(position(shown[-1])) if more else None)
 
+    def of_list(self, name: str) -> Page[Item]:
+        """The page with a cursor that no other list takes. Args: name: of the list."""
+        if self.next_cursor is None:
+            return self
+        return Page(self.items, _mark(name) + self.next_cursor)
+
 
 def write_cursor(last: UUID) -> str:
     """Write the position after an item as opaque text."""
@@ -92,3 +99,26 @@ def read_cursor(cursor: str) -> UUID:
     except (binascii.Error, ValueError):
         pass
     raise Invalid("this cursor was not given out by a list", field="cursor")
+
+
+def unmark_cursor(cursor: str, name: str) -> str:
+    """Undo what `Page.of_list` did.
+
+    Args:
+        cursor: any text.
+        name: of the list.
+
+    Returns:
+        A cursor for `read_cursor`.
+
+    Raises:
+        Invalid: this list did not give it out.
+    """
+    mark = _mark(name)
+    if not cursor.startswith(mark):
+        raise Invalid("this cursor was not given out by this list", field="cursor")
+    return cursor.removeprefix(mark)
+
+
+def _mark(name: str) -> str:
+    return f"{zlib.crc32(name.encode()):08x}"

@@ -20,6 +20,7 @@ from picloud.http.application import build_application
 from picloud.http.connection import connections
 from picloud.services.seed import seed
 from tests.integration.conftest import Worker
+from tests.integration.http.described import Description
 
 OWNER, PASSWORD = "ada", "correct horse"
 ADMIN = "/api/v1/admin"
@@ -53,7 +54,7 @@ class Answer:
 
 
 class Client:
-    """Talks to the server.
+    """Talks to the server, and checks every answer of PiCloud's own against the API's description.
 
     Attributes:
         port: of the server.
@@ -78,13 +79,17 @@ class Client:
         sent = {"Host": host, **(headers or {})}
         if self.token is not None:
             sent.setdefault("Authorization", f"Bearer {self.token}")
+        if path.startswith(ADMIN) and "data" in kwargs:
+            sent.setdefault("Content-Type", "application/json")
         url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
         async with self._session.request(
             method, url, headers=sent, allow_redirects=False, **kwargs
         ) as response:
             body = await response.read()
             is_json = response.content_type == "application/json" and body
-            return Answer(response.status, response.headers, body, await response.json() if is_json else None)
+            decoded = await response.json() if is_json else None
+            Description.load().check(method, path, response.status, response.headers, decoded)
+            return Answer(response.status, response.headers, body, decoded)
 
     async def admin(self, method: str, path: str, body: object = None, **kwargs: Any) -> Answer:
         """Call the admin API."""

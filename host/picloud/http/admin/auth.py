@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from picloud.errors import SetupOver, Throttled, Unauthenticated
 from picloud.http.admin.endpoint import Call, Endpoint
 from picloud.http.fields import Body
 from picloud.http.services import Services
@@ -92,6 +93,7 @@ ENDPOINTS = (
         access="public",
         action="session.login",
         body=Credentials,
+        errors=(Unauthenticated, Throttled),
         summary="Start a session",
     ),
     Endpoint(
@@ -112,6 +114,7 @@ ENDPOINTS = (
         action="setup.complete",
         status=201,
         body=FirstOwner,
+        errors=(SetupOver,),
         summary="Make the first owner with the one-time link",
     ),
 )

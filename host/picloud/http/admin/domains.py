@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from picloud.errors import Conflict
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
@@ -36,6 +37,7 @@ ENDPOINTS = (
         action="domain.create",
         status=201,
         body=NewDomain,
+        errors=(Conflict,),
         summary="Claim a host",
     ),
     Endpoint(

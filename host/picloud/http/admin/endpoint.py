@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import Field
 
-from picloud.errors import Conflict, Forbidden, NotFound, PicloudError, Unauthenticated
+from picloud.errors import Conflict, Forbidden, NotFound, PicloudError, Unauthenticated, UnknownContentType
 from picloud.http.body import read_body
 from picloud.http.caller import Credential, credential, is_same_origin, is_secure
 from picloud.http.fields import Body, Query, parse_json, parse_query
@@ -25,7 +25,7 @@ from picloud.identity.actor import Actor
 from picloud.identity.capabilities import authorise
 from picloud.identity.principal import Principal
 from picloud.services.apps import App
-from picloud.services.page import DEFAULT_LIMIT, MAX_LIMIT, PageRequest, read_cursor
+from picloud.services.page import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, read_cursor, unmark_cursor
 from picloud.services.scripts import Script
 
 PREFIX = "/api/v1/admin"
@@ -38,6 +38,8 @@ QueryT = TypeVar("QueryT")
 Shown = TypeVar("Shown")
 
 _SAFE = frozenset({"GET"})
+_JSON = frozenset({"application/json", "application/merge-patch+json"})
+"""What a form of another origin cannot send without asking first."""
 
 
 class NoBody(Body):
@@ -49,7 +51,12 @@ class NoQuery(Query):
 
 
 class ListQuery(Query):
-    """Parameters of every list."""
+    """Parameters of every list.
+
+    Attributes:
+        limit: at most so many items.
+        cursor: `next_cursor` of the page before; none for the first page.
+    """
 
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
     cursor: str | None = None
@@ -58,6 +65,12 @@ class ListQuery(Query):
     def page(self) -> PageRequest:
         """Which part of the list is wanted."""
         return PageRequest(self.limit, read_cursor(self.cursor) if self.cursor is not None else None)
+
+    def of_list(self, name: str) -> Self:
+        """The same parameters with the cursor as services know it. Args: name: of the list."""
+        if self.cursor is None:
+            return self
+        return self.model_copy(update={"cursor": unmark_cursor(self.cursor, name)})
 
 
 class ForceQuery(Query):
@@ -87,7 +100,7 @@ class Call(Generic[BodyT, QueryT]):
         body: the body.
         query: the parameters.
         path: decoded parts of the path by name.
-        headers: of the request.
+        headers: of the request, those that the endpoint names.
         secure: it came over https, as far as the client is concerned.
         actor: who does it, for the audit log.
         token: the session token or API key that was sent, or None.
@@ -159,6 +172,7 @@ class Endpoint:
         status: of success; 204 shows nothing.
         body: model of the body.
         query: model of the parameters.
+        headers: names of the request's headers that `handle` gets to see.
         errors: what the service call may raise beside what every call of this kind can.
         summary: one line for the API's reference.
     """
@@ -171,6 +185,7 @@ class Endpoint:
     status: int = 200
     body: type[Body] = NoBody
     query: type[Query] = NoQuery
+    headers: tuple[str, ...] = ()
     errors: tuple[type[PicloudError], ...] = field(default=())
     summary: str
 
@@ -199,6 +214,8 @@ class Endpoint:
         headers: Mapping[str, str] = {}
         if isinstance(result, WithHeaders):
             result, headers = result.shown, result.headers
+        if isinstance(result, Page):
+            result = result.of_list(self.path)
         if self.status == 204:
             return web.Response(status=204, headers={**SECURITY_HEADERS, **headers})
         return json_response(result, self.status, headers)
@@ -246,9 +263,13 @@ class Endpoint:
         place: _Place,
     ) -> object:
         query = parse_query(self.query, request.query)
+        if isinstance(query, ListQuery):
+            query = query.of_list(self.path)
         body: Body = NoBody()
         if self.body is not NoBody:
             cap = MAX_PUBLIC_BODY if self.access == "public" else MAX_BODY
+            if hdrs.CONTENT_TYPE in request.headers and request.content_type not in _JSON:
+                raise UnknownContentType
             body = parse_json(self.body, await read_body(request, cap, services.body_seconds))
         return await self.handle(
             services,
@@ -256,7 +277,7 @@ class Endpoint:
                 body=body,
                 query=query,
                 path=request.match_info,
-                headers=request.headers,
+                headers={name: request.headers[name] for name in self.headers if name in request.headers},
                 secure=is_secure(request),
                 actor=actor,
                 token=sent.token if sent is not None else None,

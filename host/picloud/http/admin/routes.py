@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from picloud.errors import NotFound
+from picloud.errors import Conflict, NotFound
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
@@ -53,6 +53,7 @@ ENDPOINTS = (
         action="route.create",
         status=201,
         body=NewRoute,
+        errors=(Conflict,),
         summary="Make a route",
     ),
     Endpoint(

@@ -170,6 +170,7 @@ ENDPOINTS = (
         access="script.write",
         action="script.update",
         body=ScriptPatch,
+        headers=("If-Match",),
         errors=(Conflict, ScriptInvalid),
         summary="Save the next version of a script",
     ),

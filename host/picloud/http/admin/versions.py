@@ -100,6 +100,7 @@ ENDPOINTS = (
         access="script.write",
         action="script.restore",
         body=Restore,
+        headers=("If-Match",),
         errors=(Conflict, ScriptInvalid),
         summary="Save an earlier version of a script as its next one",
     ),

@@ -1,0 +1,1 @@
+"""The description of this HTTP API, made from the tables that serve it."""

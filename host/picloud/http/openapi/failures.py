@@ -1,0 +1,149 @@
+"""How a call can fail: every error there is, and which of them a call of an endpoint may meet."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+
+from picloud import errors
+from picloud.errors import PicloudError
+from picloud.http.admin.endpoint import Endpoint, NoBody
+from picloud.http.invoke import OUTCOME_MESSAGES
+from picloud.http.openapi.words import Schema
+from picloud.sandbox.outcome import STATUS as OUTCOMES
+
+_BODY = (
+    errors.BadRequest,
+    errors.RequestTimeout,
+    errors.BodyTooLarge,
+    errors.UnknownEncoding,
+    errors.UnknownContentType,
+)
+_UNSENT = frozenset({"cancelled"})  # the client has gone
+
+
+def errors_of(endpoint: Endpoint) -> list[type[PicloudError]]:
+    """What a call of the admin API can end with beside success.
+
+    Args:
+        endpoint: the endpoint.
+
+    Returns:
+        What every call of its kind can, and what it names itself.
+    """
+    found: list[type[PicloudError]] = [errors.Invalid]  # an unknown parameter, wherever it is
+    if endpoint.access != "public":
+        found.append(errors.Unauthenticated)
+    if endpoint.access not in ("public", "user") or endpoint.action:
+        found.append(errors.Forbidden)  # the capability, or a write by cookie from another origin
+    if "{" in endpoint.path:
+        found.append(errors.NotFound)
+    if endpoint.body is not NoBody:
+        found += _BODY
+    return [*found, *endpoint.errors, PicloudError, errors.Unavailable]
+
+
+def all_errors() -> list[tuple[int, str, str]]:
+    """Every error there is.
+
+    Returns:
+        HTTP status, code and meaning, by status.
+    """
+    found = _codes(
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, PicloudError) and kind is not errors.UnknownHost  # a kind of not_found
+    )
+    return sorted((status, code, text) for (status, code), text in (_outcomes() | found).items())
+
+
+class Responses:
+    """Answers with errors; what answers with the same codes shares a component.
+
+    Attributes:
+        named: response by name.
+    """
+
+    def __init__(self) -> None:
+        """Make it, with nothing in it."""
+        self.named: dict[str, Schema] = {}
+
+    def of(self, kinds: Iterable[type[PicloudError]]) -> dict[str, Schema]:
+        """References to the responses of some errors, by status."""
+        made = {}
+        for status, codes in _by_status(_codes(kinds)).items():
+            name = "-".join(sorted(codes))
+            self.named[name] = {
+                "description": _listed(codes),
+                "content": {"application/json": {"schema": _error_with(codes)}},
+            }
+            made[status] = {"$ref": f"#/components/responses/{name}"}
+        return made
+
+
+def scripted_responses(kinds: Iterable[type[PicloudError]]) -> dict[str, Schema]:
+    """Responses where a script answers: any status may be its own, so no body can be promised.
+
+    Args:
+        kinds: errors beside those an execution can end with.
+
+    Returns:
+        Responses by status, and the default.
+    """
+    anything: Schema = {"*/*": {"schema": {}}}
+    made: dict[str, Schema] = {"default": {"description": "What the script answers.", "content": anything}}
+    for status, codes in _by_status(_outcomes() | _codes(kinds)).items():
+        made[status] = {
+            "description": f"What the script answers, or\n\n{_listed(codes)}",
+            "content": anything,
+        }
+    return made
+
+
+def error_schema() -> Schema:
+    """The shape of every error."""
+    codes = sorted({code for _, code, _ in all_errors()})
+    fields = {
+        "code": {"type": "string", "enum": codes, "description": "What went wrong, for programs."},
+        "message": {"type": "string", "description": "What went wrong, for people."},
+        "details": {
+            "type": "object",
+            "description": "Facts about it. `field` is the field that is not acceptable, `problems` are all.",
+        },
+        "request_id": {"type": "string", "description": "The request, as in `X-Request-Id` and the log."},
+    }
+    error = {"type": "object", "properties": fields, "required": ["code", "message", "request_id"]}
+    about = "What every error looks like."
+    return {"type": "object", "description": about, "properties": {"error": error}, "required": ["error"]}
+
+
+def _error_with(codes: Iterable[str]) -> Schema:
+    one_of_these = {"properties": {"error": {"properties": {"code": {"enum": sorted(codes)}}}}}
+    return {"allOf": [{"$ref": "#/components/schemas/Error"}, one_of_these]}
+
+
+def _codes(kinds: Iterable[type[PicloudError]]) -> dict[tuple[int, str], str]:
+    return {(kind.status, kind.code): (kind.__doc__ or "").strip().splitlines()[0] for kind in kinds}
+
+
+def _outcomes() -> dict[tuple[int, str], str]:
+    return {
+        (status, code): _sentence(OUTCOME_MESSAGES[code])
+        for code, status in OUTCOMES.items()
+        if code not in _UNSENT
+    }
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _by_status(codes: Mapping[tuple[int, str], str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for (status, code), text in sorted(codes.items()):
+        found.setdefault(str(status), {})[code] = text
+    return found
+
+
+def _listed(codes: Mapping[str, str]) -> str:
+    return "\n".join(f"- `{code}`: {text}" for code, text in codes.items())

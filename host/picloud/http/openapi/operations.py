@@ -1,0 +1,151 @@
+"""One endpoint -> one operation of the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+import sys
+import typing
+from collections.abc import Iterable
+from typing import Any
+
+from picloud.errors import PicloudError
+from picloud.http.admin.endpoint import Endpoint, NoBody, WithHeaders
+from picloud.http.openapi.failures import Responses, errors_of, scripted_responses
+from picloud.http.openapi.shapes import Shapes, query_shape
+from picloud.http.openapi.words import HEADERS, PATH_PARAMETERS, Schema
+from picloud.http.plain import PlainEndpoint
+from picloud.identity.capabilities import CAPABILITIES
+
+_CAPABILITIES = {one.name: one for one in CAPABILITIES}
+_LOGGED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+
+
+def answer_of(endpoint: Endpoint) -> Any:
+    """The type of a handler's answer: its annotation, without `WithHeaders`."""
+    shape = typing.get_type_hints(endpoint.handle)["return"]
+    return typing.get_args(shape)[0] if typing.get_origin(shape) is WithHeaders else shape
+
+
+def tag_of(endpoint: Endpoint) -> tuple[str, str]:
+    """The noun an endpoint is about, and what the module of that noun says it is."""
+    module = endpoint.handle.__module__
+    return module.rpartition(".")[2], (sys.modules[module].__doc__ or "").splitlines()[0]
+
+
+def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[str, Any]:
+    """Describe an endpoint of the admin API.
+
+    Args:
+        endpoint: the endpoint.
+        shapes: has its types.
+        responses: takes in its errors.
+
+    Returns:
+        An Operation Object.
+    """
+    tag, _ = tag_of(endpoint)
+    made: dict[str, Any] = {
+        "operationId": f"{tag}.{endpoint.handle.__name__.strip('_')}",
+        "tags": [tag],
+        "summary": endpoint.summary,
+        "description": _access(endpoint),
+        "security": [] if endpoint.access == "public" else _LOGGED_IN,
+        "parameters": [
+            *_path_parameters(endpoint.path),
+            *_query_parameters(query_shape(endpoint.query)),
+            *_header_parameters(endpoint.headers),
+        ],
+    }
+    if endpoint.access in _CAPABILITIES:
+        made["x-capability"] = endpoint.access
+    if endpoint.body is not NoBody:
+        schema = shapes.of(endpoint.body, "sent")
+        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+    done: Schema = {"description": "Done."}
+    if endpoint.status != 204:
+        done["content"] = {"application/json": {"schema": shapes.of(answer_of(endpoint), "answered")}}
+    made["responses"] = {str(endpoint.status): done} | responses.of(errors_of(endpoint))
+    return made
+
+
+def plain_operation(endpoint: PlainEndpoint, shapes: Shapes, responses: Responses) -> dict[str, Any]:
+    """Describe an endpoint outside the admin API.
+
+    Args:
+        endpoint: the endpoint.
+        shapes: has its types.
+        responses: takes in its errors.
+
+    Returns:
+        An Operation Object.
+    """
+    made: dict[str, Any] = {
+        "operationId": f"{endpoint.tag}.{endpoint.name}",
+        "tags": [endpoint.tag],
+        "summary": endpoint.summary,
+        "description": endpoint.about,
+        "security": [{}, *_LOGGED_IN] if endpoint.scripted else [],
+        "parameters": [
+            *_path_parameters(endpoint.path),
+            *(_parameter(name, "query", about, {"type": "string"}) for name, about in endpoint.query.items()),
+            *_header_parameters(endpoint.headers),
+        ],
+    }
+    if endpoint.scripted:
+        made["requestBody"] = {"description": "The script's.", "content": {"*/*": {"schema": {}}}}
+        made["responses"] = scripted_responses(endpoint.errors)
+        return made
+    answers: dict[str, Schema] = {}
+    for status, answer in endpoint.answers.items():
+        answers[str(status)] = {"description": answer.about}
+        if answer.media_type:
+            schema = shapes.of(answer.shape, "answered")
+            answers[str(status)]["content"] = {answer.media_type: {"schema": schema}}
+    made["responses"] = answers | responses.of((*endpoint.errors, PicloudError))
+    return made
+
+
+def _access(endpoint: Endpoint) -> str:
+    if endpoint.access == "public":
+        return "Needs no log-in."
+    known = _CAPABILITIES.get(endpoint.access)
+    if known is None:
+        return "Needs a log-in."
+    where = "in the app" if known.level == "app" else "in the instance"
+    return (
+        f"Needs `{known.name}`: the role `{known.least_role}` {where} or a higher one; "
+        f"an API key needs the scope `{known.scope}`."
+    )
+
+
+def _path_parameters(path: str) -> list[Schema]:
+    return [
+        _parameter(name, "path", *PATH_PARAMETERS[name]) | {"required": True}
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
+
+
+def _query_parameters(model: Schema) -> list[Schema]:
+    made = []
+    for name, described in model.get("properties", {}).items():
+        schema = dict(described)
+        about = schema.pop("description", "")
+        # A query knows no null: what may be null in the model may be absent in the query.
+        if schema.get("default", "") is None:
+            del schema["default"]
+        choices = [choice for choice in schema.pop("anyOf", []) if choice != {"type": "null"}]
+        if len(choices) == 1:
+            schema |= choices[0]
+        elif choices:
+            schema["anyOf"] = choices
+        required = {"required": True} if name in model.get("required", []) else {}
+        made.append(_parameter(name, "query", about, schema) | required)
+    return made
+
+
+def _header_parameters(names: Iterable[str]) -> list[Schema]:
+    return [_parameter(name, "header", HEADERS[name], {"type": "string"}) for name in names]
+
+
+def _parameter(name: str, where: str, about: str, schema: Schema) -> Schema:
+    return {"name": name, "in": where, "description": about, "schema": schema}

@@ -1,0 +1,62 @@
+"""`GET /api/v1/openapi.json`: the description for programs."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from aiohttp import hdrs, web
+
+from picloud.http.plain import Answer, PlainEndpoint
+from picloud.http.respond import SECURITY_HEADERS
+
+
+def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[PlainEndpoint, ...]:
+    """Make the endpoints that show the description.
+
+    Args:
+        describe: makes it; called once, when somebody asks first.
+
+    Returns:
+        The endpoints.
+    """
+    serve = _Serve(describe)
+    return (
+        PlainEndpoint(
+            method="GET",
+            path="/api/v1/openapi.json",
+            handler=lambda _: serve.document,
+            tag="system",
+            name="openapi",
+            summary="This document",
+            headers=(hdrs.IF_NONE_MATCH,),
+            answers={
+                200: Answer("An OpenAPI 3.1 document.", "application/json", dict[str, Any]),
+                304: Answer("It is the one you have."),
+            },
+        ),
+    )
+
+
+class _Serve:
+    """Answers them."""
+
+    def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
+        self._describe = describe
+
+    async def document(self, request: web.Request) -> web.Response:
+        body, tag = self._bytes
+        headers = {**SECURITY_HEADERS, hdrs.CACHE_CONTROL: "no-cache", hdrs.ETAG: f'"{tag}"'}
+        known = request.if_none_match or ()
+        if any(one.value in (tag, "*") for one in known):
+            return web.Response(status=304, headers=headers)
+        return web.Response(body=body, content_type="application/json", headers=headers)
+
+    @functools.cached_property
+    def _bytes(self) -> tuple[bytes, str]:
+        """The document and its tag."""
+        body = orjson.dumps(self._describe())
+        return body, hashlib.sha256(body).hexdigest()[:32]

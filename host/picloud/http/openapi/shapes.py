@@ -1,0 +1,125 @@
+"""Types as JSON schemas, described by the docstrings of the types themselves."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from picloud.http.openapi.words import Schema
+
+Direction = Literal["sent", "answered"]
+
+REF = "#/components/schemas/{model}"
+
+_ATTRIBUTE = re.compile(r"^    (\w+): (.*)$")
+_MODES: Mapping[Direction, Literal["validation", "serialization"]] = {
+    "sent": "validation",
+    "answered": "serialization",
+}
+
+
+class Shapes:
+    """JSON schemas of types; what they name is kept once, under `#/components/schemas/`.
+
+    Attributes:
+        named: schema by name.
+    """
+
+    def __init__(self, types: Iterable[tuple[Any, Direction]]) -> None:
+        """Make them.
+
+        Args:
+            types: each type and whether it is read from a request or written into an answer.
+        """
+        self._schemas, found = TypeAdapter.json_schemas(
+            [((shape, way), _MODES[way], TypeAdapter[Any](shape)) for shape, way in dict.fromkeys(types)],
+            ref_template=REF,
+            schema_generator=_Described,
+        )
+        self.named: dict[str, Schema] = found.get("$defs", {})
+
+    def of(self, shape: Any, way: Direction) -> Schema:
+        """The schema of one of the types, mostly a reference."""
+        return self._schemas[(shape, way), _MODES[way]]
+
+    def resolved(self, shape: Any, way: Direction) -> Schema:
+        """The schema of one of the types itself, never a reference."""
+        schema = self.of(shape, way)
+        return self.named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+
+
+def query_shape(model: type[BaseModel]) -> Schema:
+    """The schema of a query's parameters."""
+    return model.model_json_schema(schema_generator=_Described)
+
+
+def summary(about: type) -> str:
+    """What a docstring says before its sections."""
+    text = inspect.cleandoc(about.__doc__ or "")
+    return "" if text.startswith(f"{about.__name__}(") else _plain(text.partition("\nAttributes:")[0].strip())
+
+
+def attributes(about: type) -> dict[str, str]:
+    """What the docstrings of a class and its bases say about its attributes.
+
+    Args:
+        about: a class with a section "Attributes:", or whose bases have one.
+
+    Returns:
+        Text by name.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(about.__mro__):
+        name = ""
+        _, _, section = inspect.cleandoc(base.__dict__.get("__doc__") or "").partition("\nAttributes:\n")
+        for line in section.splitlines():
+            if line and not line.startswith(" "):
+                break
+            if start := _ATTRIBUTE.match(line):
+                name = start[1]
+                found[name] = start[2]
+            elif name and line.strip():
+                found[name] += " " + line.strip()
+    return {name: _plain(text) for name, text in found.items()}
+
+
+class _Described(GenerateJsonSchema):
+    """Pydantic's schemas: described, without titles that repeat names, and whole where they are answers."""
+
+    def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
+        return self._described(super().dataclass_schema(schema), schema["cls"])
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        return self._described(super().model_schema(schema), schema["cls"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def normalize_name(self, name: str) -> str:
+        return re.sub(r"\W+", "Of", name.rstrip("]"))
+
+    def _described(self, made: JsonSchemaValue, about: type) -> JsonSchemaValue:
+        made.pop("title", None)
+        made["description"] = summary(about)
+        if not made["description"]:
+            del made["description"]
+        known = attributes(about)
+        for name, field in made.get("properties", {}).items():
+            if name in known:
+                field.setdefault("description", known[name])
+        if self.mode == "serialization" and made.get("properties"):
+            made["required"] = list(made["properties"])  # an answer has all of its fields, always
+        return made
+
+
+def _plain(text: str) -> str:
+    """Python's words for values as JSON's."""
+    for python, json in (("None", "null"), ("True", "true"), ("False", "false")):
+        text = re.sub(rf"\b{python}\b", json, text)
+    return text

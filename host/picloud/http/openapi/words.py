@@ -1,0 +1,59 @@
+"""What the description says that no table or docstring does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = dict[str, Any]
+
+ABOUT = """\
+Log in with `POST /api/v1/admin/auth/login`, or make an API key, and send it as `Authorization: Bearer ...`.
+
+Every error has one shape, `Error`, and a code. Every answer has an `X-Request-Id`. Bodies are JSON and say
+so in `Content-Type`. A field or a parameter that is not listed, or is there twice, is refused with 422.
+A `PATCH` is a JSON merge patch: what is absent stays, null clears. Answers may get further fields in later
+versions; those that are here stay. `HEAD` is answered wherever `GET` is.
+
+Lists take `limit` (1 to 200) and `cursor`, and answer `items` and `next_cursor`, which is null on the last
+page. Walking a list shows everything that was there all the while exactly once; what is made or deleted
+meanwhile may be shown or not.
+"""
+
+_ID: Schema = {"type": "string", "format": "uuid"}
+
+PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
+    "app": ("Id, slug or former slug of the app.", {"type": "string"}),
+    "domain": ("Id of the domain.", _ID),
+    "execution": ("Id of the execution.", _ID),
+    "key": ("Id of the API key.", _ID),
+    "route": ("Id of the route.", _ID),
+    "script": ("Id of the script.", _ID),
+    "script_id": ("Id of the script.", _ID),
+    "session": ("Id of the session.", _ID),
+    "user": ("Id of the user.", _ID),
+    "version": ("A version of the script.", {"type": "integer", "minimum": 1}),
+}
+"""What a name in a path stands for."""
+
+HEADERS: Mapping[str, str] = {
+    "If-Match": 'The version that is to be changed, for example `"3"`; 409 when it is another by now.',
+    "If-None-Match": "The ETag of what you have; 304 when it is still the same.",
+}
+"""What a header of a request means."""
+
+EXAMPLES: Mapping[str, object] = {
+    "description": "Greets people by name",
+    "email": "ada@example.com",
+    "name": "greet",
+    "password": "correct horse battery",
+    "path": "/users/:id",
+    "pattern": "api.example.com",
+    "script_id": "0199e0b4-6f3c-7d52-9d5e-3b1f7c0a2e44",
+    "slug": "shop",
+    "source": '"Hello, " + ctx.request.query.name',
+    "token": "the token of the link",
+    "url": "https://api.example.com/users/7",
+    "username": "ada",
+}
+"""Values of fields of bodies by name; choices and numbers speak for themselves."""
