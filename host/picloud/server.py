@@ -43,6 +43,7 @@ from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
 from picloud.identity.setup import Setup
 from picloud.listening import BACKLOG, listen
+from picloud.retention import Retention
 from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
@@ -239,7 +240,11 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
 
         passwords = Passwords()
         closing.callback(passwords.close)
-        yield Services.assemble(
+        if place.slot == 0:
+            retention = Retention(database, settings.audit_retention_days)
+            retention.start()
+            closing.push_async_callback(retention.close)
+        services = Services.assemble(
             database,
             changes,
             generations,
@@ -249,6 +254,8 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
             session_ttl=timedelta(hours=settings.session_ttl_hours),
         )
+        closing.push_async_callback(services.background.settled)
+        yield services
 
 
 def _engine(settings: Settings) -> Engine:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 from argon2 import PasswordHasher
@@ -16,7 +17,10 @@ from picloud.execution.gate import Gate
 from picloud.execution.record import Recorder
 from picloud.generations import Generations
 from picloud.http.services import Services
+from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
+from picloud.identity.principal import AppRole, Role
+from picloud.identity.users import User
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -26,6 +30,8 @@ from picloud.services import clock, kv
 from picloud.services.health import Health
 
 SLOTS = 64
+CONSOLE = Actor.console("test.arrange")
+PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="session")
@@ -64,6 +70,20 @@ class Worker:
     recorder: Recorder
     gate: Gate
 
+    async def person(
+        self, username: str, role: Role = "member", app_id: UUID | None = None, app_role: AppRole = "viewer"
+    ) -> User:
+        """Make a user with `PASSWORD`, a member of an app where one is given."""
+        user = await self.services.users.create(username, PASSWORD, role, CONSOLE)
+        if app_id is not None:
+            await self.services.members.grant(app_id, username, app_role, CONSOLE)
+        return user
+
+    async def session_of(self, user: User) -> str:
+        """Log a user in; returns the token."""
+        opened = await self.services.sessions.open(user.id, user.username, user.role, CONSOLE)
+        return opened.token
+
 
 @pytest.fixture
 async def worker(database: Database, engine: Engine, passwords: Passwords) -> AsyncIterator[Worker]:
@@ -86,5 +106,6 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
         body_seconds=5,
     )
     yield Worker(services, database, changes, generations, recorder, gate)
+    await services.background.settled()
     await recorder.close(grace=1)
     threads.close()

@@ -17,6 +17,7 @@ from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.errors import Invalid
 from picloud.generations import Generations
+from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords, check_password
 from picloud.identity.users import ROLES, Users, check_username
 
@@ -60,7 +61,7 @@ def _create(arguments: argparse.Namespace) -> int:
     password = _ask_password()
 
     async def create(users: Users) -> None:
-        await users.create_user(arguments.name, password, arguments.role)
+        await users.create(arguments.name, password, arguments.role, Actor.console("user.create"))
 
     _with_users(arguments, create)
     print(f"made the {arguments.role} {arguments.name}")
@@ -71,7 +72,7 @@ def _reset_password(arguments: argparse.Namespace) -> int:
     password = _ask_password()
 
     async def reset(users: Users) -> None:
-        await users.reset_password(arguments.name, password)
+        await users.update(arguments.name, {"password": password}, Actor.console("user.update"))
 
     _with_users(arguments, reset)
     print(f"{arguments.name} has a new password, and all their sessions are over")

@@ -126,6 +126,9 @@ class Settings:
         None, TEXT, "Password of that owner, 10 to 256 bytes. Inert once a user exists.", secret=True
     )
     session_ttl_hours: float = _knob(24, number(0.01), "A session ends after this many hours without use.")
+    audit_retention_days: int = _knob(
+        365, whole(0, 36_500), "Days the audit log keeps what happened; 0 keeps it for ever."
+    )
     max_concurrent_executions: int = _knob(
         256, whole(1, 100_000), "Executions a worker runs at once; beyond it callers get 503."
     )

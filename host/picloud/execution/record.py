@@ -21,6 +21,7 @@ from picloud.errors import Unavailable
 from picloud.execution.invocation import Invocation
 from picloud.generations import Generations
 from picloud.sandbox.outcome import LogLine, Outcome
+from picloud.text import clean
 
 logger = logging.getLogger(__name__)
 
@@ -224,13 +225,6 @@ def _line(line: LogLine) -> dict[str, object]:
             data = clean(line.data)
     at = datetime.fromtimestamp(line.at / 1000, UTC).isoformat(timespec="milliseconds")
     return {"level": clean(line.level), "message": clean(line.message), "data": data, "at": at}
-
-
-def clean(text: str) -> str:
-    """Text that PostgreSQL can hold: NUL and lone surrogates become U+FFFD."""
-    if not text.isascii():
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text.replace("\0", "\ufffd")
 
 
 def clean_json(text: str) -> str:

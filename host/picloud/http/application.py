@@ -8,7 +8,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from picloud.http import execute, health, setup_page
-from picloud.http.admin import apps, auth, domains, executions, limits, routes, scripts, versions
+from picloud.http.admin import (
+    apps,
+    audit,
+    auth,
+    domains,
+    executions,
+    keys,
+    limits,
+    members,
+    routes,
+    scripts,
+    users,
+    versions,
+)
 from picloud.http.admin.endpoint import PREFIX
 from picloud.http.middleware import edge
 from picloud.http.openapi import serve
@@ -19,6 +32,10 @@ from picloud.http.services import Services
 
 ENDPOINTS = (
     *auth.ENDPOINTS,
+    *users.ENDPOINTS,
+    *keys.ENDPOINTS,
+    *members.ENDPOINTS,
+    *audit.ENDPOINTS,
     *apps.ENDPOINTS,
     *domains.ENDPOINTS,
     *scripts.ENDPOINTS,

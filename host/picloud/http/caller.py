@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
+from picloud.errors import Unavailable
+from picloud.identity.credentials import Credentials
+from picloud.identity.principal import Principal
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, bearer_token
+
+_READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,34 @@ def credential(request: web.Request) -> Credential | None:
     return None
 
 
+async def visitor(
+    credentials: Credentials, request: web.Request, *, needed: bool = False
+) -> Principal | None:
+    """Find who calls a script, which anyone may.
+
+    Args:
+        credentials: tells who is behind a token.
+        request: the request.
+        needed: whether the answer depends on it.
+
+    Returns:
+        The principal; None for nobody, for a token that is not good, and for a cookie that a page of
+        another origin had sent with a write.
+
+    Raises:
+        Unavailable: it is needed and the database cannot be reached; otherwise they are nobody.
+    """
+    sent = credential(request)
+    if sent is None or (sent.by_cookie and request.method not in _READS and not is_same_origin(request)):
+        return None
+    try:
+        return await credentials.principal(sent.token)
+    except Unavailable:
+        if needed:
+            raise
+        return None
+
+
 def is_secure(request: web.Request) -> bool:
     """Tell whether the client speaks https to us. Args: request: the request."""
     return request.secure
@@ -60,8 +94,24 @@ def is_same_origin(request: web.Request) -> bool:
     Returns:
         What the browser says in `Sec-Fetch-Site`, or else whether `Origin` is our own; False without both.
     """
-    site = request.headers.get("Sec-Fetch-Site")
+    return is_own_origin(request.headers, is_secure(request)) is True
+
+
+def is_own_origin(headers: Mapping[str, str], secure: bool) -> bool | None:
+    """Tell whose page made a request.
+
+    Args:
+        headers: of the request.
+        secure: it came over https.
+
+    Returns:
+        True for a page of this very origin, False for another's, None when no browser says anything.
+    """
+    site = headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    scheme = "https" if is_secure(request) else "http"
-    return request.headers.get(hdrs.ORIGIN) == f"{scheme}://{request.headers.get(hdrs.HOST, '')}"
+    origin = headers.get(hdrs.ORIGIN)
+    if origin is None:
+        return None
+    scheme = "https" if secure else "http"
+    return origin == f"{scheme}://{headers.get(hdrs.HOST, '')}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from picloud.errors import (
     BadRequest,
@@ -15,12 +15,11 @@ from picloud.errors import (
     Unavailable,
     UnknownEncoding,
 )
+from picloud.http.caller import visitor
 from picloud.http.invoke import invoke
 from picloud.http.plain import PlainEndpoint
 from picloud.http.services import Services
 from picloud.identity.capabilities import authorise
-from picloud.identity.principal import Principal
-from picloud.identity.tokens import bearer_token
 from picloud.services.ids import parse_id
 
 
@@ -50,7 +49,7 @@ class Execute:
         if script_id is None:
             raise NotFound("script", name)
         live = await self._services.live_scripts.get(script_id)
-        principal = await self._principal(request, live.members_only)
+        principal = await visitor(self._services.credentials, request, needed=live.members_only)
         if live.members_only:
             authorise(principal, "app.read", live.version.app_id)
         if live.version.kind != "endpoint":
@@ -58,19 +57,6 @@ class Execute:
         return await invoke(
             self._services, request, live.version, ingress="execute", path=request.path, principal=principal
         )
-
-    async def _principal(self, request: web.Request, needed: bool) -> Principal | None:
-        """Who calls; a token that is not good is nobody."""
-        token = bearer_token(request.headers.get(hdrs.AUTHORIZATION))
-        if token is None:
-            return None
-        try:
-            return await self._services.sessions.principal(token)
-        except Unavailable:
-            if needed:
-                raise
-            return None
-
 
 ENDPOINTS = (
     PlainEndpoint(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
+from picloud.background import Background
 from picloud.db.changes import Changes
 from picloud.db.pool import Database
 from picloud.execution.executor import Executor
@@ -13,6 +14,9 @@ from picloud.execution.scripts import LiveScripts
 from picloud.generations import Generations
 from picloud.identity.audit import Audit
 from picloud.identity.credentials import Credentials
+from picloud.identity.keys import Keys
+from picloud.identity.login import LogIn
+from picloud.identity.members import Members
 from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
@@ -39,9 +43,13 @@ class Services:
         routes: routes.
         domains: claims.
         executions: the log as people read it.
-        users: users and their log-in.
+        users: users.
+        members: who is in which app.
+        log_in: from a password to a session.
         sessions: log-ins that last.
+        keys: API keys.
         credentials: who is behind a token of any kind.
+        background: small writes that nobody waits for.
         audit: who did what.
         setup: the first start.
         directory: routing tables in memory.
@@ -59,8 +67,12 @@ class Services:
     domains: Domains
     executions: Executions
     users: Users
+    members: Members
+    log_in: LogIn
     sessions: Sessions
+    keys: Keys
     credentials: Credentials
+    background: Background
     audit: Audit
     setup: Setup
     directory: Directory
@@ -101,7 +113,9 @@ class Services:
             The services; the caller closes what it gave.
         """
         scripts = Scripts(database, changes, executor, ceilings)
-        sessions = Sessions(database, changes, generations, session_ttl)
+        users = Users(database, changes, passwords)
+        sessions = Sessions(database, changes, session_ttl)
+        background = Background()
         return cls(
             apps=Apps(database, changes),
             scripts=scripts,
@@ -109,9 +123,13 @@ class Services:
             routes=Routes(database, changes),
             domains=Domains(database, changes),
             executions=Executions(database, lambda: all_written(generations)),
-            users=Users(database, changes, passwords),
+            users=users,
+            members=Members(database, changes),
+            log_in=LogIn(database, users, passwords, sessions, background),
             sessions=sessions,
-            credentials=Credentials(sessions),
+            keys=Keys(database, changes),
+            credentials=Credentials(database, generations, background, session_ttl),
+            background=background,
             audit=Audit(database),
             setup=Setup(database, changes, passwords),
             directory=Directory(database, generations),

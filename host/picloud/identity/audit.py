@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from uuid_utils.compat import uuid7
@@ -15,6 +15,10 @@ from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.errors import Unavailable
 from picloud.identity.actor import Actor
+from picloud.services.page import Page, PageRequest
+from picloud.text import clean
+
+MAX_TARGET = 512
 
 _SQL = load("audit")
 _log = logging.getLogger(__name__)
@@ -49,7 +53,7 @@ class AuditEntry:
     address: str
     request_id: str
     action: str
-    outcome: str
+    outcome: Literal["done", "refused"]
     reason: str | None
     app_id: UUID | None
     target: str | None
@@ -90,10 +94,27 @@ async def write(
         actor.action,
         "done" if refused is None else "refused",
         refused,
-        None if target is None else str(target)[:512],
+        None if target is None else clean(str(target))[:MAX_TARGET],
         before,
         after,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which entries are wanted; None is any.
+
+    Attributes:
+        app_id: of this app.
+        user_id: of what this user did or was refused.
+        action: `<noun>.<verb>`.
+        outcome: "done" or "refused".
+    """
+
+    app_id: UUID | None = None
+    user_id: UUID | None = None
+    action: str | None = None
+    outcome: Literal["done", "refused"] | None = None
 
 
 class Audit:
@@ -102,6 +123,24 @@ class Audit:
     def __init__(self, database: Database) -> None:
         """Make it."""
         self._database = database
+
+    async def list(self, wanted: AuditFilter, page: PageRequest) -> Page[AuditEntry]:
+        """List entries, newest first.
+
+        Args:
+            wanted: which.
+            page: which part of the list.
+        """
+        rows = await self._database.fetch(
+            _SQL.audit_list,
+            wanted.app_id,
+            wanted.user_id,
+            wanted.action,
+            wanted.outcome,
+            page.after,
+            page.limit + 1,
+        )
+        return Page.of(rows, page.limit, lambda row: AuditEntry(**row))
 
     async def refused(self, actor: Actor, reason: str, app_id: UUID | None, target: str) -> None:
         """Add a refusal; what cannot be written is told to the operator and changes no answer.

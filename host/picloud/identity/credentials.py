@@ -1,23 +1,80 @@
-"""From what a client sent to who it is: a session token or an API key."""
+"""From what a client sent to who it is: a session's token or an API key.
+
+Who is behind a token is kept in memory for some seconds, as long as no session, key, user or member
+has changed. A change on this node is seen by the next request on every worker (see generations.py).
+"""
 
 from __future__ import annotations
 
-from picloud.identity.principal import Principal
-from picloud.identity.sessions import Sessions
+import hmac
+import math
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from types import MappingProxyType
+from uuid import UUID
+
+from asyncpg import Record
+from cachetools import TTLCache
+
+from picloud.background import Background
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.generations import Generations
+from picloud.identity.principal import NO_MEMBERSHIPS, AppRole, KeyGrant, Principal
+from picloud.identity.tokens import KEY, KEY_PREFIX, KEY_PREFIX_LENGTH, SESSION_TOKEN, token_hash
+
+CACHE_SECONDS = 5.0
+"""How long another node may still take for good what was ended here, should its NOTIFY be late."""
+CACHE_SIZE = 10_000
+
+_SQL = load("credentials")
+_SESSIONS = load("sessions")
+_KEYS = load("keys")
+_SESSION = re.compile(SESSION_TOKEN, re.ASCII)
+_KEY = re.compile(KEY, re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Who is behind a token, as long as nothing changed, until a second of the monotonic clock."""
+
+    principal: Principal
+    generation: tuple[bytes, bytes]
+    ends_at: float
 
 
 class Credentials:
     """Finds the principal behind a token of either kind."""
 
-    def __init__(self, sessions: Sessions) -> None:
-        """Make it."""
-        self._sessions = sessions
+    def __init__(
+        self,
+        database: Database,
+        generations: Generations,
+        background: Background,
+        session_ttl: timedelta = timedelta(hours=24),
+    ) -> None:
+        """Make it.
+
+        Args:
+            database: the pool.
+            generations: tells when what is in memory is out of date.
+            background: notes beside the caller's way what was used when.
+            session_ttl: how long a session lives after it was last used.
+        """
+        self._database = database
+        self._generations = generations
+        self._background = background
+        self._session_ttl = session_ttl
+        self._known: TTLCache[bytes, _Known] = TTLCache(CACHE_SIZE, CACHE_SECONDS, timer=time.monotonic)
 
     async def principal(self, token: str) -> Principal | None:
         """Find who is behind a token.
 
         Args:
-            token: what the client sent.
+            token: what the client sent; any text.
 
         Returns:
             The principal, or None when the token is not good or its user not active.
@@ -25,4 +82,59 @@ class Credentials:
         Raises:
             Unavailable: the database had to be asked and cannot be reached.
         """
-        return await self._sessions.principal(token)
+        is_key = _KEY.fullmatch(token) is not None
+        if not is_key and not _SESSION.fullmatch(token):
+            return None
+        digest = token_hash(token)
+        # Read before the database is, so that a change in between leaves this entry out of date.
+        generation = (self._generations.current("sessions"), self._generations.current("users"))
+        known = self._known.get(digest)
+        if known is not None and known.generation == generation and time.monotonic() < known.ends_at:
+            return known.principal
+        asked_at = time.monotonic()
+        row = await (self._key(token, digest) if is_key else self._session(digest))
+        if row is None:
+            self._known.pop(digest, None)
+            return None
+        if row["is_stale"]:
+            self._touch(row["id"], is_key)
+        principal = _principal(row, is_key)
+        # By the database's clock: that of this machine may be another.
+        seconds_left = row["seconds_left"]
+        ends_at = math.inf if seconds_left is None else asked_at + seconds_left
+        self._known[digest] = _Known(principal, generation, ends_at)
+        return principal
+
+    async def _session(self, digest: bytes) -> Record | None:
+        return await self._database.fetchrow(_SQL.credential_session, digest, self._session_ttl)
+
+    async def _key(self, token: str, digest: bytes) -> Record | None:
+        prefix = token.removeprefix(KEY_PREFIX)[:KEY_PREFIX_LENGTH]
+        rows = await self._database.fetch(_SQL.credential_keys, prefix)
+        good = [row for row in rows if hmac.compare_digest(row["key_hash"], digest)]
+        return good[0] if good else None
+
+    def _touch(self, found: UUID, is_key: bool) -> None:
+        database, ttl = self._database, self._session_ttl
+        if is_key:
+            self._background.do(f"last use of key {found}", lambda: database.execute(_KEYS.key_touch, found))
+        else:
+            self._background.do(
+                f"last use of session {found}", lambda: database.execute(_SESSIONS.session_touch, found, ttl)
+            )
+
+
+def _principal(row: Record, is_key: bool) -> Principal:
+    if not is_key:
+        return Principal(
+            row["user_id"], row["username"], row["role"], _memberships(row), session_id=row["id"]
+        )
+    grant = KeyGrant(row["id"], frozenset(row["scopes"]), row["app_id"], row["expires_at"])
+    return Principal(row["user_id"], row["username"], row["role"], _memberships(row), grant)
+
+
+def _memberships(row: Record) -> Mapping[UUID, AppRole]:
+    roles: dict[str, AppRole] | None = row["memberships"]
+    if not roles:
+        return NO_MEMBERSHIPS
+    return MappingProxyType({UUID(app_id): role for app_id, role in roles.items()})

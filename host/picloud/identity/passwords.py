@@ -10,9 +10,11 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from picloud.errors import Invalid
+from picloud.errors import Invalid, Overloaded
 
 MIN_BYTES, MAX_BYTES = 10, 256
+MAX_WAITING = 100
+"""Hashes that may wait for a thread; a flood of log-ins must not queue for minutes."""
 
 Result = TypeVar("Result")
 
@@ -49,6 +51,7 @@ class Passwords:
         self._hasher = hasher or PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(threads, "argon2")
         self._dummy: str | None = None
+        self._waiting = 0
 
     async def hash(self, password: str) -> str:
         """Hash a password.
@@ -61,6 +64,7 @@ class Passwords:
 
         Raises:
             Invalid: see `check_password`.
+            Overloaded: too many are being hashed right now.
         """
         check_password(password)
         return await self._run(lambda: self._hasher.hash(password))
@@ -74,6 +78,9 @@ class Passwords:
 
         Returns:
             True when it is the user's password.
+
+        Raises:
+            Overloaded: too many are being checked right now.
         """
         if len(password.encode()) > MAX_BYTES:
             return False
@@ -97,4 +104,10 @@ class Passwords:
         return stored is not None
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        if self._waiting >= MAX_WAITING:
+            raise Overloaded("too many passwords are being checked; try again in a second")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._waiting -= 1

@@ -1,112 +1,149 @@
-"""Sessions: from a bearer token to the user behind it."""
+"""Sessions: how a log-in lasts, and how it ends."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from cachetools import TTLCache
 from uuid_utils.compat import uuid7
 
 from picloud.db.changes import Changes
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.generations import Generations
-from picloud.identity.principal import Principal
+from picloud.errors import NotFound, Unauthenticated
+from picloud.identity import audit
+from picloud.identity.actor import Actor
+from picloud.identity.principal import Principal, Role
 from picloud.identity.tokens import SESSION_PREFIX, new_token, token_hash
+from picloud.services.page import Page, PageRequest
+from picloud.text import clean
 
 ABSOLUTE = timedelta(days=30)
-CACHE_SECONDS = 5.0
-"""How long another node may still take a session for good that was ended elsewhere."""
+"""However much it is used, no session lives longer."""
+MAX_USER_AGENT = 256
 
 _SQL = load("sessions")
-_EXTEND_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    principal: Principal
-    generation: tuple[bytes, bytes]
+class Session:
+    """A session as its user sees it.
+
+    Attributes:
+        id: the session; not its token, which is stored nowhere.
+        created_at: when they logged in.
+        last_seen_at: when it was last used, to the minute.
+        expires_at: when it ends unless it is used.
+        address: where the log-in came from.
+        user_agent: what the client called itself then.
+    """
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was just opened.
+
+    Attributes:
+        token: what the client proves itself with from now on.
+        expires_at: when it ends unless it is used.
+    """
+
+    token: str
+    expires_at: datetime
 
 
 class Sessions:
-    """Sessions of users, looked up in memory while nothing changed."""
+    """Sessions of users; who is behind one is for `Credentials` to say."""
 
-    def __init__(
-        self,
-        database: Database,
-        changes: Changes,
-        generations: Generations,
-        ttl: timedelta = timedelta(hours=24),
-    ) -> None:
+    def __init__(self, database: Database, changes: Changes, ttl: timedelta = timedelta(hours=24)) -> None:
         """Make it.
 
         Args:
             database: the pool.
             changes: makes writes known to the other workers.
-            generations: tells when what is in memory is out of date.
             ttl: how long a session lives after it was last used.
         """
         self._database = database
         self._changes = changes
-        self._generations = generations
         self._ttl = ttl
-        self._known: TTLCache[bytes, _Known] = TTLCache(10_000, CACHE_SECONDS, timer=time.monotonic)
 
-    async def open(self, user_id: UUID) -> tuple[str, datetime]:
-        """Start a session.
-
-        Args:
-            user_id: a user who proved who they are.
-
-        Returns:
-            The token, which is stored nowhere, and when it ends if it is not used.
-        """
-        token = new_token(SESSION_PREFIX)
-        async with self._database.transaction() as connection:
-            await connection.execute(_SQL.sessions_sweep)
-            expires_at = await connection.fetchval(
-                _SQL.session_open, token_hash(token), uuid7(), user_id, self._ttl, ABSOLUTE
-            )
-        return token, expires_at
-
-    async def principal(self, token: str) -> Principal | None:
-        """Find who is behind a token, and let their session live on.
+    async def open(
+        self,
+        user_id: UUID,
+        username: str,
+        role: Role,
+        actor: Actor,
+        *,
+        user_agent: str = "",
+        password_hash: str | None = None,
+    ) -> Opened:
+        """Start a session for someone who proved who they are; always with a token that is new.
 
         Args:
-            token: what the client sent.
+            user_id: the user.
+            username: their name.
+            role: their role.
+            actor: who asked for it and from where; the entry is made in the user's name.
+            user_agent: what the client calls itself.
+            password_hash: what they were checked against, if it was a password.
 
         Returns:
-            The principal, or None when the token is not good or the user is not active.
+            The session's token and end.
 
         Raises:
-            Unavailable: the database had to be asked and cannot be reached.
+            Unauthenticated: the user was deleted or deactivated, or the password changed, meanwhile.
         """
-        if not token.startswith(SESSION_PREFIX):
-            return None
-        key = token_hash(token)
-        # Read before the database is, so that a change in between leaves this entry out of date.
-        generation = (self._generations.current("sessions"), self._generations.current("users"))
-        known = self._known.get(key)
-        if known is not None and known.generation == generation:
-            return known.principal
-        row = await self._database.fetchrow(_SQL.session_find, key)
-        if row is None:
-            self._known.pop(key, None)
-            return None
-        if row["expires_at"] < datetime.now(UTC) + self._ttl - _EXTEND_EVERY:
-            await self._database.execute(_SQL.session_extend, key, self._ttl)
-        principal = Principal(row["user_id"], row["username"], row["role"], session_id=row["id"])
-        self._known[key] = _Known(principal, generation)
-        return principal
+        token, session_id = new_token(SESSION_PREFIX), uuid7()
+        async with self._database.transaction() as connection:
+            expires_at = await connection.fetchval(
+                _SQL.session_open,
+                token_hash(token),
+                session_id,
+                user_id,
+                self._ttl,
+                ABSOLUTE,
+                actor.address,
+                clean(user_agent)[:MAX_USER_AGENT],
+                password_hash,
+            )
+            if expires_at is None:
+                raise Unauthenticated
+            author = replace(
+                actor, principal=Principal(user_id, username, role), name=username, action="session.login"
+            )
+            await audit.write(connection, author, target=session_id)
+        return Opened(token, expires_at)
 
-    async def end(self, token: str) -> None:
-        """End a session; nothing happens when it is over already.
+    async def list(self, user_id: UUID, page: PageRequest) -> Page[Session]:
+        """List a user's sessions that are not over, oldest first.
 
         Args:
-            token: the session's token.
+            user_id: whose.
+            page: which part of the list.
+        """
+        rows = await self._database.fetch(_SQL.sessions_list, user_id, page.after, page.limit + 1)
+        return Page.of(rows, page.limit, lambda row: Session(**row))
+
+    async def end(self, user_id: UUID, session_id: UUID, actor: Actor) -> None:
+        """End a session.
+
+        Args:
+            user_id: whose it must be.
+            session_id: the session.
+            actor: who ends it.
+
+        Raises:
+            NotFound: the user has no such session, or it is over already.
         """
         async with self._changes.announce("sessions") as connection:
-            await connection.execute(_SQL.session_end, token_hash(token))
+            if await connection.fetchval(_SQL.session_end, user_id, session_id) is None:
+                raise NotFound("session", session_id)
+            await audit.write(connection, actor, target=session_id)

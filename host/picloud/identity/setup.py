@@ -5,15 +5,18 @@ Everything here is inert once a user exists.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from picloud.db.changes import Changes
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.errors import SetupOver
+from picloud.identity import audit
+from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
 from picloud.identity.tokens import new_token, token_hash
-from picloud.identity.users import User, check_username, insert_user
+from picloud.identity.users import User, check_username, insert_user, logged
 
 LINK_LIFETIME = timedelta(hours=1)
 
@@ -52,7 +55,7 @@ class Setup:
         check_username(username)
         password_hash = await self._passwords.hash(password)
         async with self._changes.announce("users") as connection:
-            return await _first_owner(connection, username, password_hash)
+            return await _first_owner(connection, username, password_hash, Actor.console("setup.bootstrap"))
 
     async def make_link(self) -> str | None:
         """Make the token of a one-time setup link, good for an hour.
@@ -74,13 +77,14 @@ class Setup:
         """
         return bool(await self._database.fetchval(_SQL.setup_link_good, token_hash(token)))
 
-    async def complete(self, token: str, username: str, password: str) -> User:
+    async def complete(self, token: str, username: str, password: str, actor: Actor) -> User:
         """Use the link: make the first owner.
 
         Args:
             token: what the link carries.
             username: chosen name.
             password: chosen password.
+            actor: nobody yet, and where they come from.
 
         Returns:
             The new owner.
@@ -94,15 +98,19 @@ class Setup:
         check_username(username)
         password_hash = await self._passwords.hash(password)
         async with self._changes.announce("users") as connection:
-            owner = await _first_owner(connection, username, password_hash)
+            owner = await _first_owner(connection, username, password_hash, replace(actor, name="setup"))
         if owner is None:
             raise SetupOver
         return owner
 
 
-async def _first_owner(connection: Connection, username: str, password_hash: str) -> User | None:
+async def _first_owner(
+    connection: Connection, username: str, password_hash: str, actor: Actor
+) -> User | None:
     await connection.execute(_SQL.setup_lock)
     if await connection.fetchval(_USERS.users_exist):
         return None
     await connection.execute(_SQL.setup_links_delete)
-    return await insert_user(connection, username, password_hash, "owner")
+    owner = await insert_user(connection, username, password_hash, "owner")
+    await audit.write(connection, actor, target=owner.id, after=logged(owner))
+    return owner

@@ -3,68 +3,62 @@
 from __future__ import annotations
 
 import ipaddress
-import math
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import timedelta
 
-from cachetools import TTLCache
-
+from picloud.db.pool import Database
+from picloud.db.queries import load
 from picloud.errors import Throttled
+from picloud.identity.tokens import token_hash
 
-FORGET_SECONDS = 3600.0
-MAX_KEYS = 10_000
+FORGET = timedelta(hours=1)
 
-
-@dataclass(slots=True)
-class _Attempts:
-    count: int = 0
-    not_before: float = 0.0
+_SQL = load("throttle")
 
 
 class Throttle:
-    """Counts attempts by key, in this process.
+    """Counts attempts by whom they are on, in the database: for all workers of all nodes.
 
     An attempt counts from its start, so a hundred at once do not slip through before the first fails.
     """
 
-    def __init__(
-        self, free: int, longest_seconds: float, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, database: Database, kind: str, free: int, longest_seconds: float) -> None:
         """Make it.
 
         Args:
+            database: the pool.
+            kind: keeps these counts apart from others.
             free: attempts before the first wait of one second.
             longest_seconds: the wait at which doubling stops.
-            clock: seconds, never going back.
         """
+        self._database = database
+        self._kind = kind
         self._free = free
-        self._longest = longest_seconds
-        self._clock = clock
-        self._keys: TTLCache[str, _Attempts] = TTLCache(MAX_KEYS, FORGET_SECONDS, timer=clock)
+        self._longest = float(longest_seconds)
 
-    def attempt(self, key: str) -> None:
+    async def attempt(self, who: str) -> None:
         """Count an attempt, or refuse it.
 
         Args:
-            key: who tries: an account, or an address from `network`.
+            who: an account, or an address from `network`.
 
         Raises:
             Throttled: there is still a wait; `Retry-After` says how long. Refused attempts do not count.
         """
-        attempts = self._keys.get(key) or _Attempts()
-        wait = attempts.not_before - self._clock()
-        if wait > 0:
-            raise Throttled(math.ceil(wait))
-        attempts.count += 1
-        if attempts.count > self._free:
-            doubled = 2.0 ** min(attempts.count - self._free - 1, 30)
-            attempts.not_before = self._clock() + min(doubled, self._longest)
-        self._keys[key] = attempts
+        key = self._key(who)
+        if await self._database.fetchval(_SQL.attempt_count, key, self._free, self._longest, FORGET) is None:
+            raise Throttled(max(1, await self._database.fetchval(_SQL.attempt_wait, key) or 1))
 
-    def succeeded(self, key: str) -> None:
-        """Forget what was counted: the attempt was no guess."""
-        self._keys.pop(key, None)
+    async def forget(self, who: str) -> None:
+        """Forget what was counted: whoever it is has proved to be the one. Args: who: as for `attempt`."""
+        await self._database.execute(_SQL.attempts_forget, self._key(who))
+
+    async def uncount(self, who: str) -> None:
+        """Take one attempt back that was no guess, and its wait. Args: who: as for `attempt`."""
+        await self._database.execute(_SQL.attempt_uncount, self._key(who))
+
+    def _key(self, who: str) -> bytes:
+        # Hashed, because people type passwords into the field for the name.
+        return token_hash(f"{self._kind}:{who}")
 
 
 def network(address: str) -> str:
@@ -74,7 +68,7 @@ def network(address: str) -> str:
         address: the peer's address, or any other text.
 
     Returns:
-        A key for `Throttle.attempt`.
+        Whom `Throttle.attempt` counts it on.
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import secrets
 
 SESSION_PREFIX = "pis_"
+SESSION_TOKEN = SESSION_PREFIX + "[A-Za-z0-9_-]{43}"
+"""The form of a session's token, as a regular expression."""
 KEY_PREFIX = "pic_"
+KEY_PREFIX_LENGTH = 8
+KEY = KEY_PREFIX + "[a-z2-7]{52}"
+"""The form of an API key, as a regular expression; its first characters find its row."""
 SESSION_COOKIE = "picloud_session"
 SESSION_COOKIE_SECURE = "__Host-picloud_session"
 """Over https: the prefix keeps other hosts from setting it (RFC 6265bis, section 4.1.3.2)."""
@@ -22,6 +28,11 @@ def new_token(prefix: str = "") -> str:
         The prefix and 43 URL-safe characters.
     """
     return prefix + secrets.token_urlsafe(32)
+
+
+def new_key() -> str:
+    """Make an API key: `pic_` and 32 random bytes in base32, 52 characters that survive any input field."""
+    return KEY_PREFIX + base64.b32encode(secrets.token_bytes(32)).decode().rstrip("=").lower()
 
 
 def token_hash(token: str) -> bytes:

@@ -19,10 +19,10 @@ from yarl import URL
 from picloud.http.application import build_application
 from picloud.http.connection import connections
 from picloud.services.seed import seed
-from tests.integration.conftest import Worker
+from tests.integration.conftest import PASSWORD, Worker
 from tests.integration.http.described import Description
 
-OWNER, PASSWORD = "ada", "correct horse"
+OWNER = "ada"
 ADMIN = "/api/v1/admin"
 
 
@@ -164,6 +164,5 @@ async def anyone(worker: Worker) -> AsyncIterator[Client]:
 @pytest.fixture
 async def client(anyone: Client, worker: Worker) -> Client:
     """A client that is logged in as the owner."""
-    owner = await worker.services.users.create_user(OWNER, PASSWORD)
-    anyone.token, _ = await worker.services.sessions.open(owner.id)
+    anyone.token = await worker.session_of(await worker.person(OWNER, "owner"))
     return anyone

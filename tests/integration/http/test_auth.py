@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.integration.conftest import Worker
-from tests.integration.http.conftest import OWNER, PASSWORD, Client
+from tests.integration.conftest import PASSWORD, Worker
+from tests.integration.http.conftest import OWNER, Client
 
 
 async def log_in(
@@ -26,7 +26,12 @@ async def test_a_login_gives_a_token_that_tells_who_one_is(client: Client) -> No
     assert set(session) == {"token", "expires_at", "user"}
     client.token = session["token"]
     me = (await client.admin("GET", "/auth/me")).json
-    assert me == {**session["user"], "principal": "user"}
+    assert me == {
+        **session["user"],
+        "principal": "user",
+        "key": None,
+        "capabilities": ["instance.create_app", "instance.manage_users", "instance.manage_settings"],
+    }
     assert me["role"] == "owner"
 
 

@@ -1,26 +1,37 @@
-"""Promises of identity/sessions.py."""
+"""Promises of identity/sessions.py and of sessions in identity/credentials.py."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
-from picloud.errors import Unavailable
-from picloud.identity.sessions import ABSOLUTE, Sessions
+from picloud.background import Background
+from picloud.errors import NotFound, Unauthenticated, Unavailable
+from picloud.identity.credentials import Credentials
+from picloud.identity.sessions import ABSOLUTE, MAX_USER_AGENT, Sessions
 from picloud.identity.tokens import token_hash
 from picloud.identity.users import User
-from tests.integration.conftest import Worker
+from picloud.services.page import PageRequest
+from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 
 
 @pytest.fixture
 async def ada(worker: Worker) -> User:
-    return await worker.services.users.create_user("ada", "correct horse")
+    return await worker.person("ada", "owner")
+
+
+def another_worker(worker: Worker) -> Credentials:
+    """A worker of the same node: its own memory, the same shared page."""
+    return Credentials(worker.database, worker.generations, Background())
 
 
 async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: Worker, ada: User) -> None:
-    token, expires_at = await worker.services.sessions.open(ada.id)
-    principal = await worker.services.sessions.principal(token)
+    opened = await worker.services.sessions.open(ada.id, "ada", "owner", CONSOLE)
+    token = opened.token
+    principal = await worker.services.credentials.principal(token)
     assert principal is not None
     assert (principal.user_id, principal.username, principal.role, principal.kind) == (
         ada.id,
@@ -28,73 +39,141 @@ async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: 
         "owner",
         "user",
     )
-    assert timedelta(hours=23) < expires_at - datetime.now(UTC) <= timedelta(hours=24)
+    assert timedelta(hours=23) < opened.expires_at - datetime.now(UTC) <= timedelta(hours=24)
     assert await worker.database.fetchval("SELECT token_hash FROM admin_sessions") == token_hash(token)
-    for wrong in ("", "pis_", token[:-1], token + "x", token.removeprefix("pis_")):
-        assert await worker.services.sessions.principal(wrong) is None
+    for wrong in ("", "pis_", token[:-1], token + "x", token.removeprefix("pis_"), token + "\0", "pis_\udcff"):
+        assert await worker.services.credentials.principal(wrong) is None
 
 
 async def test_a_session_that_ended_is_refused_on_every_worker_with_the_next_request(
     worker: Worker, ada: User
 ) -> None:
-    here = worker.services.sessions
-    there = Sessions(worker.database, worker.changes, worker.generations)
-    token, _ = await here.open(ada.id)
-    assert await here.principal(token) is not None
-    assert await there.principal(token) is not None
-    await here.end(token)
+    here, there = worker.services.credentials, another_worker(worker)
+    token = await worker.session_of(ada)
+    principal = await here.principal(token)
+    assert principal is not None
+    assert principal.session_id is not None
+    assert await there.principal(token) == principal
+    await worker.services.sessions.end(ada.id, principal.session_id, CONSOLE)
     assert await here.principal(token) is None
     assert await there.principal(token) is None
+    with pytest.raises(NotFound):
+        await worker.services.sessions.end(ada.id, principal.session_id, CONSOLE)
 
 
-async def test_a_deactivated_user_is_nobody_once_it_is_announced(worker: Worker, ada: User) -> None:
-    token, _ = await worker.services.sessions.open(ada.id)
-    assert await worker.services.sessions.principal(token) is not None
-    async with worker.changes.announce("users") as connection:
-        await connection.execute("UPDATE admin_users SET is_active = false")
-    assert await worker.services.sessions.principal(token) is None
+async def test_nobody_ends_or_sees_the_session_of_another(worker: Worker, ada: User) -> None:
+    token = await worker.session_of(ada)
+    principal = await worker.services.credentials.principal(token)
+    assert principal is not None
+    assert principal.session_id is not None
+    with pytest.raises(NotFound):
+        await worker.services.sessions.end(uuid4(), principal.session_id, CONSOLE)
+    assert (await worker.services.sessions.list(uuid4(), PageRequest())).items == []
+    assert await worker.services.credentials.principal(token) is not None
 
 
 async def test_use_slides_the_end_but_never_beyond_the_absolute_one(worker: Worker, ada: User) -> None:
-    sessions = worker.services.sessions
-    token, _ = await sessions.open(ada.id)
-    await worker.database.execute("UPDATE admin_sessions SET expires_at = now() + interval '1 hour'")
-    await sessions.principal(token)
-    left = "SELECT expires_at - now() FROM admin_sessions"
-    assert await worker.database.fetchval(left) > timedelta(hours=23)
+    token = await worker.session_of(ada)
+
+    async def use() -> timedelta:
+        worker.generations.bump("sessions")
+        await worker.services.credentials.principal(token)
+        await worker.services.background.settled()
+        left: timedelta = await worker.database.fetchval("SELECT expires_at - now() FROM admin_sessions")
+        return left
+
+    hour = "expires_at = now() + interval '1 hour'"
+    await worker.database.execute(f"UPDATE admin_sessions SET {hour}")
+    assert await use() <= timedelta(hours=1)  # seen less than a minute ago: nothing is written
+    await worker.database.execute("UPDATE admin_sessions SET last_seen_at = now() - interval '61 seconds'")
+    assert await use() > timedelta(hours=23)
     await worker.database.execute(
-        "UPDATE admin_sessions"
-        " SET expires_at = now() + interval '1 hour', ends_at = now() + interval '2 hours'"
+        f"UPDATE admin_sessions SET {hour}, ends_at = now() + interval '2 hours',"
+        " last_seen_at = now() - interval '61 seconds'"
     )
-    worker.generations.bump("sessions")
-    await sessions.principal(token)
-    assert timedelta(hours=1) < await worker.database.fetchval(left) <= timedelta(hours=2)
+    assert timedelta(hours=1) < await use() <= timedelta(hours=2)
 
 
 async def test_a_long_ttl_ends_with_the_absolute_limit(worker: Worker, ada: User) -> None:
-    sessions = Sessions(worker.database, worker.changes, worker.generations, ttl=timedelta(days=365))
-    _, expires_at = await sessions.open(ada.id)
-    assert expires_at - datetime.now(UTC) <= ABSOLUTE
+    sessions = Sessions(worker.database, worker.changes, ttl=timedelta(days=365))
+    opened = await sessions.open(ada.id, "ada", "owner", CONSOLE)
+    assert opened.expires_at - datetime.now(UTC) <= ABSOLUTE
 
 
-async def test_an_expired_session_is_nobody_and_is_swept_at_the_next_login(worker: Worker, ada: User) -> None:
-    token, _ = await worker.services.sessions.open(ada.id)
-    await worker.database.execute("UPDATE admin_sessions SET expires_at = now() - interval '1 second'")
-    assert await worker.services.sessions.principal(token) is None
-    await worker.services.sessions.open(ada.id)
-    assert await worker.database.fetchval("SELECT count(*) FROM admin_sessions") == 1
+async def test_an_expired_session_is_nobody_also_where_it_was_just_in_memory(
+    worker: Worker, ada: User
+) -> None:
+    token = await worker.session_of(ada)
+    await worker.database.execute(
+        "UPDATE admin_sessions SET expires_at = now() + interval '0.3 seconds', last_seen_at = now()"
+    )
+    assert await worker.services.credentials.principal(token) is not None
+    # No write is announced: only the end that was kept in memory can tell.
+    async with asyncio.timeout(3):
+        while await worker.services.credentials.principal(token) is not None:  # noqa: ASYNC110  # time is the event
+            await asyncio.sleep(0.02)
 
 
 async def test_a_session_in_memory_needs_no_database_until_something_changed(
     worker: Worker, ada: User
 ) -> None:
-    token, _ = await worker.services.sessions.open(ada.id)
-    await worker.services.sessions.principal(token)
+    token = await worker.session_of(ada)
+    await worker.services.credentials.principal(token)
     await worker.database.close()
-    assert await worker.services.sessions.principal(token) is not None
+    assert await worker.services.credentials.principal(token) is not None
     worker.generations.bump("sessions")
     with pytest.raises(Unavailable):
-        await worker.services.sessions.principal(token)
+        await worker.services.credentials.principal(token)
+
+
+async def test_a_session_is_listed_with_where_it_came_from_and_what_the_client_called_itself(
+    worker: Worker, ada: User
+) -> None:
+    strange = "Mozilla \udcff \0" + "x" * 1000
+    for agent in ("curl", strange):
+        await worker.services.sessions.open(ada.id, "ada", "owner", CONSOLE, user_agent=agent)
+    first, second = (await worker.services.sessions.list(ada.id, PageRequest())).items
+    assert (first.user_agent, first.address) == ("curl", "")
+    assert second.user_agent.startswith("Mozilla \ufffd \ufffdxxx")
+    assert len(second.user_agent) == MAX_USER_AGENT
+    page = await worker.services.sessions.list(ada.id, PageRequest(1))
+    assert page.items == [first]
+    assert page.next_cursor is not None
+
+
+async def test_a_session_is_not_opened_for_who_was_deactivated_or_given_another_password_meanwhile(
+    worker: Worker, ada: User
+) -> None:
+    sessions = worker.services.sessions
+    stored = await worker.database.fetchval("SELECT password_hash FROM admin_users")
+    await sessions.open(ada.id, "ada", "owner", CONSOLE, password_hash=stored)
+    await worker.services.users.update("ada", {"password": "battery staple"}, CONSOLE)
+    with pytest.raises(Unauthenticated):
+        await sessions.open(ada.id, "ada", "owner", CONSOLE, password_hash=stored)
+    await worker.person("bob", "owner")
+    await worker.services.users.update("ada", {"is_active": False}, CONSOLE)
+    with pytest.raises(Unauthenticated):
+        await sessions.open(ada.id, "ada", "owner", CONSOLE)
+
+
+@pytest.mark.parametrize("change", [{"password": "battery staple"}, {"is_active": False}])
+async def test_a_log_in_at_the_time_of_a_change_never_outlives_it(
+    worker: Worker, ada: User, change: dict[str, object]
+) -> None:
+    await worker.person("root", "owner")
+    nobody = CONSOLE
+    for _ in range(10):
+        await worker.services.users.update("ada", {"password": PASSWORD, "is_active": True}, CONSOLE)
+        answers = await asyncio.gather(
+            *(worker.services.log_in.log_in("ada", PASSWORD, nobody) for _ in range(3)),
+            worker.services.users.update("ada", change, CONSOLE),  # type: ignore[arg-type]
+            return_exceptions=True,
+        )
+        assert not isinstance(answers[-1], BaseException)
+        for answer in answers[:-1]:
+            if not isinstance(answer, BaseException):
+                assert await worker.services.credentials.principal(answer.session.token) is None
+        await worker.database.execute("DELETE FROM login_attempts")
 
 
 async def test_a_change_that_fails_changes_nothing_but_is_announced(worker: Worker, ada: User) -> None:

@@ -7,7 +7,10 @@ import asyncio
 import pytest
 
 from picloud.errors import Invalid, SetupOver
+from picloud.identity.actor import Actor
 from tests.integration.conftest import Worker
+
+NOBODY = Actor(None, "nobody", "192.0.2.1", "r1", "setup.complete")
 
 
 async def test_bootstrap_makes_the_first_owner_and_is_inert_afterwards(worker: Worker) -> None:
@@ -41,21 +44,21 @@ async def test_a_link_is_stored_as_a_hash_works_once_and_only_for_an_hour(worker
     assert late.encode() not in await worker.database.fetchval("SELECT token_hash FROM setup_links")
     await worker.database.execute("UPDATE setup_links SET expires_at = now()")
     with pytest.raises(SetupOver):
-        await setup.complete(late, "ada", "correct horse")
+        await setup.complete(late, "ada", "correct horse", NOBODY)
     good = await setup.make_link()
     assert good is not None
     assert await worker.database.fetchval("SELECT count(*) FROM setup_links") == 1
     with pytest.raises(Invalid):
-        await setup.complete(good, "ada", "short")
-    assert (await setup.complete(good, "ada", "correct horse")).role == "owner"
+        await setup.complete(good, "ada", "short", NOBODY)
+    assert (await setup.complete(good, "ada", "correct horse", NOBODY)).role == "owner"
     with pytest.raises(SetupOver):
-        await setup.complete(good, "eve", "correct horse")
+        await setup.complete(good, "eve", "correct horse", NOBODY)
 
 
 async def test_a_link_is_inert_once_a_user_exists(worker: Worker) -> None:
     link = await worker.services.setup.make_link()
     assert link is not None
-    await worker.services.users.create_user("ada", "correct horse")
+    await worker.person("ada", "owner")
     assert not await worker.services.setup.is_good(link)
     with pytest.raises(SetupOver):
-        await worker.services.setup.complete(link, "eve", "correct horse")
+        await worker.services.setup.complete(link, "eve", "correct horse", NOBODY)

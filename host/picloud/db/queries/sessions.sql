@@ -1,27 +1,32 @@
 -- name: session_open
--- Store a new session; $4 is its sliding and $5 its absolute life time.
-INSERT INTO admin_sessions (token_hash, id, user_id, expires_at, ends_at)
-VALUES ($1, $2, $3, now() + least($4::interval, $5::interval), now() + $5::interval)
+-- Start a session of an active user whose password, where $8 gives one, is still that. The update holds the user's row, so that a change of password or a deactivation at the same time either refuses this or ends it.
+WITH person AS (
+    UPDATE admin_users SET last_login_at = now()
+    WHERE id = $3 AND is_active AND ($8::text IS NULL OR password_hash = $8)
+    RETURNING id
+)
+INSERT INTO admin_sessions (token_hash, id, user_id, expires_at, ends_at, address, user_agent)
+SELECT $1, $2, id, now() + least($4::interval, $5::interval), now() + $5::interval, $6, $7 FROM person
 RETURNING expires_at;
 
--- name: session_find
--- The active user behind a token that is still good.
-SELECT s.id, s.expires_at, u.id AS user_id, u.username, u.role
-FROM admin_sessions s JOIN admin_users u ON u.id = s.user_id
-WHERE s.token_hash = $1 AND s.expires_at > now() AND u.is_active;
+-- name: session_touch
+-- Note that a session is in use and let it live on; never beyond its absolute end.
+UPDATE admin_sessions
+SET last_seen_at = now(), expires_at = least(ends_at, now() + $2::interval)
+WHERE id = $1;
 
--- name: session_extend
--- Slide a session that is in use; never beyond its absolute end.
-UPDATE admin_sessions SET expires_at = least(ends_at, now() + $2::interval) WHERE token_hash = $1;
+-- name: sessions_list
+-- A page of a user's sessions that are not over, oldest first.
+SELECT id, created_at, last_seen_at, expires_at, address, user_agent
+FROM admin_sessions
+WHERE user_id = $1 AND expires_at > now() AND ($2::uuid IS NULL OR id > $2)
+ORDER BY id
+LIMIT $3;
 
 -- name: session_end
--- End one session.
-DELETE FROM admin_sessions WHERE token_hash = $1;
+-- End one session of a user.
+DELETE FROM admin_sessions WHERE user_id = $1 AND id = $2 RETURNING id;
 
 -- name: sessions_end_of_user
--- End every session of a user.
-DELETE FROM admin_sessions WHERE user_id = $1;
-
--- name: sessions_sweep
--- Forget sessions that are over.
-DELETE FROM admin_sessions WHERE expires_at <= now();
+-- End every session of a user but one, or all where $2 is null.
+DELETE FROM admin_sessions WHERE user_id = $1 AND id IS DISTINCT FROM $2::uuid;

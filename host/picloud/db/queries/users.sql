@@ -1,20 +1,68 @@
+-- name: users_lock
+-- One change of users at a time, on all nodes, so that guards and writes are of one moment; held to the end of the transaction.
+SELECT pg_advisory_xact_lock(hashtext('picloud users'));
+
 -- name: user_insert
--- Make a user; the unique index on lower(username) refuses a taken name.
-INSERT INTO admin_users (id, username, password_hash, role)
-VALUES ($1, $2, $3, $4)
-RETURNING id, username, role, is_active, created_at, updated_at;
+-- Make a user; the unique indexes on lower(username) and lower(email) refuse what is taken.
+INSERT INTO admin_users (id, username, email, password_hash, role)
+VALUES ($1, $2, $3, $4, $5)
+RETURNING id, username, email, role, is_active, created_at, updated_at, last_login_at;
+
+-- name: user_by_id
+-- A user.
+SELECT id, username, email, role, is_active, created_at, updated_at, last_login_at
+FROM admin_users
+WHERE id = $1;
 
 -- name: user_by_name
--- The user of a name, whatever its case, with what a login is checked against.
-SELECT id, username, role, is_active, password_hash, created_at, updated_at
+-- The user of a name, whatever its case.
+SELECT id, username, email, role, is_active, created_at, updated_at, last_login_at
 FROM admin_users
 WHERE lower(username) = lower($1);
 
+-- name: users_list
+-- A page of users, oldest first.
+SELECT id, username, email, role, is_active, created_at, updated_at, last_login_at
+FROM admin_users
+WHERE $1::uuid IS NULL OR id > $1
+ORDER BY id
+LIMIT $2;
+
+-- name: user_authority
+-- The role a user has right now, as long as they are active.
+SELECT role FROM admin_users WHERE id = $1 AND is_active;
+
+-- name: users_besides
+-- How many active owners, and active owners and admins, there are besides one user.
+SELECT count(*) FILTER (WHERE role = 'owner') AS owners, count(*) AS managers
+FROM admin_users
+WHERE is_active AND role IN ('owner', 'admin') AND id <> $1;
+
+-- name: user_update
+-- Write every field of a user; a null password keeps the one they have.
+UPDATE admin_users
+SET username = $2, email = $3, role = $4, is_active = $5, password_hash = coalesce($6, password_hash), updated_at = now()
+WHERE id = $1
+RETURNING id, username, email, role, is_active, created_at, updated_at, last_login_at;
+
+-- name: user_delete
+-- Delete a user; their sessions, keys and memberships go with them.
+DELETE FROM admin_users WHERE id = $1;
+
+-- name: user_password
+-- What a password is checked against.
+SELECT password_hash FROM admin_users WHERE id = $1 AND is_active;
+
 -- name: user_set_password
--- Replace the password of a user by name.
-UPDATE admin_users SET password_hash = $2, updated_at = now()
-WHERE lower(username) = lower($1)
+-- Replace a password, unless it was changed since it was checked.
+UPDATE admin_users SET password_hash = $3, updated_at = now() WHERE id = $1 AND password_hash = $2
 RETURNING id;
+
+-- name: user_for_login
+-- The user of a name, whatever its case, with what a log-in is checked against.
+SELECT id, username, role, is_active, password_hash
+FROM admin_users
+WHERE lower(username) = lower($1);
 
 -- name: user_rehash
 -- Store the same password with today's parameters, unless it was changed meanwhile.

@@ -1,30 +1,47 @@
-"""Log-in, log-out, who am I, and the first start."""
+"""Log-in, log-out, who am I, one's password and sessions, and the first start."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
-from picloud.errors import SetupOver, Throttled, Unauthenticated
-from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.errors import Conflict, Forbidden, NotFound, Overloaded, SetupOver, Throttled, Unauthenticated
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery, WithHeaders
+from picloud.http.caller import is_own_origin
 from picloud.http.fields import Body
 from picloud.http.services import Services
+from picloud.identity.capabilities import instance_capabilities
+from picloud.identity.principal import Role
+from picloud.identity.sessions import ABSOLUTE, Opened, Session
+from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 from picloud.identity.users import User
+from picloud.services.ids import parse_id
+from picloud.services.page import Page
 
 
-class Credentials(Body):
-    """What one logs in with."""
+class Login(Body):
+    """What one logs in with; with `cookie` the token comes as a cookie that no script of a page can read."""
 
+    username: str
+    password: str
+    cookie: bool = False
+
+
+class FirstOwner(Body):
+    """What the setup page sends."""
+
+    token: str
     username: str
     password: str
 
 
-class FirstOwner(Credentials):
-    """What the setup page sends."""
+class NewPassword(Body):
+    """A new password, and the one it replaces."""
 
-    token: str
+    current: str
+    password: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,56 +50,135 @@ class UserShown:
 
     id: UUID
     username: str
-    role: str
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A session's token and what it stands for."""
+    """A session: its token (null where it went into a cookie) and what it stands for."""
 
-    token: str
+    token: str | None
     expires_at: datetime
     user: UserShown
 
 
 @dataclass(frozen=True, slots=True)
+class KeyShown:
+    """The key one acts by."""
+
+    id: UUID
+    scopes: list[str]
+    app_id: UUID | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Me:
-    """Who calls, and by what."""
+    """Who calls, by what, and what they may do in the instance."""
 
     id: UUID
     username: str
-    role: str
-    principal: str
+    role: Role
+    principal: Literal["user", "api_key"]
+    key: KeyShown | None
+    capabilities: list[str]
 
 
-async def _open_session(services: Services, user: User) -> LoggedIn:
-    token, expires_at = await services.sessions.open(user.id)
-    return LoggedIn(token, expires_at, UserShown(user.id, user.username, user.role))
+@dataclass(frozen=True, slots=True)
+class SessionShown:
+    """A session as its user sees it; `is_current` is the one that asks."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+    address: str
+    user_agent: str
+    is_current: bool
 
 
-async def log_in(services: Services, call: Call[Credentials, Any]) -> LoggedIn:
+def _shown(user: User, session: Opened, token: str | None) -> LoggedIn:
+    return LoggedIn(token, session.expires_at, UserShown(user.id, user.username, user.role))
+
+
+def _cookie(secure: bool, token: str, seconds: int) -> dict[str, str]:
+    """The header that sets the session's cookie, or clears it."""
+    name = SESSION_COOKIE_SECURE if secure else SESSION_COOKIE
+    flags = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"
+    return {"Set-Cookie": f"{name}={token}; {flags}"}
+
+
+async def log_in(services: Services, call: Call[Login, Any]) -> WithHeaders[LoggedIn]:
     """Start a session."""
-    user = await services.users.log_in(call.body.username, call.body.password, call.actor.address)
-    return await _open_session(services, user)
+    body = call.body
+    # Else a page of others could log its visitor in as someone they are not.
+    if body.cookie and is_own_origin(call.headers, call.secure) is False:
+        raise Forbidden("a page of another origin cannot ask for a session cookie")
+    done = await services.log_in.log_in(
+        body.username, body.password, call.actor, call.headers.get("User-Agent", "")
+    )
+    token = done.session.token
+    if not body.cookie:
+        return WithHeaders(_shown(done.user, done.session, token), {})
+    seconds = int(ABSOLUTE.total_seconds())  # the server ends it sooner unless it is used
+    return WithHeaders(_shown(done.user, done.session, None), _cookie(call.secure, token, seconds))
 
 
-async def log_out(services: Services, call: Call[Any, Any]) -> None:
-    """End the session whose token was sent."""
-    await services.sessions.end(call.token or "")
+async def log_out(services: Services, call: Call[Any, Any]) -> WithHeaders[None]:
+    """End the session that calls."""
+    session_id = call.principal.session_id
+    assert session_id is not None
+    await services.sessions.end(call.principal.user_id, session_id, call.actor)
+    return WithHeaders(None, _cookie(call.secure, "", 0))
 
 
 async def me(services: Services, call: Call[Any, Any]) -> Me:
     """Tell who calls."""
-    principal = call.principal
-    return Me(principal.user_id, principal.username, principal.role, principal.kind)
+    caller = call.principal
+    key = caller.key
+    return Me(
+        caller.user_id,
+        caller.username,
+        caller.role,
+        caller.kind,
+        None if key is None else KeyShown(key.id, sorted(key.scopes), key.app_id, key.expires_at),
+        instance_capabilities(caller),
+    )
+
+
+async def change_password(services: Services, call: Call[NewPassword, Any]) -> None:
+    """Change one's own password."""
+    await services.users.change_password(call.actor, call.body.current, call.body.password)
+
+
+async def list_sessions(services: Services, call: Call[Any, ListQuery]) -> Page[SessionShown]:
+    """List one's own sessions."""
+    current = call.principal.session_id
+    page = await services.sessions.list(call.principal.user_id, call.query.page)
+    return Page([_session(one, one.id == current) for one in page.items], page.next_cursor)
+
+
+def _session(one: Session, is_current: bool) -> SessionShown:
+    return SessionShown(
+        one.id, one.created_at, one.last_seen_at, one.expires_at, one.address, one.user_agent, is_current
+    )
+
+
+async def end_session(services: Services, call: Call[Any, Any]) -> None:
+    """End one of one's own sessions."""
+    session_id = parse_id(call.path["session"])
+    if session_id is None:
+        raise NotFound("session", call.path["session"])
+    await services.sessions.end(call.principal.user_id, session_id, call.actor)
 
 
 async def set_up(services: Services, call: Call[FirstOwner, Any]) -> LoggedIn:
     """Make the first owner with the one-time link, and log them in."""
     body = call.body
-    return await _open_session(
-        services, await services.setup.complete(body.token, body.username, body.password)
-    )
+    owner = await services.setup.complete(body.token, body.username, body.password, call.actor)
+    agent = call.headers.get("User-Agent", "")
+    session = await services.sessions.open(owner.id, owner.username, owner.role, call.actor, user_agent=agent)
+    return _shown(owner, session, session.token)
 
 
 ENDPOINTS = (
@@ -92,20 +188,49 @@ ENDPOINTS = (
         handle=log_in,
         access="public",
         action="session.login",
-        body=Credentials,
-        errors=(Unauthenticated, Throttled),
+        body=Login,
+        errors=(Unauthenticated, Forbidden, Throttled, Overloaded),
         summary="Start a session",
     ),
     Endpoint(
         method="POST",
         path="/auth/logout",
         handle=log_out,
-        access="user",
+        access="session",
         action="session.logout",
         status=204,
+        errors=(NotFound,),
         summary="End the session",
     ),
     Endpoint(method="GET", path="/auth/me", handle=me, access="user", summary="Who am I"),
+    Endpoint(
+        method="POST",
+        path="/auth/password",
+        handle=change_password,
+        access="session",
+        action="user.password",
+        status=204,
+        body=NewPassword,
+        errors=(Conflict, Throttled, Overloaded),
+        summary="Change one's own password and end one's other sessions",
+    ),
+    Endpoint(
+        method="GET",
+        path="/auth/sessions",
+        handle=list_sessions,
+        access="session",
+        query=ListQuery,
+        summary="List one's own sessions",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/auth/sessions/{session}",
+        handle=end_session,
+        access="session",
+        action="session.revoke",
+        status=204,
+        summary="End one of one's own sessions",
+    ),
     Endpoint(
         method="POST",
         path="/auth/setup",
@@ -114,7 +239,7 @@ ENDPOINTS = (
         action="setup.complete",
         status=201,
         body=FirstOwner,
-        errors=(SetupOver,),
+        errors=(SetupOver, Unauthenticated, Overloaded),
         summary="Make the first owner with the one-time link",
     ),
 )

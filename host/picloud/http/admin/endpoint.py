@@ -166,8 +166,8 @@ class Endpoint:
         method: GET, POST, PATCH, PUT or DELETE.
         path: below `PREFIX`; `{app}` and `{script}` are found before `handle` is called.
         handle: makes one service call; what it returns is shown as JSON, in the shape of its annotation.
-        access: "public", "user" (anyone logged in), or the capability that is needed: in the app of
-            the path, or that of its script, or else in the instance.
+        access: "public", "user" (anyone logged in), "session" (in person: no API key), or the capability
+            that is needed: in the app of the path, or that of its script, or else in the instance.
         action: of everything that writes, its name in the audit log: `<noun>.<verb>`.
         status: of success; 204 shows nothing.
         body: model of the body.
@@ -248,7 +248,9 @@ class Endpoint:
         except NotFound as missing:
             place.missing = missing
         # First of all the capability: to whom an app is closed, it looks like one that does not exist.
-        if self.access not in ("public", "user"):
+        if self.access == "session" and (caller is None or caller.session_id is None):
+            raise Forbidden("this needs a session: log in, an API key will not do")
+        if self.access not in ("public", "user", "session"):
             authorise(caller, self.access, place.app_id)
         if place.missing is not None:
             raise place.missing

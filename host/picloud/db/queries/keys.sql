@@ -1,0 +1,34 @@
+-- name: key_insert
+-- Make a key of an active user; their row is held, so that a deactivation at the same time either refuses this or ends it.
+WITH person AS (SELECT id FROM admin_users WHERE id = $2 AND is_active FOR SHARE)
+INSERT INTO api_keys (id, user_id, name, prefix, key_hash, scopes, app_id, expires_at)
+SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM person
+RETURNING id, user_id, name, prefix, scopes, app_id, expires_at, created_at, last_used_at;
+
+-- name: keys_list
+-- A page of a user's keys, oldest first, expired ones too.
+SELECT id, user_id, name, prefix, scopes, app_id, expires_at, created_at, last_used_at
+FROM api_keys
+WHERE user_id = $1 AND ($2::uuid IS NULL OR id > $2)
+ORDER BY id
+LIMIT $3;
+
+-- name: key_held
+-- A key and its user's role, held for the transaction that decides about it.
+SELECT k.id, k.user_id, k.name, k.prefix, k.scopes, k.app_id, k.expires_at, k.created_at, k.last_used_at, u.role
+FROM api_keys k JOIN admin_users u ON u.id = k.user_id
+WHERE k.id = $1
+FOR UPDATE OF k FOR SHARE OF u;
+
+-- name: key_delete
+-- Revoke a key.
+DELETE FROM api_keys WHERE id = $1;
+
+-- name: keys_end_of_user
+-- Revoke every key of a user.
+DELETE FROM api_keys WHERE user_id = $1;
+
+-- name: key_touch
+-- Note that a key is in use, once a minute whatever the number of workers.
+UPDATE api_keys SET last_used_at = now()
+WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute');

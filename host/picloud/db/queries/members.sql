@@ -1,0 +1,43 @@
+-- name: member_grant
+-- Make an active user of role member a member of an app, and tell of the user whether or not that could be.
+WITH person AS (
+    SELECT id, username, role, is_active FROM admin_users WHERE id = $2 FOR SHARE
+), granted AS (
+    INSERT INTO app_members (app_id, user_id, role)
+    SELECT $1, id, $3 FROM person WHERE is_active AND role = 'member'
+    RETURNING created_at, updated_at
+)
+SELECT person.username, person.role AS user_role, person.is_active, granted.created_at, granted.updated_at
+FROM person LEFT JOIN granted ON true;
+
+-- name: member_change
+-- Give a member another role, as long as they are an active user of role member; tells the role they had.
+WITH person AS (
+    SELECT m.user_id, m.role AS before, u.username, u.role AS user_role, u.is_active
+    FROM app_members m JOIN admin_users u ON u.id = m.user_id
+    WHERE m.app_id = $1 AND m.user_id = $2
+    FOR UPDATE OF m FOR SHARE OF u
+), changed AS (
+    UPDATE app_members m SET role = $3, updated_at = now()
+    FROM person
+    WHERE m.app_id = $1 AND m.user_id = person.user_id AND person.is_active AND person.user_role = 'member'
+    RETURNING m.created_at, m.updated_at
+)
+SELECT person.before, person.username, person.user_role, person.is_active, changed.created_at, changed.updated_at
+FROM person LEFT JOIN changed ON true;
+
+-- name: member_remove
+-- Take a membership away; tells the role it had.
+DELETE FROM app_members WHERE app_id = $1 AND user_id = $2 RETURNING role;
+
+-- name: members_remove_of_user
+-- Take every membership of a user away; tells which.
+DELETE FROM app_members WHERE user_id = $1 RETURNING app_id, role;
+
+-- name: members_list
+-- A page of an app's members, in the order in which the users were made.
+SELECT m.user_id AS id, u.username, m.role, m.created_at, m.updated_at
+FROM app_members m JOIN admin_users u ON u.id = m.user_id
+WHERE m.app_id = $1 AND ($2::uuid IS NULL OR m.user_id > $2)
+ORDER BY m.user_id
+LIMIT $3;

@@ -1,0 +1,20 @@
+-- name: audit_sweep
+-- Forget the oldest entries before an id, some thousand at a time.
+WITH old AS (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)
+DELETE FROM audit_log USING old WHERE audit_log.id = old.id;
+
+-- name: sessions_sweep
+-- Forget sessions that are over.
+DELETE FROM admin_sessions WHERE expires_at <= now();
+
+-- name: keys_sweep
+-- Forget keys that expired long ago.
+DELETE FROM api_keys WHERE expires_at <= now() - $1::interval;
+
+-- name: attempts_sweep
+-- Forget log-in attempts that count no longer.
+DELETE FROM login_attempts WHERE last_at < now() - $1::interval AND not_before <= now();
+
+-- name: setup_links_sweep
+-- Forget setup links that are over.
+DELETE FROM setup_links WHERE expires_at <= now();

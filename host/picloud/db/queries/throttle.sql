@@ -1,0 +1,22 @@
+-- name: attempt_count
+-- Count an attempt and set the wait after it, unless there is still a wait, when no row is returned. $2 attempts are free, then waits double up to $3 seconds; after $4 without any the count begins anew.
+INSERT INTO login_attempts AS known (key, count, not_before, last_at)
+VALUES ($1, 1, now() + CASE WHEN $2::integer < 1 THEN least(1, $3::float8) ELSE 0 END * interval '1 second', now())
+ON CONFLICT (key) DO UPDATE SET (count, not_before, last_at) = (
+    SELECT n, now() + CASE WHEN n > $2 THEN least(2.0 ^ least(n - $2 - 1, 30), $3) ELSE 0 END * interval '1 second', now()
+    FROM (SELECT CASE WHEN known.last_at < now() - $4::interval THEN 1 ELSE known.count + 1 END AS n) AS counted
+)
+WHERE known.not_before <= now()
+RETURNING count;
+
+-- name: attempt_wait
+-- Whole seconds until the next attempt may be made.
+SELECT ceil(extract(epoch FROM not_before - now()))::integer FROM login_attempts WHERE key = $1;
+
+-- name: attempts_forget
+-- Forget what was counted.
+DELETE FROM login_attempts WHERE key = $1;
+
+-- name: attempt_uncount
+-- Take one attempt back, with the wait it caused.
+UPDATE login_attempts SET count = greatest(count - 1, 0), not_before = now() WHERE key = $1;

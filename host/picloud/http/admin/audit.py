@@ -1,0 +1,60 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.services import Services
+from picloud.identity.audit import AuditEntry, AuditFilter
+from picloud.services.page import Page
+
+
+class AuditQuery(ListQuery):
+    """Which entries."""
+
+    user_id: UUID | None = None
+    action: str | None = None
+    outcome: Literal["done", "refused"] | None = None
+
+
+class InstanceAuditQuery(AuditQuery):
+    """Which entries, of which app."""
+
+    app_id: UUID | None = None
+
+
+async def list_(services: Services, call: Call[Any, InstanceAuditQuery]) -> Page[AuditEntry]:
+    """List everything."""
+    return await _list(services, call.query, call.query.app_id)
+
+
+async def of_app(services: Services, call: Call[Any, AuditQuery]) -> Page[AuditEntry]:
+    """List what happened in an app."""
+    return await _list(services, call.query, call.app.id)
+
+
+async def _list(services: Services, query: AuditQuery, app_id: UUID | None) -> Page[AuditEntry]:
+    wanted = AuditFilter(app_id=app_id, user_id=query.user_id, action=query.action, outcome=query.outcome)
+    return await services.audit.list(wanted, query.page)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/audit",
+        handle=list_,
+        access="instance.manage_settings",
+        query=InstanceAuditQuery,
+        summary="List who changed what and who was refused what, newest first",
+    ),
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/audit",
+        handle=of_app,
+        access="app.admin",
+        query=AuditQuery,
+        summary="List who changed what in an app and who was refused what, newest first",
+    ),
+)

@@ -1,0 +1,79 @@
+"""Members of an app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picloud.errors import Conflict
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.fields import Body
+from picloud.http.services import Services
+from picloud.identity.members import Member
+from picloud.identity.principal import AppRole
+from picloud.services.page import Page
+
+
+class MemberRole(Body):
+    """What a member may do."""
+
+    role: AppRole
+
+
+async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Member]:
+    """List members."""
+    return await services.members.list(call.app.id, call.query.page)
+
+
+async def grant(services: Services, call: Call[MemberRole, Any]) -> Member:
+    """Make a user a member."""
+    return await services.members.grant(call.app.id, call.path["user"], call.body.role, call.actor)
+
+
+async def change(services: Services, call: Call[MemberRole, Any]) -> Member:
+    """Give a member another role."""
+    return await services.members.change(call.app.id, call.path["user"], call.body.role, call.actor)
+
+
+async def remove(services: Services, call: Call[Any, Any]) -> None:
+    """Take a membership away."""
+    await services.members.remove(call.app.id, call.path["user"], call.actor)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/members",
+        handle=list_,
+        access="app.admin",
+        query=ListQuery,
+        summary="List an app's members",
+    ),
+    Endpoint(
+        method="PUT",
+        path="/apps/{app}/members/{user}",
+        handle=grant,
+        access="app.admin",
+        action="member.grant",
+        body=MemberRole,
+        errors=(Conflict,),
+        summary="Make a user, by id or name, a member of an app",
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/apps/{app}/members/{user}",
+        handle=change,
+        access="app.admin",
+        action="member.change",
+        body=MemberRole,
+        summary="Give a member another role",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/apps/{app}/members/{user}",
+        handle=remove,
+        access="app.admin",
+        action="member.remove",
+        status=204,
+        summary="Take a membership away, where there is one",
+    ),
+)

@@ -1,0 +1,113 @@
+"""Users of the instance."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from picloud.errors import Conflict, Overloaded
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.fields import Body
+from picloud.http.services import Services
+from picloud.identity.principal import Role
+from picloud.identity.users import User, UserChanges
+from picloud.services.page import Page
+
+
+class NewUser(Body):
+    """What a user is made from."""
+
+    username: str
+    password: str
+    role: Role = "member"
+    email: str | None = None
+
+
+class UserPatch(Body):
+    """A JSON merge patch of a user: what is absent stays; null clears, which only `email` can be."""
+
+    username: str | None = None
+    email: str | None = None
+    role: Role | None = None
+    is_active: bool | None = None
+    password: str | None = None
+
+    @property
+    def changes(self) -> UserChanges:
+        """The fields that are there."""
+        return cast("UserChanges", {name: getattr(self, name) for name in self.model_fields_set})
+
+
+async def create(services: Services, call: Call[NewUser, Any]) -> User:
+    """Make a user."""
+    body = call.body
+    return await services.users.create(body.username, body.password, body.role, call.actor, email=body.email)
+
+
+async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[User]:
+    """List users."""
+    return await services.users.list(call.query.page)
+
+
+async def get(services: Services, call: Call[Any, Any]) -> User:
+    """Show a user."""
+    return await services.users.get(call.path["user"])
+
+
+async def update(services: Services, call: Call[UserPatch, Any]) -> User:
+    """Change a user."""
+    return await services.users.update(call.path["user"], call.body.changes, call.actor)
+
+
+async def delete(services: Services, call: Call[Any, Any]) -> None:
+    """Delete a user."""
+    await services.users.delete(call.path["user"], call.actor)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="POST",
+        path="/users",
+        handle=create,
+        access="instance.manage_users",
+        action="user.create",
+        status=201,
+        body=NewUser,
+        errors=(Conflict, Overloaded),
+        summary="Make a user",
+    ),
+    Endpoint(
+        method="GET",
+        path="/users",
+        handle=list_,
+        access="instance.manage_users",
+        query=ListQuery,
+        summary="List the users",
+    ),
+    Endpoint(
+        method="GET",
+        path="/users/{user}",
+        handle=get,
+        access="instance.manage_users",
+        summary="Show a user, by id or name",
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/users/{user}",
+        handle=update,
+        access="instance.manage_users",
+        action="user.update",
+        body=UserPatch,
+        errors=(Conflict, Overloaded),
+        summary="Change a user; deactivation ends their sessions and keys, a new password their sessions",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/users/{user}",
+        handle=delete,
+        access="instance.manage_users",
+        action="user.delete",
+        status=204,
+        errors=(Conflict,),
+        summary="Delete a user with their sessions, keys and memberships",
+    ),
+)

@@ -1,0 +1,133 @@
+"""Log-in: from a name and a password to a session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from asyncpg import Record
+
+from picloud.background import Background
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.errors import Overloaded, Unauthenticated
+from picloud.identity import audit
+from picloud.identity.actor import Actor
+from picloud.identity.passwords import Passwords
+from picloud.identity.sessions import Opened, Sessions
+from picloud.identity.throttle import Throttle, network
+from picloud.identity.users import User, Users, is_username
+
+_SQL = load("users")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """What a log-in leads to.
+
+    Attributes:
+        user: who it is.
+        session: what they prove it with from now on.
+    """
+
+    user: User
+    session: Opened
+
+
+class LogIn:
+    """Checks names and passwords, slows down guessing, opens sessions."""
+
+    def __init__(
+        self,
+        database: Database,
+        users: Users,
+        passwords: Passwords,
+        sessions: Sessions,
+        background: Background,
+    ) -> None:
+        """Make it.
+
+        Args:
+            database: the pool.
+            users: the users.
+            passwords: checks them.
+            sessions: opens them.
+            background: writes down failed attempts after they were answered.
+        """
+        self._database = database
+        self._users = users
+        self._passwords = passwords
+        self._sessions = sessions
+        self._background = background
+        self._by_account = Throttle(database, "account", free=5, longest_seconds=60)
+        self._by_address = Throttle(database, "address", free=20, longest_seconds=300)
+
+    async def log_in(self, username: str, password: str, actor: Actor, user_agent: str = "") -> LoggedIn:
+        """Check a name and a password and open a session.
+
+        An unknown name, a wrong password and an inactive user get the same answer in the same time.
+
+        Args:
+            username: as typed.
+            password: as typed.
+            actor: nobody yet, and where the attempt comes from.
+            user_agent: what the client calls itself.
+
+        Returns:
+            The user and their new session.
+
+        Raises:
+            Unauthenticated: name and password do not fit.
+            Throttled: too many attempts for this account or from this address.
+            Overloaded: too many are being checked right now.
+        """
+        account, origin = username.lower()[:64], network(actor.address)
+        await self._by_address.attempt(origin)
+        await self._by_account.attempt(account)
+        try:
+            row = await self._check(username, password, actor)
+            session = await self._open(row, password, actor, user_agent)
+        except Overloaded:
+            await self._by_address.uncount(origin)
+            await self._by_account.uncount(account)
+            raise
+        await self._by_account.forget(account)
+        # Not forgotten: else a good log-in now and then would let one address guess at all the others.
+        await self._by_address.uncount(origin)
+        return LoggedIn(await self._users.get(str(row["id"])), session)
+
+    async def _check(self, username: str, password: str, actor: Actor) -> Record:
+        row = None
+        if is_username(username):
+            row = await self._database.fetchrow(_SQL.user_for_login, username)
+        stored = row["password_hash"] if row is not None and row["is_active"] else None
+        if await self._passwords.verify(stored, password) and row is not None:
+            return row
+        if row is not None:
+            self._note_failure(row, actor)
+        raise Unauthenticated("wrong username or password")
+
+    def _note_failure(self, row: Record, actor: Actor) -> None:
+        """Write it down after the answer, whose time must not tell that the name exists.
+
+        Names that do not exist are written nowhere: people type passwords into the field for the name.
+        """
+        attempt = replace(actor, name=row["username"])
+        self._background.do(
+            f"failed log-in of request {actor.request_id}",
+            lambda: audit.write(self._database, attempt, target=row["id"], refused=Unauthenticated.code),
+        )
+
+    async def _open(self, row: Record, password: str, actor: Actor, user_agent: str) -> Opened:
+        stored = row["password_hash"]
+        if self._passwords.is_outdated(stored):
+            renewed = await self._passwords.hash(password)
+            await self._database.execute(_SQL.user_rehash, row["id"], stored, renewed)
+            # Whoever logged in at the same time may have been faster: check again against what is there now.
+            row = await self._check(row["username"], password, actor)
+            stored = row["password_hash"]
+        try:
+            return await self._sessions.open(
+                row["id"], row["username"], row["role"], actor, user_agent=user_agent, password_hash=stored
+            )
+        except Unauthenticated:
+            raise Unauthenticated("wrong username or password") from None

@@ -1,0 +1,84 @@
+"""What is over is forgotten: an hourly round over what only grows."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.errors import Unavailable
+from picloud.identity.throttle import FORGET
+
+EVERY_SECONDS = 3600.0
+BATCH = 5000
+EXPIRED_KEYS = timedelta(days=30)
+"""So long a key that expired is still listed."""
+
+_SQL = load("retention")
+_log = logging.getLogger(__name__)
+
+
+class Retention:
+    """Sweeps the audit log, sessions, keys, log-in attempts and setup links.
+
+    Two nodes that do it at once do no harm.
+    """
+
+    def __init__(self, database: Database, audit_days: int) -> None:
+        """Make it, idle.
+
+        Args:
+            database: the pool.
+            audit_days: entries of the audit log older than this are forgotten; 0 keeps them for ever.
+        """
+        self._database = database
+        self._audit_days = audit_days
+        self._rounds: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Make a round now and then every hour."""
+        self._rounds = asyncio.create_task(self._go_round())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._rounds is not None:
+            self._rounds.cancel()
+            await asyncio.wait([self._rounds])
+
+    async def sweep(self) -> None:
+        """Make one round.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        await self._database.execute(_SQL.sessions_sweep)
+        await self._database.execute(_SQL.setup_links_sweep)
+        await self._database.execute(_SQL.keys_sweep, EXPIRED_KEYS)
+        await self._database.execute(_SQL.attempts_sweep, FORGET)
+        if self._audit_days:
+            oldest = first_id_of(time.time() - timedelta(days=self._audit_days).total_seconds())
+            while await self._database.execute(_SQL.audit_sweep, oldest, BATCH) != "DELETE 0":
+                pass  # in batches, so that none holds locks or memory for long
+
+    async def _go_round(self) -> None:
+        while True:
+            try:
+                await self.sweep()
+            except Unavailable:
+                _log.warning("nothing was swept: the database is away")
+            except Exception:
+                _log.exception("nothing was swept")
+            await asyncio.sleep(EVERY_SECONDS)
+
+
+def first_id_of(seconds: float) -> UUID:
+    """The least UUIDv7 of a moment: ids begin with their time, so an index of ids is one of times.
+
+    Args:
+        seconds: since 1970-01-01 UTC.
+    """
+    return UUID(int=max(0, int(seconds * 1000)) << 80)

@@ -1,0 +1,133 @@
+"""Promises of identity/login.py."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from argon2 import PasswordHasher
+
+from picloud.errors import Overloaded, Throttled, Unauthenticated
+from picloud.identity import passwords as passwords_module
+from picloud.identity.actor import Actor
+from tests.integration.conftest import CONSOLE, PASSWORD, Worker
+
+NOBODY = Actor(None, "nobody", "192.0.2.1", "r1", "session.login")
+
+
+def from_address(address: str) -> Actor:
+    return replace(NOBODY, address=address)
+
+
+async def test_a_user_logs_in_whatever_the_case_of_the_name(worker: Worker) -> None:
+    made = await worker.person("Ada", "owner")
+    done = await worker.services.log_in.log_in("aDA", PASSWORD, NOBODY)
+    assert done.user == replace(made, last_login_at=done.user.last_login_at)
+    assert done.user.last_login_at is not None
+    principal = await worker.services.credentials.principal(done.session.token)
+    assert principal is not None
+    assert principal.user_id == made.id
+
+
+async def test_each_log_in_has_a_token_of_its_own(worker: Worker) -> None:
+    await worker.person("ada", "owner")
+    done = [await worker.services.log_in.log_in("ada", PASSWORD, NOBODY) for _ in range(3)]
+    assert len({one.session.token for one in done}) == 3
+
+
+@pytest.mark.parametrize(
+    "username", ["nobody", "", "a\0", "\u212aada", "ad\u0430", "x" * 5000, "\udcff", "ada "]
+)
+async def test_what_is_no_users_name_gets_the_answer_of_a_wrong_password(
+    worker: Worker, username: str
+) -> None:
+    await worker.person("ada", "owner")
+    with pytest.raises(Unauthenticated) as wrong:
+        await worker.services.log_in.log_in("ada", "a wrong guess", NOBODY)
+    with pytest.raises(Unauthenticated) as unknown:
+        await worker.services.log_in.log_in(username, PASSWORD, NOBODY)
+    assert (wrong.value.message, wrong.value.details) == (unknown.value.message, unknown.value.details)
+
+
+async def test_an_inactive_user_cannot_log_in(worker: Worker) -> None:
+    await worker.person("root", "owner")
+    await worker.person("ada", "owner")
+    await worker.services.users.update("ada", {"is_active": False}, CONSOLE)
+    with pytest.raises(Unauthenticated):
+        await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+
+
+async def test_one_address_that_tries_many_names_is_slowed_down_and_others_are_not(worker: Worker) -> None:
+    await worker.person("ada", "owner")
+    for n in range(21):
+        with pytest.raises(Unauthenticated):
+            await worker.services.log_in.log_in(f"name-{n}", "a wrong guess", from_address("2001:db8::1"))
+    with pytest.raises(Throttled):
+        await worker.services.log_in.log_in("ada", PASSWORD, from_address("2001:db8::2"))
+    await worker.services.log_in.log_in("ada", PASSWORD, from_address("2001:db8:0:1::1"))
+
+
+async def test_a_good_log_in_now_and_then_does_not_free_an_address_that_guesses(worker: Worker) -> None:
+    await worker.person("eve")
+    for n in range(20):
+        with pytest.raises(Unauthenticated):
+            await worker.services.log_in.log_in(f"name-{n}", "a wrong guess", NOBODY)
+    await worker.services.log_in.log_in("eve", PASSWORD, NOBODY)
+    with pytest.raises(Unauthenticated):
+        await worker.services.log_in.log_in("name", "a wrong guess", NOBODY)
+    with pytest.raises(Throttled):
+        await worker.services.log_in.log_in("name", "a wrong guess", NOBODY)
+
+
+async def test_an_account_is_slowed_down_wherever_the_guesses_come_from(worker: Worker) -> None:
+    await worker.person("ada", "owner")
+    for n in range(6):
+        with pytest.raises(Unauthenticated):
+            await worker.services.log_in.log_in("ADA", "a wrong guess", from_address(f"192.0.2.{n}"))
+    with pytest.raises(Throttled):
+        await worker.services.log_in.log_in("ada", PASSWORD, from_address("198.51.100.1"))
+
+
+async def test_a_refusal_for_want_of_time_is_no_guess(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    await worker.person("ada", "owner")
+    with monkeypatch.context() as patched:
+        patched.setattr(passwords_module, "MAX_WAITING", 0)
+        for _ in range(30):
+            with pytest.raises(Overloaded):
+                await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+    await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+
+
+async def test_a_hash_of_older_parameters_is_renewed_at_login_also_at_several_at_once(worker: Worker) -> None:
+    await worker.person("ada", "owner")
+    older = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
+    await worker.database.execute("UPDATE admin_users SET password_hash = $1", older)
+    done = await asyncio.gather(*(worker.services.log_in.log_in("ada", PASSWORD, NOBODY) for _ in range(4)))
+    assert len(done) == 4
+    assert "t=1" in await worker.database.fetchval("SELECT password_hash FROM admin_users")
+    await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+
+
+async def test_a_failure_is_written_down_for_accounts_that_exist_and_never_what_was_typed(
+    worker: Worker,
+) -> None:
+    ada = await worker.person("Ada", "owner")
+    for username, password in (("ada", "my secret guess"), ("my password in the name field", "x" * 12)):
+        with pytest.raises(Unauthenticated):
+            await worker.services.log_in.log_in(username, password, NOBODY)
+    await worker.services.background.settled()
+    rows = await worker.database.fetch("SELECT * FROM audit_log WHERE outcome = 'refused'")
+    (row,) = rows
+    assert (row["username"], row["user_id"], row["target"], row["reason"]) == (
+        "Ada",
+        None,
+        str(ada.id),
+        "unauthenticated",
+    )
+    assert (row["action"], row["address"]) == ("session.login", "192.0.2.1")
+    everything = await worker.database.fetchval(
+        "SELECT string_agg(a::text, '') || (SELECT string_agg(l::text, '') FROM login_attempts l) FROM audit_log a"
+    )
+    assert "secret guess" not in everything
+    assert "my password" not in everything
