@@ -116,6 +116,18 @@ class BodyTooLarge(PicloudError):
     code, status = "body_too_large", 413
 
 
+class TargetTooLong(PicloudError):
+    """The request's target is too long."""
+
+    code, status = "target_too_long", 414
+
+
+class HeadTooLarge(PicloudError):
+    """The head of the request is too large."""
+
+    code, status = "head_too_large", 431
+
+
 class UnknownEncoding(PicloudError):
     """The body's Content-Encoding is none of gzip and deflate."""
 

@@ -37,7 +37,7 @@ from picloud.execution.gate import Gate
 from picloud.execution.record import Recorder
 from picloud.generations import TOPICS, Generations
 from picloud.http.application import build_application
-from picloud.http.connection import connections
+from picloud.http.connection import Rules, connections
 from picloud.http.drain import Drain
 from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
@@ -58,7 +58,6 @@ from picloud.workers import Place, Workers, in_child
 
 _log = logging.getLogger(__name__)
 
-_KEEP_ALIVE_SECONDS = 15
 _CUT_SECONDS = 1.0  # for handlers to notice that they are cut off
 _SPARE_CONNECTIONS = 10  # of the embedded server: commands, LISTEN, PostgreSQL's own
 
@@ -196,7 +195,7 @@ async def _work(node: _Node, place: Place) -> None:
         await runner.setup()
         try:
             listening = await loop.create_server(
-                connections(runner, _KEEP_ALIVE_SECONDS, node.settings.trusted_proxies),
+                connections(runner, _rules(node.settings)),
                 sock=node.sockets[place.slot],
                 backlog=BACKLOG,
             )
@@ -253,9 +252,22 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             ceilings=Ceilings(settings.limits),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
             session_ttl=timedelta(hours=settings.session_ttl_hours),
+            body_seconds=settings.request_body_seconds,
         )
         closing.push_async_callback(services.background.settled)
         yield services
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        trusted=settings.trusted_proxies,
+        head_seconds=settings.request_head_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        send_seconds=settings.response_stall_seconds,
+        connections=settings.max_connections,
+        connections_per_address=settings.max_connections_per_address,
+        held_bytes=settings.max_transfer_mb * 1024 * 1024,
+    )
 
 
 def _engine(settings: Settings) -> Engine:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import zlib
+from typing import cast
 
 from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from picloud.errors import BadRequest, BodyTooLarge, RequestTimeout, UnknownEncoding
+from picloud.errors import BadRequest, BodyTooLarge, Overloaded, RequestTimeout, UnknownEncoding
+from picloud.http.connection import Connection
 
+_UNCOUNTED = 64 * 1024  # bytes of a body that connections may have anyway, by their number
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's wbits
 
 
@@ -31,6 +34,7 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
         BodyTooLarge: it is larger.
         RequestTimeout: it did not arrive in time.
         BadRequest: its framing or compression is broken.
+        Overloaded: too much is arriving at once, and most of it from this client.
         UnknownEncoding: it is compressed in a way that is not known here.
     """
     if not request.body_exists:
@@ -39,23 +43,52 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
         raise BodyTooLarge(
             f"the body has {request.content_length} bytes, above the limit of {cap}", limit=cap
         )
+    connection = cast("Connection", request.protocol)
+    memory = connection.edge.arriving
     inflate = _inflate(request.headers.get(hdrs.CONTENT_ENCODING))
     body = bytearray()
+    arriving: _Arriving | None = None
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(seconds) as deadline:
             while chunk := await request.content.readany():
                 body += chunk if inflate is None else inflate.decompress(chunk, cap + 1 - len(body))
                 if len(body) > cap:
                     raise BodyTooLarge(f"the body has more than {cap} bytes", limit=cap)
                 if inflate is not None and inflate.unused_data:
                     raise BadRequest("the body goes on behind its compressed data")
+                if len(body) > _UNCOUNTED:
+                    arriving = arriving or _Arriving(connection, body, deadline)
+                    memory.hold(arriving)
     except TimeoutError:
+        if arriving is not None and arriving.given_up:
+            raise Overloaded("too much is being received at once; try again in a second") from None
         raise RequestTimeout(seconds=seconds) from None
     except (web.RequestPayloadError, HttpProcessingError, zlib.error):
         raise BadRequest("the body is not framed or compressed as its headers say") from None
+    finally:
+        if arriving is not None:
+            memory.free(arriving)
     if inflate is not None and not inflate.eof:
         raise BadRequest("the body ends within its compressed data")
     return bytes(body)
+
+
+class _Arriving:
+    """A body as the holder of memory that it is."""
+
+    def __init__(self, connection: Connection, body: bytearray, deadline: asyncio.Timeout) -> None:
+        self.address = connection.address
+        self.given_up = False
+        self._body = body
+        self._deadline = deadline
+
+    @property
+    def held(self) -> int:
+        return len(self._body)
+
+    def give_up(self) -> None:
+        self.given_up = True
+        self._deadline.reschedule(0)  # long ago
 
 
 def _inflate(encoding: str | None) -> zlib._Decompress | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import re
+from collections.abc import Mapping
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -43,7 +44,7 @@ def edge(handler: Handler) -> Handler:
     """
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        request[REQUEST_ID] = request_id = _request_id(request)
+        request[REQUEST_ID] = request_id = _request_id(request.headers)
         try:
             response = await handler(request)
         except PicloudError as error:
@@ -59,17 +60,17 @@ def edge(handler: Handler) -> Handler:
     return answer
 
 
-def answer_error(error: PicloudError, request: web.BaseRequest) -> web.Response:
+def answer_error(error: PicloudError, headers: Mapping[str, str]) -> web.Response:
     """Answer a request that no wrapped handler has seen.
 
     Args:
         error: what is wrong with it.
-        request: the request; only its headers are looked at.
+        headers: of the request; none where it could not be parsed.
 
     Returns:
         The error shape, with the request's id.
     """
-    request_id = _request_id(request)
+    request_id = _request_id(headers)
     response = error_response(error, request_id)
     _marked(response, request_id)
     return response
@@ -93,8 +94,8 @@ def named(error: web.HTTPException) -> PicloudError:
     return _Refused(error)
 
 
-def _request_id(request: web.BaseRequest) -> str:
-    sent = request.headers.get("X-Request-Id")
+def _request_id(headers: Mapping[str, str]) -> str:
+    sent = headers.get("X-Request-Id")
     if sent is not None and _SANE.fullmatch(sent):
         return sent
     return f"{random.getrandbits(96):024x}"  # names a request, guards nothing

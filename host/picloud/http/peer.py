@@ -84,19 +84,19 @@ def peer(request: web.BaseRequest) -> Peer:
         request: any request.
 
     Returns:
-        Where the proxies are not trusted, or say nothing, what the socket and the request's own head
-        say; a target in absolute form goes before the Host header (RFC 9112, 3.2.2).
+        Where the proxies are not trusted, or say nothing, what the socket and the Host header say
+        (which is that of the target, where that was a whole URL; see `head.py`).
     """
     connection = cast("_Connection", request.protocol)
     proxies = connection.proxies
     if proxies is None:
-        return Peer(connection.address, "http", _host(request))
+        return Peer(connection.address, "http", request.headers.get(hdrs.HOST, ""))
     headers = request.headers
     forwarded_for = ",".join(headers.getall("X-Forwarded-For", ()))
     address, hops = proxies.client(forwarded_for, connection.address)
     scheme = _said(",".join(headers.getall("X-Forwarded-Proto", ())), hops).lower()
     host = _said(",".join(headers.getall("X-Forwarded-Host", ())), hops)
-    return Peer(address, scheme if scheme in _SCHEMES else "http", host or _host(request))
+    return Peer(address, scheme if scheme in _SCHEMES else "http", host or headers.get(hdrs.HOST, ""))
 
 
 def plain_address(text: str) -> str:
@@ -142,10 +142,3 @@ def _said(values: str, hops: int) -> str:
     """What the outermost trusted proxy said; the nearest where not each has added to the list."""
     listed = values.rsplit(",", _HOPS)
     return listed[-hops if hops <= len(listed) else -1].strip(" \t")
-
-
-def _host(request: web.BaseRequest) -> str:
-    target = request.raw_path
-    if target.startswith("/") or "://" not in target:
-        return request.headers.get(hdrs.HOST, "")
-    return request.rel_url.raw_authority.rpartition("@")[2]

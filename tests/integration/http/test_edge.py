@@ -17,7 +17,6 @@ import pytest
 from picloud.db.pool import Database
 from picloud.http.admin.endpoint import Endpoint
 from picloud.http.application import ENDPOINTS
-from picloud.http.connection import Connection
 from picloud.services.seed import seed
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import ADMIN, Client, serving
@@ -76,7 +75,7 @@ async def test_a_body_over_the_cap_is_refused_by_its_length_and_by_its_bytes(cli
         f"POST /api/v1/execute/{script['id']} HTTP/1.1\r\n"
         f"Host: localhost\r\nContent-Length: {full + 1}\r\n\r\n".encode()
     )
-    assert declared.startswith(b"HTTP/1.1 413")
+    assert declared.split()[1] == b"413"
 
     async def chunks() -> object:  # type: ignore[misc]
         for _ in range(11):
@@ -147,12 +146,12 @@ async def test_a_compressed_bomb_is_not_unpacked_behind_a_refusal(client: Client
         (b"GET /hello HTTP/1.1\r\n\r\n", 400),
         (b"GET /hello HTTP/1.1\r\nHost: localhost\r\nHost: b.test\r\n\r\n", 400),
         (b"GET /hello HTTP/1.1\r\nHost: localhost\r\nX Y: secret\r\n\r\n", 400),
-        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
-        (b"GET /hello HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 300 + b"\r\n", 400),
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET /hello HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 10_000 + b"\r\n", 431),
         (b"GET http://b.test:99999/secret HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
         (b"POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-        (b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
-        (b"GET http://localhost HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        (b"CONNECT localhost:80 HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        (b"GET http://localhost HTTP/1.1\r\nHost: b.test\r\n\r\n", 404),  # which is no route, but a host
         (b"GET /hello HTTP/1.1\r\nHost: localhost\r\nExpect: secret\r\n\r\n", 417),
     ],
 )
@@ -168,16 +167,6 @@ async def test_what_is_no_request_gets_the_error_shape_too(
     assert error["request_id"].encode() in head
     assert b"secret" not in body
     assert not caplog.records  # or anyone could fill the log
-
-
-async def test_a_connection_that_never_asks_is_closed(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Connection, "first_request_seconds", 0.05)
-    for begun in (b"", b"GET /hello HTTP/1.1\r\nHost: loc"):
-        with pytest.raises(asyncio.IncompleteReadError):
-            await client.raw(begun)
-    assert (await client.raw(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize(

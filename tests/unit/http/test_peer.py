@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
-from yarl import URL
 
 from picloud.http.peer import Peer, Proxies, peer, plain_address, source
 
@@ -21,12 +20,10 @@ insiders = st.one_of(
 ).map(str)
 
 
-def asked(*headers: tuple[str, str], trusted: bool = True, target: str = "/x") -> Peer:
+def asked(*headers: tuple[str, str], trusted: bool = True) -> Peer:
     request: Any = SimpleNamespace(
         protocol=SimpleNamespace(address="10.0.0.1", proxies=TRUSTED if trusted else None),
         headers=CIMultiDict([("Host", "own.test"), *headers]),
-        raw_path=target,
-        rel_url=URL(target, encoded=True),
     )
     return peer(request)
 
@@ -134,17 +131,3 @@ def test_a_chain_may_come_in_one_header_or_in_several() -> None:
 )
 def test_of_a_list_the_outermost_trusted_proxys_word_counts(for_: str, host: str, said: str) -> None:
     assert asked(("X-Forwarded-For", for_), ("X-Forwarded-Host", host)).host == said
-
-
-@pytest.mark.parametrize(
-    ("target", "host"),
-    [
-        ("http://b.test:81/x", "b.test:81"),
-        ("http://b.test", "b.test"),
-        ("http://me:secret@b.test/x", "b.test"),
-        ("http://[::1]:8/x", "[::1]:8"),
-        ("/http://b.test/", "own.test"),
-    ],
-)
-def test_a_target_in_absolute_form_names_the_host(target: str, host: str) -> None:
-    assert asked(trusted=False, target=target).host == host

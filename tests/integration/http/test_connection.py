@@ -1,0 +1,372 @@
+"""Promises of a connection, by real sockets: what is refused and how, deadlines, caps, bounded memory."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from ipaddress import ip_network
+from typing import Any
+
+import pytest
+
+from tests.integration.http.conftest import until
+from tests.integration.http.wire import LARGE, Wire, wired
+
+GET = b"GET / HTTP/1.1\r\nHost: a.test\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a.test\r\n"
+CUT_OFF = (ConnectionError, asyncio.IncompleteReadError)
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def statuses(answers: bytes) -> list[int]:
+    return [int(one) for one in re.findall(rb"HTTP/[0-9.]+ (\d{3}) [^\r\n]+\r\n", answers)]
+
+
+def error(answer: bytes) -> dict[str, Any]:
+    """The error of an answer, which has the shape and the headers every answer of ours has."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    for line in (b"X-Content-Type-Options: nosniff", b"Server: PiCloud", b"Referrer-Policy: no-referrer"):
+        assert line in head
+    told: dict[str, Any] = json.loads(body)["error"]
+    assert f"X-Request-Id: {told['request_id']}".encode() in head
+    return told
+
+
+REFUSED = {
+    "duplicate Host": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    "no Host": b"GET / HTTP/1.1\r\n\r\n",
+    "Host that is none": b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+    "Host with a path": b"GET / HTTP/1.1\r\nHost: a/b\r\n\r\n",
+    "Host with a user": b"GET / HTTP/1.1\r\nHost: b@a\r\n\r\n",
+    "length and chunked": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked and length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n123456",
+    "twice the same length": POST + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n12345",
+    "a list of lengths": POST + b"Content-Length: 5, 5\r\n\r\n12345",
+    "negative length": POST + b"Content-Length: -5\r\n\r\n12345",
+    "signed length": POST + b"Content-Length: +5\r\n\r\n12345",
+    "overflowing length": POST + b"Content-Length: 99999999999999999999999\r\n\r\n12345",
+    "hexadecimal length": POST + b"Content-Length: 0x5\r\n\r\n12345",
+    "length with an underscore": POST + b"Content-Length: 1_0\r\n\r\n1234567890",
+    "empty length": POST + b"Content-Length:\r\n\r\n12345",
+    "bare LF": b"GET / HTTP/1.1\nHost: a\n\n",
+    "one bare LF": b"GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n",
+    "bare CR": b"GET / HTTP/1.1\r\nHost: a\r\nX: b\rY: c\r\n\r\n",
+    "folded header": b"GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n",
+    "folded first header": b"GET / HTTP/1.1\r\n Host: a\r\n\r\n",
+    "space before the colon": b"GET / HTTP/1.1\r\nHost: a\r\nX : b\r\n\r\n",
+    "space before the colon of chunked": POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "xchunked": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "identity": POST + b"Transfer-Encoding: identity\r\n\r\n",
+    "no encoding": POST + b"Transfer-Encoding:\r\n\r\n",
+    "chunked, identity": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "gzip, chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": POST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked behind a vertical tab": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "chunked in HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunk of negative size": CHUNKED + b"-2\r\n12\r\n0\r\n\r\n",
+    "chunk of prefixed size": CHUNKED + b"0x2\r\n12\r\n0\r\n\r\n",
+    "chunk of overflowing size": CHUNKED + b"ffffffffffffffffff\r\n12\r\n0\r\n\r\n",
+    "chunk that is longer than it says": CHUNKED + b"2\r\n12XX0\r\n\r\n",
+    "chunk extension ending in a bare LF": CHUNKED + b"2;a\n12\r\n0\r\n\r\n",
+    "HTTP/0.9": b"GET /\r\n\r\n",
+    "HTTP/2": b"GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+    "HTTP/1.2": b"GET / HTTP/1.2\r\nHost: a\r\n\r\n",
+    "preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc",
+    "target that is no path": b"GET x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target that is a star": b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target that is an authority": b"GET a:80 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target of another protocol": b"GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target with a user": b"GET http://b@a/ HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target with a fragment": b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "URL with a fragment": b"GET http://a/#b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target with a NUL": b"GET /\x00 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target with a space": b"GET /a b HTTP/1.1\r\nHost: a\r\n\r\n",
+    "target that is not ASCII": b"GET /\xc3\xa4 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "NUL in a value": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
+    "control byte in a value": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x01b\r\n\r\n",
+    "name that is not ASCII": b"GET / HTTP/1.1\r\nHost: a\r\nX\xff: b\r\n\r\n",
+    "no name": b"GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n",
+    "no colon": b"GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n",
+    "unknown method": b"FOO / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "method in small letters": b"get / HTTP/1.1\r\nHost: a\r\n\r\n",
+    "endless method": b"A" * 100_000,
+}
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[Wire]:
+    async with wired() as wire:
+        yield wire
+
+
+@pytest.mark.parametrize("name", REFUSED)
+async def test_what_two_servers_could_read_differently_is_refused_and_ends_the_connection(
+    plain: Wire, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers = await plain.send(REFUSED[name] + GET)
+    assert statuses(answers) == [400], answers
+    assert error(answers)["code"] == "request_invalid"
+    assert not caplog.records  # or anyone could fill the log
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"GET /" + b"a" * 8192 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 414, "target_too_long"),
+        (GET[:-2] + b"X: " + b"a" * 17_000 + b"\r\n\r\n", 431, "head_too_large"),
+        (GET[:-2] + b"a" * 17_000 + b": x\r\n\r\n", 431, "head_too_large"),
+        (GET[:-2] + b"A: b\r\n" * 10_000 + b"\r\n", 431, "head_too_large"),
+        (
+            GET[:-2] + b"".join(b"A: " + b"b" * 8000 + b"\r\n" for _ in range(10)) + b"\r\n",
+            431,
+            "head_too_large",
+        ),
+        (CHUNKED + b"0\r\n" + b"A: b\r\n" * 10_000 + b"\r\n", 431, "head_too_large"),
+        (POST + b"Content-Length: 1073741824\r\n\r\n", 413, "body_too_large"),
+        (POST + b"Content-Length: 18446744073709551615\r\n\r\n", 413, "body_too_large"),
+        (POST + b"Expect: 100-continue\r\nContent-Length: 1073741824\r\n\r\n", 413, "body_too_large"),
+        (b"CONNECT a.test:80 HTTP/1.1\r\nHost: a.test\r\n\r\n", 405, "method_not_allowed"),
+        (b"TRACE / HTTP/1.1\r\nHost: a.test\r\n\r\n", 405, "method_not_allowed"),
+    ],
+)
+async def test_what_is_too_large_or_never_done_is_told_so_and_ends_the_connection(
+    plain: Wire, sent: bytes, status: int, code: str
+) -> None:
+    answers = await plain.send(sent + GET)
+    assert statuses(answers) == [status], answers[:200]
+    assert error(answers)["code"] == code
+
+
+async def test_a_refusal_has_the_request_s_own_id_where_that_is_sane(plain: Wire) -> None:
+    refused = REFUSED["target with a fragment"][:-2]
+    kept = await plain.send(refused + b"X-Request-Id: trace-1\r\n\r\n")
+    assert error(kept)["request_id"] == "trace-1"
+    made = await plain.send(refused + b"X-Request-Id: trace 1\r\n\r\n")
+    assert re.fullmatch(r"[0-9a-f]{24}", error(made)["request_id"])
+
+
+async def test_an_unknown_expectation_is_told_so(plain: Wire) -> None:
+    answers = await plain.send(POST + b"Expect: x\r\nContent-Length: 2\r\n\r\n12" + GET)
+    assert statuses(answers) == [417, 200]
+
+
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [
+        (b"GET http://b.test:81/x?y HTTP/1.1\r\nHost: a\r\n\r\n", ["GET", "/x?y", "b.test:81", ""]),
+        (b"GET http://b.test HTTP/1.1\r\nHost: a\r\n\r\n", ["GET", "/", "b.test", ""]),
+        (b"GET HTTPS://b.test?y HTTP/1.1\r\nHost: a\r\n\r\n", ["GET", "/?y", "b.test", ""]),
+        (b"GET //b.test/x HTTP/1.1\r\nHost: a\r\n\r\n", ["GET", "//b.test/x", "a", ""]),
+        (b"GET / HTTP/1.0\r\n\r\n", ["GET", "/", None, ""]),
+        (b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\nX: \xff\xfe\r\n\r\n", ["GET", "/", "a", ""]),
+        (b"PROPFIND / HTTP/1.1\r\nHost: a\r\n\r\n", ["PROPFIND", "/", "a", ""]),
+        (
+            POST + b"Transfer-Encoding: CHUNKED\r\n\r\n2;a=b\r\n12\r\n0\r\nX: y\r\n\r\n",
+            ["POST", "/", "a.test", "12"],
+        ),
+        (CHUNKED + b"2;" + b"a" * 300_000 + b"\r\n12\r\n0\r\n\r\n", ["POST", "/", "a.test", "12"]),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", ["GET", "/", "a", ""]),
+        (
+            b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+            ["GET", "/", "a", ""],
+        ),
+    ],
+)
+async def test_what_is_unusual_but_clear_is_served(plain: Wire, sent: bytes, seen: list[str | None]) -> None:
+    answers = await plain.send(sent)
+    assert statuses(answers) == [200], answers
+    told = json.loads(answers.rpartition(b"\r\n\r\n")[2])
+    assert [told["method"], told["target"], told["host"], told["body"]] == seen
+
+
+async def test_a_body_that_is_asked_for_is_asked_for_once(plain: Wire) -> None:
+    answers = await plain.send(POST + b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n12")
+    assert statuses(answers) == [100, 200]
+
+
+async def test_what_follows_a_declined_upgrade_is_judged_like_any_request(plain: Wire) -> None:
+    upgrade = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+    assert statuses(await plain.send(upgrade + GET + GET)) == [200, 200, 200]
+    assert statuses(await plain.send(upgrade + REFUSED["gzip, chunked"] + GET)) == [200, 400]
+    assert statuses(await plain.send(upgrade + REFUSED["bare LF"] + GET)) == [200, 400]
+
+
+async def test_pipelined_requests_are_answered_in_order(plain: Wire) -> None:
+    sent = b"".join(f"GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for n in range(1000))
+    answers = await plain.send(sent)
+    assert re.findall(rb'"target": ?"/(\d+)"', answers) == [str(n).encode() for n in range(1000)]
+
+
+async def test_a_broken_body_is_one_refusal_and_the_end_whether_it_is_read_or_not(
+    plain: Wire, caplog: pytest.LogCaptureFixture
+) -> None:
+    for path, expected in ((b"/", 400), (b"/unread", 200)):
+        async with plain.connect() as (reader, writer), asyncio.timeout(30):
+            writer.write(CHUNKED.replace(b" / ", b" " + path + b" ") + b"2\r\n12\r\n")
+            await writer.drain()
+            await asyncio.sleep(0)
+            if expected == 200:
+                answers = await reader.readuntil(b"}")
+            writer.write(b"oops\r\n" + GET)
+            answers = await reader.read() if expected == 400 else answers + await reader.read()
+        assert statuses(answers) == [expected]
+    assert not caplog.records
+
+
+# Deadlines: the rules make them short, and what is asserted is how it ends.
+
+
+async def test_the_head_of_every_request_has_a_deadline_that_is_told() -> None:
+    async with wired(head_seconds=0.2, keep_alive_seconds=30) as wire:
+        for before in (b"", GET):
+            async with wire.connect() as (reader, writer), asyncio.timeout(30):
+                writer.write(before)
+                if before:
+                    await reader.readuntil(b"}")
+                for byte in b"GET / HTTP/1.1\r\nHost":
+                    writer.write(bytes([byte]))
+                answers = await reader.read()
+            assert statuses(answers) == [408]
+            assert error(answers)["code"] == "request_timeout"
+
+
+async def test_a_head_that_trickles_behind_a_busy_request_ends_the_connection_after_its_answer() -> None:
+    async with wired(head_seconds=0.1) as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
+        writer.write(POST + b"Content-Length: 2\r\n\r\n1")
+        await until(lambda: any(one._request_in_progress for one in wire.server.connections))
+        writer.write(b"2GET / HT")
+        assert statuses(await reader.read()) in ([200], [200, 408])
+
+
+async def test_an_idle_connection_is_closed_without_a_word() -> None:
+    for rules, sent in (({"head_seconds": 0.05}, b""), ({"keep_alive_seconds": 0.05}, GET)):
+        async with wired(**rules) as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
+            writer.write(sent)
+            assert statuses(await reader.read()) == ([200] if sent else [])
+
+
+async def test_a_head_that_has_begun_outlives_the_time_to_be_idle() -> None:
+    async with (
+        wired(keep_alive_seconds=0.05) as wire,
+        wire.connect() as (reader, writer),
+        asyncio.timeout(30),
+    ):
+        writer.write(GET[:10])
+        first: Any = wire.server
+        await until(lambda: bool(first.connections) and first.connections[0]._keepalive_handle is None)
+        writer.write(GET[10:])
+        assert statuses(await reader.readuntil(b"}")) == [200]
+
+
+async def test_a_client_that_takes_no_answer_is_cut_off() -> None:
+    async with wired(send_seconds=0.1) as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
+        writer.transport.pause_reading()
+        writer.write(GET.replace(b" / ", b" /large "))
+        await until(lambda: bool(wire.server.connections))
+        await until(lambda: not wire.server.connections)
+        writer.transport.resume_reading()
+        with pytest.raises(CUT_OFF):
+            await reader.readexactly(LARGE)
+
+
+async def test_a_client_that_takes_an_answer_in_time_gets_all_of_it() -> None:
+    async with wired(send_seconds=1) as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
+        writer.write(GET.replace(b" / ", b" /large "))
+        await reader.readuntil(b"\r\n\r\n")
+        assert len(await reader.readexactly(LARGE)) == LARGE
+
+
+# Caps.
+
+
+async def test_connections_over_the_cap_of_an_address_are_refused_and_other_addresses_go_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with wired(connections_per_address=2) as wire:
+        async with wire.connect() as (_, one), wire.connect() as (_, two):
+            one.write(b"G")
+            two.write(b"G")
+            for _ in range(3):
+                assert await wire.send(GET) == b""
+            assert statuses(await wire.send(GET, address="127.0.0.2")) == [200]
+        await until(lambda: not wire.server.connections)
+        assert statuses(await wire.send(GET)) == [200]
+    assert len(caplog.records) == 1  # or anyone could fill the log
+
+
+async def test_a_trusted_proxy_has_no_cap_and_its_word_counts() -> None:
+    trusted = (ip_network("127.0.0.0/31"),)
+    async with wired(connections_per_address=1, trusted=trusted) as wire, wire.connect(), wire.connect():
+        forwarded = GET[:-2] + b"X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n\r\n"
+        assert b'["192.0.2.7", "https", "a.test"]' in await wire.send(forwarded)
+        assert b'["127.0.0.2", "http", "a.test"]' in await wire.send(forwarded, address="127.0.0.2")
+
+
+async def test_a_full_server_drops_who_has_waited_longest_and_serves_who_comes() -> None:
+    async with wired(connections=16) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
+        oldest, _ = await stack.enter_async_context(wire.connect())
+        for _ in range(40):
+            await stack.enter_async_context(wire.connect())
+        assert statuses(await wire.send(GET)) == [200]
+        with pytest.raises(CUT_OFF):
+            await oldest.readexactly(1)
+        assert len(wire.edge.census) <= 16
+
+
+async def test_a_full_server_that_is_busy_refuses_who_comes() -> None:
+    async with wired(connections=2) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
+        busy = [await stack.enter_async_context(wire.connect()) for _ in range(2)]
+        for _, writer in busy:
+            writer.write(POST + b"Content-Length: 1\r\n\r\n")
+        await until(lambda: sum(one._request_in_progress for one in wire.server.connections) == 2)
+        assert await wire.send(GET) == b""
+        for reader, writer in busy:
+            writer.write(b"1")
+            assert statuses(await reader.readuntil(b"}")) == [200]
+
+
+async def test_answers_not_taken_are_bounded_together_and_others_go_on() -> None:
+    async with wired(held_bytes=2 * LARGE) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
+        for _ in range(12):
+            _, writer = await stack.enter_async_context(wire.connect("127.0.0.2"))
+            writer.transport.pause_reading()
+            writer.write(GET.replace(b" / ", b" /large "))
+        await until(lambda: len(wire.edge.leaving) > 0 and len(wire.server.connections) < 6)
+        reader, writer = await stack.enter_async_context(wire.connect())
+        writer.write(GET.replace(b" / ", b" /large "))
+        await reader.readuntil(b"\r\n\r\n")
+        assert len(await reader.readexactly(LARGE)) == LARGE
+
+
+async def test_bodies_that_arrive_are_bounded_together_and_others_go_on() -> None:
+    async with wired(held_bytes=4 * 1024 * 1024) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
+        head = POST + f"Content-Length: {LARGE}\r\n\r\n".encode()
+        slow = [await stack.enter_async_context(wire.connect("127.0.0.2")) for _ in range(8)]
+        for _, writer in slow:
+            writer.write(head + bytes(1024 * 1024))
+        answers = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _ in slow]
+        refused, waiting = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+        assert {statuses(one.result())[0] for one in refused} == {503}
+        whole = POST + f"Content-Length: {2 * 1024 * 1024}\r\n\r\n".encode() + bytes(2 * 1024 * 1024)
+        assert statuses(await wire.send(whole)) == [200]
+        for one in waiting:
+            one.cancel()
+
+
+async def test_what_is_left_of_a_refused_body_is_read_so_far_and_no_further() -> None:
+    async with wired() as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
+        writer.write(POST + b"Content-Length: 1073741824\r\n\r\n")
+        assert statuses(await reader.readuntil(b"\r\n\r\n")) == [413]
+        with pytest.raises(ConnectionError):
+            await _send_all(writer, 1024)
+
+
+async def _send_all(writer: asyncio.StreamWriter, mebibytes: int) -> None:
+    for _ in range(mebibytes):
+        writer.write(bytes(1024 * 1024))
+        await writer.drain()

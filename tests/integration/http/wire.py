@@ -1,0 +1,95 @@
+"""A small application behind the connections of the server, and bytes sent to it as they are."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from picloud.http.body import read_body
+from picloud.http.connection import Edge, Rules, connections
+from picloud.http.middleware import edge
+from picloud.http.peer import peer
+from picloud.http.public import CatchAll
+
+LARGE = 10 * 1024 * 1024
+_LARGE = bytes(LARGE)
+
+
+async def answer(request: web.Request) -> web.Response:
+    """`/large` is, `/unread` does not look at the body; everything else tells what came."""
+    if request.path == "/large":
+        return web.Response(body=_LARGE)
+    body = b"" if request.path == "/unread" else await read_body(request, LARGE, 5)
+    return web.json_response(
+        {
+            "method": request.method,
+            "target": request.raw_path,
+            "host": request.headers.get("Host"),
+            "peer": list(peer(request)),
+            "body": body.decode("latin-1") if len(body) < 1000 else len(body),
+        }
+    )
+
+
+@dataclass
+class Wire:
+    """The server's side and how to reach it.
+
+    Attributes:
+        port: where it listens.
+        server: of aiohttp, which knows its connections.
+    """
+
+    port: int
+    server: web.Server
+
+    @property
+    def edge(self) -> Edge:
+        """What the connections share; there has to be one."""
+        first: Any = self.server.connections[0]
+        return first.edge  # type: ignore[no-any-return]
+
+    @contextlib.asynccontextmanager
+    async def connect(
+        self, address: str = "127.0.0.1"
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A connection, from one of this machine's own addresses."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0))
+        try:
+            yield reader, writer
+        finally:
+            writer.transport.abort()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+    async def send(self, sent: bytes, address: str = "127.0.0.1") -> bytes:
+        """Send bytes and read until the server ends the connection, at last because it is idle."""
+        async with self.connect(address) as (reader, writer), asyncio.timeout(30):
+            writer.write(sent)
+            answers = b""
+            with contextlib.suppress(ConnectionError):
+                while some := await reader.read(65536):
+                    answers += some
+            return answers
+
+
+@contextlib.asynccontextmanager
+async def wired(**rules: Any) -> AsyncIterator[Wire]:
+    """Serve the application on a free port, its connections under these rules and soon idle."""
+    application = web.Application()
+    application.router.register_resource(CatchAll(edge(answer)))
+    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=1)
+    await runner.setup()
+    made = connections(runner, Rules(**{"keep_alive_seconds": 0.2} | rules))
+    listening = await asyncio.get_running_loop().create_server(made, "127.0.0.1", 0, backlog=1024)
+    assert runner.server is not None
+    try:
+        yield Wire(listening.sockets[0].getsockname()[1], runner.server)
+    finally:
+        listening.close()
+        await runner.cleanup()
