@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import ormsgpack
+from asyncpg import ForeignKeyViolationError
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -105,7 +107,8 @@ class DatabaseKeyValue:
         check_value(value)
         check_ttl(ttl_seconds)
         seconds = None if ttl_seconds is None else float(ttl_seconds)
-        await self._database.execute(_sql.kv_set, call.app_id, collection, key, value, seconds)
+        with _of_an_app():
+            await self._database.execute(_sql.kv_set, call.app_id, collection, key, value, seconds)
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether there is such a key."""
@@ -158,16 +161,17 @@ class DatabaseKeyValue:
         """
         check_names(collection, key)
         names = (call.app_id, collection, key)
-        async with self._database.transaction() as connection:
-            while True:
-                row = await connection.fetchrow(_sql.kv_lock, *names)
-                total = add(row["value"] if row and row["live"] else None, amount)
-                packed = ormsgpack.packb(total)
-                if row:
-                    await connection.execute(_sql.kv_replace, *names, packed)
-                    return total
-                if await connection.fetchval(_sql.kv_add, *names, packed):
-                    return total
+        with _of_an_app():
+            async with self._database.transaction() as connection:
+                while True:
+                    row = await connection.fetchrow(_sql.kv_lock, *names)
+                    total = add(row["value"] if row and row["live"] else None, amount)
+                    packed = ormsgpack.packb(total)
+                    if row:
+                        await connection.execute(_sql.kv_replace, *names, packed)
+                        return total
+                    if await connection.fetchval(_sql.kv_add, *names, packed):
+                        return total
 
     async def set_if(self, call: Call, collection: str, key: str, expected: bytes, value: bytes) -> bool:
         """Compare and set.
@@ -188,14 +192,24 @@ class DatabaseKeyValue:
         check_names(collection, key)
         check_value(value)
         names = (call.app_id, collection, key)
-        async with self._database.transaction() as connection:
-            row = await connection.fetchrow(_sql.kv_lock, *names)
-            if not same(row["value"] if row and row["live"] else None, expected):
-                return False
-            if row:
-                await connection.execute(_sql.kv_replace, *names, value)
-                return True
-            return bool(await connection.fetchval(_sql.kv_add, *names, value))
+        with _of_an_app():
+            async with self._database.transaction() as connection:
+                row = await connection.fetchrow(_sql.kv_lock, *names)
+                if not same(row["value"] if row and row["live"] else None, expected):
+                    return False
+                if row:
+                    await connection.execute(_sql.kv_replace, *names, value)
+                    return True
+                return bool(await connection.fetchval(_sql.kv_add, *names, value))
+
+
+@contextlib.contextmanager
+def _of_an_app() -> Iterator[None]:
+    """A script that still runs when its app is deleted writes nothing more."""
+    try:
+        yield
+    except ForeignKeyViolationError:
+        raise ServiceError("the app was deleted") from None
 
 
 class MemoryKeyValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,6 +19,7 @@ from picloud.services.page import Page, PageRequest
 from picloud.services.script_draft import Kind
 
 _SQL = load("scripts")
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 LAST_VERSION = 2**31 - 1
 """The largest the database can number."""
 
@@ -132,10 +134,8 @@ class ScriptVersions:
         Raises:
             NotFound: there is none, or not any more.
         """
-        text = str(version)
-        number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 10 else 0
-        row = None
-        if 1 <= number <= LAST_VERSION:
+        match, row = _NUMBER.fullmatch(str(version)), None
+        if match is not None and (number := int(match[0])) <= LAST_VERSION:
             row = await self._database.fetchrow(_SQL.script_version_find, app_id, script_id, number)
         if row is None:
             raise NotFound("version", version)

@@ -49,10 +49,10 @@ SELECT
     (SELECT count(*) FROM scripts WHERE app_id = $1) AS scripts,
     (SELECT count(*) FROM routes WHERE app_id = $1) AS routes,
     (SELECT count(*) FROM domains WHERE app_id = $1) AS domains,
-    (SELECT count(*) FROM (SELECT FROM kv_entries WHERE app_id = $1 LIMIT 10000) AS some) AS kv_entries,
+    (SELECT count(*) FROM (SELECT FROM kv_entries WHERE app_id = $1 LIMIT 10000) AS counted) AS kv_entries,
     (SELECT count(*) FROM app_members WHERE app_id = $1) AS members,
     (SELECT count(*) FROM api_keys WHERE app_id = $1) AS api_keys,
-    (SELECT count(*) FROM (SELECT FROM execution_logs WHERE app_id = $1 LIMIT 10000) AS some) AS executions;
+    (SELECT count(*) FROM (SELECT FROM execution_logs WHERE app_id = $1 LIMIT 10000) AS counted) AS executions;
 
 -- name: app_clear_kv
 -- Delete an app's entries.
