@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import pytest
@@ -18,6 +19,8 @@ from picloud.execution.record import Recorder
 from picloud.generations import Generations
 from picloud.http.services import Services
 from picloud.identity.actor import Actor
+from picloud.identity.capabilities import SCOPES
+from picloud.identity.keys import NewKey
 from picloud.identity.passwords import Passwords
 from picloud.identity.principal import AppRole, Role
 from picloud.identity.users import User
@@ -83,6 +86,24 @@ class Worker:
         """Log a user in; returns the token."""
         opened = await self.services.sessions.open(user.id, user.username, user.role, CONSOLE)
         return opened.token
+
+    async def key_of(
+        self,
+        user: User,
+        scopes: Sequence[str] = SCOPES,
+        app_id: UUID | None = None,
+        expires_at: datetime | None = None,
+    ) -> str:
+        """Make a key of a user's as they would in person; returns the key itself."""
+        caller = await self.services.credentials.principal(await self.session_of(user))
+        assert caller is not None
+        new = NewKey(name="test", scopes=scopes, app_id=app_id, expires_at=expires_at)
+        _, secret = await self.services.keys.create(new, caller, CONSOLE)
+        return secret
+
+    async def app(self, slug: str) -> UUID:
+        """Make an app; returns its id."""
+        return (await self.services.apps.create(slug, slug, actor=CONSOLE)).id
 
 
 @pytest.fixture

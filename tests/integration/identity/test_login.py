@@ -89,7 +89,9 @@ async def test_an_account_is_slowed_down_wherever_the_guesses_come_from(worker: 
         await worker.services.log_in.log_in("ada", PASSWORD, from_address("198.51.100.1"))
 
 
-async def test_a_refusal_for_want_of_time_is_no_guess(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_refusal_for_want_of_time_is_no_guess(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await worker.person("ada", "owner")
     with monkeypatch.context() as patched:
         patched.setattr(passwords_module, "MAX_WAITING", 0)
@@ -127,7 +129,8 @@ async def test_a_failure_is_written_down_for_accounts_that_exist_and_never_what_
     )
     assert (row["action"], row["address"]) == ("session.login", "192.0.2.1")
     everything = await worker.database.fetchval(
-        "SELECT string_agg(a::text, '') || (SELECT string_agg(l::text, '') FROM login_attempts l) FROM audit_log a"
+        "SELECT (SELECT string_agg(a::text, '') FROM audit_log a)"
+        " || (SELECT string_agg(l::text, '') FROM login_attempts l)"
     )
     assert "secret guess" not in everything
     assert "my password" not in everything

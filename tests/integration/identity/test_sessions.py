@@ -41,7 +41,15 @@ async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: 
     )
     assert timedelta(hours=23) < opened.expires_at - datetime.now(UTC) <= timedelta(hours=24)
     assert await worker.database.fetchval("SELECT token_hash FROM admin_sessions") == token_hash(token)
-    for wrong in ("", "pis_", token[:-1], token + "x", token.removeprefix("pis_"), token + "\0", "pis_\udcff"):
+    for wrong in (
+        "",
+        "pis_",
+        token[:-1],
+        token + "x",
+        token.removeprefix("pis_"),
+        token + "\0",
+        "pis_\udcff",
+    ):
         assert await worker.services.credentials.principal(wrong) is None
 
 

@@ -1,0 +1,156 @@
+"""Promises of identity/members.py."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from picloud.errors import Conflict, Invalid, NotFound, PicloudError
+from picloud.identity.capabilities import may
+from picloud.identity.members import Member
+from picloud.identity.principal import Principal, Role
+from picloud.identity.users import User
+from picloud.services.page import PageRequest
+from tests.integration.conftest import CONSOLE, Worker
+
+
+async def principal_of(worker: Worker, token: str) -> Principal:
+    principal = await worker.services.credentials.principal(token)
+    assert principal is not None
+    return principal
+
+
+async def test_a_member_is_granted_changed_listed_and_removed_and_may_do_so_at_once(worker: Worker) -> None:
+    members = worker.services.members
+    shop, other = await worker.app("shop"), await worker.app("other")
+    vic = await worker.person("vic")
+    token = await worker.session_of(vic)
+    assert not may(await principal_of(worker, token), "app.read", shop)
+    granted = await members.grant(shop, "VIC", "viewer", CONSOLE)
+    assert (granted.user_id, granted.username, granted.role) == (vic.id, "vic", "viewer")
+    principal = await principal_of(worker, token)
+    assert may(principal, "app.read", shop)
+    assert not may(principal, "script.write", shop)
+    assert not may(principal, "app.read", other)
+    changed = await members.change(shop, str(vic.id), "editor", CONSOLE)
+    assert (changed.role, changed.created_at) == ("editor", granted.created_at)
+    assert changed.updated_at > granted.updated_at
+    assert may(await principal_of(worker, token), "script.write", shop)
+    assert (await members.list(shop, PageRequest())).items == [changed]
+    assert (await members.list(other, PageRequest())).items == []
+    await members.remove(shop, "vic", CONSOLE)
+    assert not may(await principal_of(worker, token), "app.read", shop)
+    await members.remove(shop, "vic", CONSOLE)
+
+
+async def test_a_grant_that_is_there_is_a_conflict_and_one_that_is_not_cannot_be_changed(
+    worker: Worker,
+) -> None:
+    members = worker.services.members
+    shop, other = await worker.app("shop"), await worker.app("other")
+    await worker.person("vic", "member", shop)
+    with pytest.raises(Conflict):
+        await members.grant(shop, "vic", "editor", CONSOLE)
+    with pytest.raises(NotFound):
+        await members.change(other, "vic", "editor", CONSOLE)
+    assert [one.role for one in (await members.list(shop, PageRequest())).items] == ["viewer"]
+
+
+@pytest.mark.parametrize("who", ["nobody", str(uuid4()), "", "\0", "x" * 500])
+async def test_who_is_not_there_is_not_found_and_is_removed_all_the_same(worker: Worker, who: str) -> None:
+    shop = await worker.app("shop")
+    with pytest.raises(NotFound):
+        await worker.services.members.grant(shop, who, "viewer", CONSOLE)
+    with pytest.raises(NotFound):
+        await worker.services.members.change(shop, who, "viewer", CONSOLE)
+    await worker.services.members.remove(shop, who, CONSOLE)
+
+
+async def test_an_app_that_is_gone_is_not_found(worker: Worker) -> None:
+    await worker.person("vic")
+    with pytest.raises(NotFound):
+        await worker.services.members.grant(uuid4(), "vic", "viewer", CONSOLE)
+
+
+@pytest.mark.parametrize("role", ["owner", "admin"])
+async def test_owners_and_admins_are_no_members(worker: Worker, role: Role) -> None:
+    shop = await worker.app("shop")
+    await worker.person("ada", role)
+    with pytest.raises(Invalid) as refused:
+        await worker.services.members.grant(shop, "ada", "viewer", CONSOLE)
+    assert refused.value.details == {"field": "user", "reason": "not_a_member"}
+
+
+async def test_the_inactive_are_neither_granted_nor_changed(worker: Worker) -> None:
+    shop, other = await worker.app("shop"), await worker.app("other")
+    await worker.person("vic", "member", shop)
+    await worker.services.users.update("vic", {"is_active": False}, CONSOLE)
+    for attempt in (
+        worker.services.members.grant(other, "vic", "viewer", CONSOLE),
+        worker.services.members.change(shop, "vic", "editor", CONSOLE),
+    ):
+        with pytest.raises(Invalid) as refused:
+            await attempt
+        assert refused.value.details == {"field": "user", "reason": "inactive"}
+
+
+async def test_two_grants_at_once_are_one_and_a_conflict(worker: Worker) -> None:
+    shop = await worker.app("shop")
+    for n in range(10):
+        await worker.person(f"vic{n}")
+        answers = await asyncio.gather(
+            *(worker.services.members.grant(shop, f"vic{n}", role, CONSOLE) for role in ("viewer", "editor")),  # type: ignore[arg-type]
+            return_exceptions=True,
+        )
+        assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "Member"]
+
+
+@pytest.mark.parametrize("change", [{"role": "admin"}, {"is_active": False}], ids=str)
+async def test_a_grant_at_the_time_of_a_promotion_leaves_no_row_behind(
+    worker: Worker, change: dict[str, object]
+) -> None:
+    shop = await worker.app("shop")
+    await worker.person("root", "owner")
+    for n in range(8):
+        vic = await worker.person(f"vic{n}")
+        granted, changed = await asyncio.gather(
+            worker.services.members.grant(shop, vic.username, "editor", CONSOLE),
+            worker.services.users.update(vic.username, change, CONSOLE),  # type: ignore[arg-type]
+            return_exceptions=True,
+        )
+        assert isinstance(changed, User)
+        assert isinstance(granted, Member | Invalid), granted
+        rows = (await worker.services.members.list(shop, PageRequest(200))).items
+        assert vic.id not in {row.user_id for row in rows} or "role" not in change
+
+
+async def test_changes_and_removals_at_once_never_leave_a_row_that_was_removed(worker: Worker) -> None:
+    shop = await worker.app("shop")
+    for n in range(8):
+        vic = await worker.person(f"vic{n}", "member", shop)
+        answers = await asyncio.gather(
+            worker.services.members.change(shop, vic.username, "editor", CONSOLE),
+            worker.services.members.remove(shop, vic.username, CONSOLE),
+            worker.services.members.change(shop, vic.username, "app_admin", CONSOLE),
+            return_exceptions=True,
+        )
+        assert all(isinstance(one, Member | NotFound | None) for one in answers), answers
+        assert not any(isinstance(one, PicloudError) and one.status >= 500 for one in answers)
+        assert (await worker.services.members.list(shop, PageRequest())).items == []
+
+
+async def test_the_list_comes_in_pages(worker: Worker) -> None:
+    shop = await worker.app("shop")
+    for n in range(5):
+        await worker.person(f"vic{n}", "member", shop)
+    names: list[str] = []
+    after = None
+    while True:
+        page = await worker.services.members.list(shop, PageRequest(2, after))
+        names += [one.username for one in page.items]
+        if page.next_cursor is None:
+            break
+        after = page.items[-1].user_id
+    assert names == [f"vic{n}" for n in range(5)]
