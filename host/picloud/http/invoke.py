@@ -16,7 +16,7 @@ from picloud.http.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.respond import error_response
 from picloud.http.services import Services
 from picloud.identity.principal import Principal
-from picloud.identity.tokens import is_platform_credential
+from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, is_platform_credential
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import STATUS, Outcome
 
@@ -25,6 +25,7 @@ NOTHING: dict[str, str] = {}  # never written to
 
 _MAX_BODY = FIXED["max_request_body"]
 _EMPTY = frozenset({204, 304})
+_OUR_COOKIES = frozenset({SESSION_COOKIE, SESSION_COOKIE_SECURE})
 OUTCOME_MESSAGES = {
     "script_invalid": "the script does not parse",
     "response_invalid": "the script's answer is no valid response",
@@ -104,8 +105,8 @@ def script_headers(request: web.Request) -> dict[str, str]:
         request: the request.
 
     Returns:
-        Lower-case names; repeated ones joined; without a credential of PiCloud's own, which would let
-        the script's author act as the caller.
+        Lower-case names; repeated ones joined; without a credential of PiCloud's own (token or session
+        cookie), which would let the script's author act as the caller.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -118,6 +119,13 @@ def script_headers(request: web.Request) -> dict[str, str]:
     authorization = headers.get("authorization")
     if authorization is not None and is_platform_credential(authorization):
         del headers["authorization"]
+    cookies = headers.get("cookie")
+    if cookies is not None and SESSION_COOKIE in cookies:
+        theirs = [one for one in cookies.split(";") if one.partition("=")[0].strip() not in _OUR_COOKIES]
+        if theirs:
+            headers["cookie"] = ";".join(theirs).strip()
+        else:
+            del headers["cookie"]
     return headers
 
 

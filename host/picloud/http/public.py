@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from picloud.errors import BadRequest, MethodNotAllowed, NotFound, PicloudError, UnknownHost
+from picloud.http.caller import visitor
+from picloud.http.cors import allow, is_preflight, preflight
 from picloud.http.invoke import invoke
+from picloud.http.middleware import REQUEST_ID, named
+from picloud.http.peer import peer
+from picloud.http.respond import error_response
 from picloud.http.services import Services
-from picloud.routing.paths import split_path
+from picloud.routing.paths import Segments, split_path
 from picloud.routing.pattern import is_reserved
+from picloud.services.directory import AppRouting
 
 
 class CatchAll(web.PlainResource):
@@ -38,21 +44,45 @@ class Public:
             request: any request that no other handler has.
 
         Returns:
-            The script's response.
+            The script's response; where the app has CORS settings, also errors that concern the app.
 
         Raises:
             NotFound, MethodNotAllowed, UnknownHost: nothing answers.
             BadRequest, BodyTooLarge, RequestTimeout: the request cannot be read.
+            Unavailable: where it goes had to be read and the database cannot be reached.
         """
-        target, host = _target(request)
-        segments = split_path(target)
+        segments = split_path(_path(request))
         if is_reserved(segments):
             raise await _nothing_of_our_own(request)
-        tables = await self._services.directory.tables()
-        app_id = tables.domains.find(host)
-        if app_id is None:
-            raise UnknownHost(host)
-        match = tables.routes.match(app_id, request.method, segments)
+        asked = peer(request).host
+        found = await self._services.directory.find(asked)
+        if found is None:
+            raise UnknownHost(asked)
+        app, host = found
+        if app.cors is None:
+            return await self._answer(request, app, host, segments)
+        if is_preflight(request):
+            return preflight(app.cors, request)
+        response: web.StreamResponse
+        try:
+            response = await self._answer(request, app, host, segments)
+        except PicloudError as error:
+            response = error_response(error, request[REQUEST_ID])
+        except web.HTTPException as error:
+            response = error_response(named(error), request[REQUEST_ID])
+        allow(app.cors, request, response)
+        return response
+
+    async def _answer(
+        self, request: web.Request, app: AppRouting, host: str, segments: Segments
+    ) -> web.StreamResponse:
+        try:
+            match = app.routes.match(request.method, host, segments)
+        except MethodNotAllowed as error:
+            if request.method == hdrs.METH_OPTIONS:
+                return web.Response(status=204, headers=error.headers)
+            raise
+        principal = await visitor(self._services.credentials, request)
         live = await self._services.live_scripts.get(match.route.script_id)
         return await invoke(
             self._services,
@@ -62,17 +92,18 @@ class Public:
             path="/" + "/".join(segments),
             params=match.params,
             rest=match.rest,
+            principal=principal,
         )
 
 
-def _target(request: web.Request) -> tuple[str, str]:
-    """The raw path and the host, from a target in origin form or (through a proxy) in absolute form."""
+def _path(request: web.Request) -> str:
+    """The raw path, of a target in origin form or (through a proxy) in absolute form."""
     raw = request.raw_path
     if raw.startswith("/"):
-        return raw.partition("?")[0], request.headers.get("Host", "")
+        return raw.partition("?")[0]
     if "://" not in raw:
         raise BadRequest("the request's target is neither a path nor a URL")
-    return request.rel_url.raw_path, request.url.raw_host or ""
+    return request.rel_url.raw_path
 
 
 async def _nothing_of_our_own(request: web.Request) -> PicloudError:

@@ -6,6 +6,7 @@ Routes and requests go through the same function; that is what makes them compar
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from picloud.errors import BadRequest
@@ -13,6 +14,8 @@ from picloud.errors import BadRequest
 Segments = tuple[str, ...]
 
 _HEX = frozenset("0123456789abcdefABCDEF")
+_PLAIN = re.compile(r"[A-Za-z0-9_~-]*", re.ASCII)
+_SPECIAL = re.compile(r"[\x00-\x20\x7f/%?#:*{}]")
 
 
 def split_path(raw: str) -> Segments:
@@ -33,7 +36,7 @@ def split_path(raw: str) -> Segments:
         raise BadRequest("a path starts with '/'")
     if "%" not in raw and "/." not in raw and "\0" not in raw and raw.isascii():
         return tuple(raw[1:].split("/"))
-    return tuple([_decode(segment) for segment in raw[1:].split("/")])
+    return tuple([decode_segment(segment) for segment in raw[1:].split("/")])
 
 
 def join_path(segments: Segments) -> str:
@@ -44,12 +47,25 @@ def join_path(segments: Segments) -> str:
 
     Returns:
         A path in which only what would read otherwise is percent-encoded: slash, percent sign,
-        question mark, hash, space and control characters.
+        question mark, hash, space, control characters, and what has a meaning in a pattern (`:*{}`).
     """
     return "/" + "/".join(map(_encode, segments))
 
 
-def _decode(segment: str) -> str:
+def decode_segment(segment: str) -> str:
+    """Decode one segment of a raw path.
+
+    Args:
+        segment: raw; bytes that are not UTF-8 as surrogate escapes.
+
+    Returns:
+        The segment's text.
+
+    Raises:
+        BadRequest: it is `.` or `..`, holds NUL, is not UTF-8 or has a broken percent-encoding.
+    """
+    if _PLAIN.fullmatch(segment):
+        return segment
     for at, character in enumerate(segment):
         if character == "%" and not (len(segment) > at + 2 and _HEX.issuperset(segment[at + 1 : at + 3])):
             raise BadRequest("the path has a '%' that no two hexadecimal digits follow")
@@ -65,9 +81,4 @@ def _decode(segment: str) -> str:
 
 
 def _encode(segment: str) -> str:
-    return "".join(
-        f"%{ord(character):02X}"
-        if character in "/%?#" or character <= " " or character == "\x7f"
-        else character
-        for character in segment
-    )
+    return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", segment)

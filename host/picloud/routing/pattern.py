@@ -1,18 +1,80 @@
-"""What a route may say: method, host and path, checked and brought into the form that is stored."""
+"""What a route may say of methods and paths, checked and brought into the form that is stored."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
 from picloud.errors import BadRequest, Invalid
-from picloud.routing.paths import Segments, join_path, split_path
+from picloud.routing.paths import Segments, decode_segment, join_path
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAX_PATH = 2048
+MAX_SEGMENTS = 64
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
+"""What a parameter can be called."""
 
 RESERVED = ("api", "admin", "healthz", "readyz", "version", "metrics", "realtime")
 """First segments that are PiCloud's own on every host."""
 
 _RESERVED_SUBTREES = frozenset({"api", "realtime"})
 _RESERVED_NAMES = frozenset({"healthz", "readyz", "version", "metrics"})
+
+PathKind: TypeAlias = Literal["exact", "param", "prefix"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A segment that matches any one segment which is not empty. Attributes: name: what it binds."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class PathPattern:
+    """The paths a route answers.
+
+    Attributes:
+        segments: literal segments, decoded, and parameters; none at all for `/*`.
+        prefix: it ends in `/*`: at least one more segment follows, which may be empty. So `/a/*` matches
+            everything that begins with `/a/`, and not `/a`.
+    """
+
+    segments: tuple[str | Parameter, ...]
+    prefix: bool = False
+
+    def __str__(self) -> str:
+        """The canonical text: `parse_path` gives the pattern back."""
+        parts = [
+            ":" + segment.name if isinstance(segment, Parameter) else join_path((segment,))[1:]
+            for segment in self.segments
+        ]
+        return "/" + "/".join([*parts, "*"] if self.prefix else parts)
+
+    @property
+    def kind(self) -> PathKind:
+        """How it is told to people: "prefix" when it ends in `/*`, else "param" or "exact"."""
+        if self.prefix:
+            return "prefix"
+        return "param" if self.parameters else "exact"
+
+    @property
+    def parameters(self) -> tuple[tuple[str, int], ...]:
+        """Names with the index of the segment each binds."""
+        return tuple(
+            (segment.name, at) for at, segment in enumerate(self.segments) if isinstance(segment, Parameter)
+        )
+
+    @property
+    def leading(self) -> Segments:
+        """The literal segments before the first parameter."""
+        literals: list[str] = []
+        for segment in self.segments:
+            if isinstance(segment, Parameter):
+                break
+            literals.append(segment)
+        return tuple(literals)
 
 
 def is_reserved(segments: Segments) -> bool:
@@ -51,55 +113,64 @@ def parse_method(method: str | None) -> str | None:
     return upper
 
 
-def parse_path(path: str) -> str:
-    """Check a route's path pattern; exact paths are all there is so far.
+def parse_path(path: str) -> PathPattern:
+    """Read a route's path pattern.
+
+    Segments are literal, or `:name` for a parameter, and a last one may be `*`. What is
+    percent-encoded is always literal: `/%3Aid` is the path `/:id`.
 
     Args:
         path: the pattern as a person writes it, percent-encoded or not.
 
     Returns:
-        The canonical path (see `join_path`).
+        The pattern.
 
     Raises:
-        Invalid: the pattern is broken, reserved or not exact; the message says which.
+        Invalid: it is broken or reserved; the message says why.
     """
     if len(path) > MAX_PATH:
-        raise Invalid(f"a path has at most {MAX_PATH} characters", field="path")
+        raise _invalid(f"a path has at most {MAX_PATH} characters")
     if "?" in path or "#" in path:
-        raise Invalid("a path has no query and no fragment", field="path")
+        raise _invalid("a path has no query and no fragment")
+    if not path.startswith("/"):
+        raise _invalid("a path starts with '/'")
+    raw = path[1:].split("/")
+    prefix = raw[-1] == "*"
+    if prefix:
+        raw.pop()
+    if len(raw) > MAX_SEGMENTS:
+        raise _invalid(f"a path has at most {MAX_SEGMENTS} segments")
+    pattern = PathPattern(tuple([_segment(one) for one in raw]), prefix)
+    names = [name for name, _ in pattern.parameters]
+    for name in names:
+        if names.count(name) > 1:
+            raise _invalid(f"the parameter {name!r} is there twice")
+    # Every path that the pattern matches begins with its leading segments; a reserved one among them is
+    # decided by the first and by whether others follow.
+    leading = pattern.leading
+    if leading and is_reserved(leading[:1] if len(pattern.segments) == 1 and not prefix else (*leading, "")):
+        raise _invalid("this path is reserved for PiCloud itself", reserved=list(RESERVED))
+    return pattern
+
+
+def _segment(raw: str) -> str | Parameter:
+    if raw.startswith(":"):
+        if not NAME.fullmatch(raw[1:]):
+            raise _invalid(
+                "a parameter is ':' and a name of at most 64 letters, digits and underscores, no digit first"
+            )
+        return Parameter(raw[1:])
+    if ":" in raw:
+        raise _invalid("a ':' in the middle of a segment is not allowed: a parameter is a whole segment")
+    if "*" in raw:
+        raise _invalid("a '*' stands alone and last, as in '/files/*'")
+    if "{" in raw or "}" in raw:
+        raise _invalid("braces are reserved in a path: a parameter is written ':name'")
     try:
-        segments = split_path(path)
+        return decode_segment(raw)
     except BadRequest as error:
-        raise Invalid(error.message, field="path") from None
-    for segment in path[1:].split("/"):
-        if "*" in segment:
-            raise Invalid("only exact paths can be routed; a '*' prefix cannot yet", field="path")
-        if segment.startswith(":"):
-            raise Invalid("only exact paths can be routed; a ':parameter' cannot yet", field="path")
-        if ":" in segment:
-            raise Invalid("a ':' in the middle of a segment is not allowed", field="path")
-        if "{" in segment or "}" in segment:
-            raise Invalid("braces are reserved in a path", field="path")
-    if is_reserved(segments):
-        raise Invalid("this path is reserved for PiCloud itself", field="path", reserved=list(RESERVED))
-    return join_path(segments)
+        raise _invalid(error.message) from None
 
 
-def parse_host(host: str) -> str:
-    """Check a route's host part; `any` (every host the app claims) is all there is so far.
-
-    Args:
-        host: the host part as it came.
-
-    Returns:
-        `any`.
-
-    Raises:
-        Invalid: it is something else.
-    """
-    if host != "any":
-        raise Invalid(
-            "a route answers on every host of its app ('any'); a host of its own cannot be given yet",
-            field="host",
-        )
-    return host
+def _invalid(message: str, **details: object) -> Invalid:
+    return Invalid(message, field="path", **details)

@@ -256,6 +256,8 @@ class Scripts:
             NotFound: it was deleted meanwhile.
         """
         async with self._changes.announce("scripts", "routes") as connection:
+            # The app before the script, as who makes a route does: its row is written when routes go along.
+            await connection.execute(_ROUTES.routes_lock, script.app_id)
             if not await connection.fetchval(_SQL.script_lock_to_delete, script.app_id, script.id):
                 raise NotFound("script", script.id)
             if not force:

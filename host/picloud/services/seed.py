@@ -6,6 +6,7 @@ from uuid_utils.compat import uuid7
 
 from picloud.db.changes import Changes
 from picloud.db.queries import load
+from picloud.services.routes import RouteDraft, columns
 
 HELLO = """\
 // This script answers GET /hello. Every request runs it in a fresh WebAssembly sandbox:
@@ -56,7 +57,6 @@ async def seed(changes: Changes) -> bool:
         await connection.execute(
             _SCRIPTS.script_version_insert, app_id, script_id, 1, "endpoint", HELLO, {}, None, about
         )
-        await connection.execute(
-            _ROUTES.route_insert, app_id, uuid7(), script_id, "GET", "any", "/hello", "sync"
-        )
+        route = RouteDraft(str(script_id), "GET", "/hello").check()
+        await connection.execute(_ROUTES.route_insert, *columns(app_id, uuid7(), script_id, route))
     return True

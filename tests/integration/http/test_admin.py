@@ -18,8 +18,6 @@ async def test_a_claimed_host_is_the_apps_and_no_one_elses(client: Client) -> No
     assert (claim.status, claim.json["pattern"], claim.json["kind"]) == (201, "shop.example", "exact")
     taken = await client.admin("POST", "/apps/default/domains", {"pattern": "shop.example"})
     assert (taken.status, taken.error) == (409, "conflict")
-    wildcard = await client.admin("POST", "/apps/shop/domains", {"pattern": "*.shop.example"})
-    assert (wildcard.status, wildcard.details["field"]) == (422, "pattern")
     assert [one["pattern"] for one in (await client.admin("GET", "/apps/shop/domains")).json["items"]] == [
         "shop.example"
     ]
@@ -60,8 +58,8 @@ async def test_two_routes_for_the_same_requests_conflict_also_when_made_at_once(
 @pytest.mark.parametrize(
     ("fields", "where"),
     [
-        ({"path": "/a/*"}, "path"),
-        ({"path": "/:id"}, "path"),
+        ({"path": "/a*"}, "path"),
+        ({"path": "/:1"}, "path"),
         ({"path": "/api/x"}, "path"),
         ({"path": "a"}, "path"),
         ({"path": "/a\0"}, "path"),

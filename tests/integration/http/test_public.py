@@ -42,7 +42,11 @@ async def test_an_unknown_host_is_told_so(anyone: Client) -> None:
 async def test_an_unknown_path_and_a_wrong_method_are_told_so(anyone: Client) -> None:
     assert (await anyone("GET", "/nothing")).status == 404
     wrong = await anyone("POST", "/hello")
-    assert (wrong.status, wrong.error, wrong.headers["Allow"]) == (405, "method_not_allowed", "GET, HEAD")
+    assert (wrong.status, wrong.error, wrong.headers["Allow"]) == (
+        405,
+        "method_not_allowed",
+        "GET, HEAD, OPTIONS",
+    )
 
 
 async def test_head_is_answered_by_the_get_route_without_a_body(anyone: Client) -> None:

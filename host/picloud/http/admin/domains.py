@@ -6,7 +6,7 @@ from typing import Any
 
 from picloud.errors import Conflict
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.fields import Body
+from picloud.http.fields import Body, Query
 from picloud.http.services import Services
 from picloud.services.domains import Domain
 from picloud.services.page import Page
@@ -18,14 +18,25 @@ class NewDomain(Body):
     pattern: str
 
 
+class DeleteQuery(Query):
+    """How to delete; `force` takes the routes along that name its hosts."""
+
+    force: bool = False
+
+
 async def create(services: Services, call: Call[NewDomain, Any]) -> Domain:
     """Claim a host."""
-    return await services.domains.create(call.app.id, call.body.pattern)
+    return await services.domains.create(call.app.id, call.body.pattern, call.actor)
 
 
 async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Domain]:
     """List an app's claims."""
     return await services.domains.list(call.app.id, call.query.page)
+
+
+async def delete(services: Services, call: Call[Any, DeleteQuery]) -> None:
+    """Give a claim up."""
+    await services.domains.delete(call.app.id, call.path["domain"], call.actor, call.query.force)
 
 
 ENDPOINTS = (
@@ -38,7 +49,7 @@ ENDPOINTS = (
         status=201,
         body=NewDomain,
         errors=(Conflict,),
-        summary="Claim a host",
+        summary="Claim a host, or all hosts below a name",
     ),
     Endpoint(
         method="GET",
@@ -47,5 +58,16 @@ ENDPOINTS = (
         access="app.read",
         query=ListQuery,
         summary="List an app's hosts",
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/apps/{app}/domains/{domain}",
+        handle=delete,
+        access="domain.manage",
+        action="domain.delete",
+        status=204,
+        query=DeleteQuery,
+        errors=(Conflict,),
+        summary="Give a host up",
     ),
 )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
+
+from pydantic import Field
 
 from picloud.errors import Conflict, NotFound
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
-from picloud.services.ids import parse_id
+from picloud.routing.explain import explain
 from picloud.services.page import Page
-from picloud.services.routes import Route
+from picloud.services.routes import Route, RouteCheck, RouteDraft
 
 
 class NewRoute(Body):
@@ -22,16 +25,60 @@ class NewRoute(Body):
     host: str = "any"
     dispatch_mode: str = "sync"
 
+    @property
+    def draft(self) -> RouteDraft:
+        """The route it would be."""
+        return RouteDraft(self.script_id, self.method, self.path, self.host, self.dispatch_mode)
+
+
+class RouteToCheck(NewRoute):
+    """A route that might be made, or put in place of `route_id`."""
+
+    route_id: str | None = None
+
+
+class RoutePatch(Body):
+    """A JSON merge patch of a route: what is absent stays; only `method` can be cleared, to any method."""
+
+    script_id: str | None = None
+    method: str | None = None
+    path: str | None = None
+    host: str | None = None
+    dispatch_mode: str | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that are there."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class Probe(Body):
+    """A request that might come."""
+
+    method: str = Field("GET", min_length=1, max_length=32)
+    url: str = Field(min_length=1, max_length=8192)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """What answers a request.
+
+    Attributes:
+        route: the route, or None.
+        params: what its patterns bind.
+        rest: what a prefix pattern leaves over.
+        reason: what decided, for people.
+    """
+
+    route: Route | None
+    params: dict[str, str]
+    rest: str
+    reason: str
+
 
 async def create(services: Services, call: Call[NewRoute, Any]) -> Route:
     """Make a route."""
-    body = call.body
-    script_id = parse_id(body.script_id)
-    if script_id is None:
-        raise NotFound("script", body.script_id)
-    return await services.routes.create(
-        call.app.id, script_id, body.method, body.path, body.host, body.dispatch_mode
-    )
+    return await services.routes.create(call.app.id, call.body.draft, call.actor)
 
 
 async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Route]:
@@ -39,9 +86,42 @@ async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Route]:
     return await services.routes.list(call.app.id, call.query.page)
 
 
+async def list_of_script(services: Services, call: Call[Any, ListQuery]) -> Page[Route]:
+    """List a script's routes."""
+    return await services.routes.of_script(call.script.app_id, call.script.id, call.query.page)
+
+
+async def get(services: Services, call: Call[Any, Any]) -> Route:
+    """Show a route."""
+    return await services.routes.get(call.app.id, call.path["route"])
+
+
+async def update(services: Services, call: Call[RoutePatch, Any]) -> Route:
+    """Change a route."""
+    return await services.routes.update(call.app.id, call.path["route"], call.body.changes, call.actor)
+
+
 async def delete(services: Services, call: Call[Any, Any]) -> None:
     """Delete a route."""
-    await services.routes.delete(call.app.id, call.path["route"])
+    await services.routes.delete(call.app.id, call.path["route"], call.actor)
+
+
+async def check(services: Services, call: Call[RouteToCheck, Any]) -> RouteCheck:
+    """Tell whether a route could be made."""
+    return await services.routes.check(call.app.id, call.body.draft, call.body.route_id)
+
+
+async def match(services: Services, call: Call[Probe, Any]) -> Answering:
+    """Tell which route answers a request."""
+    directory, app_id = services.directory, call.app.id
+    app = await directory.app(app_id)
+    if app is None:
+        raise NotFound("app", app_id)
+    found = explain(await directory.domains(), app.routes, app_id, call.body.method, call.body.url)
+    if found.match is None:
+        return Answering(None, {}, "", found.reason)
+    route = await services.routes.get(app_id, str(found.match.route.id))
+    return Answering(route, found.match.params, found.match.rest, found.reason)
 
 
 ENDPOINTS = (
@@ -65,6 +145,41 @@ ENDPOINTS = (
         summary="List an app's routes",
     ),
     Endpoint(
+        method="POST",
+        path="/apps/{app}/routes:check",
+        handle=check,
+        access="app.read",
+        action="route.check",
+        body=RouteToCheck,
+        summary="Tell whether a route could be made, and what it would conflict with",
+    ),
+    Endpoint(
+        method="POST",
+        path="/apps/{app}/routes:match",
+        handle=match,
+        access="app.read",
+        action="route.match",
+        body=Probe,
+        summary="Tell which route answers a request",
+    ),
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/routes/{route}",
+        handle=get,
+        access="app.read",
+        summary="Show a route",
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/apps/{app}/routes/{route}",
+        handle=update,
+        access="route.write",
+        action="route.update",
+        body=RoutePatch,
+        errors=(Conflict,),
+        summary="Change a route",
+    ),
+    Endpoint(
         method="DELETE",
         path="/apps/{app}/routes/{route}",
         handle=delete,
@@ -72,5 +187,13 @@ ENDPOINTS = (
         action="route.delete",
         status=204,
         summary="Delete a route",
+    ),
+    Endpoint(
+        method="GET",
+        path="/scripts/{script}/routes",
+        handle=list_of_script,
+        access="app.read",
+        query=ListQuery,
+        summary="List the routes a script answers",
     ),
 )

@@ -1,0 +1,146 @@
+"""Which pages of other origins may call an app (CORS, https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from picloud.errors import Invalid
+from picloud.routing.hosts import host_name, parse_claim
+from picloud.routing.pattern import METHODS
+
+MAX_ENTRIES = 100
+MAX_AGE_SECONDS = 86_400
+
+_ORIGIN = re.compile(r"(https?)://([^/?#@\s]+)", re.IGNORECASE)
+_PORT = re.compile(r":([1-9][0-9]{0,4})$", re.ASCII)
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cors:
+    """What pages of other origins may do.
+
+    Attributes:
+        origins: exact origins as browsers write them, or `*` for every one.
+        methods: methods they may use, or `*`.
+        headers: request headers they may set, in lower case, or `*`.
+        expose_headers: response headers they may read, in lower case, or `*`.
+        credentials: whether cookies and Authorization may come along.
+        max_age_seconds: how long a browser may remember the answer.
+    """
+
+    origins: tuple[str, ...]
+    methods: tuple[str, ...] = tuple(method for method in METHODS if method != "OPTIONS")
+    headers: tuple[str, ...] = ("authorization", "content-type")
+    expose_headers: tuple[str, ...] = ()
+    credentials: bool = False
+    max_age_seconds: int = 600
+
+    @classmethod
+    def parse(cls, settings: Mapping[str, Any]) -> Cors:
+        """Check settings as a person gives them.
+
+        Args:
+            settings: fields of this class, lists of text where it has tuples; `origins` is needed.
+
+        Returns:
+            The settings in the one way they are stored and compared.
+
+        Raises:
+            Invalid: one is not acceptable; `field` says which, `cors.origins` for example.
+        """
+        if "origins" not in settings:
+            raise _invalid("origins", "is required")
+        cors = cls(**_tuples(settings))
+        cors = cls(
+            origins=_each(cors.origins, "origins", _origin),
+            methods=_each(cors.methods, "methods", _method),
+            headers=_each(cors.headers, "headers", _header),
+            expose_headers=_each(cors.expose_headers, "expose_headers", _header),
+            credentials=cors.credentials,
+            max_age_seconds=cors.max_age_seconds,
+        )
+        if not cors.origins:
+            raise _invalid("origins", "at least one origin is needed; null instead of settings allows none")
+        if cors.credentials:
+            for field in ("origins", "methods", "headers", "expose_headers"):
+                if "*" in getattr(cors, field):
+                    raise _invalid(field, "'*' cannot be combined with credentials: browsers refuse it")
+        if not 0 <= cors.max_age_seconds <= MAX_AGE_SECONDS:
+            raise _invalid("max_age_seconds", f"must be from 0 to {MAX_AGE_SECONDS}")
+        return cors
+
+    @classmethod
+    def stored(cls, settings: Mapping[str, Any] | None) -> Cors | None:
+        """Take what was checked and stored. Args: settings: the JSON of the column, or None."""
+        if settings is None:
+            return None
+        return cls(**_tuples(settings))
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as they are stored and shown."""
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
+
+    def allowed(self, origin: str) -> str | None:
+        """Tell whether pages of an origin may call.
+
+        Args:
+            origin: the Origin header.
+
+        Returns:
+            What Access-Control-Allow-Origin says, or None when they may not.
+        """
+        if "*" in self.origins:
+            return "*"
+        return origin if origin in self.origins else None
+
+
+def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+
+
+def _each(values: Sequence[str], field: str, check: Callable[[str, str], str]) -> tuple[str, ...]:
+    if len(values) > MAX_ENTRIES:
+        raise _invalid(field, f"at most {MAX_ENTRIES} entries")
+    checked = tuple(dict.fromkeys(value if value == "*" else check(value, field) for value in values))
+    if "*" in checked and len(checked) > 1:
+        raise _invalid(field, "'*' stands alone")
+    return checked
+
+
+def _origin(value: str, field: str) -> str:
+    match = _ORIGIN.fullmatch(value.strip())
+    if match is None:
+        raise _invalid(field, f"{value!r} is no origin, which is a scheme and a host: 'https://example.com'")
+    scheme, authority = match[1].lower(), match[2]
+    port = _PORT.search(authority)
+    host = authority[: port.start()] if port is not None else authority
+    try:
+        name = parse_claim(host)
+    except Invalid as error:
+        raise _invalid(field, f"{value!r}: {error.message}") from None
+    if name != host_name(host) or name.startswith("*."):
+        raise _invalid(field, f"{value!r} is no origin: '*' stands alone, and a port is a number")
+    if port is None or port[1] == _DEFAULT_PORTS[scheme]:
+        return f"{scheme}://{name}"
+    return f"{scheme}://{name}:{port[1]}"
+
+
+def _method(value: str, field: str) -> str:
+    if value.upper() not in METHODS:
+        raise _invalid(field, f"{value!r} is none of {', '.join(METHODS)}")
+    return value.upper()
+
+
+def _header(value: str, field: str) -> str:
+    if not _TOKEN.fullmatch(value):
+        raise _invalid(field, f"{value!r} is no header's name")
+    return value.lower()
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid(f"cors.{field}: {message}", field=f"cors.{field}")
