@@ -89,15 +89,17 @@ class Connection(web.RequestHandler):
         address: of the socket's peer; empty where it has none.
         proxies: who is trusted, where that peer is among them.
         edge: what connections share.
-        held: bytes of an answer the client has not taken yet.
+        held: bytes of an answer that the client has not taken all of.
     """
 
     __slots__ = (
+        "_answer",
         "_body",
         "_deadline",
         "_drained",
         "_fed",
         "_sending",
+        "_unsent",
         "_wire",
         "address",
         "edge",
@@ -120,6 +122,8 @@ class Connection(web.RequestHandler):
         self._drained = 0  # bytes of a body nobody reads
         self._deadline: asyncio.TimerHandle | None = None  # of a head
         self._sending: asyncio.TimerHandle | None = None
+        self._unsent = 0  # bytes, when sending was looked at last
+        self._answer = 0  # bytes of the last answer's body, which is kept until the last of it is sent
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
@@ -264,13 +268,14 @@ class Connection(web.RequestHandler):
     def _watch_sending(self) -> None:
         if self._wire is None:
             return
-        self.held = self._wire.get_write_buffer_size()
+        self._unsent = self._wire.get_write_buffer_size()
+        self.held = max(self._answer, self._unsent)
         self._sending = self._loop.call_later(self.edge.rules.send_seconds, self._sending_is_late)
         self.edge.leaving.hold(self)
 
     def _sending_is_late(self) -> None:
         self._sending = None
-        if self._wire is None or self.held - self._wire.get_write_buffer_size() < _LEAST_SENT:
+        if self._wire is None or self._unsent - self._wire.get_write_buffer_size() < _LEAST_SENT:
             self.abort()
         else:
             self._watch_sending()
@@ -306,6 +311,8 @@ class Connection(web.RequestHandler):
             self._decline_upgrade()
         if isinstance(resp, web.HTTPException):
             resp = answer_error(named(resp), request.headers)
+        body = resp.body if isinstance(resp, web.Response) else None
+        self._answer = len(body) if isinstance(body, bytes) else 0
         return super().finish_response(request, resp, start_time)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
