@@ -101,6 +101,11 @@ async def test_which_app_has_a_slug_is_told_only_to_who_may_read_it(apps: Apps) 
         await apps.slug_state("No Slug", OWNER)
 
 
+async def test_of_apps_made_with_one_slug_at_once_one_is(apps: Apps) -> None:
+    results = await asyncio.gather(*(make(apps, "wanted") for _ in range(4)), return_exceptions=True)
+    assert sorted(type(result).__name__ for result in results) == ["App", *["Conflict"] * 3]
+
+
 async def test_of_renames_to_one_slug_at_once_one_succeeds(apps: Apps) -> None:
     made = [await make(apps, f"app-{n}") for n in range(4)]
     results = await asyncio.gather(*(rename(apps, app, "wanted") for app in made), return_exceptions=True)
@@ -331,6 +336,51 @@ async def test_an_execution_that_ends_behind_the_deletion_leaves_no_record(
     assert worker.recorder.dropped == 0
 
 
+async def someone_waits(worker: Worker) -> None:
+    """Wait until a transaction waits for another one's lock."""
+    async with asyncio.timeout(10):
+        while not await worker.database.fetchval(  # noqa: ASYNC110  # nothing announces it
+            "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        ):
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("force", [True, False])
+async def test_a_deletion_takes_a_record_that_is_just_being_written(
+    apps: Apps, worker: Worker, force: bool
+) -> None:
+    app = await make(apps, "one")
+    record(worker, app)
+    await recorded(worker)
+    async with worker.database.transaction() as recording:
+        await recording.execute("SELECT FROM apps WHERE id = $1 FOR KEY SHARE", app.id)
+        await recording.execute(
+            "INSERT INTO execution_logs SELECT (jsonb_populate_record(l, $1::jsonb)).* FROM execution_logs l",
+            {"id": str(uuid7())},
+        )
+        deletion = asyncio.create_task(apps.delete(app, force=force, actor=ACTOR))
+        await someone_waits(worker)
+    await deletion
+    assert (await rows_of(worker, app))["execution_logs"] == 0
+
+
+async def test_an_unforced_deletion_is_refused_by_a_script_that_is_just_being_made(
+    apps: Apps, worker: Worker
+) -> None:
+    app = await make(apps, "one")
+    async with worker.database.transaction() as making:
+        await making.execute(
+            "INSERT INTO scripts (app_id, id, name, kind, version, source)"
+            " VALUES ($1, $1, 's', 'endpoint', 1, '1')",
+            app.id,
+        )
+        deletion = asyncio.create_task(apps.delete(app, actor=ACTOR))
+        await someone_waits(worker)
+    with pytest.raises(Conflict):
+        await deletion
+    assert (await rows_of(worker, app))["scripts"] == 1
+
+
 async def test_an_execution_that_ends_amid_the_deletion_leaves_no_record(apps: Apps, worker: Worker) -> None:
     app, other = await make(apps, "one"), await make(apps, "other")
     async with worker.database.transaction() as deleting:
@@ -338,11 +388,7 @@ async def test_an_execution_that_ends_amid_the_deletion_leaves_no_record(apps: A
         await deleting.execute("DELETE FROM apps WHERE id = $1", app.id)
         record(worker, app)
         record(worker, other)
-        async with asyncio.timeout(10):
-            while not await worker.database.fetchval(  # noqa: ASYNC110  # nothing announces it
-                "SELECT count(*) FROM pg_locks WHERE NOT granted"
-            ):
-                await asyncio.sleep(0.01)
+        await someone_waits(worker)
     await recorded(worker)
     assert (await rows_of(worker, app))["execution_logs"] == 0
     assert (await rows_of(worker, other))["execution_logs"] == 1
