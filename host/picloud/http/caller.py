@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiohttp import hdrs, web
@@ -94,24 +93,23 @@ def is_same_origin(request: web.Request) -> bool:
     Returns:
         What the browser says in `Sec-Fetch-Site`, or else whether `Origin` is our own; False without both.
     """
-    return is_own_origin(request.headers, is_secure(request)) is True
+    return is_own_page(request) is True
 
 
-def is_own_origin(headers: Mapping[str, str], secure: bool) -> bool | None:
+def is_own_page(request: web.Request) -> bool | None:
     """Tell whose page made a request.
 
     Args:
-        headers: of the request.
-        secure: it came over https.
+        request: the request.
 
     Returns:
         True for a page of this very origin, False for another's, None when no browser says anything.
     """
-    site = headers.get("Sec-Fetch-Site")
+    site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
         return site == "same-origin"
-    origin = headers.get(hdrs.ORIGIN)
+    origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
         return None
-    scheme = "https" if secure else "http"
-    return origin == f"{scheme}://{headers.get(hdrs.HOST, '')}"
+    scheme = "https" if is_secure(request) else "http"
+    return origin == f"{scheme}://{request.headers.get(hdrs.HOST, '')}"

@@ -19,7 +19,7 @@ from yarl import URL
 from picloud.http.application import build_application
 from picloud.http.connection import Rules, connections
 from picloud.services.seed import seed
-from tests.integration.conftest import PASSWORD, Worker
+from tests.integration.conftest import Worker
 from tests.integration.http.described import Description
 
 OWNER = "ada"
@@ -140,12 +140,12 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(worker: Worker, **rules: Any) -> AsyncIterator[Client]:
-    """Serve a worker on a free port, its connections under these rules."""
+async def serving(worker: Worker, port: int = 0, **rules: Any) -> AsyncIterator[Client]:
+    """Serve a worker, on a free port unless one is given, its connections under these rules."""
     runner = web.AppRunner(build_application(worker.services), handler_cancellation=True)
     await runner.setup()
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(connections(runner, Rules(**rules)), "127.0.0.1", 0)
+    listening = await loop.create_server(connections(runner, Rules(**rules)), "127.0.0.1", port)
     port = listening.sockets[0].getsockname()[1]
     async with aiohttp.ClientSession(auto_decompress=True) as session:
         yield Client(session, port)

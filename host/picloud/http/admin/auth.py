@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from pydantic import Field
+
 from picloud.errors import Conflict, Forbidden, NotFound, Overloaded, SetupOver, Throttled, Unauthenticated
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery, WithHeaders
-from picloud.http.caller import is_own_origin
 from picloud.http.fields import Body
 from picloud.http.services import Services
 from picloud.identity.capabilities import instance_capabilities
@@ -40,7 +41,7 @@ class FirstOwner(Body):
 class NewPassword(Body):
     """A new password, and the one it replaces."""
 
-    current: str
+    current: str = Field(examples=["correct horse battery"])
     password: str
 
 
@@ -112,7 +113,7 @@ async def log_in(services: Services, call: Call[Login, Any]) -> WithHeaders[Logg
     """Start a session."""
     body = call.body
     # Else a page of others could log its visitor in as someone they are not.
-    if body.cookie and is_own_origin(call.headers, call.secure) is False:
+    if body.cookie and call.own_page is False:
         raise Forbidden("a page of another origin cannot ask for a session cookie")
     done = await services.log_in.log_in(
         body.username, body.password, call.actor, call.headers.get("User-Agent", "")
@@ -189,6 +190,7 @@ ENDPOINTS = (
         access="public",
         action="session.login",
         body=Login,
+        headers=("User-Agent",),
         errors=(Unauthenticated, Forbidden, Throttled, Overloaded),
         summary="Start a session",
     ),
@@ -239,6 +241,7 @@ ENDPOINTS = (
         action="setup.complete",
         status=201,
         body=FirstOwner,
+        headers=("User-Agent",),
         errors=(SetupOver, Unauthenticated, Overloaded),
         summary="Make the first owner with the one-time link",
     ),

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from picloud.errors import Conflict, Forbidden, NotFound, PicloudError, Unauthenticated, UnknownContentType
 from picloud.http.body import read_body
-from picloud.http.caller import Credential, credential, is_same_origin, is_secure
+from picloud.http.caller import Credential, credential, is_own_page, is_same_origin, is_secure
 from picloud.http.fields import Body, Query, parse_json, parse_query
 from picloud.http.middleware import REQUEST_ID
 from picloud.http.respond import SECURITY_HEADERS, json_response
@@ -102,6 +102,7 @@ class Call(Generic[BodyT, QueryT]):
         path: decoded parts of the path by name.
         headers: of the request, those that the endpoint names.
         secure: it came over https, as far as the client is concerned.
+        own_page: whether a page of this very origin made it; None when no browser says anything.
         actor: who does it, for the audit log.
         token: the session token or API key that was sent, or None.
         caller: who calls, or None on a public endpoint.
@@ -114,6 +115,7 @@ class Call(Generic[BodyT, QueryT]):
     path: Mapping[str, str]
     headers: Mapping[str, str]
     secure: bool
+    own_page: bool | None
     actor: Actor
     token: str | None
     caller: Principal | None
@@ -281,6 +283,7 @@ class Endpoint:
                 path=request.match_info,
                 headers={name: request.headers[name] for name in self.headers if name in request.headers},
                 secure=is_secure(request),
+                own_page=is_own_page(request),
                 actor=actor,
                 token=sent.token if sent is not None else None,
                 caller=caller,

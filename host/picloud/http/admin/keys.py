@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from picloud.errors import NotFound
+from picloud.errors import Forbidden, NotFound
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
@@ -47,7 +47,7 @@ class KeyDraft(Body):
     """What a key is made from."""
 
     name: str
-    scopes: list[Scope]
+    scopes: list[Scope] = Field(examples=[["script:read", "log:read"]])
     app_id: Annotated[UUID, Field(strict=False)] | None = None
     expires_at: Moment | None = None
 
@@ -98,7 +98,7 @@ ENDPOINTS = (
         action="key.create",
         status=201,
         body=KeyDraft,
-        errors=(NotFound,),
+        errors=(Forbidden, NotFound),
         summary="Make an API key of one's own; the key is shown this once",
     ),
     Endpoint(
@@ -107,6 +107,7 @@ ENDPOINTS = (
         handle=list_,
         access="user",
         query=KeyQuery,
+        errors=(Forbidden,),
         summary="List one's own API keys, or another user's",
     ),
     Endpoint(
@@ -116,6 +117,7 @@ ENDPOINTS = (
         access="user",
         action="key.revoke",
         status=204,
+        errors=(Forbidden,),
         summary="Revoke an API key",
     ),
 )

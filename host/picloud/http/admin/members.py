@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from picloud.errors import Conflict
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
@@ -16,7 +18,7 @@ from picloud.services.page import Page
 class MemberRole(Body):
     """What a member may do."""
 
-    role: AppRole
+    role: AppRole = Field(examples=["editor"])
 
 
 async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Member]:

@@ -37,6 +37,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
 """What a name in a path stands for."""
 
 HEADERS: Mapping[str, str] = {
+    "User-Agent": "What the client calls itself; shown in the list of sessions.",
     "If-Match": 'The version that is to be changed, for example `"3"`; 409 when it is another by now.',
     "If-None-Match": "The ETag of what you have; 304 when it is still the same.",
 }
