@@ -200,8 +200,7 @@ class Connection(web.RequestHandler):
         """The last message is the parser's complaint: about a head of its own, or a body."""
         if not self._body.is_eof():
             self._messages.pop()  # one request gets one answer
-            self._close = True
-            self._body.set_exception(RequestPayloadError("its framing is broken"))
+            self._give_up_body("its framing is broken")
 
     def _decline_upgrade(self) -> None:
         """What came behind a request for another protocol is HTTP: aiohttp would not have it judged."""
@@ -218,7 +217,11 @@ class Connection(web.RequestHandler):
         if not self._request_in_progress:  # nobody reads it any more
             self._drained += size
             if self._drained > _LINGER_BYTES:
-                self.force_close()
+                self._give_up_body("nobody reads it")
+
+    def _give_up_body(self, reason: str) -> None:
+        self._close = True
+        self._body.set_exception(RequestPayloadError(reason))
 
     def _head_goes_on(self, size: int) -> None:
         self._fed += size

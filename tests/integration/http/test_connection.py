@@ -358,12 +358,15 @@ async def test_bodies_that_arrive_are_bounded_together_and_others_go_on() -> Non
             one.cancel()
 
 
-async def test_what_is_left_of_a_refused_body_is_read_so_far_and_no_further() -> None:
+async def test_what_is_left_of_a_refused_body_is_read_so_far_and_no_further(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with wired() as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
         writer.write(POST + b"Content-Length: 1073741824\r\n\r\n")
         assert statuses(await reader.readuntil(b"\r\n\r\n")) == [413]
         with pytest.raises(ConnectionError):
             await _send_all(writer, 1024)
+    assert not caplog.records
 
 
 async def _send_all(writer: asyncio.StreamWriter, mebibytes: int) -> None:
