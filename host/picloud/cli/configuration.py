@@ -14,13 +14,26 @@ from picloud.config.reference import PAGES
 FLAGS = ("host", "port", "data_dir", "workers")
 
 
+def api() -> str:
+    """The reference page `docs/api.md`, in Markdown."""
+    # The whole HTTP layer: only for this page.
+    from picloud.http.application import ENDPOINTS, PLAIN_ENDPOINTS
+    from picloud.http.openapi import markdown
+    from picloud.http.openapi.document import document
+
+    return markdown.page(document(ENDPOINTS, PLAIN_ENDPOINTS))
+
+
+REFERENCES = {**PAGES, "api": api}
+
+
 def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser("config", help="print every knob with its value, source and meaning")
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument(
-        "--reference", choices=tuple(PAGES), help="a reference page in Markdown, without values"
+        "--reference", choices=tuple(REFERENCES), help="a reference page in Markdown, without values"
     )
     parser.set_defaults(main=main)
 
@@ -57,7 +70,7 @@ def read(arguments: argparse.Namespace) -> Configuration:
 def main(arguments: argparse.Namespace) -> int:
     """Print the table."""
     if arguments.reference:
-        print(PAGES[arguments.reference](), end="")
+        print(REFERENCES[arguments.reference](), end="")
         return 0
     configuration = read(arguments)
     if arguments.json:

@@ -58,6 +58,7 @@ class Execute:
             self._services, request, live.version, ingress="execute", path=request.path, principal=principal
         )
 
+
 ENDPOINTS = (
     PlainEndpoint(
         method="POST",

@@ -12,7 +12,9 @@ IN_APPS = {one.name for one in CAPABILITIES if one.level == "app"}
 
 def test_every_endpoint_needs_a_capability_that_exists_or_says_why_none() -> None:
     for endpoint in ENDPOINTS:
-        assert endpoint.access in {"public", "user", "session", *(one.name for one in CAPABILITIES)}, endpoint.path
+        assert endpoint.access in {"public", "user", "session", *(one.name for one in CAPABILITIES)}, (
+            endpoint.path
+        )
 
 
 def test_what_is_public_is_only_what_makes_a_login() -> None:

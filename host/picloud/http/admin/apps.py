@@ -22,7 +22,14 @@ _HOW = frozenset({"takeover"})
 
 
 class NewApp(Body):
-    """What an app is made from."""
+    """What an app is made from.
+
+    Attributes:
+        slug: 1 to 63 lower-case letters, digits and hyphens.
+        name: for people.
+        description: free text.
+        takeover: take the slug even when it is in another app's history.
+    """
 
     slug: str
     name: str = Field(min_length=1, max_length=MAX_NAME)
@@ -31,7 +38,14 @@ class NewApp(Body):
 
 
 class AppPatch(Body):
-    """A JSON merge patch of an app: what is absent stays, null clears."""
+    """A JSON merge patch of an app: what is absent stays, null clears.
+
+    Attributes:
+        slug: 1 to 63 lower-case letters, digits and hyphens; the former one leads on to the app.
+        name: for people.
+        description: free text.
+        takeover: take the slug even when it is in another app's history.
+    """
 
     slug: str | None = None
     name: str | None = Field(None, min_length=1, max_length=MAX_NAME)
@@ -52,7 +66,12 @@ class WantedSlug(Body):
 
 @dataclass(frozen=True, slots=True)
 class AppShown(App):
-    """An app, with what the caller may do there."""
+    """An app, with what the caller may do there.
+
+    Attributes:
+        my_role: the caller's role there; None where they have none.
+        my_capabilities: what the caller may do there.
+    """
 
     my_role: AppRole | None
     my_capabilities: list[str]

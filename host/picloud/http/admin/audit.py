@@ -12,7 +12,13 @@ from picloud.services.page import Page
 
 
 class AuditQuery(ListQuery):
-    """Which entries."""
+    """Which entries.
+
+    Attributes:
+        user_id: only of this user.
+        action: only of this name, for example `script.update`.
+        outcome: only what was done, or only what was refused.
+    """
 
     user_id: UUID | None = None
     action: str | None = None
@@ -20,7 +26,11 @@ class AuditQuery(ListQuery):
 
 
 class InstanceAuditQuery(AuditQuery):
-    """Which entries, of which app."""
+    """Which entries, of which app.
+
+    Attributes:
+        app_id: only of this app.
+    """
 
     app_id: UUID | None = None
 

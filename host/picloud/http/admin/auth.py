@@ -23,7 +23,13 @@ from picloud.services.page import Page
 
 
 class Login(Body):
-    """What one logs in with; with `cookie` the token comes as a cookie that no script of a page can read."""
+    """What one logs in with; with `cookie` the token comes as a cookie that no script of a page can read.
+
+    Attributes:
+        username: the name, in any case.
+        password: the password.
+        cookie: whether the token shall come as a cookie instead; for browsers.
+    """
 
     username: str
     password: str
@@ -31,7 +37,13 @@ class Login(Body):
 
 
 class FirstOwner(Body):
-    """What the setup page sends."""
+    """What the setup page sends.
+
+    Attributes:
+        token: of the link.
+        username: 1 to 64 characters; unique whatever the case.
+        password: 10 to 256 bytes.
+    """
 
     token: str
     username: str
@@ -39,7 +51,12 @@ class FirstOwner(Body):
 
 
 class NewPassword(Body):
-    """A new password, and the one it replaces."""
+    """A new password, and the one it replaces.
+
+    Attributes:
+        current: the password until now.
+        password: 10 to 256 bytes.
+    """
 
     current: str = Field(examples=["correct horse battery"])
     password: str
@@ -47,7 +64,13 @@ class NewPassword(Body):
 
 @dataclass(frozen=True, slots=True)
 class UserShown:
-    """A user as the log-in shows them."""
+    """A user as the log-in shows them.
+
+    Attributes:
+        id: the user.
+        username: their name.
+        role: their role in the instance.
+    """
 
     id: UUID
     username: str
@@ -56,7 +79,13 @@ class UserShown:
 
 @dataclass(frozen=True, slots=True)
 class LoggedIn:
-    """A session: its token (null where it went into a cookie) and what it stands for."""
+    """A session: its token (null where it went into a cookie) and what it stands for.
+
+    Attributes:
+        token: sent as bearer from now on; None where it went into a cookie.
+        expires_at: when it ends unless it is used before.
+        user: who logged in.
+    """
 
     token: str | None
     expires_at: datetime
@@ -65,7 +94,14 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class KeyShown:
-    """The key one acts by."""
+    """The key one acts by.
+
+    Attributes:
+        id: the key.
+        scopes: what it covers.
+        app_id: the only app it is for, or None for all.
+        expires_at: when it ends, or None.
+    """
 
     id: UUID
     scopes: list[str]
@@ -75,7 +111,16 @@ class KeyShown:
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Who calls, by what, and what they may do in the instance."""
+    """Who calls, by what, and what they may do in the instance.
+
+    Attributes:
+        id: the user.
+        username: their name.
+        role: their role in the instance.
+        principal: whether they act in person or by a key.
+        key: the key, or None in person.
+        capabilities: those they have in the instance; those in an app are with the app.
+    """
 
     id: UUID
     username: str
@@ -87,7 +132,17 @@ class Me:
 
 @dataclass(frozen=True, slots=True)
 class SessionShown:
-    """A session as its user sees it; `is_current` is the one that asks."""
+    """A session as its user sees it; `is_current` is the one that asks.
+
+    Attributes:
+        id: the session.
+        created_at: when it began.
+        last_seen_at: when it was last used.
+        expires_at: when it ends unless it is used before.
+        address: where the log-in came from.
+        user_agent: what the log-in said it was made with.
+        is_current: whether it is the one that asks.
+    """
 
     id: UUID
     created_at: datetime

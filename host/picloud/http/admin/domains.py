@@ -19,7 +19,11 @@ class NewDomain(Body):
 
 
 class DeleteQuery(Query):
-    """How to delete; `force` takes the routes along that name its hosts."""
+    """How to delete; `force` takes the routes along that name its hosts.
+
+    Attributes:
+        force: take along the routes that name its hosts, instead of 409.
+    """
 
     force: bool = False
 

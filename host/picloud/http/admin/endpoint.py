@@ -74,7 +74,11 @@ class ListQuery(Query):
 
 
 class ForceQuery(Query):
-    """How to delete: `force` takes along what depends on it."""
+    """How to delete: `force` takes along what depends on it.
+
+    Attributes:
+        force: take along what depends on it, instead of 409.
+    """
 
     force: bool = False
 
@@ -100,7 +104,7 @@ class Call(Generic[BodyT, QueryT]):
         body: the body.
         query: the parameters.
         path: decoded parts of the path by name.
-        headers: of the request, those that the endpoint names.
+        headers: of the request.
         secure: it came over https, as far as the client is concerned.
         own_page: whether a page of this very origin made it; None when no browser says anything.
         actor: who does it, for the audit log.
@@ -174,7 +178,7 @@ class Endpoint:
         status: of success; 204 shows nothing.
         body: model of the body.
         query: model of the parameters.
-        headers: names of the request's headers that `handle` gets to see.
+        headers: names of the request's headers that callers should know of.
         errors: what the service call may raise beside what every call of this kind can.
         summary: one line for the API's reference.
     """
@@ -281,7 +285,7 @@ class Endpoint:
                 body=body,
                 query=query,
                 path=request.match_info,
-                headers={name: request.headers[name] for name in self.headers if name in request.headers},
+                headers=request.headers,
                 secure=is_secure(request),
                 own_page=is_own_page(request),
                 actor=actor,

@@ -12,13 +12,21 @@ from picloud.services.page import Page
 
 
 class LogQuery(ListQuery):
-    """Parameters of a script's log."""
+    """Parameters of a script's log.
+
+    Attributes:
+        outcome: only with this outcome: `ok` or an error code.
+    """
 
     outcome: str | None = None
 
 
 class AppLogQuery(LogQuery):
-    """Parameters of an app's log."""
+    """Parameters of an app's log.
+
+    Attributes:
+        script_id: only of this script.
+    """
 
     script_id: UUID | None = None
 

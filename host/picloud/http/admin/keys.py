@@ -44,7 +44,14 @@ Moment = Annotated[AwareDatetime, BeforeValidator(_moment, json_schema_input_typ
 
 
 class KeyDraft(Body):
-    """What a key is made from."""
+    """What a key is made from.
+
+    Attributes:
+        name: for people.
+        scopes: what it shall cover.
+        app_id: the only app it is for; None for all.
+        expires_at: when it ends; None for never.
+    """
 
     name: str
     scopes: list[Scope] = Field(examples=[["script:read", "log:read"]])
@@ -53,14 +60,22 @@ class KeyDraft(Body):
 
 
 class KeyQuery(ListQuery):
-    """Whose keys; one's own without."""
+    """Whose keys; one's own without.
+
+    Attributes:
+        user_id: whose.
+    """
 
     user_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class KeyMade(Key):
-    """A key, and this once the key itself."""
+    """A key, and this once the key itself.
+
+    Attributes:
+        key: the key itself; it is shown this once.
+    """
 
     key: str
 

@@ -17,7 +17,15 @@ from picloud.services.routes import Route, RouteCheck, RouteDraft
 
 
 class NewRoute(Body):
-    """What a route is made from; `method` null is any method."""
+    """What a route is made from; `method` null is any method.
+
+    Attributes:
+        script_id: an endpoint of the app.
+        method: a method; None for any.
+        path: `/exact`, `/users/:id` or `/files/*`.
+        host: `any`, a host the app claims, `*.example.com` or `:tenant.example.com`.
+        dispatch_mode: `sync`.
+    """
 
     script_id: str
     method: str | None = None
@@ -32,7 +40,11 @@ class NewRoute(Body):
 
 
 class RouteToCheck(NewRoute):
-    """A route that might be made, or put in place of `route_id`."""
+    """A route that might be made, or put in place of `route_id`.
+
+    Attributes:
+        route_id: the route it would be put in place of.
+    """
 
     route_id: str | None = None
 
@@ -53,7 +65,12 @@ class RoutePatch(Body):
 
 
 class Probe(Body):
-    """A request that might come."""
+    """A request that might come.
+
+    Attributes:
+        method: of the request.
+        url: a whole URL, or a path for any host.
+    """
 
     method: str = Field("GET", min_length=1, max_length=32)
     url: str = Field(min_length=1, max_length=8192)

@@ -23,7 +23,11 @@ _VERSION_TAG = re.compile(r'(?:W/)?"?([1-9][0-9]{0,9})"?', re.ASCII)
 
 
 class NewScript(Body):
-    """What a script is made from."""
+    """What a script is made from.
+
+    Attributes:
+        message: what the save is about, for the list of versions.
+    """
 
     name: str
     source: str
@@ -35,7 +39,12 @@ class NewScript(Body):
 
 
 class ScriptPatch(Body):
-    """A JSON merge patch of a script: what is absent stays, null clears."""
+    """A JSON merge patch of a script: what is absent stays, null clears.
+
+    Attributes:
+        version: the version that is changed; 409 when it is another by now.
+        message: what the save is about, for the list of versions.
+    """
 
     name: str | None = None
     source: str | None = None
@@ -53,7 +62,12 @@ class ScriptPatch(Body):
 
 
 class Source(Body):
-    """A source to check."""
+    """A source to check.
+
+    Attributes:
+        source: Rhai.
+        kind: what it shall be.
+    """
 
     source: str
     kind: Kind = "endpoint"
@@ -61,7 +75,11 @@ class Source(Body):
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """A source parses."""
+    """A source parses.
+
+    Attributes:
+        valid: true; else the answer is an error.
+    """
 
     valid: Literal[True] = True
 

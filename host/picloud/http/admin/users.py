@@ -14,7 +14,14 @@ from picloud.services.page import Page
 
 
 class NewUser(Body):
-    """What a user is made from."""
+    """What a user is made from.
+
+    Attributes:
+        username: 1 to 64 characters; unique whatever the case.
+        password: 10 to 256 bytes.
+        role: their role in the instance.
+        email: unique, or None.
+    """
 
     username: str
     password: str
@@ -23,7 +30,12 @@ class NewUser(Body):
 
 
 class UserPatch(Body):
-    """A JSON merge patch of a user: what is absent stays; null clears, which only `email` can be."""
+    """A JSON merge patch of a user: what is absent stays; null clears, which only `email` can be.
+
+    Attributes:
+        is_active: false ends their sessions and keys.
+        password: 10 to 256 bytes.
+    """
 
     username: str | None = None
     email: str | None = None

@@ -18,14 +18,24 @@ from picloud.services.scripts import Script
 
 
 class Restore(Body):
-    """How to restore."""
+    """How to restore.
+
+    Attributes:
+        message: what the save is about; else that it is a restore.
+        version: the version that is current now; 409 when it is another.
+    """
 
     message: str | None = Field(None, max_length=MAX_MESSAGE)
     version: int | None = Field(None, ge=1)
 
 
 class DiffQuery(Query):
-    """Which versions to compare: the one before the current one, and the current one."""
+    """Which versions to compare: the one before the current one, and the current one.
+
+    Attributes:
+        from_: the older one; the one before `to` without.
+        to: the newer one; the current one without.
+    """
 
     from_: int | None = Field(None, alias="from", ge=1, le=LAST_VERSION)
     to: int | None = Field(None, ge=1, le=LAST_VERSION)
@@ -40,7 +50,14 @@ Diff = TypedDict(
         "changes": dict[str, tuple[str | int | None, str | int | None]],
     },
 )
-"""`diff` is a unified diff of the sources; `changes` has [before, after] of whatever else is different."""
+Diff.__doc__ = """What changed between two versions.
+
+Attributes:
+    from: the older version.
+    to: the newer version.
+    diff: a unified diff of the sources.
+    changes: [before, after] of whatever else is different, by name.
+"""
 
 
 async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[VersionSummary]:

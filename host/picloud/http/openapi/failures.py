@@ -112,7 +112,12 @@ def error_schema() -> Schema:
         },
         "request_id": {"type": "string", "description": "The request, as in `X-Request-Id` and the log."},
     }
-    error = {"type": "object", "properties": fields, "required": ["code", "message", "request_id"]}
+    error = {
+        "type": "object",
+        "description": "The error.",
+        "properties": fields,
+        "required": ["code", "message", "request_id"],
+    }
     about = "What every error looks like."
     return {"type": "object", "description": about, "properties": {"error": error}, "required": ["error"]}
 

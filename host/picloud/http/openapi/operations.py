@@ -108,6 +108,8 @@ def plain_operation(endpoint: PlainEndpoint, shapes: Shapes, responses: Response
 def _access(endpoint: Endpoint) -> str:
     if endpoint.access == "public":
         return "Needs no log-in."
+    if endpoint.access == "session":
+        return "Needs a log-in in person; an API key will not do."
     known = _CAPABILITIES.get(endpoint.access)
     if known is None:
         return "Needs a log-in."

@@ -1,4 +1,4 @@
-"""`GET /api/v1/openapi.json`: the description for programs."""
+"""The description: `GET /api/v1/openapi.json` for programs, `GET /api/v1/docs` for people."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 from aiohttp import hdrs, web
 
+from picloud.http.html_page import HtmlPage
 from picloud.http.plain import Answer, PlainEndpoint
 from picloud.http.respond import SECURITY_HEADERS
 
@@ -38,6 +39,15 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[PlainEndpoint, ..
                 304: Answer("It is the one you have."),
             },
         ),
+        PlainEndpoint(
+            method="GET",
+            path="/api/v1/docs",
+            handler=lambda _: serve.page,
+            tag="system",
+            name="docs",
+            summary="This document as a page for people",
+            answers={200: Answer("The page.", "text/html")},
+        ),
     )
 
 
@@ -55,8 +65,15 @@ class _Serve:
             return web.Response(status=304, headers=headers)
         return web.Response(body=body, content_type="application/json", headers=headers)
 
+    async def page(self, request: web.Request) -> web.Response:
+        return self._page.response()
+
     @functools.cached_property
     def _bytes(self) -> tuple[bytes, str]:
         """The document and its tag."""
         body = orjson.dumps(self._describe())
         return body, hashlib.sha256(body).hexdigest()[:32]
+
+    @functools.cached_property
+    def _page(self) -> HtmlPage:
+        return HtmlPage("docs.html")

@@ -98,6 +98,9 @@ class _Described(GenerateJsonSchema):
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
         return self._described(super().model_schema(schema), schema["cls"])
 
+    def typed_dict_schema(self, schema: core_schema.TypedDictSchema) -> JsonSchemaValue:
+        return self._described(super().typed_dict_schema(schema), schema["cls"])
+
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
 
@@ -109,7 +112,7 @@ class _Described(GenerateJsonSchema):
         made["description"] = summary(about)
         if not made["description"]:
             del made["description"]
-        known = attributes(about)
+        known = {name.rstrip("_"): text for name, text in attributes(about).items()}  # `from_` is `from`
         for name, field in made.get("properties", {}).items():
             if name in known:
                 field.setdefault("description", known[name])
@@ -119,7 +122,7 @@ class _Described(GenerateJsonSchema):
 
 
 def _plain(text: str) -> str:
-    """Python's words for values as JSON's."""
+    """A sentence in the words of JSON: Python's have other names for some values."""
     for python, json in (("None", "null"), ("True", "true"), ("False", "false")):
         text = re.sub(rf"\b{python}\b", json, text)
-    return text
+    return text[:1].upper() + text[1:]

@@ -44,12 +44,14 @@ HEADERS: Mapping[str, str] = {
 """What a header of a request means."""
 
 EXAMPLES: Mapping[str, object] = {
+    "current": "my old password",
     "description": "Greets people by name",
     "email": "ada@example.com",
     "name": "greet",
     "password": "correct horse battery",
     "path": "/users/:id",
     "pattern": "api.example.com",
+    "scopes": ["script:read", "script:write"],
     "script_id": "0199e0b4-6f3c-7d52-9d5e-3b1f7c0a2e44",
     "slug": "shop",
     "source": '"Hello, " + ctx.request.query.name',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import create_autospec
@@ -45,10 +46,27 @@ def test_operations_have_names_that_are_theirs_alone() -> None:
 
 
 @each_operation
-def test_every_name_in_a_path_is_described(asked: str) -> None:
+def test_every_name_in_a_path_and_every_parameter_is_described(asked: str) -> None:
     parameters = OPERATIONS[asked]["parameters"]
     in_path = [one["name"] for one in parameters if one["in"] == "path"]
     assert in_path == re.findall(r"\{(\w+)\}", asked)
+    assert [one["name"] for one in parameters if not one["description"]] == []
+
+
+def _fields(schema: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, field in schema.get("properties", {}).items():
+        yield f"{where}.{name}", field
+        yield from _fields(field, f"{where}.{name}")
+
+
+def test_every_shape_and_every_field_is_described() -> None:
+    undescribed = [
+        where
+        for name, schema in DOCUMENT["components"]["schemas"].items()
+        for where, field in ((name, schema), *_fields(schema, name))
+        if not field.get("description") and "$ref" not in field
+    ]
+    assert undescribed == []
 
 
 def test_every_error_of_ours_is_listed_with_its_status() -> None:
@@ -69,7 +87,10 @@ def test_every_body_has_an_example_that_fits(asked: str) -> None:
     name = content["application/json"]["schema"]["$ref"].rpartition("/")[2]
     schema = DOCUMENT["components"]["schemas"][name]
     fields = schema["properties"]
-    example = {field: fields[field]["examples"][0] for field in fields if field in schema.get("required", [])}
+    example = {
+        field: (fields[field].get("examples") or fields[field]["enum"])[0]
+        for field in schema.get("required", [])
+    }
     Draft202012Validator({**schema, "components": DOCUMENT["components"]}).validate(example)
     for field in fields.values():
         for value in field.get("examples", ()):
@@ -122,8 +143,8 @@ class Child(Parent):
 
 def test_docstrings_describe_what_is_inherited_too_in_the_words_of_json() -> None:
     assert attributes(Child) == {
-        "one": "the first, told on two lines.",
-        "two": "null where there is no such thing: true story.",
+        "one": "The first, told on two lines.",
+        "two": "Null where there is no such thing: true story.",
     }
     assert summary(Child) == "A thing that is more."
     assert summary(Parent) == "A thing.\n\nIt has a second paragraph."
