@@ -27,6 +27,7 @@ GROUPS = {
         "admin": "admin",
     },
     "Log in to a server": {"login": "remote.login", "logout": "remote.login", "whoami": "remote.login"},
+    "An app from a folder": {"push": "remote.push", "pull": "remote.pull", "dev": "remote.dev"},
     "What a server has": {
         "apps": "remote.apps",
         "scripts": "remote.scripts",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from picloud.cli.terminal import bar, table
+from picloud.cli.terminal import bar, plain, table
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -15,3 +15,23 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
 )
 def test_a_bar_is_as_long_as_its_value_says(value: float, shown: str) -> None:
     assert bar(value, 1, 10) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain", "plain"),
+        ("größe ✓ 日本", "größe ✓ 日本"),
+        ("\x1b[31mred", "\\x1b[31mred"),
+        ("a\r\nb\tc", "a\\r\\nb\\tc"),
+        ("\x9b2J", "\\x9b2J"),
+        ("\u202egpj.exe", "\\u202egpj.exe"),
+        ("\u2066x\u2028\ud800", "\\u2066x\\u2028\\ud800"),
+    ],
+)
+def test_what_would_steer_the_terminal_is_made_visible(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_control_characters_that_are_kept_stay() -> None:
+    assert plain("a\n\tb\x1b", keep="\n\t") == "a\n\tb\\x1b"

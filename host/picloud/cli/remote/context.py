@@ -56,7 +56,7 @@ class Context:
     @property
     def app(self) -> str:
         """Id or slug of the app: `--app`, PICLOUD_APP, or the picloud.toml of this folder."""
-        app = self.arguments.app or os.environ.get("PICLOUD_APP") or _app_of_folder()
+        app = self.arguments.app or os.environ.get("PICLOUD_APP") or app_of_folder()
         if not app:
             raise wrong_use(
                 "which app? Give --app SLUG, set PICLOUD_APP, or go to a folder with a picloud.toml"
@@ -74,12 +74,7 @@ class Context:
 
     async def user_id(self, name: str) -> str:
         """The id of a user. Args: name: their name in any case, or their id."""
-        if _is_id(name):
-            return name
-        for user in await self.client.items("users"):
-            if user["username"].casefold() == name.casefold():
-                return str(user["id"])
-        raise Failure(f"there is no user {name!r}", NOT_FOUND, "not_found")
+        return str((await self.client.call("GET", "users/{user}", user=name))["id"])
 
     async def read_source(self, file: str) -> str:
         """The text of a script. Args: file: its path, or `-` for standard input."""
@@ -199,7 +194,8 @@ def parse_error(refused: Refused, name: str, source: str) -> str:
     return excerpt(place, name, source)
 
 
-def _app_of_folder() -> str | None:
+def app_of_folder() -> str | None:
+    """The slug that the picloud.toml of this folder has, or None."""
     try:
         document = tomllib.loads(Path(PROJECT).read_text("utf-8"))
     except (OSError, ValueError):

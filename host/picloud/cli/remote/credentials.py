@@ -76,7 +76,7 @@ def read() -> Credentials:
         return Credentials(None, {})
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}") from error
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise Failure(f"{file} is broken ({error}); delete it and log in again") from error
 
 

@@ -13,7 +13,8 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from picloud.cli.remote.client import Client, Json, Unreachable
+from picloud.cli.exits import UNREACHABLE, Failure
+from picloud.cli.remote.client import Client, Json
 from picloud.cli.terminal import fail
 
 POLL_SECONDS = 0.5
@@ -51,7 +52,7 @@ class Follower:
         Returns:
             The newest of them, oldest first; the others count as seen.
         """
-        fresh = await self._look(sweep=True)
+        fresh = await self._look(first=True)
         return fresh[len(fresh) - limit :] if limit < len(fresh) else fresh
 
     async def next(self) -> list[Json]:
@@ -61,21 +62,21 @@ class Follower:
             What was not there before, oldest first.
 
         Raises:
-            Unreachable: the server is away; what comes meanwhile is found by the next look.
+            Failure: also when the server is away; what comes meanwhile is found by the next look.
         """
         self._looks += 1
         return await self._look(sweep=self._looks % LOOKS_PER_SWEEP == 0)
 
-    async def _look(self, sweep: bool) -> list[Json]:
+    async def _look(self, first: bool = False, sweep: bool = False) -> list[Json]:
         # Only what was seen before says how far to look back: there may have been a long pause.
-        oldest = max(self.seen.values()) - LONGEST * 1000 if self.seen else None
+        oldest = None if first else max(self.seen.values(), default=LONGEST * 1000) - LONGEST * 1000
         fresh: list[Json] = []
         async for page in self._client.pages(self._path, self._query, None, **self._parts):
-            unseen = [item for item in page if item["execution_id"] not in self.seen]
             if oldest is None and page:
                 oldest = _began(page[0]) - LONGEST * 1000
-            fresh += (item for item in unseen if oldest is not None and _began(item) >= oldest)
-            if not page or (oldest is not None and _began(page[-1]) < oldest) or not (unseen or sweep):
+            unseen = [item for item in page if item["execution_id"] not in self.seen]
+            fresh += [item for item in unseen if _began(item) >= (oldest or 0)]
+            if not page or _began(page[-1]) < (oldest or 0) or not (unseen or sweep):
                 break
         fresh.sort(key=lambda item: str(item["execution_id"]))
         self.seen |= {item["execution_id"]: _began(item) for item in fresh}
@@ -107,7 +108,9 @@ async def follow(follower: Follower, limit: int) -> AsyncIterator[Json]:
         await asyncio.sleep(POLL_SECONDS)
         try:
             fresh = await follower.next()
-        except Unreachable as error:
+        except Failure as error:
+            if error.exit_code != UNREACHABLE:
+                raise
             if not away:
                 fail(f"{error.message}; waiting for it to come back")
             away = True

@@ -48,8 +48,16 @@ async def expiry(_context: Context, text: str) -> str:
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def _scopes(scopes: list[str]) -> str:
+    """In a few words, which is most often enough."""
+    missing = [scope for scope in SCOPES if scope not in scopes]
+    if len(missing) > 1 or not scopes:
+        return cell(scopes)
+    return f"all but {missing[0]}" if missing else "all"
+
+
 def _shown_once(_context: Context, answer: Json) -> None:
-    note = f"This is the only time the key is shown. It can {cell(answer['scopes'])}."
+    note = f"This is the only time the key is shown. Its scopes: {_scopes(answer['scopes'])}."
     print(paint(note, "2", sys.stderr), file=sys.stderr)
     print(answer["key"])
 
@@ -66,7 +74,7 @@ NOUN = Noun(
             columns=(
                 column("name"),
                 column("prefix"),
-                column("scopes"),
+                column("scopes", shown=_scopes),
                 column("app_id", "only for"),
                 column("expires_at", "expires", moment),
                 column("last_used_at", "last used", moment),

@@ -8,7 +8,7 @@ from picloud.cli.exits import DONE, FAILED, wrong_use
 from picloud.cli.remote.client import Json, fill
 from picloud.cli.remote.context import Context
 from picloud.cli.remote.noun import FORCE, MESSAGE, Noun, Verb, in_body, in_path, in_query, own, script
-from picloud.cli.remote.output import column, moment, print_fields, print_json
+from picloud.cli.remote.output import cell, column, moment, print_fields, print_json
 from picloud.cli.terminal import paint, plain
 
 _SCRIPT = in_path("script", "name or id", read=script)
@@ -159,7 +159,7 @@ NOUN = Noun(
             columns=(
                 column("version"),
                 column("created_at", "saved", moment),
-                column("author"),
+                column("author", shown=lambda author: cell(author and author["username"])),
                 column("message"),
             ),
         ),

@@ -1,0 +1,143 @@
+"""`picloud dev`: push on save, and show what is executed meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import NOT_ALLOWED, NOT_FOUND, UNREACHABLE, Failure
+from picloud.cli.remote.client import Client
+from picloud.cli.remote.context import PROJECT, Context, command
+from picloud.cli.remote.folder import server
+from picloud.cli.remote.folder.names import SUFFIX
+from picloud.cli.remote.folder.parts import Project, Remote
+from picloud.cli.remote.follow import Follower, follow
+from picloud.cli.remote.logs import Names, shown
+from picloud.cli.remote.push import add_folder_options, push, summary
+from picloud.cli.terminal import fail, paint, plain
+
+_LOOK_SECONDS = 0.2
+"""A folder is a few files, so looking at them is cheap, and works on every file system."""
+
+Look = dict[Path, tuple[int, int, int]]
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "dev",
+        help="push on save and follow the logs",
+        description="Push a folder whenever a file in it is saved, show errors on their line, and follow "
+        "what is executed. Ctrl-C ends it.",
+    )
+    add_folder_options(parser)
+    parser.set_defaults(main=command(_dev))
+
+
+async def _dev(context: Context) -> int:
+    dev = Dev(context)
+    try:
+        while True:
+            await dev.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        await dev.close()
+
+
+class Dev:
+    """A folder that is watched, and the logs of its app."""
+
+    def __init__(self, context: Context) -> None:
+        """Make it. Args: context: with the arguments of a push."""
+        self._context = context
+        self._folder: Path = context.arguments.folder
+        self._pushed: Look | None = None
+        self._project: Project | None = None
+        self._logs: asyncio.Task[None] | None = None
+        self._away = False
+
+    async def look(self) -> None:
+        """Look once, and push if something was saved.
+
+        Raises:
+            Failure: there is no use in going on: not allowed, or there is no app.
+        """
+        if self._logs is not None and self._logs.done():
+            await self._logs
+        seen = self._look()
+        if seen == self._pushed:
+            return
+        # Editors write in more than one go: only what has come to rest is pushed.
+        await asyncio.sleep(_LOOK_SECONDS)
+        if self._look() == seen and await self._push():
+            self._pushed = seen
+
+    async def close(self) -> None:
+        """Stop following the logs."""
+        if self._logs is not None:
+            self._logs.cancel()
+            await asyncio.gather(self._logs, return_exceptions=True)
+
+    def _look(self) -> Look:
+        files = {self._folder / PROJECT, *self._folder.glob(f"*{SUFFIX}")}
+        if self._project is not None:
+            files |= {self._folder / file for file in self._project.files.values()}
+        look = {}
+        for file in files:
+            try:
+                status = file.stat()
+            except OSError:
+                continue
+            look[file] = (status.st_mtime_ns, status.st_size, status.st_ino)
+        return look
+
+    async def _push(self) -> bool:
+        """Push; whether this has been dealt with, be it by telling what is wrong."""
+        try:
+            pushed = await push(self._context)
+        except Failure as failure:
+            if failure.exit_code in (NOT_ALLOWED, NOT_FOUND):
+                raise
+            if failure.exit_code != UNREACHABLE:
+                fail(failure.message)
+                return True
+            if not self._away:
+                fail(f"{failure.message}; waiting for it to come back")
+            self._away = True
+            return False
+        self._away = False
+        print(summary(pushed), flush=True)
+        if self._project is None or any(step.noun in ("route", "domain") for step in pushed.steps):
+            remote = await server.read(self._context.client, pushed.app_id)
+            for url in urls(self._context.client.url, remote):
+                print(paint(f"  {plain(url)}", "2"), flush=True)
+        self._project = pushed.project
+        if self._logs is None:
+            self._logs = asyncio.create_task(_follow(self._context.client, pushed.app_id))
+        return True
+
+
+async def _follow(client: Client, app_id: str) -> None:
+    names = Names(client, app_id)
+    follower = Follower(client, "apps/{app}/executions", {}, {"app": app_id})
+    async for item in follow(follower, 0):
+        print(await shown(item, names), flush=True)
+
+
+def urls(server_url: str, remote: Remote) -> list[str]:
+    """Where an app's routes answer, for people.
+
+    Args:
+        server_url: of the server; its scheme and port are the routes' too.
+        remote: the app; a route for any host is shown on each host that is claimed as it is.
+    """
+    parts = urlsplit(server_url)
+    port = f":{parts.port}" if parts.port else ""
+    exact = [domain for domain in sorted(remote.domains) if not domain.startswith("*.")]
+    return [
+        f"{route.method or 'ANY':<6} {parts.scheme}://{host}{port}{route.path} -> {route.script}"
+        for route in sorted(remote.routes, key=lambda route: (route.path, route.method or ""))
+        for host in (exact if route.host == "any" else [route.host])
+    ]

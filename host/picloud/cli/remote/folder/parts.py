@@ -1,0 +1,141 @@
+"""The parts of an app that a folder holds, on either side: here, or on a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from picloud.routing.conflict import RoutePattern, conflict
+from picloud.routing.hosts import parse_host
+from picloud.routing.pattern import parse_path
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script. In a folder, fields that are None are left on the server as they are.
+
+    Attributes:
+        name: in the app.
+        source: Rhai.
+        kind: "endpoint" or "module".
+        description: what it does.
+        execute_access: "open" or "members".
+        sandbox: all its limit overrides by name.
+    """
+
+    name: str
+    source: str
+    kind: str | None = None
+    description: str | None = None
+    execute_access: str | None = None
+    sandbox: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A route, its patterns in canonical text (see picloud.routing).
+
+    Attributes:
+        script: name of the script that answers.
+        method: upper-case method, or None for any.
+        host: "any", a host, or a wildcard.
+        path: the path's pattern.
+        dispatch_mode: "sync" or "async".
+    """
+
+    script: str
+    method: str | None
+    path: str
+    host: str = "any"
+    dispatch_mode: str = "sync"
+
+    @property
+    def place(self) -> tuple[str | None, str, str]:
+        """What makes it this route and no other."""
+        return self.method, self.host, self.path
+
+    @property
+    def pattern(self) -> RoutePattern:
+        """The requests it answers."""
+        return RoutePattern(self.method, parse_host(self.host), parse_path(self.path))
+
+    def __str__(self) -> str:
+        """For people."""
+        host = "" if self.host == "any" else f" on {self.host}"
+        return f"{self.method or 'ANY'} {self.path}{host}"
+
+    def conflicts(self, other: Route) -> bool:
+        """Whether the app cannot have both."""
+        return conflict(self.pattern, other.pattern)
+
+    def replaces(self, other: Route) -> bool:
+        """Whether both answer exactly the same requests: only names of parameters differ."""
+        ours, theirs = self.pattern, other.pattern
+        same = (ours.method, ours.stem, ours.tail, ours.shape) == (
+            theirs.method,
+            theirs.stem,
+            theirs.tail,
+            theirs.shape,
+        )
+        return same and self.place != other.place
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a folder says an app is.
+
+    Attributes:
+        slug: of the app.
+        name: for people; None leaves it as it is.
+        description: what it is for; None leaves it as it is.
+        domains: hosts it claims, normalised; None leaves them as they are.
+        scripts: by name.
+        files: script name -> its file, relative to the folder, with slashes.
+        routes: all its routes; None leaves them as they are.
+    """
+
+    slug: str
+    name: str | None = None
+    description: str | None = None
+    domains: tuple[str, ...] | None = None
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    routes: tuple[Route, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A thing a server has.
+
+    Attributes:
+        id: its id.
+        version: of a script; 0 for other things.
+    """
+
+    id: str
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """What a server has of an app; every field of a script is known.
+
+    Attributes:
+        id: of the app, or None where there is no such app.
+        slug: of the app, as it is now.
+        name: for people.
+        description: what it is for.
+        domains: normalised host -> its id.
+        scripts: by name.
+        held: script name -> its id and version.
+        routes: route -> its id.
+    """
+
+    id: str | None = None
+    slug: str = ""
+    name: str = ""
+    description: str = ""
+    domains: Mapping[str, str] = field(default_factory=dict)
+    scripts: Mapping[str, Script] = field(default_factory=dict)
+    held: Mapping[str, Held] = field(default_factory=dict)
+    routes: Mapping[Route, str] = field(default_factory=dict)

@@ -1,0 +1,279 @@
+"""What has to be done so that a server has what a folder says, in an order that never breaks what works.
+
+Domains and scripts first, then routes, then what is no longer wanted: a route never points at what is not
+there yet, and what answers keeps answering. A new route that some other is in the way of takes its place in
+one step. Pure: it neither reads files nor calls a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from picloud.cli.exits import CONFLICT, Failure
+from picloud.cli.remote.folder.parts import Project, Remote, Route, Script
+from picloud.cli.remote.folder.state import State
+from picloud.routing.hosts import covering
+
+Noun = Literal["app", "domain", "script", "route"]
+Verb = Literal["create", "update", "delete"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call to the server.
+
+    Attributes:
+        verb: what it does.
+        noun: to what.
+        name: of the thing, for people.
+        id: of the thing, where it is there already.
+        body: what the API gets; a route's `script_id` is added when it is known.
+        script: the script a route is to have, where the step says so.
+        about: what changes, for people.
+    """
+
+    verb: Verb
+    noun: Noun
+    name: str
+    id: str = ""
+    body: Mapping[str, Any] = field(default_factory=dict)
+    script: str | None = None
+    about: str = ""
+
+
+def make(
+    project: Project, remote: Remote, state: State, prune: bool = False, force: bool = False
+) -> list[Step]:
+    """Plan.
+
+    Args:
+        project: what is wanted.
+        remote: what is there.
+        state: what both had in common when they last met.
+        prune: take away what is not wanted.
+        force: also what others changed since.
+
+    Returns:
+        The steps, in the order they are to be done; none when all is as it should be.
+
+    Raises:
+        Failure: it would undo what others did, or cannot be done without `prune`; nothing was done.
+    """
+    scripts = list(_scripts(project, remote))
+    into_modules = [step for step in scripts if step.body.get("kind") == "module" and step.verb == "update"]
+    gone = [*_gone_scripts(project, remote), *_gone_domains(project, remote)] if prune else []
+    if not force:
+        _refuse_undoing([step for step in (*scripts, *gone) if step.noun == "script"], remote, state)
+    _refuse_stranded([*into_modules, *gone], project, remote, prune)
+    return [
+        *_app(project, remote),
+        *_new_domains(project, remote),
+        *(step for step in scripts if step not in into_modules),
+        *_routes(project, remote, prune),
+        *into_modules,
+        *gone,
+    ]
+
+
+def left_over(project: Project, remote: Remote) -> list[str]:
+    """What the server has and the folder does not say, for people: `prune` would take it away."""
+    routes = [] if project.routes is None else _extra_routes(project, remote)
+    kept = {old for old in routes if any(new.replaces(old) for new in _new_routes(project, remote))}
+    return [
+        *(f"script {step.name}" for step in _gone_scripts(project, remote)),
+        *(f"route {route}" for route in routes if route not in kept),
+        *(f"domain {step.name}" for step in _gone_domains(project, remote)),
+    ]
+
+
+def _app(project: Project, remote: Remote) -> Iterator[Step]:
+    wanted = {"name": project.name, "description": project.description}
+    if remote.id is None:
+        said = {name: value for name, value in wanted.items() if value is not None}
+        yield Step("create", "app", project.slug, body={"slug": project.slug, "name": project.slug, **said})
+        return
+    changes = {
+        name: value for name, value in wanted.items() if value is not None and value != getattr(remote, name)
+    }
+    if changes:
+        yield Step("update", "app", project.slug, remote.id, changes, about=", ".join(changes))
+
+
+def _new_domains(project: Project, remote: Remote) -> Iterator[Step]:
+    for domain in project.domains or ():
+        if domain not in remote.domains:
+            yield Step("create", "domain", domain, body={"pattern": domain})
+
+
+def _gone_domains(project: Project, remote: Remote) -> Iterator[Step]:
+    if project.domains is not None:
+        for domain, id_ in sorted(remote.domains.items()):
+            if domain not in project.domains:
+                yield Step("delete", "domain", domain, id_)
+
+
+def _scripts(project: Project, remote: Remote) -> Iterator[Step]:
+    """Modules first, so that what imports them finds them."""
+    for name in sorted(project.scripts, key=lambda name: (project.scripts[name].kind != "module", name)):
+        wanted, there = project.scripts[name], remote.scripts.get(name)
+        if there is None:
+            yield Step("create", "script", name, body=_said(wanted))
+            continue
+        changes = _changes(wanted, there)
+        if changes:
+            held = remote.held[name]
+            about = ", ".join(_told(field, there, wanted) for field in changes)
+            yield Step("update", "script", name, held.id, {**changes, "version": held.version}, about=about)
+
+
+def _said(script: Script) -> dict[str, Any]:
+    fields = ("name", "source", "kind", "description", "execute_access", "sandbox")
+    return {name: value for name in fields if (value := getattr(script, name)) is not None}
+
+
+def _changes(wanted: Script, there: Script) -> dict[str, Any]:
+    changes = {name: value for name, value in _said(wanted).items() if value != getattr(there, name)}
+    if "sandbox" in changes:  # a merge patch: what is not wanted is taken away by null
+        changes["sandbox"] = {**dict.fromkeys(there.sandbox or {}), **changes["sandbox"]}
+    return changes
+
+
+def _told(field: str, there: Script, wanted: Script) -> str:
+    if field in ("source", "description"):
+        return field
+    return f"{field} {_plain(getattr(there, field))} -> {_plain(getattr(wanted, field))}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name} = {number}" for name, number in sorted(value.items())) + "}"
+    return str(value)
+
+
+def _gone_scripts(project: Project, remote: Remote) -> Iterator[Step]:
+    for name in sorted(remote.scripts):
+        if name not in project.scripts:
+            yield Step("delete", "script", name, remote.held[name].id)
+
+
+def _extra_routes(project: Project, remote: Remote) -> list[Route]:
+    places = {route.place for route in project.routes or ()}
+    return [route for route in remote.routes if route.place not in places]
+
+
+def _new_routes(project: Project, remote: Remote) -> list[Route]:
+    places = {route.place for route in remote.routes}
+    return [route for route in project.routes or () if route.place not in places]
+
+
+def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
+    if project.routes is None:
+        return
+    there = {route.place: route for route in remote.routes}
+    extra = _extra_routes(project, remote)
+    for wanted in project.routes:
+        old = there.get(wanted.place)
+        if old is None:
+            yield from _new_route(wanted, extra, remote, prune)
+        elif old != wanted:
+            yield _changed_route(old, wanted, remote)
+    if prune:
+        for route in extra:
+            yield Step("delete", "route", str(route), remote.routes[route])
+
+
+def _new_route(wanted: Route, extra: list[Route], remote: Remote, prune: bool) -> Iterator[Step]:
+    """Add a route; of those in its way one becomes it, and the others go. They leave `extra`."""
+    in_the_way = [route for route in extra if wanted.conflicts(route)]
+    if not in_the_way:
+        body = {"method": wanted.method, "host": wanted.host, "path": wanted.path}
+        yield Step(
+            "create",
+            "route",
+            str(wanted),
+            body={**body, "dispatch_mode": wanted.dispatch_mode},
+            script=wanted.script,
+            about=wanted.script,
+        )
+        return
+    if not prune and not wanted.replaces(in_the_way[0]):
+        others = ", ".join(map(str, in_the_way))
+        raise _conflict(
+            f"the route {wanted} has requests in common with {others}, which is on the server and not in the "
+            "folder; --prune takes its place"
+        )
+    for route in in_the_way:
+        extra.remove(route)
+    for route in in_the_way[1:]:
+        yield Step("delete", "route", str(route), remote.routes[route])
+    yield _changed_route(in_the_way[0], wanted, remote)
+
+
+def _changed_route(old: Route, wanted: Route, remote: Remote) -> Step:
+    names = ("method", "host", "path", "dispatch_mode")
+    changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(old, name)}
+    moved = old.place != wanted.place
+    about = [f"was {old}"] if moved else []
+    if wanted.script != old.script:
+        about.append(f"{old.script} -> {wanted.script}")
+    if wanted.dispatch_mode != old.dispatch_mode:
+        about.append(wanted.dispatch_mode)
+    script = wanted.script if wanted.script != old.script else None
+    return Step("update", "route", str(wanted), remote.routes[old], changes, script, ", ".join(about))
+
+
+def _refuse_undoing(steps: list[Step], remote: Remote, state: State) -> None:
+    """Refuse to write over what others wrote since this folder last met the server."""
+    if not state.met:
+        return
+    changed = []
+    for step in steps:
+        base = state.scripts.get(step.name)
+        if step.verb == "create" and base is not None:
+            changed.append(f"{step.name} (deleted there)")
+        elif step.verb != "create" and base is None:
+            changed.append(f"{step.name} (new there)")
+        elif base is not None and base.version != remote.held[step.name].version:
+            changed.append(f"{step.name} (version {remote.held[step.name].version}, here {base.version})")
+    if changed:
+        raise _conflict(
+            f"changed on the server since the last pull or push: {', '.join(changed)}; "
+            "pull first, or --force to write over it"
+        )
+
+
+def _refuse_stranded(leaving: list[Step], project: Project, remote: Remote, prune: bool) -> None:
+    """Refuse to take from routes what they need: their script, that it is an endpoint, their host."""
+    staying = list(remote.routes)
+    if project.routes is not None:
+        places = {route.place for route in project.routes}
+        extra = [] if prune else [route for route in remote.routes if route.place not in places]
+        staying = [*project.routes, *extra]
+    for step in leaving:
+        needing = [route for route in staying if _needs(route, step, project)]
+        if needing:
+            routes = ", ".join(map(str, needing))
+            what = "become a module" if step.verb == "update" else "be deleted"
+            hint = "; --prune takes them away" if not prune and project.routes is not None else ""
+            raise _conflict(f"the {step.noun} {step.name} cannot {what}: routes need it: {routes}{hint}")
+    for route in project.routes or ():
+        kind = project.scripts[route.script].kind
+        if kind is None and route.script in remote.scripts:
+            kind = remote.scripts[route.script].kind
+        if kind == "module":
+            raise _conflict(f"the route {route}: {route.script} is a module, which cannot answer")
+
+
+def _needs(route: Route, step: Step, project: Project) -> bool:
+    """Whether a route cannot be without what a step takes away."""
+    if step.noun == "script":
+        return route.script == step.name
+    claims = covering(route.pattern.host.shape)
+    kept = project.domains or ()
+    return route.host != "any" and step.name in claims and not any(claim in kept for claim in claims)
+
+
+def _conflict(message: str) -> Failure:
+    return Failure(message, CONFLICT, "conflict")

@@ -1,0 +1,204 @@
+"""Reading a folder: `picloud.toml` and the scripts beside it.
+
+The grammar of `picloud.toml`::
+
+    [app]
+    slug = "shop"                      # needed
+    name = "Shop"                      # absent: left as it is on the server
+    description = "Sells things."      # absent: left as it is
+    domains = ["shop.example.com", "*.shop.example.com"]   # absent: left as they are; [] is none
+
+    [scripts.checkout]                 # only for what differs from the defaults
+    file = "checkout.rhai"             # default: the name and .rhai; in this folder or below
+    kind = "endpoint"                  # or "module"; this and what follows: absent is left as it is
+    description = "Takes an order."
+    execute_access = "open"            # or "members"
+    sandbox = { max_fuel = 5000000 }   # all overrides it has
+
+    [[routes]]                         # no routes at all: left as they are; routes = [] is none
+    script = "checkout"
+    method = "POST"                    # absent: any
+    path = "/orders/:id"
+    host = "any"                       # default; or a host, "*.example.com", ":tenant.example.com"
+    dispatch_mode = "sync"             # default; or "async"
+
+Every other visible `*.rhai` file of the folder is a script named like its file.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from picloud.cli.exits import wrong_use
+from picloud.cli.remote.context import PROJECT, read_text
+from picloud.cli.remote.folder.names import SUFFIX, script_name
+from picloud.cli.remote.folder.parts import Project, Route, Script
+from picloud.errors import PicloudError
+from picloud.routing.hosts import covering, parse_claim, parse_host
+from picloud.routing.pattern import parse_method, parse_path
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _App(_Table):
+    slug: str
+    name: str | None = None
+    description: str | None = None
+    domains: list[str] | None = None
+
+
+class _Script(_Table):
+    file: str | None = None
+    kind: Literal["endpoint", "module"] | None = None
+    description: str | None = None
+    execute_access: Literal["open", "members"] | None = None
+    sandbox: dict[str, int] | None = None
+
+
+class _Route(_Table):
+    script: str
+    method: str | None = None
+    path: str
+    host: str = "any"
+    dispatch_mode: Literal["sync", "async"] = "sync"
+
+
+class _Document(_Table):
+    app: _App
+    scripts: dict[str, _Script] = Field(default_factory=dict)
+    routes: list[_Route] | None = None
+
+
+def load(folder: Path) -> Project:
+    """Read a folder.
+
+    Args:
+        folder: with a `picloud.toml`.
+
+    Returns:
+        What it says.
+
+    Raises:
+        Failure: the file or one it names is missing or wrong; the message says where.
+    """
+    file = folder / PROJECT
+    if not file.is_file():
+        raise wrong_use(f"{folder} has no {PROJECT}; picloud pull APP makes one")
+    document = _parse(read_text(str(file)), str(file))
+    files = _files(folder, document, str(file))
+    entries = document.scripts
+    scripts = {
+        name: Script(
+            name,
+            read_text(str(folder / path)),
+            **(entries[name].model_dump(exclude={"file"}) if name in entries else {}),
+        )
+        for name, path in files.items()
+    }
+    app = document.app
+    domains = None if app.domains is None else _claims(app.domains, str(file))
+    routes = None if document.routes is None else _routes(document.routes, scripts, domains, str(file))
+    return Project(app.slug, app.name, app.description, domains, scripts, files, routes)
+
+
+def _parse(text: str, where: str) -> _Document:
+    try:
+        return _Document.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise wrong_use(f"{where} is not valid TOML: {error}") from error
+    except ValidationError as error:
+        lines = [
+            f"{where}: {_place(problem['loc'])}: {_say(problem['type'], problem['msg'])}"
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise wrong_use("\n".join(lines)) from None
+
+
+def _place(parts: tuple[int | str, ...]) -> str:
+    """`routes[2].path`; entries count from 1, as people do."""
+    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(
+        "."
+    )
+
+
+def _say(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "there is no such key"
+    return "is required" if kind == "missing" else message[:1].lower() + message[1:]
+
+
+def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
+    """Script name -> file, as the entries say and as the other files are called."""
+    named = {name: entry.file or name + SUFFIX for name, entry in document.scripts.items()}
+    for name, path in named.items():
+        if "\0" in path or not (folder / path).resolve().is_relative_to(folder.resolve()):
+            raise wrong_use(f"{where}: scripts.{name}.file: {path!r} is outside the folder")
+        if not (folder / path).is_file():
+            raise wrong_use(f"{where}: scripts.{name}: there is no file {path!r}")
+    taken = {(folder / path).resolve() for path in named.values()}
+    if len(taken) < len(named):
+        raise wrong_use(f"{where}: two scripts have the same file")
+    found = dict(named)
+    for file in sorted(folder.glob(f"*{SUFFIX}")):
+        if file.name.startswith(".") or not file.is_file() or file.resolve() in taken:
+            continue
+        if not file.resolve().is_relative_to(folder.resolve()):
+            raise wrong_use(f"{file} is a link that leads out of the folder")
+        name = script_name(file.name)
+        if name in found:
+            raise wrong_use(f"{file} and {found[name]} are both the script {name!r}")
+        found[name] = file.name
+    return dict(sorted(found.items()))
+
+
+def _claims(domains: list[str], where: str) -> tuple[str, ...]:
+    claims = []
+    for number, domain in enumerate(domains, 1):
+        try:
+            claims.append(parse_claim(domain))
+        except PicloudError as error:
+            raise wrong_use(f"{where}: app.domains[{number}]: {error.message}") from error
+    return tuple(dict.fromkeys(claims))
+
+
+def _routes(
+    entries: list[_Route], scripts: dict[str, Script], domains: tuple[str, ...] | None, where: str
+) -> tuple[Route, ...]:
+    routes: list[Route] = []
+    for number, entry in enumerate(entries, 1):
+        try:
+            route = Route(
+                entry.script,
+                parse_method(entry.method),
+                str(parse_path(entry.path)),
+                str(parse_host(entry.host)),
+                entry.dispatch_mode,
+            )
+        except PicloudError as error:
+            field = error.details.get("field")
+            raise wrong_use(f"{where}: routes[{number}].{field}: {error.message}") from error
+        if (problem := _problem(route, routes, scripts, domains)) is not None:
+            raise wrong_use(f"{where}: routes[{number}] ({route}): {problem}")
+        routes.append(route)
+    return tuple(routes)
+
+
+def _problem(
+    route: Route, before: list[Route], scripts: dict[str, Script], domains: tuple[str, ...] | None
+) -> str | None:
+    if route.script not in scripts:
+        return f"there is no script {route.script!r} in this folder"
+    if scripts[route.script].kind == "module":
+        return f"{route.script} is a module, which cannot answer"
+    if domains is not None and route.host != "any":
+        host = route.pattern.host.shape
+        if not any(claim in domains for claim in covering(host)):
+            return f"no domain of the app covers {host}"
+    other = next((other for other in before if route.conflicts(other)), None)
+    return None if other is None else f"some requests are {other}'s as well"

@@ -1,0 +1,114 @@
+"""What a folder and a server had in common when they last met: `.picloud/state.json`.
+
+By it `push` sees what others changed on the server since, and `pull` what was changed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from picloud.cli.exits import Failure
+from picloud.cli.remote.files import write_whole
+
+FOLDER = ".picloud"
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """A script as it was on both sides.
+
+    Attributes:
+        version: the server's.
+        sha256: of the source, in hexadecimal.
+        file: where it was, relative to the folder.
+    """
+
+    version: int
+    sha256: str
+    file: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What was in common with one app of one server.
+
+    Attributes:
+        met: they have met at all.
+        scripts: by name.
+    """
+
+    met: bool = False
+    scripts: Mapping[str, Base] = field(default_factory=dict)
+
+
+def digest(source: str) -> str:
+    """SHA-256 of a source, in hexadecimal; bytes that are not UTF-8 as surrogate escapes."""
+    return hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()
+
+
+def read(folder: Path, url: str, app_id: str | None) -> State:
+    """Read what a folder had in common with an app.
+
+    Args:
+        folder: with the project.
+        url: of the server.
+        app_id: of the app, or None where there is none yet.
+
+    Raises:
+        Failure: the file is broken.
+    """
+    known = _all(folder).get(url, {}).get(app_id or "")
+    if known is None:
+        return State()
+    try:
+        return State(True, {name: Base(**entry) for name, entry in known.items()})
+    except (TypeError, AttributeError) as error:
+        raise _broken(folder) from error
+
+
+def write(folder: Path, url: str, app_id: str, scripts: Mapping[str, Base]) -> None:
+    """Write it; what was in common with other servers stays.
+
+    Args:
+        folder: with the project.
+        url: of the server.
+        app_id: of the app.
+        scripts: by name.
+    """
+    entries = {
+        name: {"version": base.version, "sha256": base.sha256, "file": base.file}
+        for name, base in sorted(scripts.items())
+    }
+    document = _all(folder)
+    document.setdefault(url, {})[app_id] = entries
+    try:
+        (folder / FOLDER).mkdir(exist_ok=True)
+        write_whole(folder / FOLDER / ".gitignore", b"*\n")
+        write_whole(_file(folder), (json.dumps(document, indent=2) + "\n").encode())
+    except OSError as error:
+        raise Failure(f"{_file(folder)} cannot be written: {error.strerror}") from error
+
+
+def _file(folder: Path) -> Path:
+    return folder / FOLDER / "state.json"
+
+
+def _all(folder: Path) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
+    try:
+        document = json.loads(_file(folder).read_bytes())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise _broken(folder) from error
+    if not isinstance(document, dict) or not all(isinstance(apps, dict) for apps in document.values()):
+        raise _broken(folder)
+    return document
+
+
+def _broken(folder: Path) -> Failure:
+    return Failure(f"{_file(folder)} cannot be used; delete it, and pull or push will make it anew")

@@ -1,0 +1,183 @@
+"""`picloud pull`: write an app of a server into a folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import CONFLICT, DONE, NOT_FOUND, Failure, wrong_use
+from picloud.cli.remote.context import PROJECT, Context, add_options, app_of_folder, command
+from picloud.cli.remote.files import write_whole
+from picloud.cli.remote.folder import project, server, state, text
+from picloud.cli.remote.folder.names import file_names
+from picloud.cli.remote.folder.parts import Project, Remote
+from picloud.cli.remote.folder.state import Base, State, digest
+from picloud.cli.remote.output import print_json
+from picloud.cli.terminal import plain
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "pull",
+        help="write an app into a folder",
+        description="Write an app's picloud.toml and scripts into a folder. What was changed there since the "
+        "last pull or push is not overwritten without --force.",
+    )
+    parser.add_argument("slug", nargs="?", metavar="APP", help="slug or id (default: this folder's)")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, metavar="DIR", help="default: this one if it is the app's, else ./APP"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite what was changed here")
+    add_options(parser)
+    parser.set_defaults(main=command(_pull))
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What a pull is about to do in a folder.
+
+    Attributes:
+        files: file -> its new content.
+        gone: files of scripts that were deleted on the server.
+        changed: files that were changed here, for people; a pull would lose that.
+        bases: what is in common afterwards.
+    """
+
+    files: dict[str, str]
+    gone: list[str]
+    changed: list[str]
+    bases: dict[str, Base]
+
+
+async def _pull(context: Context) -> int:
+    typed = context.arguments
+    slug = typed.slug or app_of_folder()
+    if not slug:
+        raise wrong_use(f"which app? Give its slug, or go to a folder with a {PROJECT}")
+    remote = await server.read(context.client, slug)
+    if remote.id is None:
+        raise Failure(f"there is no app {slug!r}", NOT_FOUND, "not_found")
+    folder = typed.folder or _folder(typed.slug, remote.slug)
+    common = state.read(folder, context.client.url, remote.id)
+    writing = compare(folder, remote, common)
+    if writing.changed and not typed.force:
+        raise Failure(
+            f"changed here: {', '.join(writing.changed)}; push first, or --force to overwrite",
+            CONFLICT,
+            "conflict",
+        )
+    _write(folder, writing)
+    state.write(folder, context.client.url, remote.id, writing.bases)
+    if context.json:
+        done = {
+            "app": remote.slug,
+            "folder": str(folder),
+            "written": list(writing.files),
+            "deleted": writing.gone,
+        }
+        print_json(done)
+        return DONE
+    for file in writing.files:
+        print(f"wrote {plain(str(folder / file))}")
+    for file in writing.gone:
+        print(f"deleted {plain(str(folder / file))}")
+    if not writing.files and not writing.gone:
+        print(f"{folder} is as the app {remote.slug} is")
+    return DONE
+
+
+def _folder(asked: str | None, slug: str) -> Path:
+    if asked is None or app_of_folder() == slug:
+        return Path()
+    if Path(slug).name != slug or slug.startswith("."):  # no PiCloud makes such a slug
+        raise Failure(f"{slug!r} cannot be a folder; give one")
+    return Path(slug)
+
+
+def compare(folder: Path, remote: Remote, common: State) -> Writing:
+    """See what a pull has to write, and what it would lose.
+
+    Args:
+        folder: need not exist.
+        remote: what the server has.
+        common: what both had when they last met.
+
+    Raises:
+        Failure: a file of the folder leads out of it.
+    """
+    local = _local(folder)
+    taken = {name: base.file for name, base in common.scripts.items() if base.file}
+    files = file_names(remote.scripts, _kept(folder, taken | dict(local.files if local else {}), remote))
+    wanted = text.project_of(remote.slug, remote, files)
+    written: dict[str, str] = {}
+    changed = []
+    for name, file in files.items():
+        source = remote.scripts[name].source
+        there = _text(folder, file)
+        if there == source:
+            continue
+        written[file] = source
+        base = common.scripts.get(name)
+        if there is not None and (base is None or base.sha256 != digest(there)):
+            changed.append(file)
+    gone = []
+    for name, base in common.scripts.items():
+        if name not in remote.scripts and base.file not in files.values() and base.file:
+            there = _text(folder, base.file)
+            if there is not None and digest(there) == base.sha256:
+                gone.append(base.file)
+    new, old = text.write(wanted), _text(folder, PROJECT)
+    if old != new and (local is None or text.write(local) != new):
+        written[PROJECT] = new
+        # What a person wrote has comments and an order of its own.
+        if old is not None and (local is None or text.write(local) != old):
+            changed.append(PROJECT)
+    bases = {
+        name: Base(remote.held[name].version, digest(remote.scripts[name].source), file)
+        for name, file in files.items()
+    }
+    return Writing(written, gone, changed, bases)
+
+
+def _local(folder: Path) -> Project | None:
+    try:
+        return project.load(folder)
+    except Failure:
+        return None
+
+
+def _kept(folder: Path, taken: dict[str, str], remote: Remote) -> dict[str, str]:
+    """Files that scripts have already, of those the server has; none may be written outside the folder."""
+    root = folder.resolve()
+    return {
+        name: file
+        for name, file in taken.items()
+        if name in remote.scripts and (folder / file).resolve().is_relative_to(root) and file != PROJECT
+    }
+
+
+def _text(folder: Path, file: str) -> str | None:
+    """What a file has now, or None where there is none."""
+    path = folder / file
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise wrong_use(f"{path} is no plain file; move it away")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise wrong_use(f"{path} is outside the folder")
+    try:
+        return path.read_bytes().decode(errors="surrogateescape")
+    except FileNotFoundError:
+        return None
+
+
+def _write(folder: Path, writing: Writing) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, content in writing.files.items():
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / file, content.encode())
+        for file in writing.gone:
+            (folder / file).unlink(missing_ok=True)
+    except OSError as error:
+        raise Failure(f"{error.filename} cannot be written: {error.strerror}") from error

@@ -1,0 +1,205 @@
+"""`picloud push`: make an app on a server what a folder says."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import DONE, NOT_FOUND, Failure
+from picloud.cli.prompt import ask, at_terminal, confirm_by_name
+from picloud.cli.remote.client import Client, Json, Refused, Unreachable
+from picloud.cli.remote.context import Context, add_options, command
+from picloud.cli.remote.folder import plan, project, server, state
+from picloud.cli.remote.folder.parts import Project, Remote
+from picloud.cli.remote.folder.plan import Step, Verb
+from picloud.cli.remote.folder.state import Base, State, digest
+from picloud.cli.remote.output import print_json
+from picloud.cli.terminal import fail, paint, plain
+
+_SIGNS = {"create": ("+", "32"), "update": ("~", "33"), "delete": ("-", "31")}
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "push",
+        help="make an app what a folder says",
+        description="Make an app on the server what a folder with a picloud.toml says. Every source is "
+        "parsed before anything changes; what is not in the folder stays, unless --prune is given.",
+    )
+    add_folder_options(parser)
+    parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    parser.set_defaults(main=command(_push))
+
+
+def add_folder_options(parser: argparse.ArgumentParser) -> None:
+    """Add what `push` and `dev` take. Args: parser: of the command."""
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this one"
+    )
+    parser.add_argument("--prune", action="store_true", help="delete what is not in the folder")
+    parser.add_argument(
+        "--force", action="store_true", help="write over what others changed since the last pull"
+    )
+    parser.add_argument("--create-app", action="store_true", help="make the app where it is missing")
+    parser.add_argument("--message", "-m", default="", help="about the versions that are saved")
+    parser.add_argument("--yes", action="store_true", help="do not ask before something is deleted")
+    add_options(parser, app=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push found and did.
+
+    Attributes:
+        project: of the folder.
+        app_id: of the app; "" where there is none and none was made.
+        steps: of the plan.
+        left_over: what the server has and the folder does not say.
+    """
+
+    project: Project
+    app_id: str
+    steps: list[Step]
+    left_over: list[str]
+
+
+async def _push(context: Context) -> int:
+    dry = context.arguments.dry_run
+    pushed = await push(context, dry)
+    if context.json:
+        fields = ("verb", "noun", "name", "about")
+        steps = [{name: getattr(step, name) for name in fields} for step in pushed.steps]
+        print_json(
+            {"app": pushed.project.slug, "done": not dry, "steps": steps, "left_over": pushed.left_over}
+        )
+        return DONE
+    print(summary(pushed, dry))
+    if pushed.left_over:
+        left = ", ".join(map(plain, pushed.left_over))
+        print(paint(f"not in the folder, and left alone (--prune deletes them): {left}", "2"))
+    return DONE
+
+
+def summary(pushed: Pushed, dry: bool = False) -> str:
+    """One line about a push."""
+    if not pushed.steps:
+        return f"{pushed.project.slug}: nothing to do"
+    counts = Counter(step.verb for step in pushed.steps)
+    words: dict[Verb, str] = {"create": "new", "update": "changed", "delete": "deleted"}
+    told = ", ".join(f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb])
+    return f"{pushed.project.slug}: {told}" + (" (nothing was done: --dry-run)" if dry else "")
+
+
+async def push(context: Context, dry: bool = False) -> Pushed:
+    """Plan, show the plan to people, and do it.
+
+    Args:
+        context: with the arguments of `add_folder_options`.
+        dry: stop after the plan; sources are parsed all the same.
+
+    Raises:
+        Failure: nothing was done; or a step failed, and those before it are done.
+    """
+    typed, client = context.arguments, context.client
+    wanted = project.load(typed.folder)
+    if typed.app:
+        wanted = dataclasses.replace(wanted, slug=typed.app)
+    remote = await server.read(client, wanted.slug)
+    if remote.id is None and not dry:
+        _agree_to_make(context, wanted.slug)
+    common = state.read(typed.folder, client.url, remote.id)
+    steps = plan.make(wanted, remote, common, typed.prune, typed.force)
+    left_over = [] if typed.prune else plan.left_over(wanted, remote)
+    if not context.json:
+        for step in steps:
+            print(shown(step))
+    app_id = remote.id or ""
+    if dry:
+        if app_id:
+            await server.validate(client, app_id, wanted, remote, steps)
+        return Pushed(wanted, app_id, steps, left_over)
+    if any(step.verb == "delete" for step in steps):
+        confirm_by_name(f"deletes what has a - above from the app {wanted.slug}", wanted.slug, typed.yes)
+    rest = steps
+    if remote.id is None:
+        app_id, rest = await _make_app(client, wanted, remote, steps), steps[1:]
+    else:
+        await server.validate(client, app_id, wanted, remote, steps)
+    await _apply(context, app_id, wanted, remote, common, rest)
+    return Pushed(wanted, app_id, steps, left_over)
+
+
+def shown(step: Step) -> str:
+    """A step for people."""
+    sign, colour = _SIGNS[step.verb]
+    about = paint(f"  {plain(step.about)}", "2") if step.about else ""
+    return f"{paint(sign, colour)} {step.noun} {plain(step.name)}{about}"
+
+
+def _agree_to_make(context: Context, slug: str) -> None:
+    if context.arguments.create_app:
+        return
+    if at_terminal():
+        if ask(f"There is no app {slug} on {context.client.url}. Make it? [y/N]").lower() in ("y", "yes"):
+            return
+        raise Failure("nothing was done", NOT_FOUND, "not_found")
+    raise Failure(f"there is no app {slug!r}; --create-app makes it", NOT_FOUND, "not_found")
+
+
+async def _make_app(client: Client, wanted: Project, remote: Remote, steps: list[Step]) -> str:
+    """Make the app and parse the sources in it; if they do not, nothing of it stays."""
+    made: Json = await client.call("POST", "apps", steps[0].body)
+    app_id = str(made["id"])
+    try:
+        await server.validate(client, app_id, wanted, remote, steps)
+    except Failure:
+        with contextlib.suppress(Refused, Unreachable):
+            await client.call("DELETE", "apps/{app}", app=app_id)
+        raise
+    return app_id
+
+
+async def _apply(
+    context: Context, app_id: str, wanted: Project, remote: Remote, common: State, steps: list[Step]
+) -> None:
+    """Do the steps and keep what is in common then, also when one of them fails."""
+    bases = _bases(wanted, remote, common, steps)
+    count = 0
+
+    def done(step: Step, answer: Json) -> None:
+        nonlocal count
+        count += 1
+        if step.noun != "script":
+            return
+        if step.verb == "delete":
+            bases.pop(step.name, None)
+        else:
+            source = wanted.scripts[step.name].source
+            bases[step.name] = Base(answer["version"], digest(source), wanted.files[step.name])
+
+    try:
+        await server.apply(context.client, app_id, remote, steps, context.arguments.message, done)
+    except (Refused, Unreachable):
+        step = steps[count]
+        what = f"{step.verb} {step.noun} {plain(step.name)}"
+        fail(f"{count} of {len(steps)} steps were done; this failed: {what}")
+        raise
+    finally:
+        state.write(context.arguments.folder, context.client.url, app_id, bases)
+
+
+def _bases(wanted: Project, remote: Remote, common: State, steps: list[Step]) -> dict[str, Base]:
+    """What is in common before the steps: all there is when the two never met, and what has no step."""
+    waiting = {step.name for step in steps if step.noun == "script"}
+    bases = {} if not common.met else dict(common.scripts)
+    for name, script in remote.scripts.items():
+        if not common.met or (name in wanted.scripts and name not in waiting):
+            file = wanted.files.get(name, "")
+            bases[name] = Base(remote.held[name].version, digest(script.source), file)
+    return bases

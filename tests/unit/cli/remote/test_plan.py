@@ -1,0 +1,325 @@
+"""Plans, done to a model of a server that has the server's own rules."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picloud.cli.exits import CONFLICT, Failure
+from picloud.cli.remote.folder import plan
+from picloud.cli.remote.folder.parts import Held, Project, Remote, Route, Script
+from picloud.cli.remote.folder.plan import Step
+from picloud.cli.remote.folder.state import Base, State, digest
+from picloud.routing.hosts import covering
+
+_NEVER_MET = State()
+
+
+@dataclass
+class Model:
+    """A server with one app; every step is refused that the API would refuse."""
+
+    exists: bool = True
+    name: str = "Shop"
+    description: str = ""
+    domains: dict[str, str] = field(default_factory=dict)
+    scripts: dict[str, Script] = field(default_factory=dict)
+    held: dict[str, Held] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+    numbers: Any = field(default_factory=lambda: itertools.count(1))
+
+    @property
+    def remote(self) -> Remote:
+        if not self.exists:
+            return Remote()
+        routes = {route: id_ for id_, route in self.routes.items()}
+        return Remote(
+            "app",
+            "shop",
+            self.name,
+            self.description,
+            dict(self.domains),
+            dict(self.scripts),
+            dict(self.held),
+            routes,
+        )
+
+    def new_id(self) -> str:
+        return f"id-{next(self.numbers)}"
+
+    def do(self, step: Step) -> None:
+        assert self.exists or (step.noun, step.verb) == ("app", "create")
+        getattr(self, f"_{step.noun}")(step)
+
+    def _app(self, step: Step) -> None:
+        self.exists = True
+        self.name = step.body.get("name", self.name)
+        self.description = step.body.get("description", self.description)
+
+    def _domain(self, step: Step) -> None:
+        if step.verb == "create":
+            assert step.name not in self.domains
+            self.domains[step.name] = self.new_id()
+            return
+        assert self.domains.pop(step.name) == step.id
+        assert all(self._covered(route) for route in self.routes.values()), "409: routes need the domain"
+
+    def _script(self, step: Step) -> None:
+        pointing = [route for route in self.routes.values() if route.script == step.name]
+        if step.verb == "delete":
+            assert not pointing, "409: routes point at the script"
+            assert self.held[step.name].id == step.id
+            del self.scripts[step.name], self.held[step.name]
+            return
+        body = dict(step.body)
+        if step.verb == "create":
+            assert step.name not in self.scripts
+            made = {"kind": "endpoint", "description": "", "execute_access": "open", "sandbox": {}, **body}
+            self.scripts[step.name], self.held[step.name] = Script(**made), Held(self.new_id(), 1)
+            return
+        assert self.held[step.name] == Held(step.id, body.pop("version")), "409: another version"
+        old = self.scripts[step.name]
+        if "sandbox" in body:
+            merged = {**(old.sandbox or {}), **body["sandbox"]}
+            body["sandbox"] = {name: value for name, value in merged.items() if value is not None}
+        self.scripts[step.name] = replace(old, **body)
+        self.held[step.name] = replace(self.held[step.name], version=self.held[step.name].version + 1)
+        assert self.scripts[step.name].kind == "endpoint" or not pointing, "409: routes point at a module"
+
+    def _route(self, step: Step) -> None:
+        if step.verb == "delete":
+            del self.routes[step.id]
+            return
+        changes = dict(step.body) | ({"script": step.script} if step.script else {})
+        id_ = step.id or self.new_id()
+        route = replace(self.routes[id_], **changes) if step.id else Route(**changes)
+        assert self.scripts[route.script].kind == "endpoint", "422: a module cannot answer"
+        assert self._covered(route), "422: no domain covers the host"
+        others = [other for other_id, other in self.routes.items() if other_id != id_]
+        assert not any(route.conflicts(other) for other in others), "409: a route matches the same requests"
+        self.routes[id_] = route
+
+    def _covered(self, route: Route) -> bool:
+        return route.host == "any" or any(
+            claim in self.domains for claim in covering(route.pattern.host.shape)
+        )
+
+
+_NAMES = st.sampled_from(["a", "b", "c", "d"])
+_HOSTS = st.sampled_from(["any", "h.example.com", "*.example.com", ":t.example.com"])
+_PATHS = st.sampled_from(["/x", "/x/:id", "/x/:name", "/x/*", "/:a/b", "/y/:b", "/:c/:d", "/*"])
+_ROUTES = st.lists(
+    st.builds(
+        Route, _NAMES, st.sampled_from([None, "GET"]), _PATHS, _HOSTS, st.sampled_from(["sync", "async"])
+    ),
+    max_size=8,
+)
+_DOMAINS = st.sets(st.sampled_from(["h.example.com", "*.example.com", "localhost"]))
+_SANDBOX = st.dictionaries(st.sampled_from(["max_fuel", "timeout_seconds"]), st.integers(1, 3))
+
+
+def _scripts(optional: bool) -> st.SearchStrategy[dict[str, Script]]:
+    def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.none() | values if optional else values
+
+    script = st.builds(
+        Script,
+        name=st.just(""),
+        source=st.sampled_from(["1", "2", "3"]),
+        kind=st.sampled_from(["endpoint", "endpoint", "module"]),
+        description=maybe(st.sampled_from(["", "it"])),
+        execute_access=maybe(st.sampled_from(["open", "members"])),
+        sandbox=maybe(_SANDBOX),
+    )
+    return st.dictionaries(_NAMES, script).map(
+        lambda scripts: {name: replace(script, name=name) for name, script in scripts.items()}
+    )
+
+
+def _consistent(routes: list[Route], scripts: dict[str, Script], domains: set[str]) -> list[Route]:
+    """Those of the routes that an app can have at once."""
+    kept: list[Route] = []
+    for route in routes:
+        script = scripts.get(route.script)
+        covered = route.host == "any" or any(claim in domains for claim in covering(route.pattern.host.shape))
+        if (
+            covered
+            and script is not None
+            and script.kind == "endpoint"
+            and not any(route.conflicts(other) for other in kept)
+        ):
+            kept.append(route)
+    return kept
+
+
+@st.composite
+def models(draw: st.DrawFn) -> Model:
+    model = Model(draw(st.booleans()), draw(st.sampled_from(["Shop", "Other"])))
+    if not model.exists:
+        return model
+    scripts, domains = draw(_scripts(optional=False)), draw(_DOMAINS)
+    model.scripts = scripts
+    model.held = {name: Held(model.new_id(), draw(st.integers(1, 3))) for name in scripts}
+    model.domains = {domain: model.new_id() for domain in sorted(domains)}
+    model.routes = {model.new_id(): route for route in _consistent(draw(_ROUTES), scripts, domains)}
+    return model
+
+
+@st.composite
+def projects(draw: st.DrawFn) -> Project:
+    scripts, domains = draw(_scripts(optional=True)), draw(_DOMAINS)
+    routes = _consistent(draw(_ROUTES), scripts, domains)
+    return Project(
+        "shop",
+        draw(st.none() | st.sampled_from(["Shop", "Other"])),
+        draw(st.none() | st.sampled_from(["", "sells"])),
+        tuple(sorted(domains)),
+        scripts,
+        {name: f"{name}.rhai" for name in scripts},
+        tuple(routes),
+    )
+
+
+def _done(project: Project, model: Model, *, prune: bool) -> list[Step]:
+    """Make the plan and do it; what answered before and is wanted answers after every step."""
+    steps = plan.make(project, model.remote, _NEVER_MET, prune)
+    places = {route.place for route in project.routes or ()}
+    works = {route.place for route in model.routes.values()} & places
+    for step in steps:
+        model.do(step)
+        assert works <= {route.place for route in model.routes.values()}, step
+    return steps
+
+
+def _has(model: Model, project: Project) -> None:
+    """The model has all that the project says."""
+    for name, wanted in project.scripts.items():
+        there = model.scripts[name]
+        for attribute in ("source", "kind", "description", "execute_access", "sandbox"):
+            value = getattr(wanted, attribute)
+            assert value is None or getattr(there, attribute) == value
+    assert set(project.routes or ()) <= set(model.routes.values())
+    assert set(project.domains or ()) <= set(model.domains)
+    assert project.name in (None, model.name)
+    assert project.description in (None, model.description)
+
+
+@given(projects(), models())
+def test_a_plan_with_prune_makes_the_server_what_the_folder_says(project: Project, model: Model) -> None:
+    _done(project, model, prune=True)
+    _has(model, project)
+    assert set(model.scripts) == set(project.scripts)
+    assert sorted(map(str, model.routes.values())) == sorted(map(str, project.routes or ()))
+    assert set(model.domains) == set(project.domains or ())
+    assert plan.make(project, model.remote, _NEVER_MET, prune=True) == []
+    assert plan.left_over(project, model.remote) == []
+
+
+@given(projects(), models())
+def test_a_plan_without_prune_deletes_nothing_and_a_second_one_has_nothing_to_do(
+    project: Project, model: Model
+) -> None:
+    scripts, domains, routes = set(model.scripts), set(model.domains), set(model.routes)
+    try:
+        steps = _done(project, model, prune=False)
+    except Failure as failure:
+        if failure.exit_code != CONFLICT:
+            raise
+        return
+    _has(model, project)
+    assert all(step.verb != "delete" for step in steps)
+    assert scripts <= set(model.scripts)
+    assert domains <= set(model.domains)
+    assert routes <= set(model.routes)
+    assert plan.make(project, model.remote, _NEVER_MET) == []
+
+
+@given(projects(), models())
+def test_what_the_folder_does_not_speak_of_is_left_alone(project: Project, model: Model) -> None:
+    silent = replace(project, domains=None, routes=None, scripts={}, name=None, description=None)
+    before = model.remote
+    assert before.id is None or plan.make(silent, before, _NEVER_MET) == []
+
+
+_SCRIPT = Script("a", "1", "endpoint", "", "open", {})
+
+
+def _server(version: int = 3, *routes: Route) -> Remote:
+    return Remote(
+        "app",
+        "shop",
+        "Shop",
+        scripts={"a": _SCRIPT},
+        held={"a": Held("id-a", version)},
+        routes={route: f"id-{number}" for number, route in enumerate(routes)},
+    )
+
+
+def _met(version: int) -> State:
+    return State(True, {"a": Base(version, digest("1"), "a.rhai")})
+
+
+def test_a_script_that_others_changed_since_is_not_written_over_but_with_force() -> None:
+    project = Project("shop", scripts={"a": Script("a", "2")})
+    with pytest.raises(Failure, match=r"a \(version 3, here 2\)") as caught:
+        plan.make(project, _server(), _met(2))
+    assert caught.value.exit_code == CONFLICT
+    (step,) = plan.make(project, _server(), _met(2), force=True)
+    assert step.body == {"source": "2", "version": 3}
+    assert len(plan.make(project, _server(), _met(3))) == 1
+
+
+def test_a_script_that_others_changed_to_what_is_wanted_is_no_conflict() -> None:
+    assert plan.make(Project("shop", scripts={"a": Script("a", "1")}), _server(), _met(2)) == []
+
+
+@pytest.mark.parametrize(("state", "why"), [(State(True), "new there"), (_met(2), "version 3, here 2")])
+def test_a_script_that_others_made_or_changed_is_not_pruned_but_with_force(state: State, why: str) -> None:
+    with pytest.raises(Failure, match=why):
+        plan.make(Project("shop"), _server(), state, prune=True)
+    assert [step.verb for step in plan.make(Project("shop"), _server(), state, prune=True, force=True)] == [
+        "delete"
+    ]
+
+
+def test_a_script_that_others_deleted_is_not_made_anew_but_with_force() -> None:
+    project = Project("shop", scripts={"a": Script("a", "2")})
+    gone = replace(_server(), scripts={}, held={})
+    with pytest.raises(Failure, match="deleted there"):
+        plan.make(project, gone, _met(3))
+    assert [step.verb for step in plan.make(project, gone, _met(3), force=True)] == ["create"]
+
+
+def test_renaming_a_parameter_changes_the_route_in_place() -> None:
+    old, new = Route("a", "GET", "/x/:id"), Route("a", "GET", "/x/:name")
+    project = Project("shop", scripts={"a": Script("a", "1")}, routes=(new,))
+    (step,) = plan.make(project, _server(3, old), _NEVER_MET)
+    assert (step.verb, step.id, step.body, step.script) == ("update", "id-0", {"path": "/x/:name"}, None)
+    assert plan.left_over(project, _server(3, old)) == []
+
+
+def test_a_route_in_the_way_that_answers_other_requests_too_goes_only_with_prune() -> None:
+    old, new = Route("a", "GET", "/:x/b/:y"), Route("a", "GET", "/:x/:z/c")
+    project = Project("shop", scripts={"a": Script("a", "1")}, routes=(new,))
+    with pytest.raises(Failure, match="--prune takes its place"):
+        plan.make(project, _server(3, old), _NEVER_MET)
+    (step,) = plan.make(project, _server(3, old), _NEVER_MET, prune=True)
+    assert (step.verb, step.id) == ("update", "id-0")
+
+
+def test_a_script_with_routes_becomes_no_module() -> None:
+    project = Project("shop", scripts={"a": Script("a", "1", "module")})
+    with pytest.raises(Failure, match="cannot become a module: routes need it: GET /x"):
+        plan.make(project, _server(3, Route("a", "GET", "/x")), _NEVER_MET)
+
+
+def test_a_route_to_what_is_a_module_on_the_server_is_refused() -> None:
+    module = replace(_server(), scripts={"a": replace(_SCRIPT, kind="module")})
+    project = Project("shop", scripts={"a": Script("a", "1")}, routes=(Route("a", "GET", "/x"),))
+    with pytest.raises(Failure, match="a is a module"):
+        plan.make(project, module, _NEVER_MET)
