@@ -19,6 +19,7 @@ from picloud.http.admin import (
     members,
     routes,
     scripts,
+    settings,
     users,
     versions,
 )
@@ -37,6 +38,7 @@ ENDPOINTS = (
     *members.ENDPOINTS,
     *audit.ENDPOINTS,
     *apps.ENDPOINTS,
+    *settings.ENDPOINTS,
     *domains.ENDPOINTS,
     *scripts.ENDPOINTS,
     *versions.ENDPOINTS,

@@ -30,6 +30,7 @@ from picloud.services.health import Health
 from picloud.services.routes import Routes
 from picloud.services.script_versions import ScriptVersions
 from picloud.services.scripts import Scripts
+from picloud.services.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Services:
 
     Attributes:
         apps: apps.
+        settings: their settings.
         scripts: scripts.
         script_versions: what they were.
         routes: routes.
@@ -61,6 +63,7 @@ class Services:
     """
 
     apps: Apps
+    settings: Settings
     scripts: Scripts
     script_versions: ScriptVersions
     routes: Routes
@@ -118,6 +121,7 @@ class Services:
         background = Background()
         return cls(
             apps=Apps(database, changes),
+            settings=Settings(database, changes),
             scripts=scripts,
             script_versions=ScriptVersions(database),
             routes=Routes(database, changes),

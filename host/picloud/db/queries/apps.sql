@@ -65,3 +65,15 @@ DELETE FROM execution_logs WHERE app_id = $1;
 -- name: app_delete
 -- Delete an app; all that refers to it goes along.
 DELETE FROM apps WHERE id = $1;
+
+-- name: app_settings
+-- The settings of an app.
+SELECT cors FROM apps WHERE id = $1;
+
+-- name: app_settings_lock
+-- The settings of an app, held against other writers of them until the end of the transaction.
+SELECT cors FROM apps WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: app_settings_update
+-- Change the settings of an app.
+UPDATE apps SET cors = $2, updated_at = now() WHERE id = $1;

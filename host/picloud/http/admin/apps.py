@@ -156,7 +156,6 @@ ENDPOINTS = (
         access="user",
         action="slug.check",
         body=WantedSlug,
-        errors=(Forbidden,),
         summary="Tell whether a slug is free, taken, or a former one of an app",
     ),
     Endpoint(

@@ -1,0 +1,62 @@
+"""Settings of an app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.http.fields import Body
+from picloud.http.services import Services
+from picloud.services.settings import AppSettings
+
+
+class CorsPatch(Body):
+    """A JSON merge patch of the CORS settings: what is absent stays, null is the default."""
+
+    origins: list[str] | None = None
+    methods: list[str] | None = None
+    headers: list[str] | None = None
+    expose_headers: list[str] | None = None
+    credentials: bool | None = None
+    max_age_seconds: int | None = None
+
+
+class SettingsPatch(Body):
+    """A JSON merge patch of the settings: what is absent stays, null clears."""
+
+    cors: CorsPatch | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """The fields that are there."""
+        return self.model_dump(exclude_unset=True)
+
+
+async def get(services: Services, call: Call[Any, Any]) -> AppSettings:
+    """Show the settings."""
+    return await services.settings.get(call.app.id)
+
+
+async def update(services: Services, call: Call[SettingsPatch, Any]) -> AppSettings:
+    """Change the settings."""
+    return await services.settings.update(call.app.id, call.body.changes, call.actor)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/settings",
+        handle=get,
+        access="app.read",
+        summary="Show an app's settings",
+    ),
+    Endpoint(
+        method="PATCH",
+        path="/apps/{app}/settings",
+        handle=update,
+        access="app.admin",
+        action="settings.update",
+        body=SettingsPatch,
+        summary="Change an app's settings",
+    ),
+)
