@@ -11,7 +11,16 @@ from picloud.services.settings import AppSettings
 
 
 class CorsPatch(Body):
-    """A JSON merge patch of the CORS settings: what is absent stays, null is the default."""
+    """A JSON merge patch of the CORS settings: what is absent stays, null is the default.
+
+    Attributes:
+        origins: exact origins as browsers write them, or `*` alone for every one; needed at first.
+        methods: methods pages may use, or `*` alone; all of them by default.
+        headers: request headers they may set, or `*` alone; authorization and content-type by default.
+        expose_headers: response headers they may read, or `*` alone; none by default.
+        credentials: whether cookies and Authorization may come along; not together with any `*`.
+        max_age_seconds: how long a browser may remember the answer, 0 to 86,400; 600 by default.
+    """
 
     origins: list[str] | None = None
     methods: list[str] | None = None
@@ -22,7 +31,11 @@ class CorsPatch(Body):
 
 
 class SettingsPatch(Body):
-    """A JSON merge patch of the settings: what is absent stays, null clears."""
+    """A JSON merge patch of the settings: what is absent stays, null clears.
+
+    Attributes:
+        cors: what pages of other origins may do; null for what browsers allow by themselves.
+    """
 
     cors: CorsPatch | None = None
 
