@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from picloud import __version__
-from picloud.cli import main
+from picloud.cli import GROUPS, main
+from picloud.cli.exits import EXIT_CODES
 from picloud.config import TABLE
 
 
@@ -112,3 +116,49 @@ def test_what_nobody_foresaw_is_one_line_and_a_stack_trace_only_when_asked_for(
     monkeypatch.setenv("PICLOUD_LOG_LEVEL", "debug")
     with pytest.raises(ZeroDivisionError):
         main(["config"])
+
+
+def test_help_has_every_command_under_a_title(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    for title, names in GROUPS.items():
+        at = lines.index(title)
+        assert [line.split()[0] for line in lines[at + 1 : at + 1 + len(names)]] == list(names)
+        assert all(len(line.split()) > 2 for line in lines[at + 1 : at + 1 + len(names)])
+    assert all(f"  {code:<12}{meaning}" in lines for code, meaning in EXIT_CODES.items())
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_know_every_command(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion", shell]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for names in GROUPS.values() for name in names)
+    assert "--follow" in out if shell != "fish" else "-l follow" in out
+
+
+def test_completions_complete_in_bash() -> None:
+    if shutil.which("bash") is None:
+        pytest.skip("no bash here")
+    source = f"source <({shlex.quote(sys.executable)} -m picloud completion bash)"
+    script = (
+        f'{source}; COMP_WORDS=(picloud scripts re); COMP_CWORD=2; _shtab_picloud; echo "${{COMPREPLY[@]}}"'
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "restore\n"
+
+
+@pytest.mark.parametrize("command", ["apps", "push", "logs", "login"])
+def test_a_command_over_the_api_does_not_wait_for_the_parts_of_a_server(command: str) -> None:
+    script = f"""
+import sys
+from picloud.cli import parser
+parser({command!r})
+loaded = [name for name in sys.modules if name.startswith("picloud.")]
+heavy = ("picloud.server", "picloud.db", "picloud.services", "picloud.sandbox", "picloud.http")
+assert not any(name.startswith(heavy) for name in loaded), loaded
+assert not {{"asyncpg", "wasmtime"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from picloud.cli.commands import Commands
@@ -111,6 +111,11 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
     taken = {name: base.file for name, base in common.scripts.items() if base.file}
     files = file_names(remote.scripts, _kept(folder, taken | dict(local.files if local else {}), remote))
     wanted = text.project_of(remote.slug, remote, files)
+    if local is not None:  # what the folder leaves to the server stays left to it
+        silent = [
+            name for name in ("name", "description", "domains", "routes") if getattr(local, name) is None
+        ]
+        wanted = replace(wanted, **dict.fromkeys(silent))
     written: dict[str, str] = {}
     changed = []
     for name, file in files.items():

@@ -1,0 +1,258 @@
+"""An app as a folder: push, pull, and what others do meanwhile."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from picloud.cli.exits import CONFLICT, DOES_NOT_PARSE, FAILED, NOT_FOUND, WRONG_USE
+from tests.integration.cli.conftest import Shell
+from tests.integration.http.conftest import Client
+
+TOML = """\
+[app]
+slug = "shop"
+domains = ["shop.example.com"]
+
+[scripts.lib]
+kind = "module"
+
+[[routes]]
+script = "greet"
+method = "GET"
+path = "/greet/:name"
+"""
+
+
+@pytest.fixture
+def folder(shell: Shell) -> Path:
+    """A project."""
+    folder = shell.folder / "project"
+    folder.mkdir()
+    (folder / "picloud.toml").write_text(TOML)
+    (folder / "greet.rhai").write_text("ctx.request.params.name\n")
+    (folder / "lib.rhai").write_text("fn one() { 1 }\n")
+    return folder
+
+
+def _files(folder: Path) -> dict[str, str]:
+    return {
+        str(file.relative_to(folder)): file.read_text()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and ".picloud" not in file.parts
+    }
+
+
+async def test_a_push_makes_the_app_and_a_second_has_nothing_to_do(
+    shell: Shell, folder: Path, client: Client
+) -> None:
+    said = await shell.done("push", "project", "--create-app", "-m", "first")
+    assert said.splitlines() == [
+        "+ app shop",
+        "+ domain shop.example.com",
+        "+ script lib",
+        "+ script greet",
+        "+ route GET /greet/:name  greet",
+        "shop: 5 new",
+    ]
+    assert (await client("GET", "/greet/Ada", host="shop.example.com")).body == b'"Ada"'
+    assert await shell.done("push", folder=folder) == "shop: nothing to do\n"
+    versions = (await shell("scripts", "versions", "greet", "--json", folder=folder)).json
+    assert [(one["version"], one["message"]) for one in versions] == [(1, "first")]
+
+
+async def test_what_was_pushed_is_pulled_and_pushing_that_does_nothing(shell: Shell, folder: Path) -> None:
+    await shell.done("push", "project", "--create-app")
+    await shell.done("pull", "shop", "copy")
+    copy = shell.folder / "copy"
+    files = _files(copy)
+    assert files.pop("picloud.toml").startswith('[app]\nslug = "shop"\nname = "shop"\n')
+    assert files == {name: text for name, text in _files(folder).items() if name.endswith(".rhai")}
+    assert await shell.done("push", "copy", "--prune") == "shop: nothing to do\n"
+    assert await shell.done("pull", folder=copy) == ". is as the app shop is\n"
+    assert (copy / ".picloud" / ".gitignore").read_text() == "*\n"
+
+
+async def test_pull_without_a_folder_makes_one_named_like_the_app(shell: Shell) -> None:
+    await shell.done("pull", "default")
+    assert set(_files(shell.folder / "default")) == {"hello.rhai", "picloud.toml"}
+    assert (await shell("pull", "nix")).code == NOT_FOUND
+    assert (await shell("pull")).code == WRONG_USE
+
+
+async def test_an_app_that_is_missing_is_made_only_when_that_is_said(shell: Shell, folder: Path) -> None:
+    ended = await shell("push", "project")
+    assert (ended.code, "--create-app makes it" in ended.err) == (NOT_FOUND, True)
+    code, seen = await shell.at_terminal("push", "project", typed="n\n")
+    assert code == NOT_FOUND, seen
+    assert (await shell("apps", "show", "shop")).code == NOT_FOUND
+    code, seen = await shell.at_terminal("push", "project", typed="y\n")
+    assert code == 0, seen
+
+
+async def test_a_dry_run_shows_the_plan_and_changes_nothing(shell: Shell, folder: Path) -> None:
+    shown = (await shell("push", "project", "--dry-run", "--json")).json
+    assert [(step["verb"], step["noun"], step["name"]) for step in shown["steps"]][-1] == (
+        "create",
+        "route",
+        "GET /greet/:name",
+    )
+    assert (await shell("apps", "show", "shop")).code == NOT_FOUND
+    await shell.done("push", "project", "--create-app")
+    (folder / "greet.rhai").write_text("let x = ;")
+    assert (await shell("push", "project", "--dry-run")).code == DOES_NOT_PARSE
+
+
+async def test_one_script_that_does_not_parse_keeps_all_as_it_was(shell: Shell, folder: Path) -> None:
+    (folder / "bad.rhai").write_text("let x = ;\n")
+    ended = await shell("push", "project", "--create-app")
+    assert ended.code == DOES_NOT_PARSE
+    assert "bad.rhai:1:9: " in ended.err
+    assert "    1 | let x = ;\n      |         ^" in ended.err
+    assert (await shell("apps", "show", "shop")).code == NOT_FOUND  # not even the app
+    (folder / "bad.rhai").unlink()
+    await shell.done("push", "project", "--create-app")
+    (folder / "greet.rhai").write_text('"new"')
+    (folder / "lib.rhai").write_text("fn one( {")
+    assert (await shell("push", "project")).code == DOES_NOT_PARSE
+    (folder / "lib.rhai").write_text("fn one() { 1 }\n")
+    assert "~ script greet  source" in await shell.done("push", "project")
+
+
+async def test_what_others_changed_is_not_written_over(shell: Shell, folder: Path) -> None:
+    await shell.done("push", "project", "--create-app")
+    await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')
+    ended = await shell("push", "project")  # not changed here at all: a push would undo their change
+    assert ended.code == CONFLICT
+    assert "greet (version 2, here 1)" in ended.err
+    await shell.done("pull", folder=folder)
+    assert (folder / "greet.rhai").read_text() == '"theirs"'
+    assert (folder / "picloud.toml").read_text() == TOML  # as a person wrote it
+    assert await shell.done("push", "project") == "shop: nothing to do\n"
+
+
+async def test_what_was_changed_here_is_not_written_over_by_a_pull(shell: Shell, folder: Path) -> None:
+    await shell.done("push", "project", "--create-app")
+    (folder / "greet.rhai").write_text('"ours"')
+    await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')
+    ended = await shell("pull", folder=folder)
+    assert (ended.code, "changed here: greet.rhai" in ended.err) == (CONFLICT, True)
+    assert (await shell("push", "project")).code == CONFLICT
+    await shell.done("push", "project", "--force")
+    assert await shell.done("pull", folder=folder) == ". is as the app shop is\n"
+    await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')
+    (folder / "greet.rhai").write_text('"ours again"')
+    await shell.done("pull", "--force", folder=folder)
+    assert (folder / "greet.rhai").read_text() == '"theirs"'
+
+
+async def test_without_a_common_past_a_push_takes_over_what_is_there(shell: Shell, folder: Path) -> None:
+    """As from a fresh clone in continuous integration."""
+    await shell.done("push", "project", "--create-app")
+    (folder / ".picloud" / "state.json").unlink()
+    (folder / "greet.rhai").write_text('"new"')
+    assert "~ script greet" in await shell.done("push", "project")
+
+
+async def test_only_prune_deletes_and_only_when_it_is_agreed_to(
+    shell: Shell, folder: Path, client: Client
+) -> None:
+    await shell.done("push", "project", "--create-app")
+    (folder / "picloud.toml").write_text(
+        '[app]\nslug = "shop"\ndomains = []\n\n[scripts.lib]\nkind = "module"\n'
+    )
+    (folder / "picloud.toml").write_text("routes = []\n" + (folder / "picloud.toml").read_text())
+    (folder / "greet.rhai").unlink()
+    said = await shell.done("push", "project")
+    assert "shop: nothing to do" in said
+    assert "left alone (--prune deletes them): script greet, route GET /greet/:name, domain shop" in said
+    assert (await client("GET", "/greet/Ada", host="shop.example.com")).status == 200
+    assert (await shell("push", "project", "--prune")).code == WRONG_USE
+    said = await shell.done("push", "project", "--prune", "--yes")
+    assert said.splitlines() == [
+        "- route GET /greet/:name",
+        "- script greet",
+        "- domain shop.example.com",
+        "shop: 3 deleted",
+    ]
+    assert await shell.done("push", "project", "--prune") == "shop: nothing to do\n"
+
+
+async def test_a_script_deleted_on_the_server_goes_here_unless_it_was_changed(
+    shell: Shell, folder: Path
+) -> None:
+    (folder / "more.rhai").write_text("1")
+    (folder / "mine.rhai").write_text("1")
+    await shell.done("push", "project", "--create-app")
+    for name in ("more", "mine"):
+        await shell.done("scripts", "delete", name, "--yes", "--app", "shop")
+    (folder / "mine.rhai").write_text("2")
+    await shell.done("pull", folder=folder)
+    assert not (folder / "more.rhai").exists()
+    assert (folder / "mine.rhai").read_text() == "2"
+    assert "+ script mine" in await shell.done("push", "project")
+
+
+async def test_a_step_that_fails_says_what_was_done_and_the_next_push_goes_on(
+    shell: Shell, folder: Path, client: Client
+) -> None:
+    await shell.done("push", "project", "--create-app")
+    toml = TOML.replace("shop.example.com", "taken.example.com")
+    (folder / "picloud.toml").write_text(
+        toml + "\n[scripts.greet]\nsandbox = { max_fuel = 99999999999999 }\n"
+    )
+    ended = await shell("push", "project")
+    assert ended.code == WRONG_USE
+    assert "1 of 2 steps were done; this failed: update script greet" in ended.err
+    (folder / "picloud.toml").write_text(toml)
+    assert (await shell.done("push", "project")).startswith("shop: nothing to do\n")
+
+
+async def test_any_name_of_a_script_comes_back(shell: Shell, client: Client) -> None:
+    names = ["../evil", "CON", "a/b", "a_b", ".hidden", "Greet", "greet", "größe", "-rf", 'q"\\']
+    for name in names:
+        await client.script(json.dumps(name), name)
+    await shell.done("pull", "default")
+    folder = shell.folder / "default"
+    assert not (shell.folder / "evil.rhai").exists()
+    assert len([*folder.glob("*.rhai")]) == len(names) + 1
+    assert await shell.done("push", "default", "--prune") == "default: nothing to do\n"
+    assert await shell.done("pull", "default", "default") == "default is as the app default is\n"
+
+
+async def test_a_pull_follows_no_link_out_of_the_folder(shell: Shell) -> None:
+    outside = shell.folder / "outside"
+    outside.write_text("precious")
+    inside = shell.folder / "default"
+    inside.mkdir()
+    (inside / "hello.rhai").symlink_to(outside)
+    assert (await shell("pull", "default", "--force")).code == WRONG_USE
+    assert outside.read_text() == "precious"
+
+
+async def test_a_state_file_that_is_broken_or_leads_elsewhere_does_no_harm(shell: Shell) -> None:
+    await shell.done("pull", "default")
+    folder = shell.folder / "default"
+    state = folder / ".picloud" / "state.json"
+    document = json.loads(state.read_text())
+    (scripts,) = document[shell.url].values()
+    precious = shell.folder / "precious.rhai"
+    precious.write_text((folder / "hello.rhai").read_text())
+    scripts["gone"] = {**scripts["hello"], "file": "../precious.rhai"}
+    state.write_text(json.dumps(document))
+    assert (await shell("pull", folder=folder)).code == WRONG_USE
+    assert precious.exists()
+    state.write_text("{")
+    for command in ("pull", "push"):
+        ended = await shell(command, folder=folder)
+        assert (ended.code, "delete it" in ended.err) == (FAILED, True)
+
+
+async def test_a_folder_may_be_pushed_to_another_app_of_another_name(shell: Shell, folder: Path) -> None:
+    (folder / "picloud.toml").write_text(TOML.replace('domains = ["shop.example.com"]\n', ""))
+    await shell.done("push", "project", "--create-app")
+    await shell.done("push", "project", "--create-app", "--app", "staging")
+    assert await shell.done("push", "project", "--app", "staging") == "staging: nothing to do\n"
+    assert await shell.done("push", "project") == "shop: nothing to do\n"
