@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import errno
+import logging
+import resource
 import socket
 import sys
+from ipaddress import ip_address
 
 BACKLOG = 1024
+
+_OTHER_FILES = 256  # of a worker: database, logs, modules
+
+_log = logging.getLogger(__name__)
 
 
 class CannotListen(Exception):
@@ -46,6 +53,43 @@ def listen(host: str, port: int, workers: int) -> list[socket.socket]:
     except OSError as error:
         raise CannotListen(_why(error, host, port)) from error
     return [sockets[slot % count] for slot in range(workers)]
+
+
+def allow_open_files(connections: int) -> None:
+    """Let this process and its children have as many files open as they take connections.
+
+    Args:
+        connections: most connections of a worker.
+    """
+    needed = connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft != unlimited and soft < needed:
+        soft = needed if hard == unlimited else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        if soft < needed:
+            _log.warning(
+                "a process may have %d files open here, too few for PICLOUD_MAX_CONNECTIONS=%d: raise the "
+                "limit (ulimit -n, LimitNOFILE) or lower that",
+                soft,
+                connections,
+            )
+
+
+def warn_if_exposed(listening: socket.socket, proxied: bool) -> None:
+    """Warn when others than this machine can connect and no proxy is known.
+
+    Args:
+        listening: the socket.
+        proxied: whether any proxy is trusted.
+    """
+    address = listening.getsockname()[0]
+    if not proxied and not ip_address(address.partition("%")[0]).is_loopback:
+        _log.warning(
+            "listening on %s without TLS: passwords and tokens cross the network in clear; put a TLS proxy "
+            "in front and name it in PICLOUD_TRUSTED_PROXIES",
+            address,
+        )
 
 
 def _bound(family: int, address: tuple[object, ...], share: bool) -> socket.socket:

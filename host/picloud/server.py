@@ -42,7 +42,7 @@ from picloud.http.drain import Drain
 from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
 from picloud.identity.setup import Setup
-from picloud.listening import BACKLOG, listen
+from picloud.listening import BACKLOG, allow_open_files, listen, warn_if_exposed
 from picloud.retention import Retention
 from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.cache import ImageCache
@@ -93,6 +93,8 @@ def serve(settings: Settings) -> int:
     """
     signal.signal(signal.SIGTERM, _interrupt)  # until the workers run, both signals end the start
     sockets = listen(settings.host, settings.port, settings.workers)
+    warn_if_exposed(sockets[0], proxied=bool(settings.trusted_proxies))
+    allow_open_files(settings.max_connections)
     embedded = None
     if settings.database_url is None:
         connections = settings.workers * (settings.database_pool_size + 1) + _SPARE_CONNECTIONS

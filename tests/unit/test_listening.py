@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import resource
 import socket
 import sys
 from contextlib import ExitStack, closing
 
 import pytest
 
-from picloud.listening import CannotListen, listen
+from picloud.listening import CannotListen, allow_open_files, listen, warn_if_exposed
 
 
 def test_every_worker_gets_a_socket_on_the_same_port() -> None:
@@ -58,3 +59,46 @@ def test_a_port_that_is_listened_on_is_refused_even_if_it_were_shared() -> None:
 def test_a_host_that_is_not_ours_is_refused(host: str, what: str) -> None:
     with pytest.raises(CannotListen, match=what):
         listen(host, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("host", "proxied", "warnings"),
+    [
+        ("127.0.0.1", False, 0),
+        ("0.0.0.0", False, 1),
+        ("0.0.0.0", True, 0),
+        ("::1", False, 0),
+        ("::", False, 1),
+    ],
+)
+def test_a_server_that_others_can_reach_without_a_proxy_is_warned_about(
+    host: str, proxied: bool, warnings: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(listen(host, 0, 1)[0]) as listening:
+        warn_if_exposed(listening, proxied)
+    assert len(caplog.records) == warnings
+
+
+@pytest.mark.parametrize(
+    ("before", "hard", "after", "warnings"),
+    [
+        (1024, 8192, 4352, 0),
+        (1024, 2048, 2048, 1),
+        (8192, 8192, 8192, 0),
+        (1024, resource.RLIM_INFINITY, 4352, 0),
+    ],
+)
+def test_a_process_may_have_as_many_files_open_as_it_takes_connections(
+    before: int,
+    hard: int,
+    after: int,
+    warnings: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    limits = [(before, hard)]
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, new: limits.append(new))
+    allow_open_files(4096)
+    assert limits[-1] == (after, hard)
+    assert len(caplog.records) == warnings

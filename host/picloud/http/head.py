@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs
@@ -50,9 +51,14 @@ def judge(message: RawRequestMessage, most: int | None) -> RawRequestMessage:
         message = _in_origin_form(message)
     elif "#" in target:
         raise BadRequest("the request's target has a fragment")
-    if not _HOST.fullmatch(headers.get(hdrs.HOST, "")):
+    if not _is_host(headers.get(hdrs.HOST, "")):
         raise BadRequest("the request's Host header is no host")
     return message
+
+
+@functools.lru_cache(1024)
+def _is_host(text: str) -> bool:
+    return _HOST.fullmatch(text) is not None
 
 
 def _judge_encoding(message: RawRequestMessage) -> None:
