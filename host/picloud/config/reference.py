@@ -1,4 +1,4 @@
-"""The reference pages that are made from tables: the configuration, the limits, the functions of scripts."""
+"""The reference pages that are made from tables: configuration, limits, functions, capabilities."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tomllib
 
 from picloud.config.client import CLIENT_VARIABLES
 from picloud.config.table import TABLE
+from picloud.identity.capabilities import CAPABILITIES, SCOPES
 from picloud.sandbox.abi import INTERFACE_FILE
 from picloud.sandbox.limits import KNOBS
 from picloud.sandbox.outcome import STATUS
@@ -95,4 +96,63 @@ string that begins with its name. Every example is true; the tests evaluate each
 {body}"""
 
 
-PAGES = {"configuration": configuration, "limits": limits, "functions": functions}
+def capabilities() -> str:
+    """The reference page `docs/capabilities.md`, in Markdown."""
+    in_apps, in_instance = (
+        "\n".join(
+            f"| `{one.name}` | {one.about} | {one.least_role} | `{one.scope}` |"
+            for one in CAPABILITIES
+            if one.level == level
+        )
+        for level in ("app", "instance")
+    )
+    scopes = "\n".join(
+        f"| `{scope}` | {', '.join(f'`{one.name}`' for one in CAPABILITIES if one.scope == scope)} |"
+        for scope in SCOPES
+    )
+    head = "| capability | lets one | least role | scope a key needs |\n|---|---|---|---|"
+    return f"""\
+# Who may do what
+
+<!-- Made from identity/capabilities.py by `picloud config --reference capabilities`; do not edit. -->
+
+A call is allowed when the caller's role grants the capability, **and**, for an API key, a scope of the
+key covers it, **and**, for a key that is bound to an app, it is about that app. So a key never does more
+than its user may at that moment: scopes beyond the user's role grant nothing.
+
+Every user has a role in the instance: `owner`, `admin` or `member`. Owners and admins may do everything in
+every app. Members may do what their role in an app grants, one of `viewer`, `editor` and `app_admin`, each
+with all that the one before it has; in other apps nothing, and they cannot tell an app of others from one
+that does not exist. App answers carry `my_role` and `my_capabilities`, `GET /api/v1/admin/auth/me` the
+capabilities in the instance.
+
+## In an app
+
+{head}
+{in_apps}
+
+## In the instance
+
+{head}
+{in_instance}
+
+Only an owner makes someone an owner, and only an owner changes, deactivates or deletes an owner or gives
+them a new password. The last active owner stays one.
+
+## Scopes of API keys
+
+| scope | covers |
+|---|---|
+{scopes}
+
+A key that is bound to an app cannot have `instance:admin`. No key opens or ends sessions or changes its
+user's password, and a key manages only keys whose scopes, app and end are within its own.
+"""
+
+
+PAGES = {
+    "configuration": configuration,
+    "limits": limits,
+    "functions": functions,
+    "capabilities": capabilities,
+}
