@@ -1,4 +1,4 @@
--- Apps: former slugs. Versions: what a script was, with the hash and size of its source.
+-- Apps: former slugs. Versions: what a script was, with the hash and size of its source. Executions that failed.
 
 -- A slug is here or in apps, never in both: who changes slugs holds the lock `slugs_lock` takes.
 CREATE TABLE app_slug_history (
@@ -19,3 +19,6 @@ ALTER TABLE script_versions
     ALTER COLUMN kind SET NOT NULL,
     ALTER COLUMN sha256 SET NOT NULL,
     ALTER COLUMN size SET NOT NULL;
+
+-- Failures are few and what people look for. Whoever reads them must not walk past all that went well.
+CREATE INDEX execution_logs_failed ON execution_logs (app_id, outcome, id DESC) WHERE outcome <> 'ok';

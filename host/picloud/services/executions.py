@@ -109,9 +109,11 @@ class Executions:
         if outcome is not None and outcome not in OUTCOMES:
             raise Invalid(f"there is no outcome {outcome!r}", field="outcome", known=list(OUTCOMES))
         await self._all_written()
-        rows = await self._database.fetch(
-            _SQL.executions_of_app, app_id, script_id, outcome, page.after, page.limit + 1
-        )
+        async with self._database.transaction() as connection:
+            await connection.execute(_SQL.executions_plan)
+            rows = await connection.fetch(
+                _SQL.executions_of_app, app_id, script_id, outcome, page.after, page.limit + 1
+            )
         return Page.of(rows, page.limit, _execution)
 
     async def get(self, app_id: UUID, execution_id: str) -> Execution:

@@ -1,3 +1,7 @@
+-- name: executions_plan
+-- Plan the next query for the values it is asked with: one plan for any filter would read a whole app's log.
+SET LOCAL plan_cache_mode = force_custom_plan;
+
 -- name: executions_of_app
 -- A page of an app's executions, newest first; $2 narrows it to a script, $3 to an outcome.
 SELECT id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,

@@ -169,3 +169,32 @@ async def test_what_happens_to_an_app_is_in_the_audit_log(client: Client, worker
     assert {row["username"] for row in rows} == {OWNER}
     assert (rows[1]["before"]["slug"], rows[1]["after"]["slug"]) == ("shop", "store")
     assert rows[3]["before"]["slug"] == "store"
+
+
+async def test_a_member_sees_and_changes_only_what_their_role_lets_them(
+    client: Client, worker: Worker
+) -> None:
+    shop, other = await worker.app("shop"), await worker.app("other")
+    editor = await worker.person("eve", "member", shop, "editor")
+    admin = await worker.person("adam", "member", shop, "app_admin")
+    client.token = await worker.session_of(editor)
+    assert [app["slug"] for app in (await client.admin("GET", "/apps")).json["items"]] == ["shop"]
+    assert (await client.admin("GET", "/apps/shop")).json["my_role"] == "editor"
+    for method, path, body in (
+        ("GET", "/apps/other", None),
+        ("GET", f"/apps/{other}", None),
+        ("GET", "/apps/nowhere", None),
+        ("PATCH", "/apps/shop", {"name": "x"}),
+        ("PATCH", "/apps/shop/settings", {"cors": None}),
+        ("DELETE", "/apps/shop", None),
+        ("POST", "/apps", {"slug": "new", "name": "New"}),
+        ("POST", "/apps/slug:check", {"slug": "other"}),
+    ):
+        assert (await client.admin(method, path, body)).status == 403, (method, path)
+    client.token = await worker.session_of(admin)
+    assert (await client.admin("PATCH", "/apps/shop", {"name": "Mine"})).json["name"] == "Mine"
+    taken = await client.admin("POST", "/apps/slug:check", {"slug": "other"})
+    assert taken.json == {"slug": "other", "state": "taken", "app": None}
+    refused = await client.admin("PATCH", "/apps/shop", {"slug": "other"})
+    assert (refused.status, refused.details["app"]) == (409, None)
+    assert str(other) not in refused.body.decode()
