@@ -199,8 +199,7 @@ class Connection(web.RequestHandler):
     def _cannot_be_read(self) -> None:
         """The last message is the parser's complaint: about a head of its own, or a body."""
         if not self._body.is_eof():
-            self._messages.pop()  # one request gets one answer
-            self._give_up_body("its framing is broken")
+            self._give_up_body("its framing is broken")  # one request gets one answer
 
     def _decline_upgrade(self) -> None:
         """What came behind a request for another protocol is HTTP: aiohttp would not have it judged."""

@@ -364,8 +364,10 @@ async def test_what_is_left_of_a_refused_body_is_read_so_far_and_no_further(
     async with wired() as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
         writer.write(POST + b"Content-Length: 1073741824\r\n\r\n")
         assert statuses(await reader.readuntil(b"\r\n\r\n")) == [413]
+        connection: Any = wire.server.connections[0]
         with pytest.raises(ConnectionError):
             await _send_all(writer, 1024)
+        assert connection._drained < 32 * 1024 * 1024
     assert not caplog.records
 
 
