@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from picloud.execution.record import all_written
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import ADMIN, OWNER, Answer, Client
 
@@ -198,3 +199,24 @@ async def test_a_member_sees_and_changes_only_what_their_role_lets_them(
     refused = await client.admin("PATCH", "/apps/shop", {"slug": "other"})
     assert (refused.status, refused.details["app"]) == (409, None)
     assert str(other) not in refused.body.decode()
+
+
+async def test_executions_that_run_while_their_app_is_deleted_leave_nothing_behind(
+    client: Client, worker: Worker
+) -> None:
+    app = await worker.app("shop")
+    source = 'let c = kv::collection("c"); let n = 0; loop { n += 1; c.set(`${ctx.execution_id} ${n}`, n); }'
+    script = await client.script(source, app="shop", sandbox={"max_host_calls": 10_000})
+    running = [asyncio.create_task(client.execute(script)) for _ in range(8)]
+    async with asyncio.timeout(20):
+        while not await worker.database.fetchval("SELECT count(*) FROM kv_entries"):  # noqa: ASYNC110  # by others
+            await asyncio.sleep(0.001)
+    assert (await client.admin("DELETE", "/apps/shop?force=true")).status == 204
+    assert (await client.execute(script)).status == 404
+    answers = await asyncio.gather(*running)
+    assert {answer.status for answer in answers} == {502}
+    assert {"the app was deleted" in answer.json["error"]["message"] for answer in answers} == {True}
+    assert await all_written(worker.generations, patience=20)
+    for table in ("kv_entries", "execution_logs", "scripts", "script_versions"):
+        left = await worker.database.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", app)
+        assert left == 0, table
