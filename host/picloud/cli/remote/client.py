@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -258,7 +259,7 @@ async def connect(url: str, token: str | None) -> AsyncIterator[Client]:
 
 
 def fill(path: str, **parts: str) -> str:
-    """Put parts into a path, so that each stays one segment whatever it is.
+    """Put parts into a path, so that each stays one segment whatever it is, also for proxies: `..` is text.
 
     Args:
         path: with `{names}`.
@@ -278,5 +279,8 @@ def _reason(error: BaseException) -> str:
         return f"its certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         inner = error.os_error
-        return str(inner) if isinstance(inner, ssl.SSLError) else inner.strerror or str(inner)
+        told = (
+            isinstance(inner, ssl.SSLError) or not inner.errno or inner.errno < 0
+        )  # a name that is not found
+        return inner.strerror or str(inner) if told else os.strerror(inner.errno)
     return str(error) or type(error).__name__

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from picloud.cli.commands import Commands
 from picloud.cli.exits import CONFLICT, DONE, NOT_FOUND, Failure, wrong_use
@@ -112,10 +113,9 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
     files = file_names(remote.scripts, _kept(folder, taken | dict(local.files if local else {}), remote))
     wanted = text.project_of(remote.slug, remote, files)
     if local is not None:  # what the folder leaves to the server stays left to it
-        silent = [
-            name for name in ("name", "description", "domains", "routes") if getattr(local, name) is None
-        ]
-        wanted = replace(wanted, **dict.fromkeys(silent))
+        fields = ("name", "description", "domains", "routes")
+        silent: dict[str, Any] = {name: None for name in fields if getattr(local, name) is None}
+        wanted = replace(wanted, **silent)
     written: dict[str, str] = {}
     changed = []
     for name, file in files.items():
