@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 
 from picloud.errors import Unavailable
+from picloud.http.peer import peer
 from picloud.identity.credentials import Credentials
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, bearer_token
@@ -81,7 +82,7 @@ async def visitor(
 
 def is_secure(request: web.Request) -> bool:
     """Tell whether the client speaks https to us. Args: request: the request."""
-    return request.secure
+    return peer(request).scheme == "https"
 
 
 def is_same_origin(request: web.Request) -> bool:
@@ -111,5 +112,5 @@ def is_own_page(request: web.Request) -> bool | None:
     origin = request.headers.get(hdrs.ORIGIN)
     if origin is None:
         return None
-    scheme = "https" if is_secure(request) else "http"
-    return origin == f"{scheme}://{request.headers.get(hdrs.HOST, '')}"
+    asked = peer(request)
+    return origin == f"{asked.scheme}://{asked.host}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 from tests.integration.conftest import PASSWORD, Worker
-from tests.integration.http.conftest import ADMIN, OWNER, Answer, Client
+from tests.integration.http.conftest import ADMIN, OWNER, Answer, Client, serving
 
 LOGIN = {"username": OWNER, "password": PASSWORD}
 NEW = "battery staple"
@@ -93,19 +95,30 @@ async def test_a_page_of_others_cannot_log_its_visitor_in(browser: Client, heade
 
 
 async def test_over_https_only_the_cookie_counts_that_no_other_page_can_have_set(
-    browser: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, worker: Worker
 ) -> None:
-    for module in ("picloud.http.caller", "picloud.http.admin.endpoint"):
-        monkeypatch.setattr(f"{module}.is_secure", lambda _request: True)
-    name, value, flags = cookie_of(await log_in(browser))
-    assert name == SESSION_COOKIE_SECURE == "__Host-picloud_session"
-    assert flags == {"Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax", "Secure"}
-    for cookies, status in (
-        (f"{name}={value}", 200),
-        (f"{SESSION_COOKIE}={value}", 401),
-        (f"{SESSION_COOKIE}=tossed; {name}={value}", 200),
-    ):
-        assert (await browser.admin("GET", "/auth/me", headers={"Cookie": cookies})).status == status
+    async with serving(worker, trusted=(ip_network("127.0.0.0/8"),)) as browser:
+        https = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.7"}
+        name, value, flags = cookie_of(await log_in(browser, **https))
+        assert name == SESSION_COOKIE_SECURE == "__Host-picloud_session"
+        assert flags == {"Path=/", "Max-Age=2592000", "HttpOnly", "SameSite=Lax", "Secure"}
+        for cookies, status in (
+            (f"{name}={value}", 200),
+            (f"{SESSION_COOKIE}={value}", 401),
+            (f"{SESSION_COOKIE}=tossed; {name}={value}", 200),
+        ):
+            assert (
+                await browser.admin("GET", "/auth/me", headers={**https, "Cookie": cookies})
+            ).status == status
+        for origin, status in (("https://localhost", 204), ("http://localhost", 403)):
+            headers = {**https, "Cookie": f"{name}={value}", "Origin": origin}
+            session = (await browser.admin("POST", "/auth/login", LOGIN)).json["token"]
+            principal = await worker.services.credentials.principal(session)
+            assert principal is not None
+            path = f"/auth/sessions/{principal.session_id}"
+            assert (await browser.admin("DELETE", path, headers=headers)).status == status
+    addresses = "SELECT array_agg(DISTINCT address) FROM admin_sessions"
+    assert "192.0.2.7" in await worker.database.fetchval(addresses)
 
 
 async def test_a_token_that_was_there_before_the_login_is_never_the_one_after(browser: Client) -> None:

@@ -19,6 +19,7 @@ from picloud.http.body import read_body
 from picloud.http.caller import Credential, credential, is_own_page, is_same_origin, is_secure
 from picloud.http.fields import Body, Query, parse_json, parse_query
 from picloud.http.middleware import REQUEST_ID
+from picloud.http.peer import peer
 from picloud.http.respond import SECURITY_HEADERS, json_response
 from picloud.http.services import Services
 from picloud.identity.actor import Actor
@@ -240,7 +241,7 @@ class Endpoint:
 
     def _actor(self, request: web.Request, caller: Principal | None) -> Actor:
         name = caller.username if caller is not None else "nobody"
-        return Actor(caller, name, request.remote or "", request[REQUEST_ID], self.action)
+        return Actor(caller, name, peer(request).address, request[REQUEST_ID], self.action)
 
     async def _enter(
         self, services: Services, path: Mapping[str, str], caller: Principal | None, place: _Place
