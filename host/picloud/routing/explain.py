@@ -77,6 +77,6 @@ def explain(domains: DomainTable, routes: RouteTable, app_id: UUID, method: str,
         return Explanation(None, "no route has this path")
     except MethodNotAllowed as error:
         return Explanation(None, f"the path matches with other methods only: {error.headers['Allow']}")
-    pattern = match.route.pattern
-    own = {None: "for any method", method: f"for {method}"}.get(pattern.method, "for GET, which answers HEAD")
-    return Explanation(match, f"{_HOSTS[pattern.host.kind]} {_PATHS[pattern.path.kind]}, {own}")
+    route = match.route
+    own = {None: "for any method", method: f"for {method}"}.get(route.method, "for GET, which answers HEAD")
+    return Explanation(match, f"{_HOSTS[route.shape.bucket.host.kind]} {_PATHS[route.shape.kind]}, {own}")

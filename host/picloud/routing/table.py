@@ -6,39 +6,51 @@ precedence first. A trie would do the same walk for one parameter per path, but 
 parameters stand side by side it must try both ways at every segment, so that a few routes of one
 tenant could make a match take as long as they like. Here `MAX_SHAPES` look-ups are the worst case, for
 every set of routes. (Known from packet classification: tuple space search, Srinivasan et al. 1999.)
+
+A hundred thousand routes do not fit into a processor's nearest caches, so a look-up touches as little
+as it can of what belongs to one route: its key, which is one string, and one tuple.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from picloud.errors import MethodNotAllowed, NotFound
 from picloud.routing.conflict import RoutePattern
+from picloud.routing.hosts import ANY_HOST, HostPattern
 from picloud.routing.paths import Segments, join_path
 from picloud.routing.pattern import Parameter, PathPattern
 
 MAX_SHAPES = 128
 """Different shapes with parameters or `/*` an app may have on one host pattern."""
 
+_OF_HOST = -1  # where a host parameter's value is, among the indexes of segments
+_END = "\0"  # between the segments of a key; no segment holds it
 
-@dataclass(frozen=True, slots=True)
-class RouteEntry:
-    """One route as the table needs it.
+
+class Routed(NamedTuple):
+    """One route as the table has it.
 
     Attributes:
         id: the route.
         script_id: the script that answers.
-        pattern: the requests it answers.
+        method: an upper-case method, or None for any.
+        binds: names of parameters with the index of the segment each binds.
+        shape: the routes it is looked up with.
+        key: what it is found by among them.
     """
 
     id: UUID
     script_id: UUID
-    pattern: RoutePattern
+    method: str | None
+    binds: tuple[tuple[str, int], ...]
+    shape: Shape
+    key: str
 
 
 class Match(NamedTuple):
@@ -50,137 +62,191 @@ class Match(NamedTuple):
         rest: what a prefix pattern left over: decoded segments joined by slashes.
     """
 
-    route: RouteEntry
+    route: Routed
     params: dict[str, str]
     rest: str
 
 
-Entries = tuple[RouteEntry, ...]
+Found = Routed | tuple[Routed, ...]
+"""Routes that differ in their method only; nearly always one."""
 
 
-class _Shape:
-    """The routes with parameters at the same places: literal segments -> routes."""
+class Shape:
+    """The routes of one host pattern that have their literal segments at the same places.
 
-    __slots__ = ("blanks", "entries", "length", "order", "pick", "prefix")
+    Attributes:
+        name: which places these are (see `RoutePattern.shape`).
+        kind: of their paths.
+        length: number of segments.
+        order: precedence, least first.
+        routes: literal segments -> routes.
+    """
 
-    def __init__(self, path: PathPattern) -> None:
-        literals = [at for at, one in enumerate(path.segments) if not isinstance(one, Parameter)]
+    __slots__ = ("_blanks", "_pick", "bucket", "kind", "length", "name", "order", "routes")
+
+    def __init__(self, bucket: Bucket, name: str, path: PathPattern) -> None:
+        """Make it without any routes. Args: bucket: of its host. name: of it. path: a path of this shape."""
+        self.bucket = bucket
+        self.name = name
+        self.kind = path.kind
         self.length = len(path.segments)
-        self.prefix = path.prefix
-        self.blanks = tuple(at for _, at in path.parameters)
         self.order = (-len(path.leading), path.prefix, -self.length)
-        self.pick: Callable[[tuple[str | Parameter, ...]], Hashable] = (
-            itemgetter(*literals) if literals else lambda _: None
-        )
-        self.entries: dict[Hashable, Entries] = {}
+        self.routes: dict[str, Found] = {}
+        self._blanks = tuple(at for _, at in path.parameters)
+        literals = [at for at, one in enumerate(path.segments) if not isinstance(one, Parameter)]
+        self._pick: Callable[[Any], Any] = itemgetter(*literals) if literals else lambda _: ""
 
-    def find(self, segments: Segments) -> Entries:
+    def key(self, segments: tuple[object, ...]) -> str:
+        """The literal segments of a path that is long enough, or of a pattern, as one text."""
+        if self.kind == "exact":
+            return _END.join(segments)  # type: ignore[arg-type]  # all of them are
+        picked = self._pick(segments)
+        return picked if isinstance(picked, str) else _END.join(picked)
+
+    def find(self, segments: Segments) -> tuple[Routed, ...]:
         """The routes that match a path which is long enough."""
-        found = self.entries.get(self.pick(segments), ())
-        if found and "" in segments and any(segments[at] == "" for at in self.blanks):
+        found = self.routes.get(self.key(segments))
+        if found is None or ("" in segments and any(segments[at] == "" for at in self._blanks)):
             return ()
-        return found
+        return (found,) if isinstance(found, Routed) else found
+
+    def add(self, route: Routed) -> None:
+        """Add a route."""
+        others = self.routes.get(route.key)
+        if others is None:
+            self.routes[route.key] = route
+        else:
+            self.routes[route.key] = (*((others,) if isinstance(others, Routed) else others), route)
+
+    def remove(self, route: Routed) -> None:
+        """Take a route out."""
+        found = self.routes[route.key]
+        left = () if isinstance(found, Routed) else tuple(one for one in found if one is not route)
+        if left:
+            self.routes[route.key] = left[0] if len(left) == 1 else left
+        else:
+            del self.routes[route.key]
 
 
-class _Bucket:
-    """The routes of one host pattern."""
+class Bucket:
+    """The routes of one host pattern.
 
-    __slots__ = ("exact", "ranks", "shapes")
+    Attributes:
+        host: the host pattern, but for the name of its parameter.
+        shapes: those with parameters or `/*`, by name.
+    """
 
-    def __init__(self) -> None:
-        self.exact: dict[Hashable, Entries] = {}
-        self.shapes: dict[str, _Shape] = {}
+    __slots__ = ("_exact", "_ranks", "host", "shapes")
+
+    def __init__(self, host: HostPattern) -> None:
+        """Make it without any routes."""
+        self.host = host
+        self.shapes: dict[str, Shape] = {}
+        self._exact = Shape(self, "", PathPattern(("",)))
         # At the index of a path's length the shapes that can match it, those of equal precedence together;
         # the last is for every longer path. Empty until it is needed.
-        self.ranks: list[list[list[_Shape]]] = []
+        self._ranks: list[list[list[Shape]]] = []
 
-    def add(self, entry: RouteEntry) -> None:
-        entries, key = self._place(entry)
-        entries[key] = (*entries.get(key, ()), entry)
+    def shape(self, pattern: RoutePattern) -> Shape:
+        """Where a route belongs, made when it is not there."""
+        name = pattern.shape
+        if not name:
+            return self._exact
+        shape = self.shapes.get(name)
+        if shape is None:
+            shape = self.shapes[name] = Shape(self, name, pattern.path)
+            self._ranks.clear()
+        return shape
 
-    def remove(self, entry: RouteEntry) -> None:
-        entries, key = self._place(entry)
-        left = tuple(one for one in entries[key] if one.id != entry.id)
-        if left:
-            entries[key] = left
-            return
-        del entries[key]
-        if not entries and self.shapes.pop(entry.pattern.shape, None) is not None:
-            self.ranks.clear()
+    def remove(self, route: Routed) -> None:
+        """Take a route out."""
+        route.shape.remove(route)
+        if not route.shape.routes and self.shapes.pop(route.shape.name, None) is not None:
+            self._ranks.clear()
 
-    def match(self, method: str, segments: Segments, others: set[str]) -> RouteEntry | None:
-        """The route for a request; methods of routes that have its path only are added to `others`."""
-        found = self.exact.get(segments)
-        if found is not None:
-            entry = _choose(found, method, others)
-            if entry is not None:
-                return entry
-        if not self.shapes:
-            return None
-        ranks = self.ranks or self._rank()
+    def match(self, method: str, segments: Segments, others: set[str]) -> Routed | None:
+        """Find the route for a request.
+
+        Args:
+            method: upper case.
+            segments: the decoded path.
+            others: the methods of routes that have the path, but not the method, are added to it.
+
+        Returns:
+            The best route, or None.
+        """
+        route = _choose(self._exact.find(segments), method, others)
+        if route is not None or not self.shapes:
+            return route
+        ranks = self._ranks or self._rank()
         for rank in ranks[min(len(segments), len(ranks) - 1)]:
             found = rank[0].find(segments)
             for shape in rank[1:]:
                 found += shape.find(segments)
             if found:
-                entry = _choose(found, method, others)
-                if entry is not None:
-                    return entry
+                route = _choose(found, method, others)
+                if route is not None:
+                    return route
         return None
 
-    def _place(self, entry: RouteEntry) -> tuple[dict[Hashable, Entries], Hashable]:
-        """Where an entry belongs: a dictionary and its key there."""
-        path = entry.pattern.path
-        if path.kind == "exact":
-            return self.exact, path.segments
-        name = entry.pattern.shape
-        shape = self.shapes.get(name)
-        if shape is None:
-            shape = self.shapes[name] = _Shape(path)
-            self.ranks.clear()
-        return shape.entries, shape.pick(path.segments)
-
-    def _rank(self) -> list[list[list[_Shape]]]:
+    def _rank(self) -> list[list[list[Shape]]]:
         shapes = sorted(self.shapes.values(), key=lambda shape: shape.order)
         for length in range(max(shape.length for shape in shapes) + 2):
-            fitting = [one for one in shapes if (one.length < length if one.prefix else one.length == length)]
-            self.ranks.append([list(equal) for _, equal in groupby(fitting, key=lambda shape: shape.order)])
-        return self.ranks
+            fitting = [
+                one
+                for one in shapes
+                if (one.length < length if one.kind == "prefix" else one.length == length)
+            ]
+            self._ranks.append([list(equal) for _, equal in groupby(fitting, key=lambda shape: shape.order)])
+        return self._ranks
 
 
 class RouteTable:
     """The routes of one app."""
 
-    __slots__ = ("_any", "_below", "_routes", "_strict")
+    __slots__ = ("_any", "_below", "_routes", "_shared", "_strict")
 
-    def __init__(self, routes: Iterable[RouteEntry] = ()) -> None:
-        """Make the table.
-
-        Args:
-            routes: the app's routes, no two of which conflict.
-        """
-        self._routes: dict[UUID, RouteEntry] = {}
-        self._any = _Bucket()
-        self._strict: dict[str, _Bucket] = {}
-        self._below: dict[str, _Bucket] = {}
-        for route in routes:
-            self.put(route)
+    def __init__(self) -> None:
+        """Make it without any routes."""
+        self._routes: dict[UUID, Routed] = {}
+        self._any = Bucket(ANY_HOST)
+        self._strict: dict[str, Bucket] = {}
+        self._below: dict[str, Bucket] = {}
+        self._shared: dict[Any, Any] = {}  # values that many routes have, once
 
     def __len__(self) -> int:
         """How many routes there are."""
         return len(self._routes)
 
-    def put(self, route: RouteEntry) -> None:
-        """Add a route, in place of the one with its id where there is one."""
-        self.drop(route.id)
-        self._routes[route.id] = route
-        self._bucket(route).add(route)
+    def put(self, route_id: UUID, script_id: UUID, pattern: RoutePattern) -> None:
+        """Add a route, in place of the one with its id where there is one; it must not conflict with any.
+
+        Args:
+            route_id: the route.
+            script_id: the script that answers.
+            pattern: the requests it answers.
+        """
+        self.drop(route_id)
+        binds = pattern.path.parameters
+        if pattern.host.parameter is not None:
+            binds += ((pattern.host.parameter, _OF_HOST),)
+        shape = self._bucket(pattern.host).shape(pattern)
+        route = Routed(
+            route_id,
+            self._shared.setdefault(script_id, script_id),
+            pattern.method and sys.intern(pattern.method),
+            self._shared.setdefault(binds, binds),
+            shape,
+            shape.key(pattern.path.segments),
+        )
+        shape.add(route)
+        self._routes[route_id] = route
 
     def drop(self, route_id: UUID) -> None:
         """Take a route out, if it is there."""
         route = self._routes.pop(route_id, None)
         if route is not None:
-            self._bucket(route).remove(route)
+            route.shape.bucket.remove(route)
 
     def match(self, method: str, host: str, segments: Segments) -> Match:
         """Find what answers a request.
@@ -209,14 +275,16 @@ class RouteTable:
                 raise MethodNotAllowed(_allowed(others))
         raise NotFound("route", join_path(segments))
 
-    def _bucket(self, route: RouteEntry) -> _Bucket:
-        host = route.pattern.host
+    def _bucket(self, host: HostPattern) -> Bucket:
         if host.kind == "any":
             return self._any
         buckets = self._strict if host.kind == "strict" else self._below
-        return buckets.setdefault(host.name, _Bucket())
+        bucket = buckets.get(host.name)
+        if bucket is None:
+            bucket = buckets[host.name] = Bucket(host)
+        return bucket
 
-    def _buckets(self, host: str) -> Iterator[_Bucket]:
+    def _buckets(self, host: str) -> Iterator[Bucket]:
         """The routes that can answer on a host, the most specific first."""
         if host in self._strict:
             yield self._strict[host]
@@ -228,31 +296,29 @@ class RouteTable:
         yield self._any
 
 
-def _choose(found: Entries, method: str, others: set[str]) -> RouteEntry | None:
+def _choose(found: tuple[Routed, ...], method: str, others: set[str]) -> Routed | None:
     """Of routes that differ in method only, that with the method, else GET for HEAD, else that for any."""
     get = any_ = None
-    for entry in found:
-        own = entry.pattern.method
+    for route in found:
+        own = route.method
         if own == method:
-            return entry
+            return route
         if own is None:
-            any_ = entry
+            any_ = route
         else:
             others.add(own)
             if own == "GET":
-                get = entry
+                get = route
     return (get if method == "HEAD" else None) or any_
 
 
-def _bind(route: RouteEntry, host: str, segments: Segments) -> Match:
-    path, on = route.pattern.path, route.pattern.host
-    params: dict[str, str] = {}
-    for at, segment in enumerate(path.segments):
-        if isinstance(segment, Parameter):
-            params[segment.name] = segments[at]
-    if on.parameter is not None:
-        params[on.parameter] = host[: -len(on.name) - 1]
-    return Match(route, params, "/".join(segments[len(path.segments) :]) if path.prefix else "")
+def _bind(route: Routed, host: str, segments: Segments) -> Match:
+    shape = route.shape
+    params = {
+        name: segments[at] if at != _OF_HOST else host[: -len(shape.bucket.host.name) - 1]
+        for name, at in route.binds
+    }
+    return Match(route, params, "/".join(segments[shape.length :]) if shape.kind == "prefix" else "")
 
 
 def _allowed(methods: set[str]) -> list[str]:

@@ -26,7 +26,7 @@ from picloud.routing.cors import Cors
 from picloud.routing.domains import DomainTable
 from picloud.routing.hosts import parse_host
 from picloud.routing.pattern import parse_path
-from picloud.routing.table import RouteEntry, RouteTable
+from picloud.routing.table import RouteTable
 
 CHECK_SECONDS = 30.0
 """How often the tables are compared with the database although nothing was heard."""
@@ -210,12 +210,12 @@ class Directory:
         if revision - known.revision > _CHANGES_KEPT:
             return None
         changed = {row["route_id"]: row for row in rows if row["route_id"] is not None}
-        entries = [_entry(route_id, row) for route_id, row in changed.items() if row["path"] is not None]
+        patterns = {route_id: _pattern(row) for route_id, row in changed.items() if row["path"] is not None}
         # From here on nothing waits: no request sees half of it.
         for route_id in changed:
             known.routes.drop(route_id)
-        for entry in entries:
-            known.routes.put(entry)
+        for route_id, pattern in patterns.items():
+            known.routes.put(route_id, changed[route_id]["script_id"], pattern)
         return replace(known, cors=Cors.stored(cors), revision=revision)
 
     async def _load_whole(self, app_id: UUID) -> AppRouting | None:
@@ -225,10 +225,9 @@ class Directory:
                 return None
             table = RouteTable()
             async for route in connection.cursor(_ROUTES.routes_of_app, app_id, prefetch=_AT_ONCE):
-                table.put(_entry(route["id"], route))
+                table.put(route["id"], route["script_id"], _pattern(route))
         return AppRouting(app_id, table, Cors.stored(row["cors"]), row["routing_revision"])
 
 
-def _entry(route_id: UUID, row: Record) -> RouteEntry:
-    pattern = RoutePattern(row["method"], parse_host(row["host"]), parse_path(row["path"]))
-    return RouteEntry(route_id, row["script_id"], pattern)
+def _pattern(row: Record) -> RoutePattern:
+    return RoutePattern(row["method"], parse_host(row["host"]), parse_path(row["path"]))

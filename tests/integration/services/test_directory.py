@@ -83,7 +83,7 @@ async def paths(directory: Directory, host: str = "shop.example") -> set[str]:
     """What a directory has in memory, after it was asked."""
     found = await directory.find(host)
     assert found is not None
-    return {str(route.pattern.path) for route in found[0].routes._routes.values()}
+    return {"/" + route.key.replace("\0", "/") for route in found[0].routes._routes.values()}
 
 
 @pytest.fixture

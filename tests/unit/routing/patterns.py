@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from picloud.routing.conflict import RoutePattern
 from picloud.routing.hosts import ANY_HOST, HostPattern
 from picloud.routing.paths import Segments
 from picloud.routing.pattern import METHODS, Parameter, PathPattern
-from picloud.routing.table import RouteEntry
+from picloud.routing.table import RouteTable
 
 SCRIPT = UUID(int=9)
 LITERALS = ("a", "b", "")
@@ -83,5 +84,9 @@ def method_rank(own: str | None, method: str) -> int | None:
     return 2 if own is None else None
 
 
-def entry(number: int, pattern: RoutePattern) -> RouteEntry:
-    return RouteEntry(UUID(int=number), SCRIPT, pattern)
+def table_of(routes: Mapping[int, RoutePattern]) -> RouteTable:
+    """A table of routes by the number that is their id."""
+    table = RouteTable()
+    for number, pattern in routes.items():
+        table.put(UUID(int=number), SCRIPT, pattern)
+    return table

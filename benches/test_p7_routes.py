@@ -1,0 +1,223 @@
+"""P7: finding the route of a request among 100,000 of its app, and making one more, against among 10."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count, cycle
+from uuid import UUID
+
+import psutil
+import pytest
+from benches.ratio import take_turns
+from pytest_benchmark.fixture import BenchmarkFixture
+from uuid_utils.compat import uuid7
+
+from picloud.db.changes import Changes
+from picloud.db.embedded import EmbeddedPostgres
+from picloud.db.migrate import migrate
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.generations import Generations
+from picloud.identity.actor import Actor
+from picloud.routing.domains import DomainTable
+from picloud.routing.paths import split_path
+from picloud.routing.table import RouteTable
+from picloud.services.directory import Directory
+from picloud.services.routes import RouteDraft, Routes, columns
+from tests.scratch import scratch_folder
+
+FEW, MANY = 10, 100_000
+ROUNDS, REQUESTS = 500, 200
+SCRIPT = uuid7()
+ACTOR = Actor.console("bench.fill")
+Loop = asyncio.AbstractEventLoop
+
+# Patterns and requests, by a number; mixed has every tenth of the others' ways of writing paths.
+PATHS: dict[str, tuple[Callable[[int], str], Callable[[int], str]]] = {
+    "exact": (lambda n: f"/v1/r{n}/list", lambda n: f"/v1/r{n}/list"),
+    "param": (lambda n: f"/v1/r{n}/:id", lambda n: f"/v1/r{n}/{n * 7}"),
+    "param last": (lambda n: f"/:tenant/r{n}", lambda n: f"/t{n * 7}/r{n}"),
+    "prefix": (lambda n: f"/v1/r{n}/*", lambda n: f"/v1/r{n}/a/b"),
+}
+MIXED = tuple(PATHS.values())
+PATHS["mixed"] = (lambda n: MIXED[n % 4][0](n), lambda n: MIXED[n % 4][1](n))
+
+
+def table(kind: str, size: int) -> RouteTable:
+    made = RouteTable()
+    for n in range(size):
+        made.put(uuid7(), SCRIPT, RouteDraft(str(SCRIPT), "GET", PATHS[kind][0](n)).check())
+    return made
+
+
+@pytest.mark.parametrize("kind", PATHS)
+def test_p7_match(
+    kind: str, benchmark: BenchmarkFixture, report: Callable[[str, str, str], None], quiet: None
+) -> None:
+    """The whole way from Host and path as they came; the requests are for routes all over the table."""
+    domains = DomainTable([("localhost", SCRIPT)])
+    chance = random.Random(7)
+
+    def of(size: int) -> Callable[[], list[float]]:
+        routes = table(kind, size)
+        # Turns are short, for others have the machine too, and each asks for routes it has not asked for yet.
+        turns = cycle(
+            [[PATHS[kind][1](chance.randrange(size)) for _ in range(REQUESTS)] for _ in range(ROUNDS)]
+        )
+
+        def match() -> list[float]:
+            asked = next(turns)
+            began = time.perf_counter()
+            for path in asked:
+                found = domains.find("localhost:8080")
+                assert found is not None
+                routes.match("GET", found[1], split_path(path))
+            return [(time.perf_counter() - began) / REQUESTS]
+
+        return match
+
+    few, many = of(FEW), of(MANY)
+    ratio = take_turns(many, few, ROUNDS)
+    benchmark.extra_info["ratio"] = ratio.value
+    benchmark.pedantic(many, rounds=3)
+    micro = f"{ratio.ours * 1e6:.2f} us : {ratio.baseline * 1e6:.2f} us"
+    report(f"P7 match, {kind}: {MANY:,} routes : {FEW}", f"{ratio}  {micro}", "<= 1.2x")
+
+
+@dataclass(frozen=True)
+class App:
+    """An app with so many routes, in a database of its own."""
+
+    id: UUID
+    script_id: UUID
+    database: Database
+    changes: Changes
+
+    @classmethod
+    async def make(cls, parameters: ConnectionParameters, size: int) -> App:
+        await migrate(parameters)
+        database = await Database.open(parameters, 2)
+        app = cls(uuid7(), uuid7(), database, Changes(database, Generations()))
+        await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'a', 'A')", app.id)
+        await database.execute(
+            "INSERT INTO scripts (app_id, id, name, kind, version, source) "
+            "VALUES ($1, $2, 's', 'endpoint', 1, '1')",
+            app.id,
+            app.script_id,
+        )
+        # Without the triggers: this is to be 100,000 routes, not the news of them.
+        rows = [
+            columns(app.id, uuid7(), app.script_id, app.draft(PATHS["mixed"][0](n)).check())
+            for n in range(size)
+        ]
+        async with database.transaction() as connection:
+            await connection.execute("ALTER TABLE routes DISABLE TRIGGER USER")
+            await connection.executemany(load("routes").route_insert, rows)
+            await connection.execute("ALTER TABLE routes ENABLE TRIGGER USER")
+            await connection.execute("UPDATE apps SET route_count = $1", size)
+        await database.execute("ANALYZE")
+        return app
+
+    def draft(self, path: str) -> RouteDraft:
+        return RouteDraft(str(self.script_id), "GET", path)
+
+
+@pytest.fixture(scope="module")
+def apps(loop: Loop) -> Iterator[dict[int, App]]:
+    folder = scratch_folder(0o711)
+    server = EmbeddedPostgres(folder, connections=20)
+    try:
+        parameters = server.start()
+
+        async def make(size: int) -> App:
+            outside = await Database.open(parameters, 1)
+            await outside.execute(f"CREATE DATABASE routes_{size}")
+            await outside.close()
+            return await App.make(parameters.of_database(f"routes_{size}"), size)
+
+        made = {size: loop.run_until_complete(make(size)) for size in (FEW, MANY)}
+        yield made
+        for app in made.values():
+            loop.run_until_complete(app.database.close())
+    finally:
+        server.stop(seconds=5)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+NEW = {
+    "exact": "/v1/n{}/list",
+    "param": "/v1/n{}/:id",
+    # Worst: many routes with the same leading segments, of which no index keeps the new one apart.
+    "param last": "/:tenant/n{}",
+}
+
+
+@pytest.mark.parametrize("what", ["check", "make and see"])
+@pytest.mark.parametrize("kind", NEW)
+def test_p7_write(
+    what: str,
+    kind: str,
+    benchmark: BenchmarkFixture,
+    apps: dict[int, App],
+    loop: Loop,
+    report: Callable[[str, str, str], None],
+    quiet: None,
+) -> None:
+    numbers = count()
+
+    def of(size: int) -> Callable[[], list[float]]:
+        app = apps[size]
+        generations = Generations()
+        changes = Changes(app.database, generations)
+        routes, directory = Routes(app.database, changes), Directory(app.database, generations)
+
+        async def one() -> float:
+            draft = app.draft(NEW[kind].format(f"{what}{next(numbers)}".replace(" ", "")))
+            began = time.perf_counter()
+            if what == "check":
+                await routes.check(app.id, draft)
+                return time.perf_counter() - began
+            made = await routes.create(app.id, draft, ACTOR)
+            await directory.app(app.id)  # what the next request waits for
+            seconds = time.perf_counter() - began
+            await routes.delete(app.id, str(made.id), ACTOR)
+            return seconds
+
+        loop.run_until_complete(directory.app(app.id))
+        return lambda: [loop.run_until_complete(one()) for _ in range(20)]
+
+    few, many = of(FEW), of(MANY)
+    few()
+    many()
+    ratio = take_turns(many, few, 5)
+    benchmark.extra_info["ratio"] = ratio.value
+    benchmark.pedantic(many, rounds=1)
+    millis = f"{ratio.ours * 1e3:.2f} ms : {ratio.baseline * 1e3:.2f} ms"
+    report(f"P7 {what}, {kind}: {MANY:,} routes : {FEW}", f"{ratio}  {millis}", "-")
+
+
+def test_p7_read(apps: dict[int, App], loop: Loop, report: Callable[[str, str, str], None]) -> None:
+    """What the first request of an app waits for, how long others wait meanwhile, and the memory."""
+    app, process = apps[MANY], psutil.Process()
+
+    async def read() -> tuple[float, float, int]:
+        directory = Directory(app.database, Generations())
+        before, longest = process.memory_info().rss, 0.0
+        began = last = time.perf_counter()
+        reading = asyncio.create_task(directory.app(app.id))
+        while not reading.done():
+            await asyncio.sleep(0)
+            now = time.perf_counter()
+            longest, last = max(longest, now - last), now
+        seconds = time.perf_counter() - began
+        return seconds, longest, process.memory_info().rss - before
+
+    seconds, longest, size = loop.run_until_complete(read())
+    figure = f"{seconds:.2f} s, others wait {longest * 1e3:.0f} ms at most, {size / MANY:.0f} bytes a route"
+    report(f"P7 read {MANY:,} routes into memory", figure, "-")
