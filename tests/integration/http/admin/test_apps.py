@@ -209,8 +209,11 @@ async def test_executions_that_run_while_their_app_is_deleted_leave_nothing_behi
     script = await client.script(source, app="shop", sandbox={"max_host_calls": 10_000})
     running = [asyncio.create_task(client.execute(script)) for _ in range(8)]
     async with asyncio.timeout(20):
-        while 8 != await worker.database.fetchval(  # noqa: ASYNC110  # scripts do not announce it
-            "SELECT count(DISTINCT split_part(key, ' ', 1)) FROM kv_entries"
+        while (
+            await worker.database.fetchval(  # noqa: ASYNC110  # scripts do not announce it
+                "SELECT count(DISTINCT split_part(key, ' ', 1)) FROM kv_entries"
+            )
+            != 8
         ):
             await asyncio.sleep(0.001)
     assert (await client.admin("DELETE", "/apps/shop?force=true")).status == 204
