@@ -279,8 +279,7 @@ def _reason(error: BaseException) -> str:
         return f"its certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
         inner = error.os_error
-        told = (
-            isinstance(inner, ssl.SSLError) or not inner.errno or inner.errno < 0
-        )  # a name that is not found
-        return inner.strerror or str(inner) if told else os.strerror(inner.errno)
+        if not isinstance(inner, ssl.SSLError) and inner.errno is not None and inner.errno > 0:
+            return os.strerror(inner.errno)
+        return inner.strerror or str(inner)
     return str(error) or type(error).__name__

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from picloud.cli.commands import Commands
 from picloud.cli.exits import NOT_ALLOWED, NOT_FOUND, UNREACHABLE, Failure
-from picloud.cli.remote.client import Client
 from picloud.cli.remote.context import PROJECT, Context, command
 from picloud.cli.remote.folder import server
 from picloud.cli.remote.folder.names import SUFFIX
 from picloud.cli.remote.folder.parts import Project, Remote
-from picloud.cli.remote.follow import Follower, follow
-from picloud.cli.remote.logs import Names, shown
+from picloud.cli.remote.follow import Follower
+from picloud.cli.remote.logs import print_all
 from picloud.cli.remote.push import add_folder_options, push, summary
 from picloud.cli.terminal import fail, paint, plain
 
@@ -108,22 +108,23 @@ class Dev:
             self._away = True
             return False
         self._away = False
-        print(summary(pushed), flush=True)
-        if self._project is None or any(step.noun in ("route", "domain") for step in pushed.steps):
-            remote = await server.read(self._context.client, pushed.app_id)
-            for url in urls(self._context.client.url, remote):
-                print(paint(f"  {plain(url)}", "2"), flush=True)
+        if self._context.json:
+            print(json.dumps(pushed.as_json, ensure_ascii=False), flush=True)
+        else:
+            print(summary(pushed), flush=True)
+            if self._project is None or any(step.noun in ("route", "domain") for step in pushed.steps):
+                await self._print_urls(pushed.app_id)
         self._project = pushed.project
         if self._logs is None:
-            self._logs = asyncio.create_task(_follow(self._context.client, pushed.app_id))
+            path, parts = "apps/{app}/executions", {"app": pushed.app_id}
+            follower = Follower(self._context.client, path, {}, parts)
+            self._logs = asyncio.create_task(print_all(self._context, follower, 0, pushed.app_id))
         return True
 
-
-async def _follow(client: Client, app_id: str) -> None:
-    names = Names(client, app_id)
-    follower = Follower(client, "apps/{app}/executions", {}, {"app": app_id})
-    async for item in follow(follower, 0):
-        print(await shown(item, names), flush=True)
+    async def _print_urls(self, app_id: str) -> None:
+        remote = await server.read(self._context.client, app_id)
+        for url in urls(self._context.client.url, remote):
+            print(paint(f"  {plain(url)}", "2"), flush=True)
 
 
 def urls(server_url: str, remote: Remote) -> list[str]:

@@ -44,23 +44,34 @@ async def _logs(context: Context) -> int:
         path, parts = "apps/{app}/executions", {"app": context.app}
     else:
         path, parts = "scripts/{script}/logs", {"script": await context.script_id(typed.script)}
+    of_app = "" if typed.script else context.app
     if typed.follow:
-        names = Names(context.client, "" if typed.script else context.app)
-        async for item in follow(Follower(context.client, path, query, parts), typed.limit):
-            print(
-                json.dumps(item, ensure_ascii=False) if context.json else await shown(item, names), flush=True
-            )
+        await print_all(context, Follower(context.client, path, query, parts), typed.limit, of_app)
         return DONE
     items = await context.client.items(path, query, typed.limit, **parts)
     if context.json:
         print_json(items)
         return DONE
-    names = Names(context.client, "" if typed.script else context.app)
+    names = Names(context.client, of_app)
     for item in reversed(items):
         print(await shown(item, names))
     if not items:
         print(paint("nothing was executed", "2"))
     return DONE
+
+
+async def print_all(context: Context, follower: Follower, limit: int, app: str) -> None:
+    """Print executions for ever, as they come: for programs one a line.
+
+    Args:
+        context: of the command.
+        follower: finds them.
+        limit: how many of those that are there already to begin with.
+        app: id or slug, for the names of scripts; "" when all is about one script.
+    """
+    names = Names(context.client, app)
+    async for item in follow(follower, limit):
+        print(json.dumps(item, ensure_ascii=False) if context.json else await shown(item, names), flush=True)
 
 
 class Names:
@@ -75,7 +86,7 @@ class Names:
         """The name of a script; one that is gone has its id."""
         if script_id not in self._known and self._app:
             scripts = await self._client.items("apps/{app}/scripts", app=self._app)
-            self._known = {script_id: script_id[:8]} | {one["id"]: one["name"] for one in scripts}
+            self._known |= {script_id: script_id[:8]} | {one["id"]: one["name"] for one in scripts}
         return self._known.get(script_id, "")
 
 

@@ -68,16 +68,19 @@ class Pushed:
     steps: list[Step]
     left_over: list[str]
 
+    @property
+    def as_json(self) -> Json:
+        """For programs."""
+        names = ("verb", "noun", "name", "about")
+        steps = [{name: getattr(step, name) for name in names} for step in self.steps]
+        return {"app": self.project.slug, "steps": steps, "left_over": self.left_over}
+
 
 async def _push(context: Context) -> int:
     dry = context.arguments.dry_run
     pushed = await push(context, dry)
     if context.json:
-        fields = ("verb", "noun", "name", "about")
-        steps = [{name: getattr(step, name) for name in fields} for step in pushed.steps]
-        print_json(
-            {"app": pushed.project.slug, "done": not dry, "steps": steps, "left_over": pushed.left_over}
-        )
+        print_json({**pushed.as_json, "done": not dry})
         return DONE
     print(summary(pushed, dry))
     if pushed.left_over:
@@ -186,9 +189,10 @@ async def _apply(
     try:
         await server.apply(context.client, app_id, remote, steps, context.arguments.message, done)
     except (Refused, Unreachable):
-        step = steps[count]
-        what = f"{step.verb} {step.noun} {plain(step.name)}"
-        fail(f"{count} of {len(steps)} steps were done; this failed: {what}")
+        if not context.json:
+            step = steps[count]
+            what = f"{step.verb} {step.noun} {plain(step.name)}"
+            fail(f"{count} of {len(steps)} steps were done; this failed: {what}")
         raise
     finally:
         state.write(context.arguments.folder, context.client.url, app_id, bases)

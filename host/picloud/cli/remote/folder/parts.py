@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from picloud.routing.conflict import RoutePattern, conflict
 from picloud.routing.hosts import parse_host
@@ -57,7 +58,7 @@ class Route:
     @property
     def pattern(self) -> RoutePattern:
         """The requests it answers."""
-        return RoutePattern(self.method, parse_host(self.host), parse_path(self.path))
+        return _pattern(self.method, self.host, self.path)
 
     def __str__(self) -> str:
         """For people."""
@@ -78,6 +79,11 @@ class Route:
             theirs.shape,
         )
         return same and self.place != other.place
+
+
+@lru_cache(maxsize=65536)
+def _pattern(method: str | None, host: str, path: str) -> RoutePattern:
+    return RoutePattern(method, parse_host(host), parse_path(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,6 +171,7 @@ def _routes(
     entries: list[_Route], scripts: dict[str, Script], domains: tuple[str, ...] | None, where: str
 ) -> tuple[Route, ...]:
     routes: list[Route] = []
+    alike: dict[tuple[str | None, str], list[Route]] = {}  # only such can conflict
     for number, entry in enumerate(entries, 1):
         try:
             route = Route(
@@ -183,8 +184,10 @@ def _routes(
         except PicloudError as error:
             field = error.details.get("field")
             raise wrong_use(f"{where}: routes[{number}].{field}: {error.message}") from error
-        if (problem := _problem(route, routes, scripts, domains)) is not None:
+        before = alike.setdefault((route.method, route.pattern.stem), [])
+        if (problem := _problem(route, before, scripts, domains)) is not None:
             raise wrong_use(f"{where}: routes[{number}] ({route}): {problem}")
+        before.append(route)
         routes.append(route)
     return tuple(routes)
 
