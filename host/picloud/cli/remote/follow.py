@@ -42,6 +42,7 @@ class Follower:
         self._client, self._path, self._query, self._parts = client, path, query, parts
         self.seen: dict[str, int] = {}
         self._looks = 0
+        self._floor = 0  # milliseconds: what began before will not appear any more
 
     async def first(self, limit: int) -> list[Json]:
         """Look for the first time.
@@ -68,8 +69,7 @@ class Follower:
         return await self._look(sweep=self._looks % LOOKS_PER_SWEEP == 0)
 
     async def _look(self, first: bool = False, sweep: bool = False) -> list[Json]:
-        # Only what was seen before says how far to look back: there may have been a long pause.
-        oldest = None if first else max(self.seen.values(), default=LONGEST * 1000) - LONGEST * 1000
+        oldest = None if first else self._floor
         fresh: list[Json] = []
         async for page in self._client.pages(self._path, self._query, None, **self._parts):
             if oldest is None and page:
@@ -80,13 +80,11 @@ class Follower:
                 break
         fresh.sort(key=lambda item: str(item["execution_id"]))
         self.seen |= {item["execution_id"]: _began(item) for item in fresh}
-        self._forget()
+        if self.seen and (first or sweep):
+            # All that began so long before the newest had ended, and this look went back to it.
+            self._floor = max(self.seen.values()) - LONGEST * 1000
+            self.seen = {name: began for name, began in self.seen.items() if began >= self._floor}
         return fresh
-
-    def _forget(self) -> None:
-        if self.seen:
-            oldest = max(self.seen.values()) - 2 * LONGEST * 1000
-            self.seen = {name: began for name, began in self.seen.items() if began >= oldest}
 
 
 def _began(item: Json) -> int:

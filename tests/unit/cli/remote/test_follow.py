@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from picloud.cli.remote import follow
@@ -59,6 +59,7 @@ _EXECUTIONS = st.lists(
 )
 
 
+@example([(0, 1), (330_001, 330_001), (0, 0)], [700_000], 1, 0)
 @given(
     _EXECUTIONS,
     st.lists(st.integers(1, 60_000) | st.just(700_000), max_size=60),

@@ -172,11 +172,18 @@ def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
     if project.routes is None:
         return
     there = {route.place: route for route in remote.routes}
-    extra = _extra_routes(project, remote)
+    extra = dict.fromkeys(_extra_routes(project, remote))
+    alike: dict[tuple[str | None, str], list[Route]] = {}  # only such can be in each other's way
+    for route in extra:
+        alike.setdefault((route.method, route.pattern.stem), []).append(route)
     for wanted in project.routes:
         old = there.get(wanted.place)
         if old is None:
-            yield from _new_route(wanted, extra, remote, prune)
+            near = alike.get((wanted.method, wanted.pattern.stem), [])
+            in_the_way = [route for route in near if route in extra and wanted.conflicts(route)]
+            for route in in_the_way:
+                del extra[route]
+            yield from _new_route(wanted, in_the_way, remote, prune)
         elif old != wanted:
             yield _changed_route(old, wanted, remote)
     if prune:
@@ -184,9 +191,8 @@ def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
             yield Step("delete", "route", str(route), remote.routes[route])
 
 
-def _new_route(wanted: Route, extra: list[Route], remote: Remote, prune: bool) -> Iterator[Step]:
-    """Add a route; of those in its way one becomes it, and the others go. They leave `extra`."""
-    in_the_way = [route for route in extra if wanted.conflicts(route)]
+def _new_route(wanted: Route, in_the_way: list[Route], remote: Remote, prune: bool) -> Iterator[Step]:
+    """Add a route; of those in its way one becomes it, and the others go."""
     if not in_the_way:
         body = {"method": wanted.method, "host": wanted.host, "path": wanted.path}
         yield Step(
@@ -204,8 +210,6 @@ def _new_route(wanted: Route, extra: list[Route], remote: Remote, prune: bool) -
             f"the route {wanted} has requests in common with {others}, which is on the server and not in the "
             "folder; --prune takes its place"
         )
-    for route in in_the_way:
-        extra.remove(route)
     for route in in_the_way[1:]:
         yield Step("delete", "route", str(route), remote.routes[route])
     yield _changed_route(in_the_way[0], wanted, remote)
