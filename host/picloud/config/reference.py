@@ -146,7 +146,8 @@ them a new password. The last active owner stays one.
 {scopes}
 
 A key that is bound to an app cannot have `instance:admin`. No key opens or ends sessions or changes its
-user's password, and a key manages only keys whose scopes, app and end are within its own.
+user's password, and a key sees and manages only keys whose scopes, app and end are within its own. But
+who has a key with `instance:admin` can make users and give them passwords: guard it like an owner's own.
 """
 
 

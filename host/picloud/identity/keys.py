@@ -127,14 +127,22 @@ class Keys:
             raise NotFound("app", new.app_id) from None
         return key, secret
 
-    async def list(self, user_id: UUID, page: PageRequest) -> Page[Key]:
-        """List a user's keys, oldest first, expired ones too.
+    async def list(self, user_id: UUID, page: PageRequest, caller: Principal) -> Page[Key]:
+        """List a user's keys, oldest first, expired ones too; to a key only those within its own grant.
 
         Args:
             user_id: whose.
             page: which part of the list.
+            caller: who asks.
+
+        Raises:
+            Forbidden: they are another user's, and the caller does not manage users.
         """
-        rows = await self._database.fetch(_SQL.keys_list, user_id, page.after, page.limit + 1)
+        if user_id != caller.user_id:
+            authorise(caller, "instance.manage_users")
+        own = caller.key
+        within = (None, None, None) if own is None else (sorted(own.scopes), own.app_id, own.expires_at)
+        rows = await self._database.fetch(_SQL.keys_list, user_id, page.after, page.limit + 1, *within)
         return Page.of(rows, page.limit, lambda row: Key(**row))
 
     async def delete(self, key_id: UUID, caller: Principal, actor: Actor) -> None:

@@ -107,7 +107,7 @@ class Setup:
 async def _first_owner(
     connection: Connection, username: str, password_hash: str, actor: Actor
 ) -> User | None:
-    await connection.execute(_SQL.setup_lock)
+    await connection.execute(_USERS.users_lock)
     if await connection.fetchval(_USERS.users_exist):
         return None
     await connection.execute(_SQL.setup_links_delete)

@@ -17,6 +17,7 @@ from picloud.db.queries import load
 from picloud.errors import Conflict, Forbidden, Invalid, NotFound
 from picloud.identity import audit
 from picloud.identity.actor import Actor
+from picloud.identity.guards import authorise_now, keep_someone
 from picloud.identity.passwords import Passwords
 from picloud.identity.principal import Role
 from picloud.identity.throttle import Throttle
@@ -172,7 +173,7 @@ class Users:
         password_hash = await self._passwords.hash(password)
         async with self._changes.announce("users") as connection:
             await connection.execute(_SQL.users_lock)
-            await _authorise(connection, actor, role)
+            await authorise_now(connection, actor, role)
             user = await insert_user(connection, username, password_hash, role, email)
             await audit.write(connection, actor, target=user.id, after=logged(user))
         return user
@@ -222,10 +223,10 @@ class Users:
             before = await find_user(connection, id_or_name)
             wanted = {name: value for name, value in changes.items() if name != "password"}
             after = replace(before, **wanted)  # type: ignore[arg-type]  # by name, checked above
-            await _authorise(connection, actor, before.role, after.role)
+            await authorise_now(connection, actor, before.role, after.role)
             if password_hash is not None and before.id == actor.user_id:
                 raise Forbidden("change your own password with the one you have: POST auth/password")
-            await _guard(connection, before, after)
+            await keep_someone(connection, before, after)
             after = await _write(connection, after, password_hash)
             if password_hash is not None or not after.is_active:
                 await connection.execute(_SESSIONS.sessions_end_of_user, after.id, None)
@@ -257,8 +258,8 @@ class Users:
         async with self._changes.announce("users", "sessions") as connection:
             await connection.execute(_SQL.users_lock)
             user = await find_user(connection, id_or_name)
-            await _authorise(connection, actor, user.role)
-            await _guard(connection, user, None)
+            await authorise_now(connection, actor, user.role)
+            await keep_someone(connection, user, None)
             await connection.execute(_SQL.user_delete, user.id)
             await audit.write(connection, actor, target=user.id, before=logged(user))
 
@@ -314,36 +315,6 @@ async def find_user(connection: Connection, id_or_name: str) -> User:
     if row is None:
         raise NotFound("user", id_or_name)
     return User(**row)
-
-
-async def _authorise(connection: Connection, actor: Actor, *roles: Role) -> None:
-    """Ask what the actor may do right now: what they were when the request came may have changed since.
-
-    Args:
-        connection: holding the lock.
-        actor: who acts; the console may do everything.
-        roles: of the user before and after.
-    """
-    if actor.principal is None:
-        return
-    authority = await connection.fetchval(_SQL.user_authority, actor.principal.user_id)
-    if authority not in ("owner", "admin"):
-        raise Forbidden("this needs the capability instance.manage_users")
-    if "owner" in roles and authority != "owner":
-        raise Forbidden("only an owner makes an owner, and only an owner changes one")
-
-
-async def _guard(connection: Connection, before: User, after: User | None) -> None:
-    """Refuse what would leave nobody to run the instance. Args: after: None for a deletion."""
-    stays = after if after is not None and after.is_active else None
-    others = await connection.fetchrow(_SQL.users_besides, before.id)
-    assert others is not None
-    if not before.is_active:
-        return
-    if before.role == "owner" and others["owners"] == 0 and (stays is None or stays.role != "owner"):
-        raise Conflict("this is the last active owner: make another one first", guard="last_owner")
-    if before.role != "member" and others["managers"] == 0 and (stays is None or stays.role == "member"):
-        raise Conflict("this is the last active admin: make another one first", guard="last_admin")
 
 
 async def _write(connection: Connection, user: User, password_hash: str | None) -> User:

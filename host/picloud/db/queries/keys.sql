@@ -6,10 +6,13 @@ SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM person
 RETURNING id, user_id, name, prefix, scopes, app_id, expires_at, created_at, last_used_at;
 
 -- name: keys_list
--- A page of a user's keys, oldest first, expired ones too.
+-- A page of a user's keys, oldest first, expired ones too; only those within the grant $4 to $6 of another key, where $4 is not null.
 SELECT id, user_id, name, prefix, scopes, app_id, expires_at, created_at, last_used_at
 FROM api_keys
 WHERE user_id = $1 AND ($2::uuid IS NULL OR id > $2)
+  AND ($4::text[] IS NULL OR scopes <@ $4)
+  AND ($5::uuid IS NULL OR app_id = $5)
+  AND ($6::timestamptz IS NULL OR expires_at <= $6)
 ORDER BY id
 LIMIT $3;
 

@@ -1,7 +1,3 @@
--- name: setup_lock
--- One maker of the first user at a time, on all nodes; held to the end of the transaction.
-SELECT pg_advisory_xact_lock(hashtext('picloud first user'));
-
 -- name: setup_link_insert
 -- Store a new link and forget those that are over.
 WITH swept AS (DELETE FROM setup_links WHERE expires_at <= now())

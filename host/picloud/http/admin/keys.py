@@ -13,7 +13,6 @@ from picloud.errors import Forbidden, NotFound
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
-from picloud.identity.capabilities import authorise
 from picloud.identity.keys import Key, NewKey
 from picloud.services.ids import parse_id
 from picloud.services.page import Page
@@ -91,9 +90,7 @@ async def create(services: Services, call: Call[KeyDraft, Any]) -> KeyMade:
 async def list_(services: Services, call: Call[Any, KeyQuery]) -> Page[Key]:
     """List keys: one's own, or as someone who manages users those of another."""
     user_id = call.query.user_id or call.principal.user_id
-    if user_id != call.principal.user_id:
-        authorise(call.principal, "instance.manage_users")
-    return await services.keys.list(user_id, call.query.page)
+    return await services.keys.list(user_id, call.query.page, call.principal)
 
 
 async def delete(services: Services, call: Call[Any, Any]) -> None:
