@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -80,6 +81,7 @@ def build_application(services: Services) -> web.Application:
 
 
 def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) -> None:
+    path = re.sub(r"\{(\w+)\}", r"{\1:[^/:]+}", path)  # a colon begins an action: scripts:validate
     if method == "GET":
         router.add_get(path, handler)  # and HEAD
     else:

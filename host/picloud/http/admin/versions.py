@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -47,7 +47,7 @@ Diff = TypedDict(
         "from": int,
         "to": int,
         "diff": str,
-        "changes": dict[str, tuple[str | int | None, str | int | None]],
+        "changes": dict[str, Annotated[list[str | int | None], Field(min_length=2, max_length=2)]],
     },
 )
 Diff.__doc__ = """What changed between two versions.
@@ -91,7 +91,8 @@ async def diff(services: Services, call: Call[Any, DiffQuery]) -> Diff:
     new = query.to or script.version
     old = query.from_ or max(new - 1, 1)
     found = await services.script_versions.compare(script.app_id, script.id, old, new)
-    return {"from": found.old, "to": found.new, "diff": found.text, "changes": found.changes}
+    changes = {name: [*pair] for name, pair in found.changes.items()}
+    return {"from": found.old, "to": found.new, "diff": found.text, "changes": changes}
 
 
 ENDPOINTS = (

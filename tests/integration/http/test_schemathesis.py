@@ -1,0 +1,99 @@
+"""The API against its own description: schemathesis makes requests from it, good ones and bad ones."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+from picloud.identity.capabilities import SCOPES
+from tests.integration.conftest import PASSWORD
+from tests.integration.http.conftest import Client
+
+# Every check of schemathesis but these:
+# - what is good by its shape may still be refused: a source that does not parse, a name that is taken;
+# - in the one path that has two names, it takes for its own garbage what it was told to put there.
+CONFIG = """
+[checks]
+positive_data_acceptance.enabled = false
+
+[[operations]]
+include-operation-id = "versions.get"
+checks.negative_data_rejection.enabled = false
+
+[parameters]
+"""
+
+
+async def run(
+    client: Client, folder: Path, key: str | None, known: dict[str, str], phases: str, examples: int = 5
+) -> None:
+    """Let schemathesis try everything that is described.
+
+    Args:
+        client: of the server.
+        folder: for its configuration.
+        key: who calls, or None for nobody.
+        known: what names in paths stand for, so that calls reach what exists.
+        phases: some of examples, coverage and fuzzing.
+        examples: how many requests fuzzing makes of each operation.
+    """
+    config = folder / "schemathesis.toml"
+    lines = [f'"path.{name}" = {json.dumps(value)}' for name, value in known.items()]
+    config.write_text(CONFIG + "\n".join(lines))
+    headers = ("--header", f"Authorization: Bearer {key}") if key is not None else ()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"),
+        f"http://localhost:{client.port}/api/v1/openapi.json",
+        *("--phases", phases, "--max-examples", str(examples)),
+        *("--generation-deterministic", "--no-shrink", "--continue-on-failure"),
+        *("--suppress-health-check", "all", "--warnings", "off", *headers),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=folder,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+
+
+async def some_of_everything(client: Client) -> dict[str, str]:
+    """Make one thing of each kind, for calls to find."""
+    script = await client.script('"x"', name="probe")
+    route = await client.route(script, "/probe")
+    domain = await client.admin("POST", "/apps/default/domains", {"pattern": "probe.example"})
+    execution = await client.execute(script)
+    return {
+        "app": "default",
+        "script": script["id"],
+        "script_id": script["id"],
+        "route": route["id"],
+        "domain": domain.json["id"],
+        "execution": execution.headers["X-Execution-Id"],
+    }
+
+
+async def key_of(client: Client) -> str:
+    """Make a key of whoever the client is."""
+    made = await client.admin("POST", "/api-keys", {"name": "all", "scopes": [*SCOPES]})
+    assert made.status == 201, made.body
+    return str(made.json["key"])
+
+
+async def test_an_owner_finds_only_what_is_described(client: Client, tmp_path: Path) -> None:
+    known = await some_of_everything(client)
+    await run(client, tmp_path, await key_of(client), known, "examples,coverage,fuzzing")
+
+
+async def test_a_viewer_finds_only_what_is_described(client: Client, tmp_path: Path) -> None:
+    known = await some_of_everything(client)
+    viewer = await client.admin("POST", "/users", {"username": "vera", "password": PASSWORD})
+    await client.admin("PUT", f"/apps/default/members/{viewer.json['id']}", {"role": "viewer"})
+    login = await client.admin("POST", "/auth/login", {"username": "vera", "password": PASSWORD})
+    client.token = login.json["token"]
+    known["user"] = viewer.json["id"]
+    await run(client, tmp_path, await key_of(client), known, "coverage,fuzzing")
+
+
+async def test_nobody_finds_only_what_is_described(client: Client, tmp_path: Path) -> None:
+    await run(client, tmp_path, None, {}, "coverage")
