@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import LiteralString, TypeVar, get_args
 
 import orjson
 from multidict import MultiMapping
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from picloud.errors import BadRequest, Invalid
+
+_SPELLING: dict[type, tuple[re.Pattern[str], LiteralString]] = {
+    int: (re.compile(r"0|-?[1-9][0-9]{0,18}"), "must be a whole number"),
+    bool: (re.compile("true|false"), "must be true or false"),
+}
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,9 +30,18 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """Parameters of a query string: all are text, so numbers are read from text."""
+    """Parameters of a query string: all are text, and a number or a truth has one spelling, JSON's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _spelled(cls, value: object, field: ValidationInfo) -> object:
+        annotation = cls.model_fields[str(field.field_name)].annotation
+        for kind, (spelling, message) in _SPELLING.items():
+            if kind in (annotation, *get_args(annotation)) and not spelling.fullmatch(str(value)):
+                raise PydanticCustomError("spelling", message)
+        return value
 
 
 def parse_json(model: type[Model], raw: bytes) -> Model:

@@ -86,7 +86,7 @@ class Description:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path)))
+    return re.compile(re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(path)))
 
 
 def _names(path: str) -> tuple[int, int]:

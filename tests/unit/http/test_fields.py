@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from multidict import MultiDict
 from pydantic import Field
 
 from picloud.errors import BadRequest, Invalid
-from picloud.http.admin.endpoint import ListQuery
+from picloud.http.admin.endpoint import ForceQuery, ListQuery
 from picloud.http.fields import Body, parse_json, parse_query
 
 
@@ -39,12 +40,48 @@ def test_what_is_not_utf8_is_told_by_line_and_column() -> None:
     assert (caught.value.message, caught.value.details) == ("the body is not UTF-8", {"line": 2, "column": 4})
 
 
+@pytest.mark.parametrize(
+    ("raw", "field"),
+    [
+        (b'{"name": "a", "name": "b"}', "name"),
+        (b'{"name": "a", "parts": {"b": 1, "c": 2, "b": 1}}', "b"),
+        (rb'{"name": "a", "n\u0061me": "a"}', "name"),
+    ],
+)
+def test_a_name_that_is_there_twice_is_refused(raw: bytes, field: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_json(Thing, raw)
+    assert caught.value.details["field"] == field
+
+
+@given(st.dictionaries(st.text(), st.integers(-(2**31), 2**31)))
+def test_names_that_are_there_once_are_kept(parts: dict[str, int]) -> None:
+    parts = {name: value for name, value in parts.items() if "\0" not in name}
+    raw = json.dumps({"name": "a", "parts": parts}).encode()
+    assert parse_json(Thing, raw).parts == parts
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_body_or_an_error_of_the_caller(raw: bytes) -> None:
     with pytest.raises((BadRequest, Invalid)):
         parse_json(Thing, b"x" + raw)
     with contextlib.suppress(BadRequest, Invalid):
         assert parse_json(Thing, raw).name is not None
+
+
+@pytest.mark.parametrize("text", ["", " 7", "7 ", "+7", "07", "7.0", "7_0", "\u0667", "7e0", "0x7"])
+def test_a_number_of_a_query_has_one_spelling(text: str) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_query(ListQuery, MultiDict(limit=text))
+    assert caught.value.message == "limit: must be a whole number"
+
+
+def test_a_truth_of_a_query_has_one_spelling() -> None:
+    assert parse_query(ForceQuery, MultiDict(force="true")).force
+    assert not parse_query(ForceQuery, MultiDict(force="false")).force
+    for text in ("", "1", "yes", "True", "on"):
+        with pytest.raises(Invalid):
+            parse_query(ForceQuery, MultiDict(force=text))
 
 
 def test_numbers_of_a_query_are_read_from_text_and_names_are_known() -> None:

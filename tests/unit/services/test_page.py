@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.errors import Invalid
-from picloud.services.page import read_cursor, write_cursor
+from picloud.services.page import Page, read_cursor, unmark_cursor, write_cursor
 
 
 @given(st.uuids())
@@ -28,3 +28,17 @@ def test_any_other_text_is_refused(cursor: str) -> None:
 def test_what_was_never_given_out_is_refused(cursor: str) -> None:
     with pytest.raises(Invalid):
         read_cursor(cursor)
+
+
+@given(st.text(), st.text())
+def test_a_cursor_is_its_lists_own(one: str, other: str) -> None:
+    page = Page([1], write_cursor(UUID(int=7))).of_list(one)
+    assert page.next_cursor is not None
+    assert read_cursor(unmark_cursor(page.next_cursor, one)) == UUID(int=7)
+    if one != other:
+        with pytest.raises(Invalid):
+            unmark_cursor(page.next_cursor, other)
+
+
+def test_the_last_page_has_no_cursor_in_any_list() -> None:
+    assert Page([1], None).of_list("/apps").next_cursor is None

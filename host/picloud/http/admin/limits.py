@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
-from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.services import Services
-from picloud.services.page import Page
+from picloud.services.page import Page, write_cursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,22 @@ class Limit:
     env: str | None
 
 
-async def list_(services: Services, call: Call[Any, Any]) -> Page[Limit]:
-    """List every limit with its value."""
-    return Page([Limit(**row) for row in services.ceilings.table()], None)
+async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Limit]:
+    """List the limits with their values."""
+    limits = [Limit(**row) for row in services.ceilings.table()]
+    page = call.query.page
+    start = min(page.after.int, len(limits)) if page.after is not None else 0  # there is no id: the place
+    end = start + page.limit
+    return Page(limits[start:end], write_cursor(UUID(int=end)) if end < len(limits) else None)
 
 
 ENDPOINTS = (
     Endpoint(
-        method="GET", path="/limits", handle=list_, access="user", summary="List every limit with its values"
+        method="GET",
+        path="/limits",
+        handle=list_,
+        access="user",
+        query=ListQuery,
+        summary="List every limit with its values",
     ),
 )
