@@ -175,9 +175,15 @@ class Bucket:
         Returns:
             The best route, or None.
         """
-        route = _choose(self._exact.find(segments), method, others)
-        if route is not None or not self.shapes:
-            return route
+        exact = self._exact.routes.get(_END.join(segments))
+        if exact is not None:
+            if isinstance(exact, Routed) and exact.method == method:  # most requests
+                return exact
+            route = _choose((exact,) if isinstance(exact, Routed) else exact, method, others)
+            if route is not None:
+                return route
+        if not self.shapes:
+            return None
         ranks = self._ranks or self._rank()
         for rank in ranks[min(len(segments), len(ranks) - 1)]:
             found = rank[0].find(segments)
@@ -314,6 +320,8 @@ def _choose(found: tuple[Routed, ...], method: str, others: set[str]) -> Routed 
 
 def _bind(route: Routed, host: str, segments: Segments) -> Match:
     shape = route.shape
+    if shape.kind == "exact" and not route.binds:
+        return Match(route, {}, "")
     params = {
         name: segments[at] if at != _OF_HOST else host[: -len(shape.bucket.host.name) - 1]
         for name, at in route.binds
