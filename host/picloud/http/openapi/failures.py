@@ -95,6 +95,7 @@ def scripted_responses(kinds: Iterable[type[PicloudError]]) -> dict[str, Schema]
     for status, codes in _by_status(_outcomes() | _codes(kinds)).items():
         made[status] = {
             "description": f"What the script answers, or\n\n{_listed(codes)}",
+            "x-codes": sorted(codes),
             "content": anything,
         }
     return made

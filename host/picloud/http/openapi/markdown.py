@@ -60,7 +60,9 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
         yield f"Body: {_linked(body['schema'])}  "
     good, bad = [], []
     for status, response in operation["responses"].items():
-        if "$ref" in response:
+        if "x-codes" in response:
+            bad += [f"{status} `{code}`" for code in response["x-codes"]]
+        elif "$ref" in response:
             found = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
             codes = found["content"]["application/json"]["schema"]["allOf"][1]["properties"]["error"]
             bad += [f"{status} `{code}`" for code in codes["properties"]["code"]["enum"]]
@@ -75,8 +77,7 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
 def _answer(status: str, response: Schema) -> str:
     if "application/json" in response.get("content", {}):
         return f"{status} {_linked(response['content']['application/json']['schema'])}"
-    about = " ".join(response["description"].replace("\n- ", ", ").split()).rstrip(".")
-    return f"{status} {about}"
+    return f"{status} {response['description'].rstrip('.')}"
 
 
 def _shape(name: str, schema: Schema) -> Iterator[str]:
