@@ -126,6 +126,30 @@ async def test_a_grant_at_the_time_of_a_promotion_leaves_no_row_behind(
         assert vic.id not in {row.user_id for row in rows} or "role" not in change
 
 
+@pytest.mark.parametrize("column", ["role = 'admin'", "is_active = false"])
+@pytest.mark.parametrize("is_member", [False, True], ids=["grant", "change"])
+async def test_a_grant_or_change_waits_for_who_is_promoting_or_deactivating_and_sees_it(
+    worker: Worker, column: str, is_member: bool
+) -> None:
+    shop, database, members = await worker.app("shop"), worker.database, worker.services.members
+    vic = await worker.person("vic", "member", shop if is_member else None)
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    async with database.transaction() as connection:
+        await connection.execute(f"UPDATE admin_users SET {column} WHERE id = $1", vic.id)
+        write = members.change if is_member else members.grant
+        task = asyncio.create_task(write(shop, "vic", "editor", CONSOLE))
+        async with asyncio.timeout(20):
+            while not task.done() and not await database.fetchval(waiting):  # noqa: ASYNC110  # PostgreSQL's
+                await asyncio.sleep(0.01)
+        assert not task.done()
+    with pytest.raises(Invalid):
+        await task
+    assert [one.role for one in (await members.list(shop, PageRequest())).items] == ["viewer"] * is_member
+
+
 async def test_changes_and_removals_at_once_never_leave_a_row_that_was_removed(worker: Worker) -> None:
     shop = await worker.app("shop")
     for n in range(8):
