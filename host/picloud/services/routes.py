@@ -17,8 +17,8 @@ from picloud.errors import Conflict, Invalid, NotFound
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.routing.conflict import RoutePattern, conflict
-from picloud.routing.hosts import covering, parse_host
-from picloud.routing.pattern import parse_method, parse_path
+from picloud.routing.hosts import HostKind, covering, parse_host
+from picloud.routing.pattern import PathKind, parse_method, parse_path
 from picloud.routing.table import MAX_SHAPES
 from picloud.services.ids import parse_id
 from picloud.services.page import Page, PageRequest
@@ -41,9 +41,9 @@ class Route:
         script_id: the script that answers.
         method: an upper-case method, or None for any.
         host: "any", a host, `*.example.com` or `:tenant.example.com`.
-        host_kind: "any", "strict" or "wildcard".
+        host_kind: any host of the app, one host, or every host below a name.
         path: canonical pattern.
-        path_kind: "exact", "param" or "prefix".
+        path_kind: one path, one with parameters, or all below a path.
         dispatch_mode: "sync".
         created_at: when it was made.
         updated_at: when it was last changed.
@@ -54,9 +54,9 @@ class Route:
     script_id: UUID
     method: str | None
     host: str
-    host_kind: str
+    host_kind: HostKind
     path: str
-    path_kind: str
+    path_kind: PathKind
     dispatch_mode: str
     created_at: datetime
     updated_at: datetime
