@@ -1,0 +1,44 @@
+"""The documents alone are enough: their commands run as they stand and print what is shown."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.walk import ROOT, Walk, is_as_shown
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    # Not pytest's own temporary folder: that is 0700, and a root's database is another user's.
+    folder = Path(tempfile.mkdtemp(prefix="picloud walk "))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(("page", "least"), [("docs/team.md", 18), ("docs/people.md", 8)])
+def test_every_command_of_the_page_does_what_the_page_shows(
+    page: str, least: int, folder: Path, first_start: Path
+) -> None:
+    with Walk(folder, first_start / "machine-code") as walk:
+        assert walk.go(ROOT / page) >= least
+
+
+@pytest.mark.parametrize(
+    ("printed", "shown", "same"),
+    [
+        ("one  two", "one two", True),
+        ("made the app 17, now", "made the app …, now", True),
+        ("made the app 17", "made the app …, now", False),
+        ("one\ntwo", "one…two", False),
+        ("a.b", "a-b", False),
+        ("one\nmore", "one", False),
+    ],
+)
+def test_what_is_shown_is_compared(printed: str, shown: str, same: bool) -> None:
+    assert is_as_shown(printed, shown) is same
