@@ -21,7 +21,9 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
-@pytest.mark.parametrize(("page", "least"), [("docs/team.md", 18), ("docs/people.md", 8)])
+@pytest.mark.parametrize(
+    ("page", "least"), [("README.md", 5), ("docs/start.md", 5), ("docs/team.md", 18), ("docs/people.md", 8)]
+)
 def test_every_command_of_the_page_does_what_the_page_shows(
     page: str, least: int, folder: Path, first_start: Path
 ) -> None:

@@ -158,6 +158,8 @@ class Walk:
                 file.write_text(f"#!/bin/sh\nexec '{sys.executable}' {arguments} \"$@\"\n")
                 file.chmod(0o755)
             (home / ".state").write_text(f"cd '{clone}'\n")
+            # At a terminal curl shows no progress by itself, where its answer goes there too.
+            (home / ".curlrc").write_text("silent\nshow-error\n")
         variables = environment({"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")})
         if name == "operator":
             variables |= {"PICLOUD_DATA_DIR": str(self.folder / "data"), "PICLOUD_PORT": str(self.port)}
