@@ -151,7 +151,7 @@ class Outbound:
                 try:
                     async with share.session.request(
                         request.method,
-                        _url(request.target),
+                        URL(str(request.target), encoded=True),
                         headers=request.headers,
                         data=None if request.body is None else io.BytesIO(request.body),
                         allow_redirects=False,
@@ -192,14 +192,3 @@ async def _read(
         headers.pop("content-encoding", None)
         headers.pop("content-length", None)
     return {"status": response.status, "headers": headers, "body": body, "url": str(target)}
-
-
-def _url(target: Target) -> URL:
-    return URL.build(
-        scheme=target.scheme,
-        host=target.host,
-        port=target.port,
-        path=target.path,
-        query_string=target.query.removeprefix("?"),
-        encoded=True,
-    )

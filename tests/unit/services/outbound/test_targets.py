@@ -192,6 +192,12 @@ def test_no_library_reads_another_host_in_an_accepted_url(url: str) -> None:
         if text.isascii():
             assert _same(split.hostname or "", target.host)
         assert split.username is split.password is yarl.user is None
+    sent = URL(str(target), encoded=True)  # what the client is given
+    assert (sent.raw_host, sent.port, sent.raw_path_qs) == (
+        target.host,
+        target.port,
+        target.path + target.query,
+    )
     assert Targets().parse(str(target)) == target
     assert re.fullmatch(r"[\x21-\x7e]+", str(target))
 
