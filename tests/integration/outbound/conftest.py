@@ -44,7 +44,7 @@ class WayOut:
         timeout_ms: int | None = 10_000,
         follow: bool = True,
     ) -> dict[str, Any]:
-        return await self.outbound.request(self.call, method, url, headers or [], body, timeout_ms, follow)
+        return await self.outbound.request(self.call, method, url, headers or [], timeout_ms, follow, body)
 
     async def refused(self, url: str, **options: Any) -> str:
         """What a script is told that may not have its request."""

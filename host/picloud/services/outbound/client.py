@@ -39,9 +39,9 @@ class Http(Protocol):
         method: str,
         url: str,
         headers: Sequence[object],
-        body: bytes | None,
         timeout_ms: int | None,
         follow_redirects: bool,
+        body: bytes | None,
     ) -> dict[str, object]:
         """Send a request: `status`, `headers`, `body` and `url` of the answer."""
 
@@ -78,9 +78,9 @@ class Outbound:
         method: str,
         url: str,
         headers: Sequence[object],
-        body: bytes | None,
         timeout_ms: int | None,
         follow_redirects: bool,
+        body: bytes | None,
     ) -> dict[str, object]:
         """Send a request and read its answer.
 
@@ -91,9 +91,9 @@ class Outbound:
             method: upper case.
             url: absolute.
             headers: pairs of name and value.
-            body: at most `requests.MAX_BODY` bytes, or None.
             timeout_ms: for all of it, 1 to `MAX_TIMEOUT_MS`; `DEFAULT_TIMEOUT_MS` when None.
             follow_redirects: up to `MAX_REDIRECTS`.
+            body: at most `requests.MAX_BODY` bytes, or None.
 
         Returns:
             `status`; `headers`, a list where a name came more than once; `body`, decompressed; `url`, the one
