@@ -182,6 +182,19 @@ async def test_a_stop_closes_everything(make: Make, web: WebServer) -> None:
     await until(lambda: web.gone == web.connections == 4)
 
 
+async def test_a_stop_in_the_middle_of_a_call_ends_it(make: Make, web: WebServer) -> None:
+    held = Held()
+    web.answers["/"] = held
+    way = make(allow_private=True)
+    call = asyncio.create_task(way.request(web.url()))
+    await until(lambda: held.waiting == 1)
+    await way.outbound.close()
+    with pytest.raises(ServiceError, match="broke off"):
+        await call
+    held.go.set()
+    await until(lambda: web.gone == web.connections)
+
+
 def test_connections_are_counted_on_the_loop_of_the_server_too(make_on_uvloop: Callable[..., None]) -> None:
     async def count(way: WayOut, web: WebServer) -> None:
         await way.request(web.url())

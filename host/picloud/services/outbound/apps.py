@@ -189,6 +189,8 @@ class Apps:
         self.resolver.close()
 
     def _drop(self, app_id: UUID) -> None:
-        closing = asyncio.create_task(self._apps.pop(app_id).close())
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        app = self._apps.pop(app_id, None)  # none after `close`
+        if app is not None:
+            closing = asyncio.create_task(app.close())
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)

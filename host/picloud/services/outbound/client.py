@@ -147,7 +147,6 @@ class Outbound:
             while True:
                 decision.host = request.target.authority
                 share.move(len(request.body or b""))
-                decision.bytes_out += len(request.body or b"")
                 try:
                     async with share.session.request(
                         request.method,
@@ -156,6 +155,7 @@ class Outbound:
                         data=None if request.body is None else io.BytesIO(request.body),
                         allow_redirects=False,
                     ) as response:
+                        decision.bytes_out += len(request.body or b"")
                         following = self._following(request, response) if follow_redirects else None
                         if following is None:
                             return await _read(response, request.target, share, decision)

@@ -21,7 +21,7 @@ class Decision:
         error: what kept an allowed request from an answer, such as "timeout", or None.
         hops: redirects followed.
         ms: how long the call took, in milliseconds.
-        bytes_out: of bodies sent.
+        bytes_out: of bodies sent and answered.
         bytes_in: of bodies received, as they came over the wire.
     """
 
