@@ -91,8 +91,8 @@ class WebServer:
         try:
             while await self._serve(reader, writer, number):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # gone, or `close`
         finally:
             self.gone += 1
             writer.close()
