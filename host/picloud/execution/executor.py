@@ -42,7 +42,14 @@ class Executor:
         script = invocation.script
         self.gate.enter(script.app_id)
         started_at, outcome = time.time(), Outcome()
-        call = Call(script.app_id, script.script_id, invocation.execution_id, invocation.principal)
+        call = Call(
+            script.app_id,
+            script.script_id,
+            invocation.execution_id,
+            invocation.principal,
+            invocation.request.body,
+            invocation.request.content_type,
+        )
         try:
             await self.sandbox.execute(
                 (script.script_id, script.version),

@@ -18,6 +18,8 @@ class Call:
         script_id: the script that runs.
         execution_id: the execution.
         principal: who called the script, or None for nobody.
+        body: of its request, raw.
+        content_type: of that body, or None.
         decisions: what was decided about its requests to the outside, for its record.
     """
 
@@ -25,4 +27,6 @@ class Call:
     script_id: UUID
     execution_id: UUID
     principal: Principal | None = None
+    body: bytes = field(default=b"", repr=False)
+    content_type: str | None = None
     decisions: Decisions = field(default_factory=Decisions, compare=False, repr=False)
