@@ -24,6 +24,7 @@ from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
+from picloud.services.absent import completed
 from picloud.services.call import Call
 
 APP = uuid7()
@@ -49,7 +50,7 @@ def executor(engine: Engine, loop: asyncio.AbstractEventLoop) -> Iterator[Execut
     memory, threads = kv.MemoryKeyValue(), Threads(2)
     widget = ormsgpack.packb({"name": "bolt", "price": 21})
     loop.run_until_complete(memory.set(Call(APP, APP, APP), "widgets", "w1", widget, None))
-    functions = {**kv.host_functions(memory), **clock.host_functions()}
+    functions = completed({**kv.host_functions(memory), **clock.host_functions()}, engine.interface)
     yield Executor(Gate(24, 24), Sandbox(engine, ImageCache(256, 64), threads, functions), None)
     threads.close()
 

@@ -19,6 +19,7 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
+from picloud.services.absent import completed
 from picloud.services.call import Call
 
 WAITING = 2000
@@ -59,7 +60,7 @@ class SlowKeyValue(kv.MemoryKeyValue):
 async def waiting_executions(folder: Path) -> float:
     """Bytes of each of `WAITING` executions that wait for the same slow host call."""
     slow, threads, engine = SlowKeyValue(), Threads(2), Engine(folder, WAITING + 8, 256)
-    functions = {**kv.host_functions(slow), **clock.host_functions()}
+    functions = completed({**kv.host_functions(slow), **clock.host_functions()}, engine.interface)
     executor = Executor(Gate(WAITING, WAITING), Sandbox(engine, ImageCache(8, 8), threads, functions), None)
     slow.go.set()
     await executor.execute(invocation("kv_once"))

@@ -21,6 +21,9 @@ from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Program, Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
+from picloud.services import request as request_service
+from picloud.services.absent import completed
+from picloud.services.call import Call
 
 NOBODY = UUID(int=0)
 _scripts = itertools.count(1)
@@ -28,7 +31,9 @@ _scripts = itertools.count(1)
 
 def in_memory() -> dict[str, HostFunction]:
     """Every host function, none of which needs a database."""
-    return {**kv.host_functions(kv.MemoryKeyValue()), **clock.host_functions()}
+    memory = kv.MemoryKeyValue()
+    here = {**kv.host_functions(memory), **clock.host_functions(), **request_service.host_functions()}
+    return completed(here, Interface.load())
 
 
 def idle_functions(**functions: HostFunction) -> dict[str, HostFunction]:
@@ -78,23 +83,25 @@ class Workbench:
     ) -> Outcome:
         """Execute a script."""
         made = invocation(what, request, **limits)
-        version = made.script
-        return await self.execute(
-            (version.script_id, version.version), version.source, made.pack("0.1"), version.limits
-        )
+        version, asked = made.script, made.request
+        call = Call(NOBODY, NOBODY, NOBODY, body=asked.body, content_type=asked.content_type)
+        key = (version.script_id, version.version)
+        return await self.execute(key, version.source, made.pack("0.1"), version.limits, call)
 
     async def raw(self, data: bytes = b"\x80", key: object = "guest", **limits: int) -> Outcome:
         """Execute whatever the guest is, with this input."""
         return await self.execute(key, b"", data, Ceilings().resolve(limits))
 
-    async def execute(self, key: object, source: bytes, data: bytes, limits: object) -> Outcome:
+    async def execute(
+        self, key: object, source: bytes, data: bytes, limits: object, call: Call | None = None
+    ) -> Outcome:
         outcome = Outcome()
         await self.sandbox.execute(
             key,  # type: ignore[arg-type]
             Program(source, "endpoint", {}),
             data,
             limits,  # type: ignore[arg-type]
-            None,
+            call,
             outcome,
         )
         return outcome

@@ -44,13 +44,11 @@ fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, WireError> {
 }
 
 /// Parses the modules, and puts them on `shelf`.
-pub fn compile_modules(engine: &mut Engine, source: &Source<'_>, shelf: &mut Shelf) -> Result<(), Failure> {
+pub fn compile_modules(engine: &Engine, source: &Source<'_>, shelf: &mut Shelf) -> Result<(), Failure> {
     shelf.clear();
     shelf.max_depth = source.limits.max_import_depth;
     for &(name, text) in &source.modules {
-        let mut module = parse_module(engine, text, Some(name))?;
-        module.set_source(name);
-        shelf.compiled.insert(name.into(), module);
+        shelf.compiled.insert(name.into(), parse_module(engine, text, Some(name))?);
     }
     Ok(())
 }
@@ -68,7 +66,10 @@ pub fn compile_script(engine: &mut Engine, source: &Source<'_>) -> Result<AST, F
 /// Folding replaces a constant by its value on the left side of an assignment, too, and the interpreter
 /// panics on that; such a script is left as it is written, and fails on the assignment when it runs.
 pub fn parse(engine: &mut Engine, text: &str, module: Option<&str>) -> Result<AST, Failure> {
-    let ast = engine.compile(text).map_err(|error| Failure::parsing(error, module))?;
+    engine.set_optimization_level(OptimizationLevel::Simple);
+    let ast = engine.compile(text);
+    engine.set_optimization_level(OptimizationLevel::None);
+    let ast = ast.map_err(|error| Failure::parsing(error, module))?;
     if !assigns_to_constant(&ast) {
         return Ok(ast);
     }
@@ -78,21 +79,21 @@ pub fn parse(engine: &mut Engine, text: &str, module: Option<&str>) -> Result<AS
 /// Parses a module, whose shape is checked on what is written, before anything is folded away.
 ///
 /// Rhai gives out the functions of a module, and only those constants that are exported; here all are.
-fn parse_module(engine: &mut Engine, text: &str, name: Option<&str>) -> Result<AST, Failure> {
+pub fn parse_module(engine: &Engine, text: &str, name: Option<&str>) -> Result<AST, Failure> {
     let mut ast = parse_as_written(engine, text, name)?;
     check_shape(&ast, name)?;
     let exports: String =
         ast.statements().iter().filter_map(constant).map(|name| format!("export {name};")).collect();
     ast.combine(parse_as_written(engine, &exports, name)?);
+    if let Some(name) = name {
+        ast.set_source(name);
+    }
     Ok(ast)
 }
 
-fn parse_as_written(engine: &mut Engine, text: &str, module: Option<&str>) -> Result<AST, Failure> {
-    let level = engine.optimization_level();
-    engine.set_optimization_level(OptimizationLevel::None);
-    let ast = engine.compile(text);
-    engine.set_optimization_level(level);
-    ast.map_err(|error| Failure::parsing(error, module))
+/// The engine folds nothing unless it is told to.
+fn parse_as_written(engine: &Engine, text: &str, module: Option<&str>) -> Result<AST, Failure> {
+    engine.compile(text).map_err(|error| Failure::parsing(error, module))
 }
 
 fn assigns_to_constant(ast: &AST) -> bool {

@@ -1,7 +1,9 @@
 //! The Rhai engine as every script finds it.
 
+use std::any::type_name;
+
 use rhai::{
-    Engine, EvalAltResult, FLOAT, INT,
+    Array, Blob, Engine, EvalAltResult, FLOAT, INT, ImmutableString, Map, OptimizationLevel,
     packages::{Package, StandardPackage},
 };
 
@@ -17,13 +19,47 @@ const NO_SLEEP: &str = "sleep is off";
 pub fn engine(library: &Library) -> Engine {
     let mut engine = Engine::new_raw();
     StandardPackage::new().register_into_engine(&mut engine);
+    engine.set_optimization_level(OptimizationLevel::None);
     engine.set_module_resolver(Resolver::new(library.clone()));
     engine.disable_symbol("eval");
     // A function of a package, so no symbol to disable; and there is nothing to sleep on in here.
     engine.register_fn("sleep", |_: INT| -> Result<(), Box<EvalAltResult>> { Err(NO_SLEEP.into()) });
     engine.register_fn("sleep", |_: FLOAT| -> Result<(), Box<EvalAltResult>> { Err(NO_SLEEP.into()) });
+    name_types(&mut engine);
     callbacks::register(&mut engine);
     text::register(&mut engine);
     picloud_sdk::register(&mut engine);
     engine
+}
+
+/// Gives the usual types the names that they have anyway.
+///
+/// Rhai wants the name of a value's type at every call of a method, and looks for it among the types that were
+/// registered, module after module, before it compares it with those of its own.
+fn name_types(engine: &mut Engine) {
+    for (rust, name) in [
+        (type_name::<ImmutableString>(), "string"),
+        (type_name::<Array>(), "array"),
+        (type_name::<Map>(), "map"),
+        (type_name::<Blob>(), "blob"),
+        (type_name::<INT>(), "i64"),
+    ] {
+        engine.register_type_with_name_raw(rust, name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::engine;
+    use crate::modules::Library;
+
+    #[test]
+    fn types_have_the_names_of_the_language() {
+        let named = engine(&Library::default());
+        let plain = rhai::Engine::new();
+        for value in ["\"text\"", "[1]", "#{}", "blob()", "1", "1.5", "()", "'c'", "true", "|| 1", "0..1"] {
+            let script = format!("type_of({value})");
+            assert_eq!(named.eval::<String>(&script).unwrap(), plain.eval::<String>(&script).unwrap());
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! What went wrong with a script, in the terms of its author: a code, a message and a place.
 
-use picloud_sdk::wire::Writer;
+use picloud_sdk::{type_name, wire::Writer};
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
 /// An execution or a compilation that failed.
@@ -99,7 +99,7 @@ fn describe(error: EvalAltResult) -> String {
         EvalAltResult::ErrorRuntime(thrown, _) => match thrown.into_immutable_string() {
             Ok(text) => text.to_string(),
             Err("()") => "an error was thrown".into(),
-            Err(kind) => format!("a value of type {kind} was thrown"),
+            Err(kind) => format!("a value of type {} was thrown", type_name(kind)),
         },
         EvalAltResult::ErrorDataTooLarge(ref what, _) => {
             let limit = match what {

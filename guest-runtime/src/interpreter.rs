@@ -53,7 +53,7 @@ impl Interpreter {
         let source =
             Source::read(input).map_err(|error| Failure::new("script_invalid", error.to_string()))?;
         source.limits.apply(&mut self.engine);
-        compile_modules(&mut self.engine, &source, &mut self.library.borrow_mut())?;
+        compile_modules(&self.engine, &source, &mut self.library.borrow_mut())?;
         if let Some((script, imports)) = self.compile_to_bytecode(&source) {
             self.script = Some(script);
             return Ok(imports);
@@ -108,7 +108,7 @@ impl Interpreter {
             Request::read(input).map_err(|error| Failure::new("request_invalid", error.to_string()));
         let prepared = request.and_then(|request| {
             let max_bytes = request.max_response_bytes;
-            Ok((request.into_ctx()?, max_bytes))
+            Ok((request.into_ctx(&self.engine)?, max_bytes))
         });
         let (ctx, max_bytes) = match prepared {
             Ok(prepared) => prepared,

@@ -1,6 +1,9 @@
 //! The limits of one script, which the interpreter enforces itself.
 
-use picloud_sdk::wire::{Reader, WireError};
+use picloud_sdk::{
+    blob,
+    wire::{Reader, WireError},
+};
 use rhai::Engine;
 
 /// What a script may use; the host enforces fuel, memory and time on top.
@@ -52,8 +55,9 @@ impl Limits {
         Ok(limits)
     }
 
-    /// Sets them on `engine`.
+    /// Sets them on `engine`, and for the SDK.
     pub fn apply(&self, engine: &mut Engine) {
+        blob::set_longest(self.max_array_size);
         engine
             .set_max_operations(self.max_operations)
             .set_max_string_size(self.max_string_size)

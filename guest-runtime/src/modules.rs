@@ -1,9 +1,14 @@
-//! `import "name" as m;`: modules come from the sources that were given when the script was compiled.
+//! `import "name" as m;`: modules come from the sources that were given when the script was compiled, and from the
+//! host where the script made the name while it ran.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
+use picloud_sdk::{NAMESPACES, module};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
+use crate::compile::parse_module;
+
+type Thrown = Box<EvalAltResult>;
 type SharedModule = Shared<Module>;
 
 /// The modules a script can import, by name.
@@ -24,14 +29,14 @@ impl Shelf {
         *self = Self::default();
     }
 
-    /// The tree of a module that is to be loaded now, unless it may not be.
-    fn start(&mut self, name: &str, position: Position) -> Result<AST, Box<EvalAltResult>> {
+    /// Notes that a module is being loaded, unless it may not be.
+    fn start(&mut self, name: &str, position: Position) -> Result<(), Thrown> {
+        if NAMESPACES.contains(&name) {
+            return Err(refused(format!("import: {name} is there without an import"), position));
+        }
         if self.loading.iter().any(|loading| loading == name) {
             return Err(refused(format!("import: module {name} imports itself"), position));
         }
-        let Some(ast) = self.compiled.get(name).cloned() else {
-            return Err(EvalAltResult::ErrorModuleNotFound(name.into(), position).into());
-        };
         if self.loading.len() >= self.max_depth {
             let limit = self.max_depth;
             return Err(refused(
@@ -40,7 +45,7 @@ impl Shelf {
             ));
         }
         self.loading.push(name.into());
-        Ok(ast)
+        Ok(())
     }
 }
 
@@ -62,7 +67,7 @@ impl ModuleResolver for Resolver {
         _source: Option<&str>,
         name: &str,
         position: Position,
-    ) -> Result<SharedModule, Box<EvalAltResult>> {
+    ) -> Result<SharedModule, Thrown> {
         let mut global = engine.new_global_runtime_state();
         self.resolve_raw(engine, &mut global, &mut Scope::new(), name, position)
     }
@@ -75,21 +80,52 @@ impl ModuleResolver for Resolver {
         _scope: &mut Scope<'_>,
         name: &str,
         position: Position,
-    ) -> Result<SharedModule, Box<EvalAltResult>> {
+    ) -> Result<SharedModule, Thrown> {
         if let Some(module) = self.library.borrow().loaded.get(name) {
             return Ok(module.clone());
         }
-        let ast = self.library.borrow_mut().start(name, position)?;
-        let module = Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast);
+        self.library.borrow_mut().start(name, position)?;
+        let module = self.load(engine, global, name, position);
         let mut shelf = self.library.borrow_mut();
         shelf.loading.pop();
-        let module = module.map_err(|error| EvalAltResult::ErrorInModule(name.into(), error, position))?;
-        let module: SharedModule = module.into();
+        let module: SharedModule = module?.into();
         shelf.loaded.insert(name.into(), module.clone());
         Ok(module)
     }
 }
 
-fn refused(message: String, position: Position) -> Box<EvalAltResult> {
+impl Resolver {
+    fn load(
+        &self,
+        engine: &Engine,
+        global: &mut GlobalRuntimeState,
+        name: &str,
+        position: Position,
+    ) -> Result<Module, Thrown> {
+        let compiled = self.library.borrow().compiled.get(name).cloned();
+        let ast = match compiled {
+            Some(ast) => ast,
+            None => fetch(engine, name, position)?,
+        };
+        Module::eval_ast_as_new_raw(engine, &mut Scope::new(), global, &ast)
+            .map_err(|error| EvalAltResult::ErrorInModule(name.into(), error, position).into())
+    }
+}
+
+/// A module that did not come with the script.
+fn fetch(engine: &Engine, name: &str, position: Position) -> Result<AST, Thrown> {
+    // Why not is nothing that a script should learn.
+    let source = module::source(name).map_err(|_| refused("module unavailable".into(), position))?;
+    let Some(source) = source else {
+        return Err(EvalAltResult::ErrorModuleNotFound(name.into(), position).into());
+    };
+    let text = std::str::from_utf8(&source).map_err(|_| refused("module unavailable".into(), position))?;
+    parse_module(engine, text, Some(name)).map_err(|failure| {
+        let error = refused(failure.message, failure.position);
+        EvalAltResult::ErrorInModule(name.into(), error, position).into()
+    })
+}
+
+fn refused(message: String, position: Position) -> Thrown {
     EvalAltResult::ErrorRuntime(message.into(), position).into()
 }

@@ -1,10 +1,14 @@
 //! What a script returned, as a response: status, headers and a rendered body.
 
 use picloud_sdk::{
+    blob::Blob,
+    files::File,
+    http::is_token,
     json::{self, JsonError},
+    type_name,
     wire::Writer,
 };
-use rhai::{Array, Blob, Dynamic, ImmutableString, Map};
+use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use crate::failure::Failure;
 
@@ -13,6 +17,8 @@ const EMPTY: i64 = 0;
 const JSON: i64 = 1;
 const TEXT: i64 = 2;
 const OCTETS: i64 = 3;
+/// Not the bytes, but a file of the app, which the host sends: the body is MessagePack of collection and id.
+const FILE: i64 = 4;
 
 /// Headers that belong to the connection, which a script cannot set.
 const FORBIDDEN: [&str; 9] = [
@@ -37,7 +43,9 @@ pub fn write(writer: &mut Writer, result: &Dynamic, max_bytes: usize) -> Result<
         let status = match status.as_int() {
             Ok(status @ 200..=599) => status,
             Ok(status) => return Err(invalid(format!("statusCode {status} is outside 200 to 599"))),
-            Err(kind) => return Err(invalid(format!("statusCode must be an integer, not {kind}"))),
+            Err(kind) => {
+                return Err(invalid(format!("statusCode must be an integer, not {}", type_name(kind))));
+            }
         };
         writer.int(status);
         write_headers(writer, map.get("headers"))?;
@@ -53,7 +61,7 @@ fn write_headers(writer: &mut Writer, headers: Option<&Dynamic>) -> Result<(), F
         return Ok(());
     };
     let Some(headers) = headers.read_lock::<Map>() else {
-        return Err(invalid(format!("headers must be a map, not {}", headers.type_name())));
+        return Err(invalid(format!("headers must be a map, not {}", type_name(headers.type_name()))));
     };
     writer.map(headers.len());
     for (name, value) in headers.iter() {
@@ -78,19 +86,13 @@ fn write_headers(writer: &mut Writer, headers: Option<&Dynamic>) -> Result<(), F
     Ok(())
 }
 
-/// A token of RFC 9110, section 5.6.2.
-fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-}
-
 fn header_value(name: &str, value: &Dynamic) -> Result<ImmutableString, Failure> {
     let text = if value.is_string() || value.is_int() || value.is_bool() || value.is_char() {
         ImmutableString::from(value.to_string())
     } else {
         return Err(invalid(format!(
             "header {name} must be a string or a list of them, not {}",
-            value.type_name()
+            type_name(value.type_name())
         )));
     };
     if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
@@ -106,11 +108,17 @@ fn write_body(writer: &mut Writer, body: &Dynamic, max_bytes: usize) -> Result<(
     } else if let Some(text) = body.read_lock::<ImmutableString>() {
         check(text.len())?;
         writer.int(TEXT).bytes(text.as_bytes());
-    } else if let Some(blob) = body.read_lock::<Blob>() {
-        check(blob.len())?;
-        writer.int(OCTETS).bytes(&blob);
+    } else if let Some(file) = body.read_lock::<File>() {
+        let mut reference = Writer::new();
+        reference.array(2).string(&file.collection).string(&file.id);
+        writer.int(FILE).bytes(reference.as_bytes());
     } else {
-        return write_json(writer, body, max_bytes);
+        let written = Blob::lend(body, |blob| {
+            check(blob.len())?;
+            writer.int(OCTETS).bytes(blob);
+            Ok(())
+        });
+        return written.unwrap_or_else(|| write_json(writer, body, max_bytes));
     }
     Ok(())
 }

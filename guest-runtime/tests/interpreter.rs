@@ -1,7 +1,11 @@
 //! What the guest answers, byte for byte as the host reads it, natively.
 
 use picloud_guest::Interpreter;
-use picloud_sdk::wire::{Reader, Writer};
+use picloud_sdk::{
+    blob::Blob,
+    native::{self, MemoryHost},
+    wire::{Reader, Writer},
+};
 use rhai::{Dynamic, Map};
 
 /// Status, headers, kind and body as text.
@@ -48,10 +52,12 @@ fn run(
 ) -> Vec<Dynamic> {
     let mut input = Writer::new();
     input.map(4).string("ctx").map(1).string("request").map(1).string("method").string("POST");
-    input.string("body");
-    match body {
-        Some(text) => input.bytes(text.as_bytes()),
-        None => input.nil(),
+    // As the host does: a long body stays there until it is asked for.
+    let body = body.unwrap_or_default();
+    native::install(MemoryHost::with_request_body(body));
+    match body.len() {
+        0..=1000 => input.string("body").bytes(body.as_bytes()),
+        length => input.string("body_length").int(length as i64),
     };
     input.string("content_type").optional_string(content_type);
     input.string("max_response_bytes").int(limit);
@@ -288,4 +294,147 @@ fn input_that_is_not_understood_is_answered_with_a_failure() {
     {
         assert_eq!(answer(interpreter.compile(junk))[0].as_int(), Ok(1));
     }
+}
+
+#[test]
+fn a_body_that_is_longer_than_a_string_or_a_blob_may_be_is_a_blob_nevertheless() {
+    let show = "let b = ctx.request.body; [type_of(b), b.len(), b == request::body_raw()]";
+    let long = "x".repeat(300_000);
+    for (length, content_type, expected) in [
+        (300_000, "text/plain", r#"["blob",300000,true]"#),
+        (262_144, "text/plain", r#"["string",262144,false]"#),
+        (10_000, "image/png", r#"["blob",10000,true]"#),
+        (10_001, "image/png", r#"["blob",10001,true]"#),
+    ] {
+        assert_eq!(respond_to(show, Some(&long[..length]), Some(content_type)).unwrap().3, expected);
+    }
+    let json = format!("[\"{}\"]", "x".repeat(5000));
+    let answer = respond_to("ctx.request.body[0].len()", Some(&json), Some("application/json"));
+    assert_eq!(answer.unwrap().3, "5000");
+    let broken = respond_to("1", Some(&json[1..]), Some("application/json"));
+    assert_eq!(broken.unwrap_err().0, "request_invalid");
+}
+
+/// The answer of an endpoint, whatever its body is.
+fn answer_of(source: &str) -> Vec<Dynamic> {
+    let mut interpreter = Interpreter::new();
+    compile(&mut interpreter, source, "endpoint", &[]);
+    run(&mut interpreter, None, None, 100_000)
+}
+
+#[test]
+fn a_long_blob_is_a_body_and_a_value_to_throw() {
+    let answer = answer_of("#{ statusCode: 200, body: random::bytes(60000) }");
+    assert_eq!((answer[4].as_int(), Blob::lend(&answer[5], <[u8]>::len)), (Ok(3), Some(60_000)));
+    let long = "#{ statusCode: 200, body: random::bytes(60000) }";
+    assert_eq!(failure_of(long).1, "the response body is larger than 1000 bytes");
+    assert_eq!(failure_of("random::bytes(60000)").1, "a value of type blob cannot be written as JSON");
+    assert_eq!(failure_of("throw random::bytes(60000)").1, "a value of type blob was thrown");
+}
+
+#[test]
+fn a_file_is_answered_by_its_name() {
+    let source = "let c = files::collection(\"c\"); let made = c.create(#{ name: \"a\", data: \"x\" }); \
+                  #{ statusCode: 200, headers: #{ a: \"b\" }, body: c.response(made.id) }";
+    let answer = answer_of(source);
+    assert_eq!(
+        (answer[2].as_int(), answer[3].to_string().as_str(), answer[4].as_int()),
+        (Ok(200), r#"#{"a": "b"}"#, Ok(4))
+    );
+    let reference = Reader::new(&answer[5].as_blob_ref().unwrap()).value().unwrap();
+    assert_eq!(reference.to_string(), r#"["c", "00000000-0000-7000-8000-000000000001"]"#);
+    // It is no JSON, and an absent one is nothing.
+    assert_eq!(
+        failure_of(&source.replace("#{ statusCode: 200, headers: #{ a: \"b\" }, body:", "#{ x:")).0,
+        "response_invalid"
+    );
+    assert_eq!(
+        respond("#{ statusCode: 200, body: files::collection(\"c\").response(\"none\") }"),
+        Ok((200, "#{}".into(), 0, String::new()))
+    );
+}
+
+/// What a script with these modules at the host answers, or the failure with its module.
+fn import(source: &str, at_host: &[(&str, Option<&str>)]) -> Result<String, (String, String)> {
+    let modules: [(&str, &str); 2] =
+        [("known", "fn f() { 1 }"), ("makes", "fn load(n) { import n as m; m::f() }")];
+    let mut interpreter = Interpreter::new();
+    let compiled = compile(&mut interpreter, source, "endpoint", &modules);
+    assert_eq!(compiled[0].as_int(), Ok(0), "{compiled:?}");
+    let at_host = at_host.iter().map(|&(name, source)| (name.to_owned(), source.map(str::to_owned)));
+    let mut host = MemoryHost::default();
+    host.modules = at_host.collect();
+    native::install(host);
+    let mut input = Writer::new();
+    input.map(0);
+    let answer = answer(interpreter.run(input.as_bytes()));
+    match answer[0].as_int() {
+        Ok(0) => Ok(String::from_utf8(answer[5].clone().into_blob().unwrap()).unwrap()),
+        _ => {
+            let failure = answer[2].clone().cast::<Map>();
+            Err((failure["message"].to_string(), failure["module"].to_string()))
+        }
+    }
+}
+
+#[test]
+fn a_module_whose_name_is_made_while_running_comes_from_the_host() {
+    let at_host = [
+        ("late", Some("import \"known\" as k; const N = 5; fn f() { k::f() + N() } fn N() { 2 }")),
+        ("deep", Some("import \"late\" as l; fn f() { l::f() + l::N }")),
+        ("stray", Some("let x = 1;")),
+        ("broken", Some("fn f( {")),
+        ("gone", None),
+        ("again", Some("import \"again\" as a;")),
+    ];
+    let load = |name: &str| import(&format!("let n = \"{name}\"; import n as m; [m::f()]"), &at_host);
+    let refused = |name: &str| load(name).unwrap_err();
+    assert_eq!(load("known"), Ok("[1]".into()));
+    assert_eq!(load("late"), Ok("[3]".into()));
+    assert_eq!(load("deep"), Ok("[8]".into()));
+    assert_eq!(import("import \"makes\" as m; [m::load(\"late\")]", &at_host), Ok("[3]".into()));
+    assert_eq!(
+        refused("stray"),
+        ("a module holds only fn, const and import at top level".into(), "stray".into())
+    );
+    assert_eq!(refused("broken").1, "broken");
+    for absent in ["absent", "../late", "", "9", "late\\n"] {
+        assert_eq!(refused(absent).0, "module not found", "{absent}");
+    }
+    assert_eq!(refused("gone").0, "module unavailable");
+    assert!(refused("again").0.contains("imports itself"));
+    // It can be caught, and another try asks again.
+    let source = "let n = \"gone\"; let r = \"\"; try { import n as m; } catch (e) { r = e; } [r]";
+    assert_eq!(import(source, &at_host), Ok(r#"["module unavailable"]"#.into()));
+}
+
+#[test]
+fn a_namespace_is_no_module() {
+    for name in ["kv", "docs", "module"] {
+        let (message, _) =
+            import(&format!("import \"{name}\" as m;"), &[(name, Some("fn f() { 1 }"))]).unwrap_err();
+        assert_eq!(message, format!("import: {name} is there without an import"));
+    }
+}
+
+#[test]
+fn what_a_module_does_counts_as_done_by_the_script() {
+    let modules = [("busy", "const N = work(); fn work() { let n = 0; while n < 5000 { n += 1; } n }")];
+    let operations = |source: &str| {
+        let mut interpreter = Interpreter::new();
+        compile(&mut interpreter, source, "endpoint", &modules);
+        run(&mut interpreter, None, None, 1000)[1].as_int().unwrap()
+    };
+    assert!(operations("import \"busy\" as b; b::N") > operations("1") + 5000);
+    let mut interpreter = Interpreter::new();
+    compile_with(
+        &mut interpreter,
+        "import \"busy\" as b; b::N",
+        "endpoint",
+        &modules,
+        &[("max_operations", 1000)],
+    );
+    let failure = run(&mut interpreter, None, None, 1000)[2].clone().cast::<Map>();
+    assert_eq!(told(&failure).0, "operation_budget");
+    assert_eq!(failure["module"].to_string(), "busy");
 }

@@ -34,6 +34,7 @@ from picloud.db.unusable import DatabaseUnusable
 from picloud.errors import PicloudError, Unavailable
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
+from picloud.execution.guard import guarded
 from picloud.execution.record import Recorder
 from picloud.generations import TOPICS, Generations
 from picloud.http.application import build_application
@@ -232,7 +233,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
         store = _image_store(settings)
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb, store)
         functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
-        sandbox = Sandbox(engine, images, threads, functions)
+        sandbox = Sandbox(engine, images, threads, guarded(functions, engine.interface))
 
         recorder = Recorder(database, generations)
         recorder.start()

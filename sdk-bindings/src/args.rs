@@ -2,7 +2,15 @@
 
 use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
 
+use crate::blob::Blob;
 use crate::host::fail;
+
+/// How many bytes the name of a collection may have.
+pub const MAX_COLLECTION: usize = 128;
+/// How many entries a page has unless the script says it.
+const DEFAULT_LIMIT: usize = 100;
+/// How many entries a page may have.
+const MAX_LIMIT: usize = 1_000;
 
 /// A failure on its way into the script, where `catch` sees its text.
 pub type Thrown = Box<EvalAltResult>;
@@ -10,6 +18,18 @@ pub type Thrown = Box<EvalAltResult>;
 /// A parameter that must be a string.
 pub fn string(function: &str, param: &str, value: Dynamic) -> Result<ImmutableString, Thrown> {
     value.into_immutable_string().map_err(|given| mismatch(function, param, "a string", given))
+}
+
+/// A parameter that must be a string of 1 to `most` bytes.
+pub fn name(function: &str, param: &str, value: Dynamic, most: usize) -> Result<ImmutableString, Thrown> {
+    let text = string(function, param, value)?;
+    match text.len() {
+        0 => Err(fail(function, format_args!("{param} must not be empty"))),
+        length if length > most => {
+            Err(fail(function, format_args!("{param} must have at most {most} bytes, not {length}")))
+        }
+        _ => Ok(text),
+    }
 }
 
 /// A parameter that must be an int.
@@ -55,10 +75,28 @@ pub fn bytes<T>(
     if let Ok(text) = value.as_immutable_string_ref() {
         return Ok(read(text.as_bytes()));
     }
-    match value.as_blob_ref() {
-        Ok(blob) => Ok(read(&blob)),
-        Err(given) => Err(mismatch(function, param, "a string or a blob", given)),
-    }
+    Blob::lend(value, read).ok_or_else(|| mismatch(function, param, "a string or a blob", value.type_name()))
+}
+
+/// Refuses a map with a key that is none of `known`; `what` says what the keys are, "option" for one.
+pub fn keys(function: &str, what: &str, map: &Map, known: &[&str]) -> Result<(), Thrown> {
+    let Some(unknown) = map.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+    let verb = if known.len() == 1 { "is" } else { "are" };
+    Err(fail(function, format_args!("unknown {what} {unknown}; there {verb}: {}", known.join(", "))))
+}
+
+/// Where a page starts and how many entries it may have.
+pub struct Page {
+    /// Empty for the first page.
+    pub cursor: ImmutableString,
+    pub limit: INT,
+}
+
+/// The page that `list(cursor, limit)` asks for; what is left out has its default.
+pub fn page(function: &str, cursor: Option<Dynamic>, limit: Option<Dynamic>) -> Result<Page, Thrown> {
+    let cursor = cursor.map(|cursor| string(function, "cursor", cursor)).transpose()?.unwrap_or_default();
+    let limit = limit.map(|limit| size(function, "limit", &limit, 1, MAX_LIMIT)).transpose()?;
+    Ok(Page { cursor, limit: limit.unwrap_or(DEFAULT_LIMIT) as INT })
 }
 
 /// The error for a parameter of the wrong type.
@@ -83,9 +121,17 @@ pub fn array_fits(context: &NativeCallContext, function: &str, length: usize) ->
     fits(function, length, context.engine().max_array_size(), "elements", "max_array_size")
 }
 
-/// The same for the bytes of a blob, which the interpreter counts as elements of an array.
-pub fn blob_fits(context: &NativeCallContext, function: &str, length: usize) -> Result<(), Thrown> {
-    fits(function, length, context.engine().max_array_size(), "bytes in a blob", "max_array_size")
+/// Refuses a value that is larger than the interpreter lets a script have: where it comes out, that would end the
+/// script, and here it can be caught.
+pub fn result_fits(context: &NativeCallContext, function: &str, value: &Dynamic) -> Result<(), Thrown> {
+    context.engine().ensure_data_size_within_limits(value).map_err(|error| {
+        let limit = match error.to_string() {
+            error if error.contains("string") => "max_string_size",
+            error if error.contains("map") => "max_map_size",
+            _ => "max_array_size",
+        };
+        fail(function, format_args!("the result is larger than a script may have it ({limit})"))
+    })
 }
 
 /// `limit` 0 is none.

@@ -1,9 +1,10 @@
 //! `base64::` encoding and decoding, standard and for URLs.
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, DecodeKind, Encoding};
-use rhai::{Blob, Dynamic, Engine, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, Module, NativeCallContext};
 
 use crate::args::{self, Thrown};
+use crate::blob::Blob;
 use crate::host::fail;
 
 /// Registers the namespace.
@@ -15,11 +16,9 @@ pub fn register(engine: &mut Engine) {
     module.set_native_fn("encode_url", |context: NativeCallContext, data: &mut Dynamic| {
         encode(&context, "base64::encode_url", &BASE64URL_NOPAD, data)
     });
-    module.set_native_fn("decode", |context: NativeCallContext, text: &mut Dynamic| {
-        decode(&context, "base64::decode", &BASE64_NOPAD, text)
-    });
-    module.set_native_fn("decode_url", |context: NativeCallContext, text: &mut Dynamic| {
-        decode(&context, "base64::decode_url", &BASE64URL_NOPAD, text)
+    module.set_native_fn("decode", |text: &mut Dynamic| decode("base64::decode", &BASE64_NOPAD, text));
+    module.set_native_fn("decode_url", |text: &mut Dynamic| {
+        decode("base64::decode_url", &BASE64URL_NOPAD, text)
     });
     engine.register_static_module("base64", module.into());
 }
@@ -38,31 +37,19 @@ pub fn encode(
 }
 
 /// Reads `text`, padded to whole groups of four or not at all.
-fn decode(
-    context: &NativeCallContext,
-    function: &str,
-    encoding: &Encoding,
-    text: &Dynamic,
-) -> Result<Blob, Thrown> {
+fn decode(function: &str, encoding: &Encoding, text: &Dynamic) -> Result<Dynamic, Thrown> {
     args::bytes(function, "text", text, |bytes| {
         let bare = match bytes {
             [bare @ .., b'=', b'='] | [bare @ .., b'='] if bytes.len() % 4 == 0 => bare,
             bytes => bytes,
         };
-        decode_bytes(context, function, encoding, bare)
+        decode_bytes(function, encoding, bare)
     })?
 }
 
 /// Reads bytes in `encoding`; also what `hex::decode` is made of.
-pub fn decode_bytes(
-    context: &NativeCallContext,
-    function: &str,
-    encoding: &Encoding,
-    text: &[u8],
-) -> Result<Blob, Thrown> {
-    let most = encoding.decode_len(text.len()).map_err(|_| fail(function, "the text ends too early"))?;
-    args::blob_fits(context, function, most)?;
-    encoding.decode(text).map_err(|error| {
+pub fn decode_bytes(function: &str, encoding: &Encoding, text: &[u8]) -> Result<Dynamic, Thrown> {
+    encoding.decode(text).map(Blob::of).map_err(|error| {
         let at = error.position;
         match (error.kind, text.get(at)) {
             (DecodeKind::Symbol, Some(byte)) => {

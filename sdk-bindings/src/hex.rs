@@ -11,9 +11,9 @@ pub fn register(engine: &mut Engine) {
     module.set_native_fn("encode", |context: NativeCallContext, data: &mut Dynamic| {
         base64::encode(&context, "hex::encode", &HEXLOWER, data)
     });
-    module.set_native_fn("decode", |context: NativeCallContext, text: &mut Dynamic| {
+    module.set_native_fn("decode", |text: &mut Dynamic| {
         args::bytes("hex::decode", "text", text, |bytes| {
-            base64::decode_bytes(&context, "hex::decode", &HEXLOWER_PERMISSIVE, bytes)
+            base64::decode_bytes("hex::decode", &HEXLOWER_PERMISSIVE, bytes)
         })?
     });
     engine.register_static_module("hex", module.into());

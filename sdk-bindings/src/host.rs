@@ -4,7 +4,9 @@
 //! reply; the two flags above it say that the reply is an error message, and that it was too long for the
 //! reply buffer and waits to be taken.
 
-use rhai::{Blob, Dynamic, EvalAltResult, ImmutableString, Position};
+use std::ops::Range;
+
+use rhai::{Dynamic, EvalAltResult, ImmutableString, Position};
 
 use crate::wire::{Reader, WireError, Writer};
 
@@ -97,12 +99,38 @@ impl Reply {
         self.read(|reader| reader.string().map(Into::into))
     }
 
-    /// A `bytes` result.
-    pub fn blob(&self) -> Result<Blob, Box<EvalAltResult>> {
-        self.read(|reader| reader.bytes().map(<[u8]>::to_vec))
+    /// A `string?` result.
+    pub fn optional_string(&self) -> Result<Option<&str>, Box<EvalAltResult>> {
+        self.read(|reader| reader.optional_string())
     }
 
-    fn read<'a, T>(
+    /// A `bytes` result.
+    pub fn bytes(&self) -> Result<&[u8], Box<EvalAltResult>> {
+        self.read(|reader| reader.bytes())
+    }
+
+    /// A `bytes?` result.
+    pub fn optional_bytes(&self) -> Result<Option<&[u8]>, Box<EvalAltResult>> {
+        self.read(|reader| reader.optional_bytes())
+    }
+
+    /// Where `part`, which was read from this reply, lies in it.
+    pub fn range(&self, part: &[u8]) -> Range<usize> {
+        let start = part.as_ptr() as usize - self.as_bytes().as_ptr() as usize;
+        start..start + part.len()
+    }
+
+    /// The raw MessagePack, to keep.
+    pub fn into_vec(self) -> Vec<u8> {
+        match self.bytes {
+            #[cfg(target_arch = "wasm32")]
+            Bytes::Buffer(bytes) => bytes.to_vec(),
+            Bytes::Owned(bytes) => bytes,
+        }
+    }
+
+    /// Any result, read by `decode`.
+    pub fn read<'a, T>(
         &'a self,
         decode: impl FnOnce(&mut Reader<'a>) -> Result<T, WireError>,
     ) -> Result<T, Box<EvalAltResult>> {

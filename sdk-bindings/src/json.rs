@@ -84,15 +84,23 @@ pub fn render_map(map: &Map, limit: usize) -> Result<String, JsonError> {
     write(&Object { map, depth: 0 }, limit, CompactFormatter)
 }
 
+/// `map`, which lies one level down in something else, as JSON of no more than `limit` bytes.
+pub(crate) fn render_inner(map: &Map, limit: usize, formatter: impl Formatter) -> Result<String, JsonError> {
+    write(&Object { map, depth: 1 }, limit, formatter)
+}
+
 fn write(value: &impl Serialize, limit: usize, formatter: impl Formatter) -> Result<String, JsonError> {
     let mut text = Bounded { bytes: Vec::with_capacity(128), limit };
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
     match value.serialize(&mut serializer) {
         Ok(()) => Ok(String::from_utf8(text.bytes).expect("JSON is UTF-8")),
-        Err(error) if error.is_io() => Err(JsonError::TooLong),
+        Err(error) if error.io_error_kind() == Some(FULL) => Err(JsonError::TooLong),
         Err(error) => Err(JsonError::Unfit(error.to_string())),
     }
 }
+
+/// How [`Bounded`] says that it is full.
+const FULL: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
 /// Bytes that stop growing at a limit.
 struct Bounded {
@@ -108,7 +116,7 @@ impl io::Write for Bounded {
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.len() > self.limit - self.bytes.len() {
-            return Err(io::ErrorKind::FileTooLarge.into());
+            return Err(FULL.into());
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())

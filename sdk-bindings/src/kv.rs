@@ -1,6 +1,6 @@
 //! `kv::` the app's key-value store.
 
-use rhai::{Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module};
+use rhai::{Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext};
 
 use crate::args::{self, Thrown};
 use crate::host::{self, fail};
@@ -14,10 +14,7 @@ crate::import!(LIST, "kv_list");
 crate::import!(INCREMENT, "kv_increment");
 crate::import!(SET_IF, "kv_set_if");
 
-const MAX_COLLECTION: usize = 128;
 const MAX_KEY: usize = 512;
-const DEFAULT_LIMIT: usize = 100;
-const MAX_LIMIT: usize = 1_000;
 
 /// What `kv::collection` gives: the name is checked and nothing else is done until a method is called.
 #[derive(Clone)]
@@ -29,12 +26,11 @@ struct Collection {
 pub fn register(engine: &mut Engine) {
     let mut module = Module::new();
     module.set_native_fn("collection", |name: Dynamic| {
-        let name = args::string("kv::collection", "name", name)?;
-        length("kv::collection", "name", &name, MAX_COLLECTION)?;
-        Ok(Collection { name })
+        let name = args::name("kv::collection", "name", name, args::MAX_COLLECTION)?;
+        Ok::<_, Thrown>(Collection { name })
     });
     engine.register_static_module("kv", module.into());
-    engine.register_type_with_name::<Collection>("collection");
+    engine.register_type_with_name::<Collection>("kv::collection");
 
     // The calls of a handle change nothing in it, so that a constant one can be used too.
     let method = |name: &str| FuncRegistration::new(name).with_purity(true).with_volatility(true);
@@ -50,14 +46,21 @@ pub fn register(engine: &mut Engine) {
     );
     method("has").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.has(key));
     method("delete").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.delete(key));
-    method("list").register_into_engine(engine, |c: &mut Collection| c.list("", DEFAULT_LIMIT));
-    method("list").register_into_engine(engine, |c: &mut Collection, cursor: Dynamic| {
-        c.list(&args::string("kv::list", "cursor", cursor)?, DEFAULT_LIMIT)
+    method("list").register_into_engine(engine, |context: NativeCallContext, c: &mut Collection| {
+        c.list(&context, None, None)
     });
-    method("list").register_into_engine(engine, |c: &mut Collection, cursor: Dynamic, limit: Dynamic| {
-        let cursor = args::string("kv::list", "cursor", cursor)?;
-        c.list(&cursor, args::size("kv::list", "limit", &limit, 1, MAX_LIMIT)?)
-    });
+    method("list").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic| {
+            c.list(&context, Some(cursor), None)
+        },
+    );
+    method("list").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic, limit: Dynamic| {
+            c.list(&context, Some(cursor), Some(limit))
+        },
+    );
     method("increment")
         .register_into_engine(engine, |c: &mut Collection, key: Dynamic, n: Dynamic| c.increment(key, &n));
     method("set_if").register_into_engine(
@@ -95,10 +98,18 @@ impl Collection {
         host::call(&DELETE, function, &params)?.bool()
     }
 
-    fn list(&self, cursor: &str, limit: usize) -> Result<Dynamic, Thrown> {
+    fn list(
+        &self,
+        context: &NativeCallContext,
+        cursor: Option<Dynamic>,
+        limit: Option<Dynamic>,
+    ) -> Result<Dynamic, Thrown> {
+        let page = args::page("kv::list", cursor, limit)?;
         let mut params = Writer::params(3);
-        params.string(&self.name).string(cursor).int(limit as INT);
-        host::call(&LIST, "kv::list", &params)?.value()
+        params.string(&self.name).string(&page.cursor).int(page.limit);
+        let page = host::call(&LIST, "kv::list", &params)?.value()?;
+        args::result_fits(context, "kv::list", &page)?;
+        Ok(page)
     }
 
     fn increment(&self, key: Dynamic, n: &Dynamic) -> Result<INT, Thrown> {
@@ -118,20 +129,9 @@ impl Collection {
 
     /// The first two parameters of all functions about one key.
     fn entry(&self, function: &str, params: &mut Writer, key: Dynamic) -> Result<(), Thrown> {
-        let key = args::string(function, "key", key)?;
-        length(function, "key", &key, MAX_KEY)?;
+        let key = args::name(function, "key", key, MAX_KEY)?;
         params.string(&self.name).string(&key);
         Ok(())
-    }
-}
-
-fn length(function: &str, param: &str, text: &str, most: usize) -> Result<(), Thrown> {
-    match text.len() {
-        0 => Err(fail(function, format_args!("{param} must not be empty"))),
-        length if length > most => {
-            Err(fail(function, format_args!("{param} must have at most {most} bytes, not {length}")))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -152,23 +152,13 @@ fn packed(function: &str, params: &mut Writer, param: &str, value: &Dynamic) -> 
 
 fn ttl_seconds(options: &Dynamic) -> Result<Option<INT>, Thrown> {
     args::map("kv::set", "options", options, |options: &Map| {
-        let mut ttl = None;
-        for (key, value) in options {
-            match key.as_str() {
-                "ttl_seconds" => ttl = Some(args::int("kv::set", "ttl_seconds", value)?),
-                unknown => {
-                    return Err(fail(
-                        "kv::set",
-                        format_args!("unknown option {unknown}; there is: ttl_seconds"),
-                    ));
-                }
-            }
-        }
-        match ttl {
-            Some(seconds) if seconds < 1 => {
+        args::keys("kv::set", "option", options, &["ttl_seconds"])?;
+        let Some(given) = options.get("ttl_seconds") else { return Ok(None) };
+        match args::int("kv::set", "ttl_seconds", given)? {
+            seconds if seconds < 1 => {
                 Err(fail("kv::set", format_args!("ttl_seconds must be 1 or more, not {seconds}")))
             }
-            ttl => Ok(ttl),
+            seconds => Ok(Some(seconds)),
         }
     })?
 }
@@ -254,6 +244,17 @@ mod tests {
     #[test]
     fn a_constant_handle_works() {
         assert!(eval::<bool>("const C = kv::collection(\"const\"); C.set(\"k\", 1); C.get(\"k\") == 1"));
+    }
+
+    #[test]
+    fn more_keys_than_a_script_may_have_are_refused() {
+        let script = "let c = kv::collection(\"long\"); let k = \"\"; k.pad(500, 'k'); \
+                      for i in 0..600 { c.set(k + i, 1); } c.list(\"\", 500);";
+        assert!(eval::<bool>(&format!("{script} true")));
+        assert_eq!(
+            thrown(&format!("{script} c.list(\"\", 600)")),
+            "kv::list: the result is larger than a script may have it (max_string_size)"
+        );
     }
 
     #[test]

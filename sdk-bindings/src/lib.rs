@@ -2,17 +2,25 @@
 //!
 //! Adding a function of the host: declare it in `interface.toml`, and register it in the namespace's file.
 
+pub mod blob;
+pub mod body;
+pub mod files;
 pub mod host;
+pub mod http;
 pub mod json;
+pub mod kv;
+pub mod module;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
+pub mod request;
 pub mod wire;
 
 mod args;
 mod base64;
 mod crypto;
+mod docs;
+mod document;
 mod hex;
-pub mod kv;
 mod log;
 mod random;
 mod regex;
@@ -21,16 +29,25 @@ mod testing;
 mod time;
 mod url;
 
+pub use args::type_name;
+
 use rhai::Engine;
 
 /// Version of the script interface, which a script reads as `ctx.sdk_version`.
-pub const SDK_VERSION: &str = "0.1";
+pub const SDK_VERSION: &str = "0.2";
 
 /// The text of `interface.toml`.
 pub const INTERFACE: &str = include_str!("../interface.toml");
 
-/// Registers every namespace with `engine`.
+/// The namespaces, which no module can be named as.
+pub const NAMESPACES: [&str; 15] = [
+    "base64", "crypto", "docs", "files", "hex", "http", "json", "kv", "log", "module", "random", "regex",
+    "request", "time", "url",
+];
+
+/// Registers every namespace with `engine`, and what a script can do with a blob of any length.
 pub fn register(engine: &mut Engine) {
+    blob::register(engine);
     log::register(engine);
     time::register(engine);
     random::register(engine);
@@ -41,4 +58,8 @@ pub fn register(engine: &mut Engine) {
     regex::register(engine);
     crypto::register(engine);
     kv::register(engine);
+    docs::register(engine);
+    files::register(engine);
+    http::register(engine);
+    request::register(engine);
 }

@@ -3,6 +3,7 @@
 use rhai::{Dynamic, Engine, Map, Module};
 
 use crate::args::{self, Thrown};
+use crate::blob::Blob;
 use crate::host::{self, fail};
 use crate::json;
 use crate::wire::Writer;
@@ -33,10 +34,16 @@ fn line(level: &str, function: &str, message: &Dynamic, data: Option<&Map>) -> R
         .map(|map| json::render_map(map, usize::MAX))
         .transpose()
         .map_err(|problem| fail(function, format_args!("data: {problem}")))?;
-    match message.as_immutable_string_ref() {
-        Ok(text) => write(level, function, &text, data.as_deref()),
-        Err(_) => write(level, function, &message.to_string(), data.as_deref()),
+    if let Ok(text) = message.as_immutable_string_ref() {
+        return write(level, function, &text, data.as_deref());
     }
+    let text = match message.read_lock::<Blob>() {
+        Some(blob) => blob.to_string(),
+        None => message.to_string(),
+    };
+    // Rhai shows a value of a type that it does not know, such as a handle, by the type's path.
+    let text = if text == message.type_name() { args::type_name(&text) } else { text };
+    write(level, function, &text, data.as_deref())
 }
 
 fn write(level: &str, function: &str, message: &str, data: Option<&str>) -> Result<(), Thrown> {
@@ -86,10 +93,14 @@ mod tests {
 
     #[test]
     fn any_value_can_be_the_message() {
-        let lines = lines_of("log::info(42); log::trace(()); log::error([1, 2]);");
+        let lines = lines_of(
+            "log::info(42); log::trace(()); log::error([1, 2]); log::warn(kv::collection(`c`)); \
+             let long = `x`; for i in 0..14 { long += long; } log::info(base64::decode(base64::encode(long)));",
+        );
         let messages: Vec<_> =
             lines.into_iter().map(|(level, message, _)| format!("{level}:{message}")).collect();
-        assert_eq!(messages, ["info:42", "trace:", "error:[1, 2]"]);
+        let expected = ["info:42", "trace:", "error:[1, 2]", "warn:collection", "info:blob of 16384 bytes"];
+        assert_eq!(messages, expected);
     }
 
     #[test]

@@ -2,6 +2,9 @@
 //!
 //! A wasm build has no part of this file.
 
+mod docs;
+mod files;
+
 use std::{cell::RefCell, collections::BTreeMap};
 
 use crate::wire::{Reader, WireError, Writer};
@@ -25,8 +28,8 @@ pub(crate) fn call(import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
     HOST.with_borrow_mut(|host| host.call(import, params))
 }
 
-/// A host that keeps everything in memory: a kv store, a clock that stands still, repeatable "randomness",
-/// and the lines that were logged.
+/// A host that keeps everything in memory: kv, documents and files, a clock that stands still, repeatable
+/// "randomness", servers that answer with what they were asked, and the lines that were logged.
 #[derive(Default)]
 pub struct MemoryHost {
     /// MessagePack values by collection and key.
@@ -35,7 +38,20 @@ pub struct MemoryHost {
     pub now_ms: i64,
     /// Level, message and JSON data of every line.
     pub lines: Vec<(String, String, Option<String>)>,
+    /// The body of the request.
+    pub request_body: Vec<u8>,
+    /// Sources of modules by name; none for one that is not available.
+    pub modules: BTreeMap<String, Option<String>>,
+    docs: docs::Documents,
+    files: files::Files,
     seed: u64,
+}
+
+impl MemoryHost {
+    /// A host of a request with this body.
+    pub fn with_request_body(body: impl Into<Vec<u8>>) -> Self {
+        Self { request_body: body.into(), ..Self::default() }
+    }
 }
 
 impl Host for MemoryHost {
@@ -71,7 +87,25 @@ impl MemoryHost {
                 let bytes: Vec<u8> = (0..count).map(|_| self.next_byte()).collect();
                 reply.bytes(&bytes);
             }
+            "request_body" => {
+                reply.bytes(&self.request_body);
+            }
+            "module_source" => match self.modules.get(reader.string()?) {
+                Some(Some(source)) => drop(reply.bytes(source.as_bytes())),
+                Some(None) => return Ok(Err("it lies on another disk".into())),
+                None => drop(reply.nil()),
+            },
+            "http_request" => {
+                let (method, url) = (reader.string()?, reader.string()?);
+                reply.map(4).string("status").int(200).string("url").string(url);
+                reply.string("headers").map(1).string("content-type").string("text/plain");
+                reply.string("body").bytes(format!("{method} {url}").as_bytes());
+            }
             "kv_list" => return self.list(reader, reply),
+            name if name.starts_with("docs_") => return self.docs.answer(name, reader, reply),
+            name if name.starts_with("files_") => {
+                return self.files.answer(name, &self.request_body, reader, reply);
+            }
             _ => {
                 let at = (reader.string()?.to_owned(), reader.string()?.to_owned());
                 return self.entry(import, at, reader, reply);
@@ -128,20 +162,12 @@ impl MemoryHost {
     fn list(&self, reader: &mut Reader<'_>, reply: &mut Writer) -> Result<Result<(), String>, WireError> {
         let (collection, cursor) = (reader.string()?, reader.optional_string()?.unwrap_or_default());
         let limit = usize::try_from(reader.int()?).unwrap_or(0);
-        let mut keys: Vec<&str> = self
+        let keys = self
             .kv
             .keys()
             .filter(|(name, key)| name == collection && key.as_str() > cursor)
-            .map(|(_, key)| key.as_str())
-            .take(limit + 1)
-            .collect();
-        let more = keys.len() > limit;
-        keys.truncate(limit);
-        reply.map(2).string("keys").array(keys.len());
-        for key in &keys {
-            reply.string(key);
-        }
-        reply.string("next_cursor").optional_string(keys.last().copied().filter(|_| more));
+            .map(|(_, key)| (key.clone(), key.clone()));
+        page(reply, "keys", keys, limit);
         Ok(Ok(()))
     }
 
@@ -151,3 +177,24 @@ impl MemoryHost {
         (self.seed >> 56) as u8
     }
 }
+
+/// Writes a page of up to `limit` entries, each given with the cursor behind it.
+fn page(reply: &mut Writer, name: &str, entries: impl Iterator<Item = (String, String)>, limit: usize) {
+    let mut entries: Vec<_> = entries.take(limit + 1).collect();
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    reply.map(2).string(name).array(entries.len());
+    for (_, entry) in &entries {
+        reply.string(entry);
+    }
+    let last = entries.last().map(|(cursor, _)| cursor.as_str());
+    reply.string("next_cursor").optional_string(last.filter(|_| more));
+}
+
+/// The id of the n-th thing that was made; ids sort as they were made.
+fn id(n: usize) -> String {
+    format!("00000000-0000-7000-8000-{n:012}")
+}
+
+/// When everything happens here.
+const NOW: &str = "1970-01-01T00:00:00.000Z";

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 
-use rhai::{Blob, Dynamic, Engine, FLOAT, FuncRegistration, INT, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, FLOAT, FuncRegistration, INT, Module, NativeCallContext};
 
 use crate::args::{self, Thrown};
+use crate::blob::Blob;
 use crate::host::{self, fail};
 use crate::wire::Writer;
 
@@ -35,10 +36,8 @@ pub fn register(engine: &mut Engine) {
     });
     volatile("float").set_into_module(&mut module, float);
     volatile("bool").set_into_module(&mut module, || Ok::<_, Thrown>(take::<1>("random::bool")?[0] & 1 == 1));
-    volatile("bytes").set_into_module(&mut module, |context: NativeCallContext, n: Dynamic| {
-        let n = args::size("random::bytes", "n", &n, 0, MAX_BYTES)?;
-        args::blob_fits(&context, "random::bytes", n)?;
-        fetch("random::bytes", n)
+    volatile("bytes").set_into_module(&mut module, |n: Dynamic| {
+        fetch("random::bytes", args::size("random::bytes", "n", &n, 0, MAX_BYTES)?).map(Blob::of)
     });
     volatile("string").set_into_module(&mut module, |context: NativeCallContext, n: Dynamic| {
         let n = args::size("random::string", "n", &n, 0, MAX_STRING)?;
@@ -50,14 +49,15 @@ pub fn register(engine: &mut Engine) {
 }
 
 /// `n` bytes straight from the host.
-fn fetch(function: &str, n: usize) -> Result<Blob, Thrown> {
+fn fetch(function: &str, n: usize) -> Result<Vec<u8>, Thrown> {
     if n == 0 {
-        return Ok(Blob::new());
+        return Ok(Vec::new());
     }
     let mut params = Writer::params(1);
     params.int(n as INT);
-    let bytes = host::call(&BYTES, function, &params)?.blob()?;
-    if bytes.len() == n { Ok(bytes) } else { Err(fail(function, "the host gave too few bytes")) }
+    let reply = host::call(&BYTES, function, &params)?;
+    let bytes = reply.bytes()?;
+    if bytes.len() == n { Ok(bytes.to_vec()) } else { Err(fail(function, "the host gave too few bytes")) }
 }
 
 /// `N` bytes (no more than the pool holds) from the pool, which is refilled when it has not enough.

@@ -8,6 +8,7 @@ pub fn engine() -> Engine {
     let mut engine = Engine::new();
     engine.set_max_string_size(256 * 1024);
     engine.set_max_array_size(10_000);
+    crate::blob::set_longest(10_000);
     engine.set_max_map_size(10_000);
     crate::register(&mut engine);
     engine

@@ -21,7 +21,7 @@ pub fn register(engine: &mut Engine) {
         decode(&text).map_err(|message| fail("url::decode", message))
     });
     module.set_native_fn("encode_query", |context: NativeCallContext, params: &mut Dynamic| {
-        args::map("url::encode_query", "params", params, |map| encode_query(&context, map))?
+        args::map("url::encode_query", "params", params, |map| query(&context, "url::encode_query", "", map))?
     });
     engine.register_static_module("url", module.into());
 }
@@ -62,21 +62,36 @@ fn decode(text: &str) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "the result is not UTF-8".into())
 }
 
-fn encode_query(context: &NativeCallContext, params: &Map) -> Result<String, Thrown> {
+/// A query string of a map; errors name `function`, and the key behind `place`.
+pub fn query(
+    context: &NativeCallContext,
+    function: &str,
+    place: &str,
+    params: &Map,
+) -> Result<String, Thrown> {
     let mut query = String::new();
+    let mut append = |key: &str, value: &Dynamic| {
+        if !append(&mut query, key, value) {
+            let expected = "a string, a number, a bool, or an array of those";
+            return Err(args::mismatch(function, &format!("{place}{key}"), expected, value.type_name()));
+        }
+        // Here, so that many long arrays stop at the limit.
+        args::string_fits(context, function, query.len())
+    };
     for (key, value) in params {
         if let Ok(items) = value.as_array_ref() {
             for item in items.iter() {
-                append(context, &mut query, key, item)?;
+                append(key, item)?;
             }
         } else if !value.is_unit() {
-            append(context, &mut query, key, value)?;
+            append(key, value)?;
         }
     }
     Ok(query)
 }
 
-fn append(context: &NativeCallContext, query: &mut String, key: &str, value: &Dynamic) -> Result<(), Thrown> {
+/// Appends one parameter, unless its value has no form in a query.
+fn append(query: &mut String, key: &str, value: &Dynamic) -> bool {
     if !query.is_empty() {
         query.push('&');
     }
@@ -87,11 +102,9 @@ fn append(context: &NativeCallContext, query: &mut String, key: &str, value: &Dy
     } else if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
         encode(query, value.to_string().as_bytes());
     } else {
-        let expected = "a string, a number, a bool, or an array of those";
-        return Err(args::mismatch("url::encode_query", key, expected, value.type_name()));
+        return false;
     }
-    // Here, so that many long arrays stop at the limit.
-    args::string_fits(context, "url::encode_query", query.len())
+    true
 }
 
 #[cfg(test)]

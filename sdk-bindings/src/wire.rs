@@ -5,7 +5,10 @@
 
 use std::fmt;
 
-use rhai::{Array, Blob, Dynamic, FLOAT, INT, ImmutableString, Map};
+use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
+
+use crate::args;
+use crate::blob::Blob;
 
 /// How deep values may be nested, in either direction.
 pub const MAX_DEPTH: usize = 128;
@@ -144,6 +147,14 @@ impl Writer {
         }
     }
 
+    /// Bytes, or nil.
+    pub fn optional_bytes(&mut self, value: Option<&[u8]>) -> &mut Self {
+        match value {
+            Some(bytes) => self.bytes(bytes),
+            None => self.nil(),
+        }
+    }
+
     /// Bytes.
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
         match value.len() {
@@ -197,10 +208,12 @@ impl Writer {
             for item in array.iter() {
                 self.nested(item, depth + 1)?;
             }
-        } else if let Some(blob) = value.read_lock::<Blob>() {
-            self.bytes(&blob);
         } else {
-            return Err(WireError::Unsupported(value.type_name().into()));
+            let unsupported = || WireError::Unsupported(args::type_name(value.type_name()));
+            Blob::lend(value, |bytes| {
+                self.bytes(bytes);
+            })
+            .ok_or_else(unsupported)?;
         }
         Ok(())
     }
@@ -337,7 +350,8 @@ impl<'a> Reader<'a> {
             return Ok(array.into());
         }
         if let Some(length) = self.bytes_length(tag)? {
-            return Ok(Dynamic::from_blob(self.take(length)?.to_vec()));
+            let bytes = self.take(length)?.to_vec();
+            return Ok(if depth == 0 { Blob::of(bytes) } else { Blob::within(bytes, 0..length) });
         }
         match tag {
             0xc0 => Ok(Dynamic::UNIT),

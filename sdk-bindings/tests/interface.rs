@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use picloud_sdk::{INTERFACE, register};
+use picloud_sdk::{INTERFACE, NAMESPACES, register};
 use rhai::grain::{Compiler, Vm};
 use rhai::{Engine, Scope};
 use serde::Deserialize;
@@ -87,21 +87,41 @@ fn registered() -> BTreeSet<String> {
     engine()
         .gen_fn_signatures(false)
         .into_iter()
-        .filter(|signature| !before.contains(signature))
+        .filter(|signature| !before.contains(signature) && !is_of_blobs(signature))
         .map(|signature| {
             let name = signature.split('(').next().unwrap_or_default();
             if name.contains("::") {
                 return name.to_owned();
             }
-            assert!(signature.contains("collection"), "{signature} is a method of no handle");
-            format!("kv::{name}")
+            let handle = HANDLES.iter().find(|handle| signature.contains(&format!("{handle}::collection")));
+            format!("{}::{name}", handle.unwrap_or_else(|| panic!("{signature} is a method of no handle")))
         })
         .collect()
 }
 
+/// The namespaces that have a handle.
+const HANDLES: [&str; 3] = ["kv", "docs", "files"];
+
+/// Whether a function is of long blobs, which do what the language's own do.
+fn is_of_blobs(signature: &str) -> bool {
+    let first = signature.split(['(', ',', ')']).nth(1).unwrap_or_default();
+    !signature.contains("::collection") && (first.ends_with("blob") || signature.contains("rhai::Blob"))
+}
+
+#[test]
+fn no_module_can_be_named_as_a_namespace() {
+    let listed: BTreeSet<String> = interface()
+        .host
+        .into_iter()
+        .map(|entry| entry.namespace)
+        .chain(interface().function.into_iter().map(|entry| entry.namespace))
+        .collect();
+    assert!(listed.iter().eq(NAMESPACES));
+}
+
 #[test]
 fn entries_are_whole_and_of_the_known_types() {
-    const TYPES: [&str; 6] = ["string", "bytes", "int", "float", "bool", "value"];
+    const TYPES: [&str; 8] = ["string", "bytes", "int", "float", "bool", "value", "map", "list"];
     let interface = interface();
     assert_eq!((interface.abi, interface.sdk.as_str()), (1, picloud_sdk::SDK_VERSION));
     let mut names = BTreeSet::new();
@@ -120,7 +140,7 @@ fn entries_are_whole_and_of_the_known_types() {
         }
         let result = host.result.as_str();
         assert!(
-            TYPES.contains(&result) || ["map", "list", "none"].contains(&result),
+            TYPES.contains(&result.strip_suffix('?').unwrap_or(result)) || result == "none",
             "{}: {result}",
             host.name
         );

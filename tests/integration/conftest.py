@@ -15,6 +15,7 @@ from picloud.db.migrate import latest_version
 from picloud.db.pool import Database
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
+from picloud.execution.guard import guarded
 from picloud.execution.record import Recorder
 from picloud.generations import Generations
 from picloud.http.services import Services
@@ -113,6 +114,7 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
     changes = Changes(database, generations)
     threads, images = Threads(2), ImageCache(64, 16)
     functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+    sandbox = Sandbox(engine, images, threads, guarded(functions, engine.interface))
     recorder = Recorder(database, generations)
     recorder.start()
     gate = Gate(32, 32)
@@ -120,7 +122,7 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
         database,
         changes,
         generations,
-        executor=Executor(gate, Sandbox(engine, images, threads, functions), recorder),
+        executor=Executor(gate, sandbox, recorder),
         passwords=passwords,
         ceilings=Ceilings(),
         health=Health(database, latest_version(), engine.info.sdk, engine.digest),

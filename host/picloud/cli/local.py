@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from picloud.config import Settings
 from picloud.execution.executor import Executor
 from picloud.execution.gate import Gate
+from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
+from picloud.services import clock, kv, request
+from picloud.services.absent import completed
+
+NOTHING_MORE: Mapping[str, HostFunction] = MappingProxyType({})
 
 
 @contextmanager
-def executor(settings: Settings, slots: int = 8) -> Iterator[Executor]:
+def executor(
+    settings: Settings, slots: int = 8, more: Mapping[str, HostFunction] = NOTHING_MORE
+) -> Iterator[Executor]:
     """Make an executor and take it down again.
 
     Args:
         settings: limits and cache sizes.
         slots: how many executions may run at once.
+        more: host functions there are besides.
     """
     engine = Engine(_cache_folder(), slots, settings.ceilings["memory_limit_mb"])
     threads = Threads(2)
     try:
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
-        functions = {**kv.host_functions(kv.MemoryKeyValue()), **clock.host_functions()}
+        memory = kv.MemoryKeyValue()
+        here = {**kv.host_functions(memory), **clock.host_functions(), **request.host_functions(), **more}
+        functions = completed(here, engine.interface)
         yield Executor(Gate(slots, slots), Sandbox(engine, images, threads, functions), None)
     finally:
         threads.close()

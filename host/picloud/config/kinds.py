@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from picloud.config.ports import Ports
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,34 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+def _switch(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
+
+
+def _ports(text: str) -> tuple[Ports, ...]:
+    return tuple(Ports.parse(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _servers(text: str) -> tuple[str, ...]:
+    """Addresses with or without a port, as "10.0.0.53", "127.0.0.1:5353", "[::1]:5353"."""
+    servers = []
+    for part in filter(None, map(str.strip, text.split(","))):
+        match = re.fullmatch(r"\[([^]]*)\](?::(\d{1,5}))?|([^:]*)(?::(\d{1,5}))?|(.*)", part)
+        if match is None or "%" in part:
+            raise ValueError(text)
+        address, port = ip_address(match[1] or match[3] or match[5]), match[2] or match[4] or "53"
+        host = str(address) if address.version == 4 else f"[{address}]"
+        servers.append(f"{host}:{Ports.parse(port)}")
+    return tuple(servers)
+
+
 TEXT = Kind("text", _filled)
 PATH = Kind("a folder", lambda text: Path(_filled(text)).expanduser())
 POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)
 SHARE = Kind("a fraction such as 0.5 or 50%, or a number of executions such as 16", _share)
+SWITCH = Kind("true or false", _switch)
+PORTS = Kind("ports and ranges with commas between, such as 5432, 6665-6669", _ports)
+SERVERS = Kind("addresses with commas between, such as 10.0.0.53, 127.0.0.1:5353, [::1]:53", _servers)
 NETWORKS = Kind("addresses and networks with commas between, such as 127.0.0.1, 10.1.0.0/16, ::1", _networks)

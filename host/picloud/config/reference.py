@@ -77,9 +77,10 @@ an instance.
 def functions() -> str:
     """The reference page `docs/functions.md`, in Markdown."""
     interface = tomllib.loads(INTERFACE_FILE.read_text())
+    handles = {entry["namespace"] for entry in interface["function"] if entry["name"] == "collection"}
     sections: dict[str, list[str]] = {}
     for function in interface["function"]:
-        method = function["namespace"] == "kv" and function["name"] != "collection"
+        method = function["namespace"] in handles and function["name"] != "collection"
         prefix = "collection." if method else f"{function['namespace']}::"
         entry = f"### `{prefix}{function['signature']}`\n\n{function['doc']}\n\n"
         entry += f"```rhai\n{function['example']}\n```\n"

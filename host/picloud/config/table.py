@@ -10,7 +10,21 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from picloud.config.kinds import NETWORKS, PATH, POSTGRES_URL, SHARE, TEXT, Kind, number, one_of, whole
+from picloud.config.kinds import (
+    NETWORKS,
+    PATH,
+    PORTS,
+    POSTGRES_URL,
+    SERVERS,
+    SHARE,
+    SWITCH,
+    TEXT,
+    Kind,
+    number,
+    one_of,
+    whole,
+)
+from picloud.config.ports import SERVICES, Ports
 from picloud.sandbox.limits import KNOBS
 
 PREFIX = "PICLOUD_"
@@ -135,6 +149,44 @@ class Settings:
     app_share: float | int = _knob(0.5, SHARE, "The part of these that one app may hold.")
     script_cache_size: int = _knob(256, whole(1, 1_000_000), "Compiled scripts a worker keeps.")
     script_cache_mb: int = _knob(64, whole(1, 1_000_000), "Memory a worker keeps them in, in MiB.")
+    http_allow_private: bool = _knob(
+        False,
+        SWITCH,
+        "For development only: scripts may call private addresses and this machine too, but not the port "
+        "this server listens on.",
+        shown="false",
+    )
+    http_deny: tuple[IPv4Network | IPv6Network, ...] = _knob(
+        (),
+        NETWORKS,
+        "Addresses scripts may not call, besides all that are not of the public internet and this machine's. "
+        "Put the public addresses of your own infrastructure here.",
+        shown="",
+    )
+    http_deny_ports: tuple[Ports, ...] = _knob(
+        PORTS.parse(SERVICES),
+        PORTS,
+        "Ports scripts may not call, of those from 1024; below that only 80 and 443 are open. A list "
+        "that is given replaces this one.",
+        shown=SERVICES,
+    )
+    http_dns: tuple[str, ...] = _knob(
+        (), SERVERS, "Name servers to ask for the hosts that scripts call, instead of the system's.", shown=""
+    )
+    http_calls: int = _knob(256, whole(1, 100_000), "Calls of scripts to the outside a worker has under way.")
+    http_app_calls: int = _knob(
+        32,
+        whole(1, 100_000),
+        "Of these, most of one app; more wait in line as long as their deadline lets them.",
+    )
+    http_app_mb: int = _knob(
+        64, whole(1, 1_000_000), "Bodies that the calls of one app may hold in a worker at once, in MiB."
+    )
+    http_app_mb_per_minute: int = _knob(
+        1024,
+        whole(1, 100_000_000),
+        "Bodies that one app may send and receive by calls within a minute in a worker, in MiB.",
+    )
     module_import_depth_max: int = _knob(8, whole(1, 64), "How deep modules may import modules.")
     shutdown_grace_seconds: float = _knob(
         10, number(0), "How long a stop waits for running requests before it cuts them off."

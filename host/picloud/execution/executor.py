@@ -42,19 +42,27 @@ class Executor:
         script = invocation.script
         self.gate.enter(script.app_id)
         started_at, outcome = time.time(), Outcome()
+        call = Call(
+            script.app_id,
+            script.script_id,
+            invocation.execution_id,
+            invocation.principal,
+            invocation.request.body,
+            invocation.request.content_type,
+        )
         try:
             await self.sandbox.execute(
                 (script.script_id, script.version),
                 Program(script.source, script.kind, {}),
                 invocation.pack(self.sandbox.engine.info.sdk),
                 script.limits,
-                Call(script.app_id, script.script_id, invocation.execution_id, invocation.principal),
+                call,
                 outcome,
             )
         finally:
             self.gate.leave(script.app_id)
             if self._recorder is not None:
-                self._recorder.record(invocation, outcome, started_at)
+                self._recorder.record(invocation, outcome, started_at, call.decisions)
         return outcome
 
     async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:

@@ -8,7 +8,11 @@ from uuid import UUID
 
 import ormsgpack
 
+from picloud.identity.principal import Principal
 from picloud.sandbox.limits import FIXED, Limits
+
+BODY_COMES_ALONG = 48 * 1024
+"""Bytes up to which a body is part of the guest's input; of a longer one it is told the length, and asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ class Invocation:
     ingress: str
     request_id: str
     request: ScriptRequest
-    principal: object = None
+    principal: Principal | None = None
 
     def pack(self, sdk_version: str) -> bytes:
         """The guest's `run` input.
@@ -89,6 +93,7 @@ class Invocation:
             MessagePack, as the guest ABI says.
         """
         script, request = self.script, self.request
+        long = len(request.body) > BODY_COMES_ALONG
         return ormsgpack.packb(
             {
                 "ctx": {
@@ -107,7 +112,7 @@ class Invocation:
                         "rest": request.rest,
                     },
                 },
-                "body": request.body or None,
+                **({"body_length": len(request.body)} if long else {"body": request.body or None}),
                 "content_type": request.content_type,
                 "max_response_bytes": FIXED["max_response_body"],
             }

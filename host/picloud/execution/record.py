@@ -21,6 +21,7 @@ from picloud.errors import Unavailable
 from picloud.execution.invocation import Invocation
 from picloud.generations import Generations
 from picloud.sandbox.outcome import LogLine, Outcome
+from picloud.services.outbound.decisions import Decisions
 from picloud.text import clean
 
 logger = logging.getLogger(__name__)
@@ -65,16 +66,20 @@ class Recorder:
         """Begin writing."""
         self._writer = asyncio.create_task(self._write_batches())
 
-    def record(self, invocation: Invocation, outcome: Outcome, started_at: float) -> None:
+    def record(
+        self, invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions | None = None
+    ) -> None:
         """Keep a record of an execution; returns at once.
 
         Args:
             invocation: what was to be executed.
             outcome: what came of it.
             started_at: seconds since 1970-01-01 UTC.
+            decisions: about its requests to the outside, if there were any.
         """
-        row = _row(invocation, outcome, started_at)
-        size = _weight(invocation, outcome)
+        decisions = decisions or Decisions()
+        row = _row(invocation, outcome, started_at, decisions)
+        size = _weight(invocation, outcome, decisions)
         if self._bytes + size > MAX_WAITING_BYTES:
             self.dropped += 1
             return
@@ -165,7 +170,7 @@ async def all_written(generations: Generations, patience: float = 1.0) -> bool:
     return True
 
 
-def _row(invocation: Invocation, outcome: Outcome, started_at: float) -> Row:
+def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions) -> Row:
     script, figures, response = invocation.script, outcome.figures, outcome.response
     request, error = invocation.request, outcome.error
     return (
@@ -204,14 +209,16 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float) -> Row:
         outcome.logs_dropped,
         invocation.execution_id,
         datetime.fromtimestamp(started_at, UTC),
+        orjson.Fragment(orjson.dumps([decision.facts() for decision in decisions.kept])),
+        decisions.dropped,
     )
 
 
-def _weight(invocation: Invocation, outcome: Outcome) -> int:
+def _weight(invocation: Invocation, outcome: Outcome, decisions: Decisions) -> int:
     """About how many bytes of memory a record takes while it waits."""
     bodies = [invocation.request.body, outcome.response.body if outcome.response else b""]
     lines = sum(256 + len(line.message) + len(line.data or "") for line in outcome.logs)
-    return 4096 + sum(min(len(body), MAX_BODY) for body in bodies) + lines
+    return 4096 + sum(min(len(body), MAX_BODY) for body in bodies) + lines + 512 * len(decisions.kept)
 
 
 def _line(line: LogLine) -> dict[str, object]:

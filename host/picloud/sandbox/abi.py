@@ -35,6 +35,8 @@ _PYTHON_TYPES: dict[str, tuple[type, ...]] = {
     "int": (int,),
     "float": (float, int),
     "bool": (bool,),
+    "map": (dict,),
+    "list": (list,),
 }
 
 

@@ -24,18 +24,34 @@ STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
+class FileReference:
+    """A file that a script answers with. It need not be there: only its app's files may be looked among.
+
+    Attributes:
+        collection: of the script's choosing, 1 to 128 bytes.
+        id: as the script gave it.
+    """
+
+    collection: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Response:
     """A script's HTTP response, checked: every header is safe to send.
 
     Attributes:
         status: 200 to 599.
-        headers: lower-case names and values, in order; a content-type is among them unless there is no body.
+        headers: lower-case names and values, in order; a content-type is among them unless there is no body,
+            or it is that of the file.
         body: the bytes to send.
+        file: the file to send in its place, or None.
     """
 
     status: int
     headers: list[tuple[str, str]]
     body: bytes
+    file: FileReference | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import re
 
 from picloud.sandbox.abi import InterfaceViolation
 from picloud.sandbox.limits import FIXED
-from picloud.sandbox.outcome import Response, ScriptError
+from picloud.sandbox.outcome import FileReference, Response, ScriptError
 from picloud.sandbox.unpack import unpack
 
 SESSION_COOKIES = ("picloud_session", "__host-picloud_session")
@@ -14,7 +14,9 @@ SESSION_COOKIES = ("picloud_session", "__host-picloud_session")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")  # RFC 9110, 5.5, and a length
 _CONTENT_TYPES = {1: "application/json", 2: "text/plain; charset=utf-8", 3: "application/octet-stream"}
+_FILE = 4  # the body is MessagePack of [collection, id]
 _NO_BODY = (204, 205, 304)
+_MAX_COLLECTION, _MAX_ID = 128, 64  # bytes; a UUID has 36
 _MAX_HEADERS, _MAX_HEADER_BYTES = 100, 32 * 1024
 # Framing and hop-by-hop fields are the server's (RFC 9110, 7.6.1; RFC 9112, 6).
 _HOP_BY_HOP = (
@@ -98,11 +100,27 @@ def _response(status: int, headers: dict[object, object], kind: int, body: bytes
     if len(body) > FIXED["max_response_body"]:
         raise AnswerRefused(f"the body is larger than {FIXED['max_response_body']} bytes")
     checked = list(_headers(headers))
+    if kind == _FILE:
+        file = _file(body)
+        return Response(status, checked, b"", None if status in _NO_BODY else file)
     if status in _NO_BODY:
         body = b""
     elif kind in _CONTENT_TYPES and not any(name == "content-type" for name, _ in checked):
         checked.append(("content-type", _CONTENT_TYPES[kind]))
     return Response(status, checked, body)
+
+
+def _file(reference: bytes) -> FileReference:
+    try:
+        parts = unpack(reference)
+    except ValueError:
+        raise InterfaceViolation("run: the file is not MessagePack") from None
+    if type(parts) is not list or [type(part) for part in parts] != [str, str]:
+        raise InterfaceViolation("run: the file is not named by collection and id")
+    file = FileReference(*parts)
+    if not 1 <= len(file.collection.encode()) <= _MAX_COLLECTION or len(file.id.encode()) > _MAX_ID:
+        raise AnswerRefused("there is no file of that collection and id")
+    return file
 
 
 def _cookie_name(value: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
+
+from picloud.identity.principal import Principal
+from picloud.services.outbound.decisions import Decisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +18,15 @@ class Call:
         script_id: the script that runs.
         execution_id: the execution.
         principal: who called the script, or None for nobody.
+        body: of its request, raw.
+        content_type: of that body, or None.
+        decisions: what was decided about its requests to the outside, for its record.
     """
 
     app_id: UUID
     script_id: UUID
     execution_id: UUID
-    principal: object = None
+    principal: Principal | None = None
+    body: bytes = field(default=b"", repr=False)
+    content_type: str | None = None
+    decisions: Decisions = field(default_factory=Decisions, compare=False, repr=False)

@@ -47,6 +47,8 @@ class Execution:
         host_calls: calls by name.
         logs: [{"level", "message", "data", "at"}].
         logs_dropped: lines over the limits.
+        outbound: its requests to the outside, as `outbound.decisions.Decision.facts`.
+        outbound_dropped: how many more there were.
         root_execution_id: first execution of the chain.
         parent_execution_id: the one that caused it, or None.
         started_at: when it began.
@@ -72,6 +74,8 @@ class Execution:
     host_calls: dict[str, int]
     logs: list[dict[str, Any]]
     logs_dropped: int
+    outbound: list[dict[str, Any]]
+    outbound_dropped: int
     root_execution_id: UUID
     parent_execution_id: UUID | None
     started_at: datetime

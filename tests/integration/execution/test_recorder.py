@@ -21,6 +21,8 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
+from picloud.services.call import Call
+from picloud.services.outbound.decisions import MAX_DECISIONS
 from tests.workbench import NOBODY, in_memory, invocation, script, until
 
 ROWS = "SELECT * FROM execution_logs ORDER BY started_at, id"
@@ -144,6 +146,39 @@ async def test_whatever_a_script_says_its_record_is_kept(
     await recorder.close()
     assert recorder.dropped == 0
     assert len(await database.fetch(ROWS)) == 1
+
+
+async def test_what_was_decided_about_requests_to_the_outside_is_on_record(
+    engine: Engine, recorder: Recorder, database: Database
+) -> None:
+    async def request(call: Call, *_: object) -> dict[str, object]:
+        for number in range(MAX_DECISIONS + 3):
+            decision = call.decisions.begin()
+            decision.host, decision.bytes_out = "example.com", number
+            decision.end()
+        decision = call.decisions.kept[1]
+        decision.category = "private address"
+        return {}
+
+    threads = Threads(2)
+    functions = in_memory() | {"random_bytes": request}
+    executor = Executor(Gate(1, 1), Sandbox(engine, ImageCache(1, 1), threads, functions), recorder)
+    await executor.execute(invocation("random::uuid()"))
+    await recorder.close()
+    threads.close()
+    row = (await database.fetch(ROWS))[0]
+    assert (len(row["outbound"]), row["outbound_dropped"]) == (MAX_DECISIONS, 3)
+    assert row["outbound"][1] | {"ms": 0} == {
+        "method": "",
+        "host": "example.com",
+        "category": "private address",
+        "status": None,
+        "error": None,
+        "hops": 0,
+        "ms": 0,
+        "bytes_out": 1,
+        "bytes_in": 0,
+    }
 
 
 async def test_a_record_that_cannot_be_written_costs_no_other(

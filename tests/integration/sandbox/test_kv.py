@@ -19,6 +19,7 @@ from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
+from picloud.services.absent import completed
 from tests.workbench import invocation, script, value
 
 C = 'let c = kv::collection("c"); '
@@ -27,7 +28,8 @@ C = 'let c = kv::collection("c"); '
 @pytest.fixture
 async def executor(engine: Engine, database: Database) -> AsyncIterator[Executor]:
     threads = Threads(2)
-    functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+    here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+    functions = completed(here, engine.interface)
     yield Executor(Gate(32, 32), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
     threads.close()
 

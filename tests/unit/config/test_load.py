@@ -45,6 +45,20 @@ def test_a_ceiling_is_set_by_its_variable_or_in_the_sandbox_table(tmp_path: Path
         ("PICLOUD_PORT", "-1"),
         ("PICLOUD_WORKERS", "0"),
         ("PICLOUD_APP_SHARE", "0"),
+        ("PICLOUD_HTTP_ALLOW_PRIVATE", "yes"),
+        ("PICLOUD_HTTP_ALLOW_PRIVATE", "2"),
+        ("PICLOUD_HTTP_DENY", "10.0.0.1/8"),
+        ("PICLOUD_HTTP_DENY_PORTS", "0"),
+        ("PICLOUD_HTTP_DENY_PORTS", "65536"),
+        ("PICLOUD_HTTP_DENY_PORTS", "9-8"),
+        ("PICLOUD_HTTP_DENY_PORTS", "1-"),
+        ("PICLOUD_HTTP_DENY_PORTS", "-1"),
+        ("PICLOUD_HTTP_DENY_PORTS", "1-2-3"),
+        ("PICLOUD_HTTP_DNS", "dns.example"),
+        ("PICLOUD_HTTP_DNS", "127.0.0.1:0"),
+        ("PICLOUD_HTTP_DNS", "127.0.0.1:99999"),
+        ("PICLOUD_HTTP_DNS", "[::1"),
+        ("PICLOUD_HTTP_DNS", "fe80::1%lo"),
         ("PICLOUD_APP_SHARE", "1.5"),
         ("PICLOUD_APP_SHARE", "150%"),
         ("PICLOUD_APP_SHARE", "nan"),
@@ -148,6 +162,27 @@ def test_networks_are_read_and_shown_as_they_are_written() -> None:
         "::1/128",
     ]
     assert configuration.shown(knob) == "127.0.0.1/32, 10.1.0.0/16, ::1/128"
+
+
+def test_ports_and_name_servers_are_read_and_shown_as_they_are_written() -> None:
+    environment = {
+        "PICLOUD_HTTP_DENY_PORTS": " 5432,6665-6669 ,",
+        "PICLOUD_HTTP_DNS": "10.0.0.53, 127.0.0.1:5353,::1, [fd00::53]:54",
+    }
+    configuration = load(environment=environment)
+    shown = {knob.name: configuration.shown(knob) for knob in TABLE}
+    assert shown["http_deny_ports"] == "5432, 6665-6669"
+    assert [list(ports) for ports in configuration.settings.http_deny_ports] == [
+        [5432],
+        [6665, 6666, 6667, 6668, 6669],
+    ]
+    assert shown["http_dns"] == "10.0.0.53:53, 127.0.0.1:5353, [::1]:53, [fd00::53]:54"
+
+
+def test_the_ports_of_databases_are_denied_unless_the_operator_says_otherwise() -> None:
+    denied = {port for ports in load(environment={}).settings.http_deny_ports for port in ports}
+    assert {1433, 3306, 5432, 6379, 9200, 11211, 27017, 2375, 2379, 6443, 10250} <= denied
+    assert not {80, 443, 3000, 8000, 8080, 8123, 8443, 9000} & denied
 
 
 def test_variables_of_the_commands_over_the_api_are_no_knobs_and_known() -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 import ormsgpack
 import pytest
 
-from picloud.execution.invocation import Invocation, ScriptRequest
+from picloud.execution.invocation import BODY_COMES_ALONG, Invocation, ScriptRequest
 from tests.workbench import script
 
 APP = UUID(int=77)
@@ -42,6 +42,15 @@ def test_the_script_sees_its_request() -> None:
 
 def test_an_empty_body_is_none() -> None:
     assert pack()["body"] is None
+
+
+def test_a_long_body_stays_behind() -> None:
+    short = pack(ScriptRequest(body=bytes(BODY_COMES_ALONG)))
+    assert short["body"] == bytes(BODY_COMES_ALONG)
+    assert "body_length" not in short
+    long = pack(ScriptRequest(body=bytes(BODY_COMES_ALONG + 1)))
+    assert long["body_length"] == BODY_COMES_ALONG + 1
+    assert "body" not in long
 
 
 @pytest.mark.parametrize(("ingress", "kind"), [("route", "http"), ("execute", "http"), ("cli", "function")])

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from picloud.execution.invocation import ScriptRequest
 from picloud.execution.record import MAX_BODY, _line, _row, _weight, body_summary, clean, redact
 from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
+from picloud.services.outbound.decisions import Decisions
 from tests.workbench import invocation
 
 
@@ -20,7 +21,7 @@ def test_credentials_are_not_kept(name: str) -> None:
     assert redact([(name, "s3cr3t"), ("accept", "a")]) == {name: "[redacted]", "accept": "a"}
     made = invocation("1", ScriptRequest(headers={name: "s3cr3t"}))
     outcome = Outcome("ok", Response(200, [(name, "s3cr3t"), (name, "s3cr3t")], b""))
-    assert "s3cr3t" not in repr(_row(made, outcome, 0.0)[6:])
+    assert "s3cr3t" not in repr(_row(made, outcome, 0.0, Decisions())[6:])
 
 
 def test_repeated_headers_are_joined() -> None:
@@ -83,7 +84,9 @@ def test_log_data_of_any_kind_can_be_written(data: str) -> None:
 
 def test_an_error_of_any_kind_can_be_written() -> None:
     outcome = Outcome("script_error", None, ScriptError("a\0\ud800", 1, 2, "m\0"))
-    row = _row(invocation("1", ScriptRequest(path="/\0\udcff", query={"\0": "\ud800"})), outcome, 0.0)
+    row = _row(
+        invocation("1", ScriptRequest(path="/\0\udcff", query={"\0": "\ud800"})), outcome, 0.0, Decisions()
+    )
     for value in row:
         if isinstance(value, dict):
             assert b"\\u0000" not in orjson.dumps(value)
@@ -92,4 +95,4 @@ def test_an_error_of_any_kind_can_be_written() -> None:
 def test_what_waits_is_weighed_by_its_bodies_and_logs() -> None:
     request = ScriptRequest(body=bytes(10 * MAX_BODY))
     outcome = Outcome("ok", Response(200, [], bytes(1000)), logs=[LogLine("info", "x" * 500, "y" * 500, 0.0)])
-    assert MAX_BODY + 2000 <= _weight(invocation("1", request), outcome) <= MAX_BODY + 10_000
+    assert MAX_BODY + 2000 <= _weight(invocation("1", request), outcome, Decisions()) <= MAX_BODY + 10_000

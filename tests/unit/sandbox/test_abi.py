@@ -15,12 +15,15 @@ from picloud.sandbox.unpack import MAX_VALUES, unpack
 from tests.workbench import idle_functions
 
 INTERFACE = Interface.load()
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 BY_TYPE = {
-    str: st.text(st.characters(exclude_categories=["Cs"])),
+    str: TEXT,
     bytes: st.binary(),
     int: st.integers(-(2**63), 2**64 - 1),
     float: st.floats(allow_nan=False),
     bool: st.booleans(),
+    list: st.lists(TEXT, max_size=4),
+    dict: st.dictionaries(TEXT, TEXT, max_size=4),
 }
 signatures = st.sampled_from(INTERFACE.functions)
 json_like = st.recursive(

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from picloud.sandbox.abi import InterfaceViolation
 from picloud.sandbox.limits import FIXED
-from picloud.sandbox.outcome import STATUS
+from picloud.sandbox.outcome import STATUS, FileReference
 from picloud.sandbox.response import Answer
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
-JSON, TEXT, BLOB, EMPTY = 1, 2, 3, 0
+JSON, TEXT, BLOB, FILE, EMPTY = 1, 2, 3, 4, 0
 
 
 def answer(status: int = 200, headers: object = None, kind: int = TEXT, body: bytes = b"x") -> Answer:
@@ -163,6 +163,35 @@ def test_a_body_over_the_limit_is_refused() -> None:
     assert refused(answer(body=bytes(limit + 1)))
 
 
+def file(reference: object, status: int = 200, **headers: str) -> Answer:
+    return answer(status, headers, FILE, ormsgpack.packb(reference))
+
+
+def test_a_file_is_answered_by_its_name() -> None:
+    made = file(["photos", "0f8fad5b"], etag="x")
+    assert made.response is not None
+    assert made.response.file == FileReference("photos", "0f8fad5b")
+    assert (made.response.body, made.response.headers) == (b"", [("etag", "x")])
+    empty = file(["photos", "0f8fad5b"], 304)
+    assert empty.response is not None
+    assert empty.response.file is None
+    assert answer().response is not None
+    assert answer().response.file is None  # type: ignore[union-attr]  # just seen
+
+
+@pytest.mark.parametrize("reference", [["", "x"], ["c" * 129, "x"], ["ü" * 65, "x"], ["c", "x" * 65]])
+def test_a_file_that_no_app_can_have_is_refused(reference: object) -> None:
+    assert refused(file(reference))
+
+
+@pytest.mark.parametrize("reference", [None, 1, "c", {}, [], ["c"], ["c", "x", "y"], ["c", b"x"], [1, "x"]])
+def test_a_file_that_is_not_named_breaks_the_interface(reference: object) -> None:
+    with pytest.raises(InterfaceViolation):
+        file(reference)
+    with pytest.raises(InterfaceViolation):
+        answer(kind=FILE, body=b"\xc1")
+
+
 def failed(error: object, operations: object = 3) -> Answer:
     return Answer(ormsgpack.packb([1, operations, error]))
 
@@ -220,6 +249,13 @@ def test_any_bytes_are_an_answer_or_a_violation(data: bytes) -> None:
         return
 
 
+def packed(message: object) -> bytes:
+    try:
+        return ormsgpack.packb(message)
+    except TypeError:  # an integer that MessagePack has not
+        return b""
+
+
 scalars = (
     st.none()
     | st.booleans()
@@ -248,6 +284,9 @@ headers = st.dictionaries(
     | st.tuples(st.just(0), st.just(0), st.integers(190, 610), headers, st.integers(-1, 4), st.binary()).map(
         list
     )
+    | st.tuples(
+        st.just(0), st.just(0), st.just(200), headers, st.just(4), anything.map(packed) | st.binary()
+    ).map(list)
     | st.tuples(
         st.just(1),
         st.integers(0, 9),

@@ -6,7 +6,7 @@ SET LOCAL plan_cache_mode = force_custom_plan;
 -- A page of an app's executions, newest first; $2 narrows it to a script, $3 to an outcome.
 SELECT id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
        fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,
-       root_execution_id, parent_execution_id, started_at
+       outbound, outbound_dropped, root_execution_id, parent_execution_id, started_at
 FROM execution_logs
 WHERE app_id = $1
   AND ($2::uuid IS NULL OR script_id = $2)

@@ -1,0 +1,38 @@
+-- name: doc_create
+-- Store a document and give its envelope.
+INSERT INTO docs AS doc (app_id, collection, id, data) VALUES ($1, $2, $3, $4::text::jsonb)
+RETURNING docs_envelope(doc);
+
+-- name: doc_get
+-- The envelope of one document.
+SELECT docs_envelope(doc) FROM docs doc WHERE app_id = $1 AND collection = $2 AND id = $3;
+
+-- name: doc_update
+-- Replace a document's data and give its envelope.
+UPDATE docs doc SET data = $4::text::jsonb, updated_at = now()
+WHERE app_id = $1 AND collection = $2 AND id = $3
+RETURNING docs_envelope(doc);
+
+-- name: doc_patch
+-- Merge into a document's data and give its envelope; the row is locked by then, so that patches add up.
+UPDATE docs doc SET data = docs_merge_patch(data, $4::text::jsonb), updated_at = now()
+WHERE app_id = $1 AND collection = $2 AND id = $3
+RETURNING docs_envelope(doc);
+
+-- name: doc_delete
+-- Remove a document; tells whether it was there.
+DELETE FROM docs WHERE app_id = $1 AND collection = $2 AND id = $3
+RETURNING true;
+
+-- name: docs_list
+-- Envelopes in the order of their ids after $3, at most $4 and not beyond the one that passes $5 bytes.
+SELECT id, envelope, asked FROM (
+    SELECT id, envelope, count(*) OVER () AS asked, sum(octet_length(envelope)) OVER (ORDER BY id) AS total
+    FROM (
+        SELECT id, docs_envelope(doc) AS envelope FROM docs doc
+        WHERE app_id = $1 AND collection = $2 AND ($3::uuid IS NULL OR id > $3)
+        ORDER BY id LIMIT $4
+    ) AS page
+) AS counted
+WHERE total - octet_length(envelope) <= $5
+ORDER BY id;

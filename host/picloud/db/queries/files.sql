@@ -1,0 +1,86 @@
+-- name: file_create
+-- Add a file whose blob is in the store, and give the file's entry.
+INSERT INTO files AS file (app_id, collection, id, blob, name, content_type, size, sha256, metadata)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json)
+RETURNING files_entry(file);
+
+-- name: file_find
+-- What is known of one file.
+SELECT app_id, collection, id, blob, name, content_type, size, sha256, metadata, created_at, updated_at,
+    files_entry(file) AS entry
+FROM files file WHERE app_id = $1 AND collection = $2 AND id = $3;
+
+-- name: file_lock
+-- The blob of one file, which does not change until the transaction ends.
+SELECT blob FROM files WHERE app_id = $1 AND collection = $2 AND id = $3 FOR UPDATE;
+
+-- name: file_update
+-- Change what is not null, and give the entry.
+UPDATE files file SET
+    name = coalesce($4, name),
+    content_type = coalesce($5, content_type),
+    metadata = coalesce($6::text::json, metadata),
+    blob = coalesce($7, blob),
+    size = coalesce($8, size),
+    sha256 = coalesce($9, sha256),
+    updated_at = now()
+WHERE app_id = $1 AND collection = $2 AND id = $3
+RETURNING files_entry(file);
+
+-- name: file_delete
+-- Remove a file; gives what was known of it.
+DELETE FROM files file WHERE app_id = $1 AND collection = $2 AND id = $3
+RETURNING app_id, collection, id, blob, name, content_type, size, sha256, metadata, created_at, updated_at,
+    files_entry(file) AS entry;
+
+-- name: files_list
+-- Entries in the order of their ids after $3, at most $4 and not beyond the one that passes $5 bytes.
+SELECT id, entry, asked FROM (
+    SELECT id, entry, count(*) OVER () AS asked, sum(octet_length(entry)) OVER (ORDER BY id) AS total
+    FROM (
+        SELECT id, files_entry(file) AS entry FROM files file
+        WHERE app_id = $1 AND collection = $2 AND ($3::uuid IS NULL OR id > $3)
+        ORDER BY id LIMIT $4
+    ) AS page
+) AS counted
+WHERE total - octet_length(entry) <= $5
+ORDER BY id;
+
+-- name: files_page
+-- What is known of files in the order of their ids after $3, at most $4.
+SELECT app_id, collection, id, blob, name, content_type, size, sha256, metadata, created_at, updated_at,
+    files_entry(file) AS entry
+FROM files file WHERE app_id = $1 AND collection = $2 AND ($3::uuid IS NULL OR id > $3)
+ORDER BY id LIMIT $4;
+
+-- name: file_collections
+-- The collections of an app by name after $2, at most $3: how many files each has, and of how many bytes.
+SELECT collection AS name, count(*) AS files, sum(size)::bigint AS bytes
+FROM files WHERE app_id = $1 AND collection > $2
+GROUP BY collection ORDER BY collection LIMIT $3;
+
+-- name: blob_hold
+-- Keep the sweep from a blob until the transaction ends, which is about to name it.
+SELECT pg_advisory_xact_lock_shared(hashtext('picloud blob'), hashtext($1::uuid::text));
+
+-- name: blob_claim
+-- Keep transactions from naming a blob until this one ends; false where one is about to.
+SELECT pg_try_advisory_xact_lock(hashtext('picloud blob'), hashtext($1::uuid::text));
+
+-- name: blobs_named
+-- Which of these blobs of an app belong to a file.
+SELECT blob FROM files WHERE app_id = $1 AND blob = ANY($2::uuid[]);
+
+-- name: app_there
+-- Whether there is such an app.
+SELECT true FROM apps WHERE id = $1;
+
+-- name: sweep_turn
+-- The turn to sweep, until the transaction ends; false where another node has it.
+SELECT pg_try_advisory_xact_lock(hashtextextended('picloud files sweep', 0));
+
+-- name: store_owner
+-- The name this instance leaves in its store; $1 where it has none yet.
+INSERT INTO instance_settings (name, value) VALUES ('files_store', to_jsonb($1::text))
+ON CONFLICT (name) DO UPDATE SET value = instance_settings.value
+RETURNING value #>> '{}';

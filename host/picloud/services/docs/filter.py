@@ -1,0 +1,296 @@
+"""The filter language of `docs`: from the map a script writes to a tree of conditions.
+
+#{ kind: "a", "size.cm": #{ "$gte": 5, "$lt": 10 }, "$or": [#{ n: 1 }, #{ n: 2 }], "$sort": "-n" }
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from picloud.errors import ServiceError
+
+MAX_LEVELS = 5
+MAX_LIMIT = 1000
+MAX_SKIP = 1_000_000
+MAX_CONDITIONS = 256
+MAX_DEPTH = 16
+
+Path: TypeAlias = tuple[str, ...]
+Json: TypeAlias = Any
+"""What JSON can carry, as Python values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The field is there and equals the value: same JSON type, numbers by value."""
+
+    path: Path
+    value: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Compares:
+    """The field has the value's type, number or string, and lies on that side of it.
+
+    Attributes:
+        path: the field.
+        operator: one of `<`, `<=`, `>`, `>=`.
+        value: a number or a string.
+    """
+
+    path: Path
+    operator: str
+    value: int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """The field is there, also where it is null."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Contains:
+    """The field is an array with this element, or a string with this part."""
+
+    path: Path
+    value: str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every condition holds; with none, always."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one condition holds; with none, never."""
+
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The condition does not hold."""
+
+    condition: Condition
+
+
+Condition: TypeAlias = "Equals | Compares | Exists | Contains | All | Some | Not"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One field of the order.
+
+    Attributes:
+        path: the field.
+        descending: largest first.
+    """
+
+    path: Path
+    descending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """A whole filter.
+
+    Attributes:
+        condition: which documents.
+        sort: in which order; then, and without it, as they were made.
+        limit: at most so many, 0 to `MAX_LIMIT`.
+        skip: without the first so many.
+    """
+
+    condition: Condition
+    sort: tuple[Sort, ...]
+    limit: int
+    skip: int
+
+
+def parse_find(filter_: Mapping[str, Any]) -> Find:
+    """Read a filter.
+
+    Args:
+        filter_: as the script wrote it: fields, `$and`, `$or`, `$not`, `$sort`, `$limit`, `$skip`.
+
+    Returns:
+        What to look for.
+
+    Raises:
+        ServiceError: it is not in the language; the text names what is wrong and what there is.
+    """
+    rest = dict(filter_)
+    sort = _sort(rest.pop("$sort", []))
+    limit = _whole("$limit", rest.pop("$limit", MAX_LIMIT), MAX_LIMIT)
+    skip = _whole("$skip", rest.pop("$skip", 0), MAX_SKIP)
+    return Find(_Reader().filter(rest, 1), sort, limit, skip)
+
+
+class _Reader:
+    """Reads conditions and counts them, for each is a part of an SQL statement."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def filter(self, filter_: Any, depth: int) -> Condition:
+        if not isinstance(filter_, Mapping):
+            raise ServiceError("a filter must be a map")
+        if depth > MAX_DEPTH:
+            raise ServiceError(f"the filter is nested deeper than {MAX_DEPTH} levels")
+        conditions: list[Condition] = []
+        for name, value in filter_.items():
+            if name in ("$and", "$or"):
+                if not isinstance(value, list):
+                    raise ServiceError(f"{name} takes an array of filters")
+                parts = tuple([self.filter(part, depth + 1) for part in value])
+                conditions.append(All(parts) if name == "$and" else Some(parts))
+            elif name == "$not":
+                conditions.append(Not(self.filter(value, depth + 1)))
+            elif name in ("$sort", "$limit", "$skip"):
+                raise ServiceError(f"{name} belongs at the top of the filter")
+            elif name.startswith("$"):
+                raise ServiceError(f"unknown operator {name}; beside fields there are {_TOP}")
+            else:
+                conditions += self._field(parse_path(name), value, depth)
+        return conditions[0] if len(conditions) == 1 else All(tuple(conditions))
+
+    def _field(self, path: Path, value: Any, depth: int) -> list[Condition]:
+        if not (isinstance(value, dict) and any(key.startswith("$") for key in value)):
+            return [self._counted(Equals(path, _json("a value", value)))]
+        return [self._operator(path, name, operand, depth) for name, operand in value.items()]
+
+    def _operator(self, path: Path, name: str, operand: Any, depth: int) -> Condition:
+        if name == "$not":
+            if not isinstance(operand, dict) or depth >= MAX_DEPTH:
+                raise ServiceError("$not takes a map of operators here")
+            return Not(
+                All(
+                    tuple([self._operator(path, inner, value, depth + 1) for inner, value in operand.items()])
+                )
+            )
+        make = _OPERATORS.get(name)
+        if make is None:
+            raise ServiceError(f"unknown operator {name}; there are {_KNOWN}")
+        condition = make(path, operand)
+        for _ in condition.conditions if isinstance(condition, Some) else (condition,):
+            self._counted(condition)
+        return condition
+
+    def _counted(self, condition: Condition) -> Condition:
+        self._count += 1
+        if self._count > MAX_CONDITIONS:
+            raise ServiceError(f"the filter has more than {MAX_CONDITIONS} conditions")
+        return condition
+
+
+def parse_path(name: str) -> Path:
+    """Read a dotted path.
+
+    Args:
+        name: up to `MAX_LEVELS` names of fields, joined by dots.
+
+    Raises:
+        ServiceError: a name is empty or holds NUL, or there are more of them.
+    """
+    path = tuple(name.split("."))
+    if len(path) > MAX_LEVELS:
+        raise ServiceError(f"the path {name!r} goes deeper than {MAX_LEVELS} levels")
+    if not all(path):
+        raise ServiceError(f"the path {name!r} has an empty part")
+    if "\0" in name:
+        raise ServiceError("a path must not hold a NUL character")
+    return path
+
+
+def _sort(sort: Any) -> tuple[Sort, ...]:
+    fields = sort if isinstance(sort, list) else [sort]
+    if not all(isinstance(field, str) for field in fields) or len(fields) > MAX_LEVELS:
+        raise ServiceError(
+            f"$sort takes a field or an array of up to {MAX_LEVELS} fields, '-' in front to descend"
+        )
+    return tuple(Sort(parse_path(field.removeprefix("-")), field.startswith("-")) for field in fields)
+
+
+def _whole(name: str, value: Any, most: int) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise ServiceError(f"{name} must be a whole number from 0 to {most}")
+    return value
+
+
+def _json(what: str, value: Any, depth: int = 0) -> Json:
+    """Let through what JSON can carry and PostgreSQL can hold."""
+    if depth > MAX_DEPTH:
+        raise ServiceError(f"{what} in the filter is nested deeper than {MAX_DEPTH} levels")
+    match value:
+        case None | bool() | int():
+            pass
+        case float():
+            if not math.isfinite(value):
+                raise ServiceError(f"{what} in the filter is not a finite number")
+        case str():
+            if "\0" in value:
+                raise ServiceError(f"{what} in the filter holds a NUL character")
+        case list():
+            for item in value:
+                _json(what, item, depth + 1)
+        case dict():
+            for key, item in value.items():
+                _json(what, key)
+                _json(what, item, depth + 1)
+        case _:
+            raise ServiceError(f"{what} in the filter is a blob, which no document can hold")
+    return value
+
+
+def _compares(name: str, operator: str) -> Callable[[Path, Any], Condition]:
+    def make(path: Path, value: Any) -> Condition:
+        if isinstance(value, bool) or not isinstance(value, int | float | str):
+            raise ServiceError(f"{name} takes a number or a string")
+        return Compares(path, operator, _json(name, value))
+
+    return make
+
+
+def _in(name: str) -> Callable[[Path, Any], Some]:
+    def make(path: Path, values: Any) -> Some:
+        if not isinstance(values, list):
+            raise ServiceError(f"{name} takes an array")
+        return Some(tuple([Equals(path, _json(name, value)) for value in values]))
+
+    return make
+
+
+def _exists(path: Path, wanted: Any) -> Condition:
+    if not isinstance(wanted, bool):
+        raise ServiceError("$exists takes true or false")
+    return Exists(path) if wanted else Not(Exists(path))
+
+
+def _contains(path: Path, value: Any) -> Condition:
+    if isinstance(value, list | dict):
+        raise ServiceError("$contains takes a string, a number, a bool or ()")
+    return Contains(path, _json("$contains", value))
+
+
+_OPERATORS: Mapping[str, Callable[[Path, Any], Condition]] = {
+    "$eq": lambda path, value: Equals(path, _json("$eq", value)),
+    "$ne": lambda path, value: Not(Equals(path, _json("$ne", value))),
+    "$gt": _compares("$gt", ">"),
+    "$gte": _compares("$gte", ">="),
+    "$lt": _compares("$lt", "<"),
+    "$lte": _compares("$lte", "<="),
+    "$in": _in("$in"),
+    "$nin": lambda path, values: Not(_in("$nin")(path, values)),
+    "$exists": _exists,
+    "$contains": _contains,
+}
+_KNOWN = ", ".join([*_OPERATORS, "$not"])
+_TOP = "$and, $or, $not, $sort, $limit and $skip"

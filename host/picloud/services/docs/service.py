@@ -1,0 +1,226 @@
+"""docs in PostgreSQL.
+
+A document crosses as JSON text that the guest wrote and reads: the host looks into filters, never into
+documents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+import asyncpg
+from uuid_utils.compat import uuid7
+
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.errors import Invalid, ServiceError
+from picloud.sandbox.abi import HostFunction
+from picloud.services.call import Call
+from picloud.services.docs.filter import MAX_LIMIT, Find, parse_find
+from picloud.services.docs.sql import count_statement, find_statement
+from picloud.services.ids import parse_id
+from picloud.services.kv import check_names
+from picloud.services.page import read_cursor, write_cursor
+
+MAX_DATA = 1024 * 1024
+MAX_FOUND = 8 * 1024 * 1024
+"""Bytes of envelopes one call gives: a page of a thousand large documents would be a gigabyte."""
+SEARCHES_AT_ONCE = 4
+"""Of one app, in one worker: a search may read a whole collection, and connections are for all apps."""
+
+_SQL = load("docs")
+
+
+def host_functions(docs: DatabaseDocs) -> Mapping[str, HostFunction]:
+    """The host functions of docs, by import name."""
+    return {
+        "docs_create": docs.create,
+        "docs_get": docs.get,
+        "docs_find": docs.find,
+        "docs_find_one": docs.find_one,
+        "docs_count": docs.count,
+        "docs_update": docs.update,
+        "docs_patch": docs.patch,
+        "docs_delete": docs.delete,
+        "docs_list": docs.list,
+    }
+
+
+class DatabaseDocs:
+    """Documents of apps. An envelope is the JSON of `{id, data, created_at, updated_at}`."""
+
+    def __init__(self, database: Database) -> None:
+        """Make the service."""
+        self._database = database
+        self._searches: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def create(self, call: Call, collection: str, data: str) -> str:
+        """Store a document.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            data: JSON of an object, at most `MAX_DATA` bytes.
+
+        Returns:
+            Its envelope.
+
+        Raises:
+            ServiceError: an argument is not acceptable.
+        """
+        check_data(collection, data)
+        with _refusals():
+            return str(await self._database.fetchval(_SQL.doc_create, call.app_id, collection, uuid7(), data))
+
+    async def get(self, call: Call, collection: str, id_: str) -> str | None:
+        """The envelope of a document, or None; what is no id is the id of none."""
+        check_names(collection, "-")
+        document = parse_id(id_)
+        if document is None:
+            return None
+        envelope: str | None = await self._database.fetchval(_SQL.doc_get, call.app_id, collection, document)
+        return envelope
+
+    async def find(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> list[str]:
+        """Find documents.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            filter_: see `filter.parse_find`.
+
+        Returns:
+            Their envelopes, in order.
+
+        Raises:
+            ServiceError: an argument is not acceptable, or they have more than `MAX_FOUND` bytes in all.
+        """
+        check_names(collection, "-")
+        return await self._find(call, collection, parse_find(filter_))
+
+    async def find_one(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> str | None:
+        """The first document that `find` would give, or None."""
+        check_names(collection, "-")
+        find = parse_find({**filter_, "$limit": 1})
+        return next(iter(await self._find(call, collection, find)), None)
+
+    async def count(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> int:
+        """How many documents match; `$sort`, `$limit` and `$skip` play no part."""
+        check_names(collection, "-")
+        sql, parameters = count_statement(parse_find(filter_), call.app_id, collection)
+        async with self._search(call.app_id):
+            return int(await self._database.fetchval(sql, *parameters))
+
+    async def update(self, call: Call, collection: str, id_: str, data: str) -> str:
+        """Replace a document's data, and give its envelope.
+
+        Raises:
+            ServiceError: an argument is not acceptable, or there is no such document.
+        """
+        return await self._change(_SQL.doc_update, call, collection, id_, data)
+
+    async def patch(self, call: Call, collection: str, id_: str, patch: str) -> str:
+        """Merge into a document's data (RFC 7396), and give its envelope; patches at once all count.
+
+        Raises:
+            ServiceError: as for `update`.
+        """
+        return await self._change(_SQL.doc_patch, call, collection, id_, patch)
+
+    async def delete(self, call: Call, collection: str, id_: str) -> bool:
+        """Remove a document; whether it was there."""
+        check_names(collection, "-")
+        document = parse_id(id_)
+        return document is not None and bool(
+            await self._database.fetchval(_SQL.doc_delete, call.app_id, collection, document)
+        )
+
+    async def _find(self, call: Call, collection: str, find: Find) -> list[str]:
+        sql, parameters = find_statement(find, call.app_id, collection, MAX_FOUND)
+        async with self._search(call.app_id):
+            rows = await self._database.fetch(sql, *parameters)
+        if rows and rows[-1]["total"] > MAX_FOUND:
+            raise ServiceError(
+                f"the documents have more than {MAX_FOUND} bytes; ask for fewer with $limit and $skip"
+            )
+        return [row["envelope"] for row in rows]
+
+    async def _change(self, statement: str, call: Call, collection: str, id_: str, data: str) -> str:
+        check_data(collection, data)
+        document = parse_id(id_)
+        envelope = None
+        if document is not None:
+            with _refusals():
+                envelope = await self._database.fetchval(statement, call.app_id, collection, document, data)
+        if envelope is None:
+            raise ServiceError("no such document")
+        return str(envelope)
+
+    @asynccontextmanager
+    async def _search(self, app_id: UUID) -> AsyncIterator[None]:
+        turns = self._searches.setdefault(app_id, asyncio.Semaphore(SEARCHES_AT_ONCE))
+        async with turns:
+            yield
+
+    async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of documents as they were made.
+
+        Those that are there the whole time are each listed exactly once, whatever is written meanwhile.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            cursor: `next_cursor` of the page before; "" or None for the first.
+            limit: 1 to `MAX_LIMIT`.
+
+        Returns:
+            `docs`, envelopes of `MAX_FOUND` bytes at most (but one at least), and `next_cursor` or None.
+
+        Raises:
+            ServiceError: an argument is not acceptable.
+        """
+        check_names(collection, "-")
+        if not 1 <= limit <= MAX_LIMIT:
+            raise ServiceError(f"limit must be from 1 to {MAX_LIMIT}")
+        try:
+            after = read_cursor(cursor) if cursor else None
+        except Invalid:
+            raise ServiceError("cursor is not one that list gave") from None
+        rows = await self._database.fetch(
+            _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
+        )
+        shown = rows[:limit]
+        more = bool(shown) and shown[0]["asked"] > len(shown)
+        return {
+            "docs": [row["envelope"] for row in shown],
+            "next_cursor": write_cursor(shown[-1]["id"]) if more else None,
+        }
+
+
+def check_data(collection: str, data: str) -> None:
+    """Refuse what is too large before the database is asked."""
+    check_names(collection, "-")
+    if (size := len(data.encode())) > MAX_DATA:
+        raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON, this has {size}")
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What PostgreSQL refuses of a document, in words for the script."""
+    try:
+        yield
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name == "docs_data_check":
+            raise ServiceError("a document must be a map") from None
+        raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON") from None
+    except asyncpg.UntranslatableCharacterError:
+        raise ServiceError("a document must not hold a NUL character") from None
+    except asyncpg.StatementTooComplexError:
+        raise ServiceError("the document is nested too deeply") from None
+    except asyncpg.DataError:
+        raise ServiceError("the document is no JSON that can be stored") from None

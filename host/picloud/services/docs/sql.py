@@ -1,0 +1,176 @@
+"""Conditions to SQL: the text is made of the pieces in this file alone, all else is a parameter.
+
+Every piece is true or false and never null, so that `NOT` means what it says. What an index can answer
+is written as `data @> $n`, bare, for that is what the GIN index knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import orjson
+
+from picloud.services.docs.filter import (
+    All,
+    Compares,
+    Condition,
+    Contains,
+    Equals,
+    Exists,
+    Find,
+    Json,
+    Not,
+    Path,
+    Some,
+    Sort,
+)
+
+Cast: TypeAlias = Literal["text", "jsonb", "int"]
+
+# The text that goes into SQL is from here.
+_SCOPE = "app_id = $1 AND collection = $2"  # joined by AND: a filter can only narrow
+_OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_CASTS: dict[Cast, str] = {"text": "text", "jsonb": "text::jsonb", "int": "bigint"}
+
+
+@dataclass(slots=True)
+class Statement:
+    """A statement in the making.
+
+    Attributes:
+        parameters: what `$1`, `$2`... stand for; `$1` is the app and `$2` the collection.
+    """
+
+    parameters: list[object]
+    _known: dict[tuple[str, object], str] = field(default_factory=dict)
+
+    def bind(self, value: object, cast: Cast) -> str:
+        """Add a parameter; one that is there already is used again.
+
+        Args:
+            value: the parameter.
+            cast: its type in SQL.
+
+        Returns:
+            Its placeholder.
+        """
+        key = (cast, value)
+        if key not in self._known:
+            self.parameters.append(value)
+            self._known[key] = f"${len(self.parameters)}::{_CASTS[cast]}"
+        return self._known[key]
+
+
+def find_statement(
+    find: Find, app_id: object, collection: str, most_bytes: int
+) -> tuple[str, Sequence[object]]:
+    """The statement that finds documents.
+
+    Args:
+        find: what to look for.
+        app_id: the app.
+        collection: the collection.
+        most_bytes: it gives no documents beyond the one whose envelope passes so many bytes in all.
+
+    Returns:
+        SQL with columns `envelope` and `total` (bytes of envelopes so far), and its parameters.
+    """
+    made = Statement([app_id, collection])
+    where = _where(made, find.condition)
+    order = ", ".join([*(_order(made, sort) for sort in find.sort), "id"])
+    limit, skip = made.bind(find.limit, "int"), made.bind(find.skip, "int")
+    cap = made.bind(most_bytes, "int")
+    found = (
+        f"SELECT docs_envelope(doc) AS envelope FROM docs doc WHERE {_SCOPE} AND {where}"
+        f" ORDER BY {order} LIMIT {limit} OFFSET {skip}"
+    )
+    total = "sum(octet_length(envelope)) OVER (ROWS UNBOUNDED PRECEDING)"
+    counted = f"SELECT envelope, {total} AS total FROM ({found}) AS found"
+    sql = f"SELECT envelope, total FROM ({counted}) AS counted WHERE total - octet_length(envelope) <= {cap}"
+    return sql, made.parameters
+
+
+def count_statement(find: Find, app_id: object, collection: str) -> tuple[str, Sequence[object]]:
+    """The statement that counts documents; sort, limit and skip play no part.
+
+    Args:
+        find: what to count.
+        app_id: the app.
+        collection: the collection.
+
+    Returns:
+        SQL and its parameters.
+    """
+    made = Statement([app_id, collection])
+    where = _where(made, find.condition)
+    return f"SELECT count(*) FROM docs doc WHERE {_SCOPE} AND {where}", made.parameters
+
+
+def _where(made: Statement, condition: Condition) -> str:
+    match condition:
+        case All(conditions):
+            return _joined(made, conditions, " AND ", "TRUE")
+        case Some(conditions):
+            return _joined(made, conditions, " OR ", "FALSE")
+        case Not(inner):
+            return f"NOT {_where(made, inner)}"
+        case Exists(path):
+            return f"({_value(made, path)} IS NOT NULL)"
+        case Equals(path, value):
+            return _equals(made, path, value)
+        case Contains(path, value):
+            return _contains(made, path, value)
+        case Compares():
+            return _compares(made, condition)
+
+
+def _joined(made: Statement, conditions: Sequence[Condition], word: str, empty: str) -> str:
+    return f"({word.join([_where(made, one) for one in conditions]) or empty})"
+
+
+def _value(made: Statement, path: Path) -> str:
+    """The field, or null: `->` with a text enters objects only, so "0" is no index of an array."""
+    return "(" + " -> ".join(["data", *(made.bind(name, "text") for name in path)]) + ")"
+
+
+def _holds(made: Statement, path: Path, value: Json) -> str:
+    for name in reversed(path):
+        value = {name: value}
+    return f"data @> {made.bind(orjson.dumps(value).decode(), 'jsonb')}"
+
+
+def _equals(made: Statement, path: Path, value: Json) -> str:
+    holds = _holds(made, path, value)
+    if not isinstance(value, list | dict):
+        return f"({holds})"
+    # An array or object holds what has less in it, too.
+    return f"({holds} AND {_value(made, path)} = {made.bind(orjson.dumps(value).decode(), 'jsonb')})"
+
+
+def _contains(made: Statement, path: Path, value: str | float | bool | None) -> str:
+    element = _holds(made, path, [value])
+    if not isinstance(value, str):
+        return f"({element})"
+    field_ = _value(made, path)
+    part = f"strpos({field_} #>> '{{}}', {made.bind(value, 'text')}) > 0"
+    return f"({element} OR coalesce(jsonb_typeof({field_}) = 'string' AND {part}, FALSE))"
+
+
+def _compares(made: Statement, condition: Compares) -> str:
+    field_, operator, value = _value(made, condition.path), _OPERATORS[condition.operator], condition.value
+    if isinstance(value, str):
+        text = f"({field_} #>> '{{}}') COLLATE \"C\" {operator} {made.bind(value, 'text')}"
+        return f"coalesce(jsonb_typeof({field_}) = 'string' AND {text}, FALSE)"
+    number = made.bind(orjson.dumps(value).decode(), "jsonb")
+    return f"coalesce(jsonb_typeof({field_}) = 'number' AND {field_} {operator} {number}, FALSE)"
+
+
+def _order(made: Statement, sort: Sort) -> str:
+    field_, direction = _value(made, sort.path), "DESC" if sort.descending else "ASC"
+    nulls = "NULLS LAST" if sort.descending else "NULLS FIRST"
+    return (
+        f"docs_type_rank({field_}) {direction}, docs_number({field_}) {direction} {nulls},"
+        f' docs_text({field_}) COLLATE "C" {direction} {nulls}'
+    )

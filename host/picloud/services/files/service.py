@@ -1,0 +1,340 @@
+"""files: what scripts, and HTTP for them, can do with files of an app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.errors import Invalid, ServiceError
+from picloud.sandbox.abi import HostFunction
+from picloud.sandbox.limits import MIB
+from picloud.services.call import Call
+from picloud.services.files.blobs import Blobs, refusals
+from picloud.services.files.checks import (
+    OCTETS,
+    check_content_type,
+    check_metadata,
+    check_name,
+    is_content_type,
+)
+from picloud.services.files.file import File
+from picloud.services.files.store import Blob, BlobStore, OpenBlob
+from picloud.services.files.turns import Turns
+from picloud.services.ids import parse_id
+from picloud.services.kv import check_names
+from picloud.services.page import read_cursor, write_cursor
+
+MAX_DATA = 10 * MIB
+"""Bytes of a file that pass through a script in one call."""
+MAX_LISTED = 8 * MIB
+"""Bytes of entries one call gives."""
+MAX_LIMIT = 1000
+AT_ONCE = 4
+"""Files of one app that are written or checked at once, in one worker: memory, and the store's threads."""
+
+_SQL = load("files")
+
+
+def host_functions(files: Files) -> Mapping[str, HostFunction]:
+    """The host functions of files, by import name."""
+    return {
+        "files_create": files.create,
+        "files_create_from_request": files.create_from_request,
+        "files_head": files.head,
+        "files_get": files.get,
+        "files_update": files.update,
+        "files_delete": files.delete,
+        "files_list": files.list,
+    }
+
+
+class Files:
+    """Files of apps. An entry is the JSON of what scripts are told of a file.
+
+    What changes something is done to its end, also when its caller is cut off: in the middle of a commit
+    nobody could know which bytes to remove.
+    """
+
+    def __init__(self, database: Database, store: BlobStore) -> None:
+        """Make the service; `close` is owed, and closes the store."""
+        self._database, self._blobs = database, Blobs(database, store)
+        self._turns = Turns(AT_ONCE)
+
+    async def close(self) -> None:
+        """Wait for what is being written, and let go of the store."""
+        await self._turns.settled()
+        self._blobs.close()
+
+    async def create(
+        self, call: Call, collection: str, name: str, content_type: str, metadata: str | None, data: bytes
+    ) -> str:
+        """Store a file.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            name: 1 to 255 bytes without control characters.
+            content_type: a media type.
+            metadata: JSON of an object, at most 16 KiB; None for an empty one.
+            data: at most `MAX_DATA` bytes.
+
+        Returns:
+            Its entry.
+
+        Raises:
+            ServiceError: an argument is not acceptable, or it cannot be stored.
+        """
+        check_data(data)
+        return await self._create(call.app_id, collection, name, content_type, metadata, data)
+
+    async def create_from_request(
+        self, call: Call, collection: str, name: str, content_type: str | None, metadata: str | None
+    ) -> str:
+        """Store the body of the execution's request, which need not pass through the script.
+
+        Args:
+            call: whose, and the request's body.
+            collection: 1 to 128 bytes.
+            name: 1 to 255 bytes without control characters.
+            content_type: a media type; None takes the request's, where that is one.
+            metadata: JSON of an object, at most 16 KiB; None for an empty one.
+
+        Returns:
+            The file's entry.
+
+        Raises:
+            ServiceError: an argument is not acceptable, or it cannot be stored.
+        """
+        if content_type is None:
+            said = call.content_type
+            content_type = said if said is not None and is_content_type(said) else OCTETS
+        return await self._create(call.app_id, collection, name, content_type, metadata, call.body)
+
+    async def head(self, call: Call, collection: str, id_: str) -> str | None:
+        """The entry of a file, or None; what is no id is the id of none."""
+        file = await self.find(call.app_id, collection, id_)
+        return None if file is None else file.entry
+
+    async def get(self, call: Call, collection: str, id_: str) -> dict[str, object] | None:
+        """A file whole.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            id_: the file; what is no id is the id of none.
+
+        Returns:
+            `file` (its entry) and `data`, or None.
+
+        Raises:
+            Corrupted: its bytes are not those that were stored.
+            ServiceError: it has more than `MAX_DATA` bytes, or an argument is not acceptable.
+        """
+        file = await self.find(call.app_id, collection, id_)
+        if file is None:
+            return None
+        if file.size > MAX_DATA:
+            raise ServiceError(f"the file has more than {MAX_DATA} bytes; answer with response(id)")
+        async with self._turns.turn(call.app_id):
+            read = await self._blobs.read(file)
+        if read is None:
+            return None
+        file, data = read
+        return {"file": file.entry, "data": data}
+
+    async def update(
+        self,
+        call: Call,
+        collection: str,
+        id_: str,
+        name: str | None,
+        content_type: str | None,
+        metadata: str | None,
+        data: bytes | None,
+    ) -> str:
+        """Change what is not None.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            id_: the file.
+            name: 1 to 255 bytes without control characters.
+            content_type: a media type.
+            metadata: JSON of an object, at most 16 KiB; the whole of it.
+            data: at most `MAX_DATA` bytes.
+
+        Returns:
+            The entry after it.
+
+        Raises:
+            ServiceError: there is no such file, an argument is not acceptable, or it cannot be stored.
+        """
+        if name is not None:
+            check_name(name)
+        if content_type is not None:
+            check_content_type(content_type)
+        check_metadata(metadata)
+        if data is not None:
+            check_data(data)
+        file = await self.find(call.app_id, collection, id_)
+        if file is None:
+            raise ServiceError("no such file")
+        changed = (name, content_type, metadata)
+        return await self._turns.finish(call.app_id, lambda: self._update(file, changed, data))
+
+    async def delete(self, call: Call, collection: str, id_: str) -> bool:
+        """Remove a file; whether it was there."""
+        check_names(collection, "-")
+        return await self.remove(call.app_id, collection, id_) is not None
+
+    async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of files as they were made.
+
+        Those that are there the whole time are each listed exactly once, whatever is written meanwhile.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            cursor: `next_cursor` of the page before; "" or None for the first.
+            limit: 1 to `MAX_LIMIT`.
+
+        Returns:
+            `files`, entries of `MAX_LISTED` bytes at most (but one at least), and `next_cursor` or None.
+
+        Raises:
+            ServiceError: an argument is not acceptable.
+        """
+        check_names(collection, "-")
+        if not 1 <= limit <= MAX_LIMIT:
+            raise ServiceError(f"limit must be from 1 to {MAX_LIMIT}")
+        try:
+            after = read_cursor(cursor) if cursor else None
+        except Invalid:
+            raise ServiceError("cursor is not one that list gave") from None
+        rows = await self._database.fetch(
+            _SQL.files_list, call.app_id, collection, after, limit + 1, MAX_LISTED
+        )
+        shown = rows[:limit]
+        more = bool(shown) and shown[0]["asked"] > len(shown)
+        return {
+            "files": [row["entry"] for row in shown],
+            "next_cursor": write_cursor(shown[-1]["id"]) if more else None,
+        }
+
+    async def find(self, app_id: UUID, collection: str, id_: str) -> File | None:
+        """What is known of a file, or None.
+
+        Args:
+            app_id: whose.
+            collection: 1 to 128 bytes.
+            id_: the file; what is no id is the id of none.
+
+        Raises:
+            ServiceError: the collection's name is not acceptable.
+        """
+        check_names(collection, "-")
+        file_id = parse_id(id_)
+        if file_id is None:
+            return None
+        return await self._blobs.find(app_id, collection, file_id)
+
+    async def open(self, file: File) -> tuple[File, OpenBlob] | None:
+        """Open a file to send it; its checksum is verified before anything of it can be.
+
+        Args:
+            file: as it was found.
+
+        Returns:
+            The file as it is now, and its bytes, to be closed; None when it was removed meanwhile.
+
+        Raises:
+            Corrupted: the bytes are not those that were stored.
+            ServiceError: they cannot be read.
+        """
+        async with self._turns.turn(file.app_id):
+            return await self._blobs.verified(file)
+
+    async def remove(
+        self,
+        app_id: UUID,
+        collection: str,
+        id_: str,
+        also: Callable[[Connection, File], Coroutine[Any, Any, None]] | None = None,
+    ) -> File | None:
+        """Remove a file.
+
+        Args:
+            app_id: whose.
+            collection: 1 to 128 bytes.
+            id_: the file; what is no id is the id of none.
+            also: done in the same transaction.
+
+        Returns:
+            What was known of it, or None where there is none.
+        """
+        file_id = parse_id(id_)
+        if file_id is None:
+            return None
+
+        async def remove() -> File | None:
+            async with self._database.transaction() as connection:
+                row = await connection.fetchrow(_SQL.file_delete, app_id, collection, file_id)
+                if row is None:
+                    return None
+                file = File(**row)
+                if also is not None:
+                    await also(connection, file)
+            await self._blobs.drop(file.bytes_at)
+            return file
+
+        return await self._turns.finish(app_id, remove)
+
+    async def remove_app(self, app_id: UUID) -> None:
+        """Remove the bytes of an app that is no more; to be called after its deletion is committed."""
+        await self._blobs.drop_app(app_id)
+
+    async def _create(
+        self, app_id: UUID, collection: str, name: str, content_type: str, metadata: str | None, data: bytes
+    ) -> str:
+        check_names(collection, "-")
+        check_name(name)
+        check_content_type(content_type)
+        check_metadata(metadata)
+
+        async def create() -> str:
+            blob, digest = await self._blobs.put(app_id, data)
+            values = (name, content_type, len(data), digest, "{}" if metadata is None else metadata)
+            async with self._blobs.naming(blob) as connection:
+                return str(
+                    await connection.fetchval(_SQL.file_create, app_id, collection, uuid7(), blob.id, *values)
+                )
+
+        return await self._turns.finish(app_id, create)
+
+    async def _update(self, file: File, changed: tuple[str | None, ...], data: bytes | None) -> str:
+        names = (file.app_id, file.collection, file.id)
+        if data is None:
+            with refusals():
+                entry = await self._database.fetchval(_SQL.file_update, *names, *changed, None, None, None)
+            if entry is None:
+                raise ServiceError("no such file")
+            return str(entry)
+        blob, digest = await self._blobs.put(file.app_id, data)
+        async with self._blobs.naming(blob) as connection:
+            before = await connection.fetchval(_SQL.file_lock, *names)
+            if before is None:
+                raise ServiceError("no such file")
+            entry = await connection.fetchval(_SQL.file_update, *names, *changed, blob.id, len(data), digest)
+        await self._blobs.drop(Blob(file.app_id, before))
+        return str(entry)
+
+
+def check_data(data: bytes) -> None:
+    """Refuse what is too large for one call."""
+    if len(data) > MAX_DATA:
+        raise ServiceError(f"data must have at most {MAX_DATA} bytes, this has {len(data)}")

@@ -1,0 +1,120 @@
+"""Which addresses scripts may reach: the public internet, less this machine and what the operator denies.
+
+The ranges are those of the IANA special-purpose address registries (RFC 6890 and its updates) that are not
+for everyone, and Azure's host address. `ipaddress.is_global` is not asked: it is wrong for several of them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Collection, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import TypeAlias
+
+from picloud.services.outbound.refused import Refused
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+DENIED_IPV4 = tuple(
+    IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "168.63.129.16/32",
+    )
+)
+
+PUBLIC_IPV6 = IPv6Network("2000::/3")
+"""All there is of the public internet; so NAT64, local, link-local and multicast addresses are out."""
+
+DENIED_IPV6 = tuple(
+    IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3ffe::/16", "3fff::/20")
+)
+
+PRIVATE: tuple[Network, ...] = (
+    *map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
+    *map(IPv6Network, ("::1/128", "fc00::/7")),
+)
+"""What PICLOUD_HTTP_ALLOW_PRIVATE opens. Link-local addresses are not among them: clouds keep keys there."""
+
+
+def is_own(address: Address) -> bool:
+    """Tell whether an address is one of this machine.
+
+    The kernel is asked which source address it would use: to reach an address of its own it uses that very
+    one. So there is no list that could be out of date. Nothing is sent.
+
+    Args:
+        address: any.
+    """
+    if address.is_loopback:
+        return True
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+            asked.connect((str(address), 9))
+            return ip_address(asked.getsockname()[0].partition("%")[0]) == address
+    except OSError:  # no way there, so it is not here
+        return False
+
+
+class Addresses:
+    """The addresses that this instance's scripts may reach."""
+
+    def __init__(
+        self,
+        denied: Sequence[Network] = (),
+        allow_private: bool = False,
+        own_ports: Collection[int] = (),
+        own: Callable[[Address], bool] = is_own,
+    ) -> None:
+        """Make the rule.
+
+        Args:
+            denied: what the operator denies besides.
+            allow_private: open the networks of `PRIVATE`, and this machine but for `own_ports`.
+            own_ports: where this instance listens.
+            own: tells whether an address is one of this machine.
+        """
+        self._denied, self._allow_private = tuple(denied), allow_private
+        self._own_ports, self._own = frozenset(own_ports), own
+
+    def check(self, address: Address, port: int) -> None:
+        """See that an address may be connected to.
+
+        Args:
+            address: literal or looked up; one of IPv4 inside IPv6 (`::ffff:0:0/96`) is judged as IPv4.
+            port: TCP port.
+
+        Raises:
+            Refused: it may not.
+        """
+        inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+        address = inner or address
+        if any(address in network for network in self._denied):
+            raise Refused("denied by the operator")
+        opened = self._allow_private and any(address in network for network in PRIVATE)
+        if not opened and not _is_public(address):
+            raise Refused("private address")
+        if self._own(address) and (not self._allow_private or port in self._own_ports):
+            raise Refused("this server")
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, IPv4Address):
+        return not any(address in network for network in DENIED_IPV4)
+    return address in PUBLIC_IPV6 and not any(address in network for network in DENIED_IPV6)

@@ -1,0 +1,32 @@
+"""The way out as the operator wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from picloud.config import Settings
+from picloud.services.outbound.addresses import Addresses
+from picloud.services.outbound.apps import Bounds
+from picloud.services.outbound.client import Outbound
+from picloud.services.outbound.resolver import Resolver
+from picloud.services.outbound.targets import Targets
+
+
+def configured(settings: Settings, own_ports: Collection[int] = ()) -> Outbound:
+    """Make the way out; to be called on the loop it is used on, and `close` is owed.
+
+    Args:
+        settings: the configuration.
+        own_ports: where this instance listens.
+    """
+    return Outbound(
+        Addresses(settings.http_deny, settings.http_allow_private, own_ports),
+        Targets(frozenset(port for ports in settings.http_deny_ports for port in ports)),
+        Resolver(settings.http_dns),
+        Bounds(
+            settings.http_calls,
+            settings.http_app_calls,
+            settings.http_app_mb,
+            settings.http_app_mb_per_minute,
+        ),
+    )

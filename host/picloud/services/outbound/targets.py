@@ -1,0 +1,190 @@
+"""Where a request goes: URLs, read by one strict rule of ours before any library sees them.
+
+What has more than one reading is refused instead of guessed at, for the next reader may guess otherwise.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Container
+from dataclasses import dataclass, replace
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+from urllib.parse import quote
+
+import idna
+
+from picloud.services.outbound.refused import Refused
+
+MAX_URL = 8192
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE)
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+_AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::(.*))?")
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ud800-\udfff]")
+_PATH_SAFE = "%!$&'()*+,;=:@/-._~"
+_QUERY_SAFE = _PATH_SAFE + "?[]"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An URL that may be asked for, as far as one can tell without looking its host up.
+
+    Attributes:
+        scheme: "http" or "https".
+        host: lower-case ASCII name, or the one spelling of an address, IPv6 without brackets.
+        port: 1 to 65,535.
+        path: percent-encoded, from the first "/".
+        query: percent-encoded, from the "?"; "" where there is none.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        """What credentials are for: scheme, host and port."""
+        return self.scheme, self.host, self.port
+
+    @property
+    def authority(self) -> str:
+        """Host, and the port unless it is the scheme's."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}{self.query}"
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The rule for URLs.
+
+    Attributes:
+        denied_ports: not to be connected to, of those from 1024; below that only 80 and 443 are open.
+    """
+
+    denied_ports: Container[int] = ()
+
+    def parse(self, url: str) -> Target:
+        """Read an absolute URL. A fragment is dropped; characters that need it are percent-encoded.
+
+        Args:
+            url: as the script wrote it, or a server that redirects.
+
+        Raises:
+            Refused: it is not one that may be asked for.
+        """
+        if len(url) > MAX_URL:
+            raise Refused("url", f"the URL is longer than {MAX_URL} characters")
+        if _UNCLEAR.search(url):
+            raise Refused("url", "the URL holds white space, a control character or a backslash")
+        match = _URL.fullmatch(url)
+        if match is None:
+            raise Refused("url", "the URL must begin with http:// or https:// and a host")
+        scheme, authority, path, query = match.groups("")
+        scheme, query = scheme.lower(), query if query != "?" else ""
+        if "@" in authority:
+            raise Refused("url", "the URL holds a user or password; send an Authorization header")
+        host, port = _split(authority)
+        if port is None:
+            number = DEFAULT_PORTS[scheme]
+        elif not _PORT.fullmatch(port) or int(port) > 65535:
+            raise Refused("url", "the URL's port is not a number from 1 to 65535")
+        else:
+            number = int(port)
+        target = Target(
+            scheme, _host(host), number, quote(path, _PATH_SAFE) or "/", quote(query, _QUERY_SAFE)
+        )
+        if (number < 1024 and number not in (80, 443)) or number in self.denied_ports:
+            raise Refused("port", f"port {number} is not open to scripts")
+        return target
+
+    def follow(self, base: Target, location: str) -> Target:
+        """Read where a redirect leads.
+
+        Args:
+            base: the URL that answered.
+            location: the Location header.
+
+        Raises:
+            Refused: it may not be asked for.
+        """
+        if _UNCLEAR.search(location):
+            raise Refused("url", "the redirect's URL holds white space, a control character or a backslash")
+        if _SCHEME.match(location):
+            return self.parse(location)
+        if location.startswith("//"):
+            return self.parse(f"{base.scheme}:{location}")
+        reference, _, _ = location.partition("#")
+        path, mark, query = reference.partition("?")
+        if not path:
+            query = f"?{query}" if mark else base.query
+            path = base.path
+        else:
+            path, query = _merge(base.path, path), mark + query
+        return self.parse(str(replace(base, path=path, query=query)))
+
+
+def _split(authority: str) -> tuple[str, str | None]:
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        raise Refused("url", "the URL's host and port cannot be told apart")
+    return match[1], match[2]
+
+
+def _host(text: str) -> str:
+    """The one spelling of a host; what looks like an address and is not spelled as one is refused."""
+    if text.startswith("["):
+        try:
+            if "%" in text:  # a zone; Python would take it
+                raise AddressValueError(text)
+            return str(IPv6Address(text[1:-1]))
+        except AddressValueError:
+            raise Refused("url", "what the URL has in brackets is not an IPv6 address") from None
+    labels = [_label(label) for label in text.split(".")]
+    host = ".".join(labels)
+    if len(host) > 253:
+        raise Refused("url", "the URL's host is longer than a name can be")
+    if _NUMBER.fullmatch(labels[-1]):
+        try:
+            return str(IPv4Address(host))
+        except AddressValueError:
+            raise Refused("url", "the URL's host is an odd spelling of an address") from None
+    return host
+
+
+def _label(text: str) -> str:
+    label = text.lower()
+    if not text.isascii():
+        # Nothing is mapped but capitals, and nothing dropped: full-width digits are no digits here.
+        try:
+            label = idna.encode(label[:64]).decode() if unicodedata.is_normalized("NFC", text) else ""
+        except UnicodeError:
+            label = ""
+        if not label.startswith("xn--"):  # a dot of another script makes labels, not a label
+            label = ""
+    if not _LABEL.fullmatch(label):
+        raise Refused("url", "the URL's host is not a name")
+    return label
+
+
+def _merge(base: str, path: str) -> str:
+    """The path that a relative one means (RFC 3986, section 5.2)."""
+    segments = (path if path.startswith("/") else base.rpartition("/")[0] + "/" + path).split("/")[1:]
+    kept: list[str] = []
+    for segment in segments:
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment != ".":
+            kept.append(segment)
+    if segments[-1] in (".", ".."):
+        kept.append("")
+    return "/" + "/".join(kept)

@@ -1,0 +1,314 @@
+//! `docs::` the app's documents: JSON that can be searched.
+
+use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext};
+
+use crate::args::{self, Thrown};
+use crate::document;
+use crate::host::{self, Reply, fail};
+use crate::json;
+use crate::wire::{Reader, WireError, Writer};
+
+crate::import!(CREATE, "docs_create");
+crate::import!(GET, "docs_get");
+crate::import!(FIND, "docs_find");
+crate::import!(FIND_ONE, "docs_find_one");
+crate::import!(COUNT, "docs_count");
+crate::import!(UPDATE, "docs_update");
+crate::import!(PATCH, "docs_patch");
+crate::import!(DELETE, "docs_delete");
+crate::import!(LIST, "docs_list");
+
+/// How many bytes of JSON a document may have.
+const MAX_DOCUMENT: usize = 1024 * 1024;
+/// How many bytes a filter may have on its way to the host.
+const MAX_FILTER: usize = 48 * 1024;
+
+/// What `docs::collection` gives: the name is checked and nothing else is done until a method is called.
+#[derive(Clone)]
+struct Collection {
+    name: ImmutableString,
+}
+
+/// Registers the namespace, and the methods of its handle.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    module.set_native_fn("collection", |name: Dynamic| {
+        let name = args::name("docs::collection", "name", name, args::MAX_COLLECTION)?;
+        Ok::<_, Thrown>(Collection { name })
+    });
+    engine.register_static_module("docs", module.into());
+    engine.register_type_with_name::<Collection>("docs::collection");
+
+    // The calls of a handle change nothing in it, so that a constant one can be used too.
+    let method = |name: &str| FuncRegistration::new(name).with_purity(true).with_volatility(true);
+    method("create").register_into_engine(engine, |c: &mut Collection, data: Dynamic| c.create(&data));
+    method("get").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.get(id));
+    method("find")
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, filter: Dynamic| {
+            c.find(&context, &filter)
+        });
+    method("find_one")
+        .register_into_engine(engine, |c: &mut Collection, filter: Dynamic| c.find_one(&filter));
+    method("count").register_into_engine(engine, |c: &mut Collection, filter: Dynamic| c.count(&filter));
+    method("update")
+        .register_into_engine(engine, |c: &mut Collection, id: Dynamic, data: Dynamic| c.update(id, &data));
+    method("patch")
+        .register_into_engine(engine, |c: &mut Collection, id: Dynamic, patch: Dynamic| c.patch(id, &patch));
+    method("delete").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.delete(id));
+    method("list").register_into_engine(engine, |context: NativeCallContext, c: &mut Collection| {
+        c.list(&context, None, None)
+    });
+    method("list").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic| {
+            c.list(&context, Some(cursor), None)
+        },
+    );
+    method("list").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic, limit: Dynamic| {
+            c.list(&context, Some(cursor), Some(limit))
+        },
+    );
+}
+
+impl Collection {
+    fn create(&self, data: &Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "docs::create";
+        let mut params = self.params(2);
+        params.string(&rendered(function, "data", data)?);
+        whole(function, &host::call(&CREATE, function, &params)?.string()?)
+    }
+
+    fn get(&self, id: Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "docs::get";
+        let mut params = self.params(2);
+        params.string(&args::string(function, "id", id)?);
+        found(function, &host::call(&GET, function, &params)?)
+    }
+
+    fn find(&self, context: &NativeCallContext, filter: &Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "docs::find";
+        let reply = host::call(&FIND, function, &self.filtered(function, filter)?)?;
+        let documents = Dynamic::from(reply.read(listed)?);
+        args::result_fits(context, function, &documents)?;
+        Ok(documents)
+    }
+
+    fn find_one(&self, filter: &Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "docs::find_one";
+        found(function, &host::call(&FIND_ONE, function, &self.filtered(function, filter)?)?)
+    }
+
+    fn count(&self, filter: &Dynamic) -> Result<INT, Thrown> {
+        let function = "docs::count";
+        host::call(&COUNT, function, &self.filtered(function, filter)?)?.int()
+    }
+
+    fn update(&self, id: Dynamic, data: &Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "docs::update";
+        let mut params = self.params(3);
+        params.string(&args::string(function, "id", id)?).string(&rendered(function, "data", data)?);
+        whole(function, &host::call(&UPDATE, function, &params)?.string()?)
+    }
+
+    fn patch(&self, id: Dynamic, patch: &Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "docs::patch";
+        let mut params = self.params(3);
+        params.string(&args::string(function, "id", id)?).string(&rendered(function, "patch", patch)?);
+        whole(function, &host::call(&PATCH, function, &params)?.string()?)
+    }
+
+    fn delete(&self, id: Dynamic) -> Result<bool, Thrown> {
+        let function = "docs::delete";
+        let mut params = self.params(2);
+        params.string(&args::string(function, "id", id)?);
+        host::call(&DELETE, function, &params)?.bool()
+    }
+
+    fn list(
+        &self,
+        context: &NativeCallContext,
+        cursor: Option<Dynamic>,
+        limit: Option<Dynamic>,
+    ) -> Result<Dynamic, Thrown> {
+        let function = "docs::list";
+        let page = args::page(function, cursor, limit)?;
+        let mut params = self.params(3);
+        params.string(&page.cursor).int(page.limit);
+        let page = paged(&host::call(&LIST, function, &params)?)?;
+        args::result_fits(context, function, &page)?;
+        Ok(page)
+    }
+
+    /// The start of a call's parameters, of which the collection is the first.
+    fn params(&self, count: usize) -> Writer {
+        let mut params = Writer::params(count);
+        params.string(&self.name);
+        params
+    }
+
+    /// The parameters of a function that takes a filter.
+    fn filtered(&self, function: &str, filter: &Dynamic) -> Result<Writer, Thrown> {
+        args::map(function, "filter", filter, |map| document::check(function, "filter", map))??;
+        let mut params = self.params(2);
+        params.value(filter).map_err(|error| fail(function, format_args!("filter: {error}")))?;
+        if params.as_bytes().len() > MAX_FILTER {
+            return Err(fail(function, format_args!("filter must have at most {MAX_FILTER} bytes")));
+        }
+        Ok(params)
+    }
+}
+
+fn rendered(function: &str, param: &str, data: &Dynamic) -> Result<String, Thrown> {
+    args::map(function, param, data, |map| document::render(function, param, map, MAX_DOCUMENT))?
+}
+
+/// The value of JSON that the host wrote: an envelope, or the entry of a file.
+pub fn whole(function: &str, json: &str) -> Result<Dynamic, Thrown> {
+    json::parse(json.as_bytes())
+        .map_err(|error| fail(function, format_args!("unreadable reply of the host: {error}")))
+}
+
+/// The same where there may be none, which is `()`.
+pub fn found(function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    reply.optional_string()?.map_or(Ok(Dynamic::UNIT), |json| whole(function, json))
+}
+
+/// A page, whose lists hold JSON.
+pub fn paged(reply: &Reply) -> Result<Dynamic, Thrown> {
+    reply.read(|reader| {
+        let mut page = Map::new();
+        for _ in 0..reader.map()? {
+            let name = reader.string()?;
+            let value = match name {
+                "next_cursor" => reader.optional_string()?.map_or(Dynamic::UNIT, Into::into),
+                _ => listed(reader)?.into(),
+            };
+            page.insert(name.into(), value);
+        }
+        Ok(page.into())
+    })
+}
+
+fn listed(reader: &mut Reader<'_>) -> Result<Array, WireError> {
+    let count = reader.array()?;
+    (0..count).map(|_| json::parse(reader.string()?.as_bytes()).map_err(|_| WireError::NotText)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::testing::{eval, eval_with, thrown, values};
+
+    fn thrown_by(call: &str) -> String {
+        thrown(&format!("let c = docs::collection(\"c\"); {call}"))
+    }
+
+    #[test]
+    fn wrong_types_are_refused_by_function_parameter_and_type() {
+        assert_eq!(thrown("docs::collection(1)"), "docs::collection: name must be a string, not i64");
+        assert_eq!(thrown("docs::collection(\"\")"), "docs::collection: name must not be empty");
+        assert_eq!(thrown_by("c.create([])"), "docs::create: data must be a map, not array");
+        assert_eq!(thrown_by("c.get(())"), "docs::get: id must be a string, not ()");
+        assert_eq!(thrown_by("c.find(\"x\")"), "docs::find: filter must be a map, not string");
+        assert_eq!(thrown_by("c.find_one(1)"), "docs::find_one: filter must be a map, not i64");
+        assert_eq!(thrown_by("c.count(())"), "docs::count: filter must be a map, not ()");
+        assert_eq!(thrown_by("c.update(1, #{})"), "docs::update: id must be a string, not i64");
+        assert_eq!(thrown_by("c.update(\"x\", 1)"), "docs::update: data must be a map, not i64");
+        assert_eq!(thrown_by("c.patch(\"x\", ())"), "docs::patch: patch must be a map, not ()");
+        assert_eq!(thrown_by("c.delete(#{})"), "docs::delete: id must be a string, not map");
+        assert_eq!(thrown_by("c.list(1)"), "docs::list: cursor must be a string, not i64");
+        assert_eq!(thrown_by("c.list(\"\", 1001)"), "docs::list: limit must be 1 to 1000, not 1001");
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_place() {
+        assert_eq!(
+            thrown_by("c.create(#{ a: [#{ photo: blob(3) }] })"),
+            "docs::create: data.a[0].photo is of type blob, which is not JSON"
+        );
+        assert_eq!(
+            thrown_by("c.update(\"x\", #{ a: 0.0/0.0 })"),
+            "docs::update: data.a is NaN, which is not JSON"
+        );
+        assert_eq!(
+            thrown_by("c.patch(\"x\", #{ a: \"\\x00\" })"),
+            "docs::patch: patch.a holds a NUL character, which cannot be stored"
+        );
+        assert_eq!(
+            thrown_by("c.find(#{ \"$or\": [#{ a: blob() }] })"),
+            "docs::find: filter[\"$or\"][0].a is of type blob, which is not JSON"
+        );
+    }
+
+    #[test]
+    fn documents_and_filters_have_their_bounds() {
+        let long = "let s = \"\"; s.pad(200000, 'x'); ";
+        assert_eq!(
+            thrown_by("let s = \"\"; s.pad(200000, '\\x01'); c.create(#{ a: s })"),
+            "docs::create: data must have at most 1048576 bytes as JSON"
+        );
+        assert_eq!(
+            thrown_by(&format!("{long} c.find(#{{ a: s }})")),
+            "docs::find: filter must have at most 49152 bytes"
+        );
+    }
+
+    #[test]
+    fn changing_a_document_that_is_not_there_throws() {
+        assert_eq!(thrown_by("c.update(\"none\", #{})"), "docs::update: no such document");
+        assert_eq!(thrown_by("c.patch(\"none\", #{})"), "docs::patch: no such document");
+    }
+
+    #[test]
+    fn more_documents_than_a_script_may_have_are_refused() {
+        let script = "let c = docs::collection(\"large\"); let s = \"\"; s.pad(200000, 'x'); \
+                      c.create(#{ s: s }); c.create(#{ s: s });";
+        assert_eq!(
+            thrown(&format!("{script} c.find(#{{}})")),
+            "docs::find: the result is larger than a script may have it (max_string_size)"
+        );
+        assert!(thrown(&format!("{script} c.list()")).starts_with("docs::list: the result is larger"));
+    }
+
+    #[test]
+    fn integers_of_64_bits_and_whole_floats_keep_their_types() {
+        assert!(eval::<bool>(
+            "let c = docs::collection(\"c\"); \
+             let data = c.create(#{ a: 9223372036854775807, b: 1.0, c: 1e17, d: -9007199254740993 }).data; \
+             data.a == 9223372036854775807 && type_of(data.b) == \"f64\" && type_of(data.c) == \"f64\" \
+             && data.d == -9007199254740993"
+        ));
+    }
+
+    #[test]
+    fn a_list_is_paged_to_its_end() {
+        let script = r#"
+            const C = docs::collection("paged");
+            for i in 0..7 { C.create(#{ i: i }); }
+            let seen = []; let cursor = "";
+            while cursor != () {
+                let page = C.list(cursor, 3);
+                seen += page.docs.map(|d| d.data.i);
+                cursor = page.next_cursor;
+            }
+            seen == [0, 1, 2, 3, 4, 5, 6] && C.list().docs.len() == 7
+        "#;
+        assert!(eval::<bool>(script));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_created_is_got(value in values()) {
+            let same: bool = eval_with(
+                "let c = docs::collection(\"any\"); \
+                 try { let made = c.create(#{ x: x }); json::stringify(c.get(made.id).data.x) == json::stringify(x) } \
+                 catch (error) { error.contains(\"NUL\") }",
+                value,
+            );
+            prop_assert!(same);
+        }
+    }
+}

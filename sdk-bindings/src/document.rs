@@ -1,0 +1,184 @@
+//! JSON that the database keeps, so that it comes back as it was, or is refused with its place.
+
+use std::io;
+
+use rhai::{Array, Dynamic, Map};
+use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
+
+use crate::args::{self, Thrown};
+use crate::host::fail;
+use crate::json::{self, JsonError};
+use crate::wire::MAX_DEPTH;
+
+/// `map` as JSON of no more than `limit` bytes, to be stored inside of something else.
+pub fn render(function: &str, param: &str, map: &Map, limit: usize) -> Result<String, Thrown> {
+    json::render_inner(map, limit, Kept).map_err(|error| match error {
+        JsonError::TooLong => fail(function, format_args!("{param} must have at most {limit} bytes as JSON")),
+        JsonError::Unfit(message) => check(function, param, map)
+            .err()
+            .unwrap_or_else(|| fail(function, format_args!("{param}: {message}"))),
+    })
+}
+
+/// Refuses a map with something in it that is not JSON, or that the database has no text for.
+pub fn check(function: &str, param: &str, map: &Map) -> Result<(), Thrown> {
+    match flaw_of_map(map, param, 1) {
+        Some(flaw) => Err(fail(function, flaw)),
+        None => Ok(()),
+    }
+}
+
+/// What is wrong with something in `map`, which is called `path` and lies so many levels down.
+fn flaw_of_map(map: &Map, path: &str, depth: usize) -> Option<String> {
+    map.iter().find_map(|(key, value)| {
+        if key.contains('\0') {
+            return Some(format!("a key of {path} holds a NUL character, which cannot be stored"));
+        }
+        let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        flaw(value, depth + 1, &|| if plain { format!("{path}.{key}") } else { format!("{path}[{key:?}]") })
+    })
+}
+
+fn flaw(value: &Dynamic, depth: usize, path: &dyn Fn() -> String) -> Option<String> {
+    if depth > MAX_DEPTH {
+        return Some(format!("{} is nested deeper than {MAX_DEPTH} levels", path()));
+    }
+    if let Ok(text) = value.as_immutable_string_ref() {
+        return text
+            .contains('\0')
+            .then(|| format!("{} holds a NUL character, which cannot be stored", path()));
+    }
+    if let Ok(number) = value.as_float() {
+        return (!number.is_finite()).then(|| format!("{} is {number}, which is not JSON", path()));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return flaw_of_map(&map, &path(), depth);
+    }
+    if let Some(array) = value.read_lock::<Array>() {
+        let whole = path();
+        return array
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| flaw(item, depth + 1, &|| format!("{whole}[{index}]")));
+    }
+    if value.as_char() == Ok('\0') {
+        return Some(format!("{} is a NUL character, which cannot be stored", path()));
+    }
+    let is_json = value.is_unit() || value.is_bool() || value.is_int() || value.is_char();
+    let kind = || args::type_name(value.type_name());
+    (!is_json).then(|| format!("{} is of type {}, which is not JSON", path(), kind()))
+}
+
+/// Writes what jsonb of PostgreSQL gives back with the same types.
+struct Kept;
+
+impl Formatter for Kept {
+    /// Numbers lose their exponent in jsonb, and those without a point come back as integers.
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        if value.abs() >= 1e16 {
+            return write!(writer, "{value:.1}");
+        }
+        CompactFormatter.write_f64(writer, value)
+    }
+
+    /// There is no NUL in a text of PostgreSQL.
+    fn write_char_escape<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        match escape {
+            CharEscape::AsciiControl(0) => Err(io::ErrorKind::InvalidData.into()),
+            escape => CompactFormatter.write_char_escape(writer, escape),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rhai::{Dynamic, Map};
+
+    use super::{check, render};
+    use crate::json;
+    use crate::testing::{eval, values};
+
+    fn refused(map: &str) -> String {
+        let map: Map = eval(map);
+        let rendered = render("f", "data", &map, 10_000).unwrap_err().to_string();
+        assert_eq!(check("f", "data", &map).unwrap_err().to_string(), rendered);
+        rendered.trim_start_matches("Runtime error: f: ").to_owned()
+    }
+
+    #[test]
+    fn what_cannot_be_kept_is_refused_with_its_place() {
+        assert_eq!(refused("#{ a: #{ b: [1, blob(2)] } }"), "data.a.b[1] is of type blob, which is not JSON");
+        assert_eq!(refused("#{ \"a b\": 0.0 / 0.0 }"), "data[\"a b\"] is NaN, which is not JSON");
+        assert_eq!(refused("#{ a: -1.0 / 0.0 }"), "data.a is -inf, which is not JSON");
+        assert_eq!(refused("#{ f: || 1 }"), "data.f is of type Fn, which is not JSON");
+        assert_eq!(
+            refused("#{ c: kv::collection(\"c\") }"),
+            "data.c is of type collection, which is not JSON"
+        );
+        assert_eq!(
+            refused("#{ a: [\"x\\x00\"] }"),
+            "data.a[0] holds a NUL character, which cannot be stored"
+        );
+        assert_eq!(refused("#{ a: '\\x00' }"), "data.a is a NUL character, which cannot be stored");
+        assert_eq!(
+            refused("#{ a: #{ \"x\\x00\": 1 } }"),
+            "a key of data.a holds a NUL character, which cannot be stored"
+        );
+    }
+
+    #[test]
+    fn a_document_ends_at_its_size_and_depth() {
+        let of = |text: &str| Map::from([("a".into(), Dynamic::from(text.to_owned()))]);
+        assert_eq!(render("f", "data", &of("abc"), 11).unwrap(), r#"{"a":"abc"}"#);
+        let error = render("f", "data", &of("abcd"), 11).unwrap_err().to_string();
+        assert!(error.ends_with("f: data must have at most 11 bytes as JSON"), "{error}");
+        let mut value = Dynamic::UNIT;
+        for _ in 0..126 {
+            value = Dynamic::from_array(vec![value]);
+        }
+        let text = render("f", "data", &Map::from([("a".into(), value.clone())]), 10_000).unwrap();
+        // As it comes back, inside of its envelope.
+        assert!(json::parse(format!("{{\"data\":{text}}}").as_bytes()).is_ok());
+        let deeper = Dynamic::from_array(vec![value]);
+        let error = render("f", "data", &Map::from([("a".into(), deeper)]), 10_000).unwrap_err();
+        assert!(error.to_string().ends_with(" is nested deeper than 128 levels"), "{error}");
+    }
+
+    /// What jsonb makes of a number: no exponent, and the digits behind the point as they were written.
+    fn as_jsonb(text: &str) -> String {
+        let Some((digits, exponent)) = text.split_once(['e', 'E']) else { return text.into() };
+        let exponent: i32 = exponent.parse().unwrap();
+        assert!(exponent < 0, "{text} would lose its point");
+        let places =
+            digits.split_once('.').map_or(0, |(_, places)| places.len()) + exponent.unsigned_abs() as usize;
+        format!("{:.places$}", text.parse::<f64>().unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn a_float_stays_the_float_it_was(number in prop_oneof![prop::num::f64::NORMAL, -1e19..1e19, Just(1.0), Just(1e16), Just(5e-324)]) {
+            let map = Map::from([("n".into(), Dynamic::from(number))]);
+            let text = render("f", "data", &map, 10_000).unwrap();
+            let kept = as_jsonb(&text[5..text.len() - 1]);
+            let back = json::parse(kept.as_bytes()).unwrap();
+            prop_assert_eq!(back.as_float(), Ok(number), "{}", kept);
+        }
+
+        #[test]
+        fn values_come_back_as_they_were(value in values()) {
+            let map = Map::from([("a".into(), value)]);
+            match render("f", "data", &map, 1_000_000) {
+                Ok(text) => {
+                    let back = json::parse(text.as_bytes()).unwrap();
+                    prop_assert_eq!(format!("{:?}", back), format!("{:?}", Dynamic::from(map)));
+                }
+                Err(error) => prop_assert!(error.to_string().contains("NUL"), "{}", error),
+            }
+        }
+    }
+}

@@ -1,0 +1,462 @@
+//! `http::` requests to other servers.
+
+use std::ops::Range;
+
+use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext};
+
+use crate::args::{self, Thrown};
+use crate::blob::Blob;
+use crate::body::Kind;
+use crate::host::{self, Reply, fail};
+use crate::json::{self, JsonError};
+use crate::url;
+use crate::wire::Writer;
+
+crate::import!(REQUEST, "http_request");
+
+const OPTIONS: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
+const MAX_BODY: usize = 10 * 1024 * 1024;
+const MAX_TIMEOUT: usize = 60_000;
+const MAX_HEADERS: usize = 100;
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// Registers the namespace. All of it is volatile: no call may be answered while compiling.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    let volatile = |name: &str| FuncRegistration::new(name).with_volatility(true);
+    for (name, function, method) in
+        [("get", "http::get", "GET"), ("head", "http::head", "HEAD"), ("delete", "http::delete", "DELETE")]
+    {
+        volatile(name).set_into_module(&mut module, move |context: NativeCallContext, url: Dynamic| {
+            send(&context, function, method, url, Dynamic::UNIT, None)
+        });
+        volatile(name).set_into_module(
+            &mut module,
+            move |context: NativeCallContext, url: Dynamic, options: Dynamic| {
+                send(&context, function, method, url, Dynamic::UNIT, Some(&options))
+            },
+        );
+    }
+    for (name, function, method) in
+        [("post", "http::post", "POST"), ("put", "http::put", "PUT"), ("patch", "http::patch", "PATCH")]
+    {
+        volatile(name).set_into_module(
+            &mut module,
+            move |context: NativeCallContext, url: Dynamic, body: Dynamic| {
+                send(&context, function, method, url, body, None)
+            },
+        );
+        volatile(name).set_into_module(
+            &mut module,
+            move |context: NativeCallContext, url: Dynamic, body: Dynamic, options: Dynamic| {
+                send(&context, function, method, url, body, Some(&options))
+            },
+        );
+    }
+    volatile("request").set_into_module(
+        &mut module,
+        |context: NativeCallContext, method: Dynamic, url: Dynamic, body: Dynamic, options: Dynamic| {
+            let function = "http::request";
+            let method = args::name(function, "method", method, 32)?.to_ascii_uppercase();
+            if !is_token(&method) {
+                return Err(fail(function, format_args!("{method:?} is no method")));
+            }
+            send(&context, function, &method, url, body, Some(&options))
+        },
+    );
+    engine.register_static_module("http", module.into());
+}
+
+fn send(
+    context: &NativeCallContext,
+    function: &str,
+    method: &str,
+    url: Dynamic,
+    body: Dynamic,
+    options: Option<&Dynamic>,
+) -> Result<Dynamic, Thrown> {
+    let url = args::string(function, "url", url)?;
+    let mut options = match options {
+        Some(given) => args::map(function, "options", given, |map| Options::read(context, function, map))??,
+        None => Options::default(),
+    };
+    let (content_type, body) = outgoing(function, body)?;
+    if let Some(content_type) = content_type
+        && !options.headers.iter().any(|(name, _)| name == "content-type")
+    {
+        options.headers.push(("content-type".into(), content_type.into()));
+    }
+    let mut params = Writer::params(6);
+    params.string(method).string(&with_query(&url, &options.query)).array(options.headers.len());
+    for (name, value) in &options.headers {
+        params.array(2).string(name).string(value);
+    }
+    params.optional_int(options.timeout_ms).bool(options.follow_redirects);
+    if body.is_unit() {
+        params.nil();
+    } else {
+        args::bytes(function, "body", &body, |bytes| match bytes.len() {
+            length if length > MAX_BODY => Err(too_large(function)),
+            _ => {
+                params.bytes(bytes);
+                Ok(())
+            }
+        })??;
+    }
+    drop(body);
+    let reply = host::call(&REQUEST, function, &params)?;
+    drop(params);
+    let answer = answer(context, reply)?;
+    args::result_fits(context, function, &answer)?;
+    Ok(answer)
+}
+
+/// The usual content type of a body, and what is sent of it: text, a blob, or nothing.
+fn outgoing(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dynamic), Thrown> {
+    if body.is_unit() {
+        return Ok((None, body));
+    }
+    if body.is_map() || body.is_array() {
+        let text = json::render(&body, MAX_BODY).map_err(|error| match error {
+            JsonError::TooLong => too_large(function),
+            JsonError::Unfit(message) => fail(function, format_args!("body: {message}")),
+        })?;
+        return Ok((Some("application/json"), text.into()));
+    }
+    if body.is_string() {
+        return Ok((Some("text/plain; charset=utf-8"), body));
+    }
+    if Blob::is(&body) {
+        return Ok((Some("application/octet-stream"), body));
+    }
+    Err(args::mismatch(function, "body", "a map, an array, a string, a blob or ()", body.type_name()))
+}
+
+fn too_large(function: &str) -> Thrown {
+    fail(function, format_args!("body must have at most {MAX_BODY} bytes"))
+}
+
+/// `url` with more in its query.
+fn with_query(url: &str, query: &str) -> String {
+    if query.is_empty() {
+        return url.into();
+    }
+    let (address, fragment) = url.split_at(url.find('#').unwrap_or(url.len()));
+    let joint = match address.find('?') {
+        None => "?",
+        Some(_) if address.ends_with(['?', '&']) => "",
+        Some(_) => "&",
+    };
+    format!("{address}{joint}{query}{fragment}")
+}
+
+/// What a script says about a request besides its URL and body.
+struct Options {
+    /// Names in lower case.
+    headers: Vec<(String, ImmutableString)>,
+    /// Encoded.
+    query: String,
+    timeout_ms: Option<INT>,
+    follow_redirects: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { headers: Vec::new(), query: String::new(), timeout_ms: None, follow_redirects: true }
+    }
+}
+
+impl Options {
+    fn read(context: &NativeCallContext, function: &str, map: &Map) -> Result<Self, Thrown> {
+        args::keys(function, "option", map, &OPTIONS)?;
+        let mut options = Self::default();
+        for (key, value) in map {
+            match key.as_str() {
+                "headers" => {
+                    options.headers = args::map(function, "headers", value, |map| headers(function, map))??;
+                }
+                "query" => {
+                    options.query = args::map(function, "query", value, |map| {
+                        url::query(context, function, "query.", map)
+                    })??;
+                }
+                "timeout_ms" => {
+                    let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_TIMEOUT)?;
+                    options.timeout_ms = Some(milliseconds as INT);
+                }
+                _ => {
+                    options.follow_redirects = value
+                        .as_bool()
+                        .map_err(|given| args::mismatch(function, "follow_redirects", "a bool", given))?;
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, Thrown> {
+    let mut headers = Vec::with_capacity(map.len());
+    for (name, value) in map {
+        let name = name.to_ascii_lowercase();
+        if !is_token(&name) {
+            return Err(fail(function, format_args!("{name:?} is not a header name")));
+        }
+        match value.read_lock::<Array>() {
+            Some(values) => {
+                for value in values.iter() {
+                    headers.push((name.clone(), header(function, &name, value)?));
+                }
+            }
+            None => headers.push((name.clone(), header(function, &name, value)?)),
+        }
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        let most =
+            format_args!("headers must be {MAX_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
+        return Err(fail(function, most));
+    }
+    Ok(headers)
+}
+
+fn header(function: &str, name: &str, value: &Dynamic) -> Result<ImmutableString, Thrown> {
+    if !(value.is_string() || value.is_int() || value.is_bool() || value.is_char()) {
+        let expected = "a string or an array of strings";
+        return Err(args::mismatch(function, &format!("headers[{name:?}]"), expected, value.type_name()));
+    }
+    let text = value.to_string();
+    match text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        true => Err(fail(function, format_args!("header {name} holds a control character"))),
+        false => Ok(text.into()),
+    }
+}
+
+/// A token of RFC 9110, section 5.6.2: the name of a header, or a method.
+pub fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+/// What came back, as a script sees it.
+fn answer(context: &NativeCallContext, reply: Reply) -> Result<Dynamic, Thrown> {
+    let (mut answer, body) = reply.read(|reader| {
+        let (mut answer, mut body) = (Map::new(), 0..0);
+        for _ in 0..reader.map()? {
+            match reader.string()? {
+                "body" => body = reply.range(reader.bytes()?),
+                name => drop(answer.insert(name.into(), reader.value()?)),
+            }
+        }
+        Ok((answer, body))
+    })?;
+    let headers = answer.get("headers").and_then(|headers| headers.read_lock::<Map>());
+    let content_type = headers.as_ref().and_then(|headers| headers.get("content-type"));
+    let content_type = content_type.and_then(|value| value.clone().into_immutable_string().ok());
+    drop(headers);
+    let parsed = parse(context, &reply, &body, content_type.as_deref().unwrap_or_default());
+    let raw = Blob::within(reply.into_vec(), body);
+    answer.insert("body".into(), parsed.unwrap_or_else(|| raw.clone()));
+    answer.insert("body_raw".into(), raw);
+    Ok(answer.into())
+}
+
+/// The body as what it says it is; none when it stays a blob.
+///
+/// Text stays one when a string of that length, beside the headers, is more than a script may have.
+fn parse(
+    context: &NativeCallContext,
+    reply: &Reply,
+    body: &Range<usize>,
+    content_type: &str,
+) -> Option<Dynamic> {
+    let whole = reply.as_bytes();
+    let bytes = &whole[body.clone()];
+    let kind = Kind::of(content_type);
+    if bytes.is_empty() {
+        return Some(Dynamic::UNIT);
+    }
+    if kind == Kind::Json
+        && let Ok(value) = json::parse(bytes)
+    {
+        return Some(value);
+    }
+    let longest = context.engine().max_string_size();
+    if kind == Kind::Octets || (longest > 0 && whole.len() > longest) {
+        return None;
+    }
+    std::str::from_utf8(bytes).ok().map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::rc::Rc;
+
+    use super::with_query;
+    use crate::native::{Host, install};
+    use crate::testing::{eval, thrown};
+    use crate::wire::{Reader, Writer};
+
+    type Calls = Rc<RefCell<Vec<String>>>;
+
+    /// Answers every request with the same body, and writes down what it was asked.
+    struct Server {
+        calls: Calls,
+        content_type: &'static str,
+        body: Vec<u8>,
+    }
+
+    impl Host for Server {
+        fn call(&mut self, import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
+            assert_eq!(import, "http_request");
+            self.calls.borrow_mut().push(format!("{:?}", Reader::new(params).value().unwrap()));
+            let mut reply = Writer::new();
+            reply.map(4).string("status").int(200).string("headers").map(1).string("content-type");
+            reply
+                .string(self.content_type)
+                .string("body")
+                .bytes(&self.body)
+                .string("url")
+                .string("http://x/");
+            Ok(reply.into_bytes())
+        }
+    }
+
+    fn served(content_type: &'static str, body: impl Into<Vec<u8>>) -> Calls {
+        let calls = Calls::default();
+        install(Server { calls: calls.clone(), content_type, body: body.into() });
+        calls
+    }
+
+    /// What the host is asked by `call`.
+    fn asked(call: &str) -> String {
+        let calls = served("", "");
+        eval::<rhai::Map>(call);
+        calls.take().pop().unwrap()
+    }
+
+    #[test]
+    fn a_request_says_what_the_script_said() {
+        assert_eq!(asked("http::get(\"http://x/\")"), r#"["GET", "http://x/", [], (), true, ()]"#);
+        assert_eq!(
+            asked(
+                "http::head(\"http://x/\", #{ timeout_ms: 5, follow_redirects: false, headers: #{ \"X-A\": [\"b\", 1] } })"
+            ),
+            r#"["HEAD", "http://x/", [["x-a", "b"], ["x-a", "1"]], 5, false, ()]"#
+        );
+        assert_eq!(
+            asked("http::request(\"propfind\", \"http://x/\", (), #{})"),
+            r#"["PROPFIND", "http://x/", [], (), true, ()]"#
+        );
+    }
+
+    #[test]
+    fn a_body_brings_its_content_type_unless_one_is_set() {
+        for (body, content_type, sent) in [
+            ("#{ a: 1 }", "application/json", "7b2261223a317d"),
+            ("[1]", "application/json", "5b315d"),
+            ("\"text\"", "text/plain; charset=utf-8", "74657874"),
+            ("blob(2)", "application/octet-stream", "0000"),
+        ] {
+            let request = asked(&format!("http::post(\"http://x/\", {body})"));
+            assert!(request.contains(&format!(r#"["content-type", "{content_type}"]"#)), "{request}");
+            assert!(
+                asked(&format!(
+                    "http::put(\"http://x/\", {body}, #{{ headers: #{{ \"Content-Type\": \"a/b\" }} }})"
+                ))
+                .contains(r#"[["content-type", "a/b"]]"#)
+            );
+            assert!(request.contains(sent), "{request}");
+        }
+        assert_eq!(asked("http::patch(\"http://x/\", ())"), r#"["PATCH", "http://x/", [], (), true, ()]"#);
+    }
+
+    #[test]
+    fn an_answer_is_given_as_its_content_type_says() {
+        let show = "let a = http::get(\"http://x/\"); `${type_of(a.body)} ${a.body_raw.len()}`";
+        for (content_type, body, expected) in [
+            ("application/json", &b"{\"a\": 1}"[..], "map 8"),
+            ("application/problem+json; charset=utf-8", b"[1]", "array 3"),
+            ("application/json", b"{broken", "string 7"),
+            ("application/json", b"\xff", "blob 1"),
+            ("text/html", b"<p>", "string 3"),
+            ("text/html", b"\xff", "blob 1"),
+            ("image/png", b"text", "blob 4"),
+            ("", b"text", "blob 4"),
+            ("application/json", b"", "() 0"),
+        ] {
+            served(content_type, body);
+            assert_eq!(eval::<String>(show), expected, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn a_large_answer_is_a_blob_or_refused_by_the_limit() {
+        let show = "let a = http::get(\"http://x/\"); `${type_of(a.body)} ${a.body_raw.len()}`";
+        served("text/plain", vec![b'x'; 300_000]);
+        assert_eq!(eval::<String>(show), "blob 300000");
+        served("image/png", vec![0; 10 << 20]);
+        assert_eq!(eval::<String>(show), "blob 10485760");
+        for length in [2_000, 2_600, 5_100, 9_999] {
+            served("image/png", vec![0; length]);
+            assert_eq!(eval::<String>(show), format!("blob {length}"));
+        }
+        served("application/json", format!("[{}1]", "1,".repeat(9_000)));
+        assert_eq!(eval::<String>(show), "array 18003");
+        served("application/json", format!("[{}1]", "1,".repeat(10_001)));
+        assert_eq!(
+            thrown(show),
+            "http::get: the result is larger than a script may have it (max_array_size)"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_sent_is_refused() {
+        served("", "");
+        for (call, message) in [
+            ("get(1)", "get: url must be a string, not i64"),
+            ("get(\"u\", 1)", "get: options must be a map, not i64"),
+            (
+                "get(\"u\", #{ timeout: 1 })",
+                "get: unknown option timeout; there are: headers, query, timeout_ms, follow_redirects",
+            ),
+            ("get(\"u\", #{ timeout_ms: 0 })", "get: timeout_ms must be 1 to 60000, not 0"),
+            ("get(\"u\", #{ timeout_ms: 60001 })", "get: timeout_ms must be 1 to 60000, not 60001"),
+            ("get(\"u\", #{ follow_redirects: 1 })", "get: follow_redirects must be a bool, not i64"),
+            ("head(\"u\", #{ headers: [] })", "head: headers must be a map, not array"),
+            ("head(\"u\", #{ headers: #{ \"a b\": \"\" } })", "head: \"a b\" is not a header name"),
+            ("head(\"u\", #{ headers: #{ a: \"b\\nc\" } })", "head: header a holds a control character"),
+            (
+                "head(\"u\", #{ headers: #{ a: #{} } })",
+                "head: headers[\"a\"] must be a string or an array of strings, not map",
+            ),
+            (
+                "delete(\"u\", #{ query: #{ a: #{} } })",
+                "delete: query.a must be a string, a number, a bool, or an array of those, not map",
+            ),
+            ("post(\"u\", 1)", "post: body must be a map, an array, a string, a blob or (), not i64"),
+            ("put(\"u\", [blob(1)])", "put: body: a value of type blob cannot be written as JSON"),
+            ("request(\"\", \"u\", (), #{})", "request: method must not be empty"),
+            ("request(\"A B\", \"u\", (), #{})", "request: \"A B\" is no method"),
+        ] {
+            assert_eq!(thrown(&format!("http::{call}")), format!("http::{message}"));
+        }
+        let long = "let h = \"\"; h.pad(33000, 'h'); http::get(\"u\", #{ headers: #{ h: h } })";
+        assert_eq!(thrown(long), "http::get: headers must be 100 at most, of 32768 bytes together");
+    }
+
+    #[test]
+    fn a_query_joins_the_one_of_the_url() {
+        for (url, expected) in [
+            ("http://x", "http://x?a=1"),
+            ("http://x/?", "http://x/?a=1"),
+            ("http://x/?b", "http://x/?b&a=1"),
+            ("http://x/?b&#f?", "http://x/?b&a=1#f?"),
+            ("http://x/#f", "http://x/?a=1#f"),
+        ] {
+            assert_eq!(with_query(url, "a=1"), expected);
+        }
+        assert_eq!(with_query("http://x/#f", ""), "http://x/#f");
+    }
+}

@@ -1,0 +1,23 @@
+//! Modules whose names a script makes while it runs; those that it names literally come with it.
+
+use crate::args::Thrown;
+use crate::host;
+use crate::wire::Writer;
+
+crate::import!(SOURCE, "module_source");
+
+const MAX_NAME: usize = 64;
+
+/// The source of a module of the app, none when there is none of that name.
+pub fn source(name: &str) -> Result<Option<Vec<u8>>, Thrown> {
+    let first = name.bytes().next().unwrap_or_default();
+    let is_name = name.len() <= MAX_NAME
+        && !first.is_ascii_digit()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if name.is_empty() || !is_name {
+        return Ok(None);
+    }
+    let mut params = Writer::params(1);
+    params.string(name);
+    Ok(host::call(&SOURCE, "import", &params)?.optional_bytes()?.map(<[u8]>::to_vec))
+}

@@ -1,0 +1,52 @@
+//! `request::` the request of an execution, beyond what `ctx` holds of it.
+
+use std::ops::Range;
+
+use rhai::{Engine, FuncRegistration, Module};
+
+use crate::args::Thrown;
+use crate::blob::Blob;
+use crate::host;
+use crate::wire::Writer;
+
+crate::import!(BODY, "request_body");
+
+/// Registers the namespace.
+pub fn register(engine: &mut Engine) {
+    let mut module = Module::new();
+    FuncRegistration::new("body_raw").with_volatility(true).set_into_module(&mut module, || {
+        let (reply, body) = fetch("request::body_raw")?;
+        Ok::<_, Thrown>(Blob::part(reply, body))
+    });
+    engine.register_static_module("request", module.into());
+}
+
+/// The body of the request: a reply, and where in it the body lies.
+///
+/// # Panics
+///
+/// When the host does not give it, which it has no reason for.
+pub fn body() -> (Vec<u8>, Range<usize>) {
+    fetch("request::body_raw").expect("the host gives the body of a request")
+}
+
+fn fetch(function: &str) -> Result<(Vec<u8>, Range<usize>), Thrown> {
+    let reply = host::call(&BODY, function, &Writer::params(0))?;
+    let body = reply.range(reply.bytes()?);
+    Ok((reply.into_vec(), body))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::native::{MemoryHost, install};
+    use crate::testing::eval;
+
+    #[test]
+    fn the_raw_body_is_a_blob_of_any_length() {
+        for length in [0, 10, 10_000, 10_001, 5_000_000] {
+            install(MemoryHost::with_request_body(vec![7; length]));
+            let script = "let b = request::body_raw(); if type_of(b) == \"blob\" { b.len() } else { -1 }";
+            assert_eq!(eval::<i64>(script), length as i64);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+"""The way out as a server wires it; a web server and a name server of the test's own at the other end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from picloud.errors import ServiceError
+from picloud.services.call import Call
+from picloud.services.outbound.addresses import Addresses
+from picloud.services.outbound.apps import Bounds
+from picloud.services.outbound.client import Outbound
+from picloud.services.outbound.decisions import Decision
+from picloud.services.outbound.resolver import Resolver
+from picloud.services.outbound.targets import Targets
+from tests.integration.outbound.servers import NameServer, WebServer
+
+APP = UUID(int=1)
+
+
+@dataclass(slots=True)
+class WayOut:
+    """What one execution of a script can do, and what is on record about it.
+
+    Attributes:
+        outbound: the service.
+        call: the execution.
+    """
+
+    outbound: Outbound
+    call: Call = field(default_factory=lambda: Call(APP, uuid4(), uuid4()))
+
+    async def request(
+        self,
+        url: str,
+        method: str = "GET",
+        headers: list[list[str]] | None = None,
+        body: bytes | None = None,
+        timeout_ms: int | None = 10_000,
+        follow: bool = True,
+    ) -> dict[str, Any]:
+        return await self.outbound.request(self.call, method, url, headers or [], timeout_ms, follow, body)
+
+    async def refused(self, url: str, **options: Any) -> str:
+        """What a script is told that may not have its request."""
+        with pytest.raises(ServiceError) as error:
+            await self.request(url, **options)
+        return str(error.value)
+
+    @property
+    def decision(self) -> Decision:
+        """The last one."""
+        return self.call.decisions.kept[-1]
+
+    def of(self, app: UUID) -> WayOut:
+        """The same for another app."""
+        return WayOut(self.outbound, Call(app, uuid4(), uuid4()))
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[WebServer]:
+    server = WebServer()
+    await server.start()
+    yield server
+    await server.close()
+
+
+@pytest.fixture
+async def names() -> AsyncIterator[NameServer]:
+    server = NameServer()
+    await server.start()
+    yield server
+    server.close()
+
+
+Make = Callable[..., WayOut]
+
+
+@pytest.fixture
+async def make(names: NameServer) -> AsyncIterator[Make]:
+    """Makes ways out; the keywords are those of `Addresses` and `Bounds`, and `denied_ports`."""
+    made: list[Outbound] = []
+
+    def one(denied_ports: tuple[int, ...] = (), bounds: Bounds | None = None, **rule: Any) -> WayOut:
+        outbound = Outbound(Addresses(**rule), Targets(denied_ports), Resolver([names.address]), bounds)
+        made.append(outbound)
+        return WayOut(outbound)
+
+    yield one
+    for outbound in made:
+        await outbound.close()
+        assert outbound.apps.open == 0
+
+
+@pytest.fixture
+def strict(make: Make) -> WayOut:
+    """As in production."""
+    return make()
+
+
+@pytest.fixture
+def dev(make: Make) -> WayOut:
+    """As with PICLOUD_HTTP_ALLOW_PRIVATE."""
+    return make(allow_private=True)
+
+
+class Attempts:
+    """Every address that a TCP socket of this process was told to connect to."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Any, ...]] = []
+        self.watching = False
+
+    def hook(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.watching and event == "socket.connect" and arguments[0].type == 1:
+            self.seen.append(arguments[1])
+
+
+_ATTEMPTS = Attempts()
+_hooked: list[bool] = []
+
+
+@pytest.fixture
+def attempts() -> Iterator[list[tuple[Any, ...]]]:
+    """What was connected to, as the interpreter itself reports it; no library can go around this."""
+    if not _hooked:  # an audit hook stays for good
+        sys.addaudithook(_ATTEMPTS.hook)
+        _hooked.append(True)
+    _ATTEMPTS.seen.clear()
+    _ATTEMPTS.watching = True
+    yield _ATTEMPTS.seen
+    _ATTEMPTS.watching = False

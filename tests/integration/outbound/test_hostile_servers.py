@@ -1,0 +1,189 @@
+"""Servers that mean harm: bombs, answers that never end, answers that are none. Each ends, clearly."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import zlib
+from typing import Any
+
+import pytest
+
+from tests.integration.outbound.conftest import WayOut
+from tests.integration.outbound.servers import Handler, WebServer, answer
+from tests.workbench import until
+
+MOST = 10 * 1024 * 1024
+
+
+def forever(head: bytes, piece: bytes, pause: float = 0.0) -> Handler:
+    """Sends a piece again and again, until nobody listens."""
+
+    async def handler(_reader: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(head)
+        while True:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(pause)
+
+    return handler
+
+
+async def silence(reader: asyncio.StreamReader, _writer: Any) -> None:
+    """Listens, and says nothing."""
+    await reader.read()
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+async def test_a_compressed_answer_is_handed_over_plain(
+    encoding: str, pack: Any, dev: WayOut, web: WebServer
+) -> None:
+    packed = pack(b"hello " * 1000)
+    web.answers["/"] = answer("200 OK", packed, f"Content-Encoding: {encoding.upper()}", "X-A: 1")
+    got = await dev.request(web.url())
+    assert got["body"] == b"hello " * 1000
+    assert "content-encoding" not in got["headers"]
+    assert "content-length" not in got["headers"]
+    assert got["headers"]["x-a"] == "1"
+    assert dev.decision.bytes_in == len(packed)
+
+
+async def test_an_encoding_nobody_asked_for_is_handed_over_as_it_is(dev: WayOut, web: WebServer) -> None:
+    web.answers["/"] = answer("200 OK", b"\x01\x02", "Content-Encoding: br")
+    got = await dev.request(web.url())
+    assert (got["body"], got["headers"]["content-encoding"]) == (b"\x01\x02", "br")
+
+
+async def test_the_head_of_a_compressed_answer_is_an_answer(dev: WayOut, web: WebServer) -> None:
+    web.answers["/"] = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99999999999\r\n\r\n"
+    got = await dev.request(web.url(), "HEAD")
+    assert (got["status"], got["body"], got["headers"]["content-encoding"]) == (200, b"", "gzip")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "x-gzip"])
+async def test_a_bomb_is_refused(encoding: str, dev: WayOut, web: WebServer) -> None:
+    packer = zlib.compressobj(9, wbits=15 if encoding == "deflate" else 31)
+    bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
+    assert len(bomb) < 150_000
+    web.answers["/"] = answer("200 OK", bomb, f"Content-Encoding: {encoding}")
+    assert await dev.refused(web.url()) == f"the answer has more than {MOST} bytes"
+    assert dev.decision.error == "too large"
+
+
+async def test_an_answer_may_have_ten_mib_and_not_one_byte_more(dev: WayOut, web: WebServer) -> None:
+    web.answers["/most"] = answer("200 OK", bytes(MOST))
+    web.answers["/more"] = answer("200 OK", bytes(MOST + 1))
+    assert len((await dev.request(web.url("/most")))["body"]) == MOST
+    assert await dev.refused(web.url("/more")) == f"the answer has more than {MOST} bytes"
+    assert dev.decision.status == 200
+
+
+ENDLESS = {
+    "a body by chunks": forever(
+        OK + b"Transfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + bytes(65536) + b"\r\n"
+    ),
+    "a body until the connection ends": forever(OK + b"\r\n", bytes(65536)),
+    "a long body": forever(OK + b"Content-Length: 99999999999999\r\n\r\n", bytes(65536)),
+}
+
+
+@pytest.mark.parametrize("handler", ENDLESS.values(), ids=list(ENDLESS))
+async def test_an_endless_answer_ends_at_the_size_one_may_have(
+    handler: Handler, dev: WayOut, web: WebServer
+) -> None:
+    web.answers["/"] = handler
+    assert await dev.refused(web.url(), timeout_ms=60_000) == f"the answer has more than {MOST} bytes"
+    assert dev.decision.bytes_in <= MOST + 1024 * 1024
+    await until(lambda: web.gone == web.connections)
+
+
+NO_HTTP = {
+    "endless headers": forever(OK, b"x-a: " + b"a" * 1000 + b"\r\n"),
+    "an endless header": forever(OK + b"x-a: ", b"a" * 1000),
+    "an endless status line": forever(b"HTTP/1.1 200 ", b"a" * 1000),
+    "no HTTP": b"SSH-2.0-OpenSSH_9.0\r\n",
+    "a header line without a colon": OK + b"hello\r\n\r\n",
+    "a length that is none": OK + b"Content-Length: 1x\r\n\r\n1",
+    "a negative length": OK + b"Content-Length: -1\r\n\r\n1",
+    "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n12",
+    "a length and chunks": OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
+    "a header with a NUL": OK + b"x-a: \0\r\nContent-Length: 0\r\n\r\n",
+    "no chunk": OK + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n",
+    "a hundred thousand chunk trailers": forever(
+        OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n", b"x: " + b"y" * 1000 + b"\r\n"
+    ),
+    "another protocol": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhello",
+}
+
+
+@pytest.mark.parametrize("said", NO_HTTP.values(), ids=list(NO_HTTP))
+async def test_what_is_no_answer_is_said_to_be_none(
+    said: bytes | Handler, dev: WayOut, web: WebServer
+) -> None:
+    web.answers["/"] = said
+    told = await dev.refused(web.url(), timeout_ms=20_000)
+    assert "127.0.0.1" in told or "the answer" in told
+    assert "within" not in told
+    assert dev.decision.error in ("answer", "connection", "too large")
+    await until(lambda: web.gone == web.connections)
+
+
+async def test_many_headers_are_too_many(dev: WayOut, web: WebServer) -> None:
+    web.answers["/"] = answer("200 OK", b"", *(f"x-{number}: {'a' * 700}" for number in range(100)))
+    assert await dev.refused(web.url()) == "the answer has more than 65536 bytes of headers"
+
+
+SLOW = {
+    "no answer": silence,
+    "endless chunk extensions": forever(OK + b"Transfer-Encoding: chunked\r\n\r\n5;", b"a" * 1000),
+    "a head by the byte": forever(b"HTTP/1.1 200 OK\r\nx-a: ", b"a", 0.01),
+    "a body by the byte": forever(OK + b"\r\n", b"a", 0.01),
+    "only promises": forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.0),
+    "early hints": forever(b"", b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n", 0.01),
+}
+
+
+@pytest.mark.parametrize("handler", SLOW.values(), ids=list(SLOW))
+async def test_a_slow_answer_ends_by_the_deadline(handler: Handler, dev: WayOut, web: WebServer) -> None:
+    web.answers["/"] = handler
+    assert await dev.refused(web.url(), timeout_ms=250) == "no answer within 250 ms"
+    assert dev.decision.error == "timeout"
+    await until(lambda: web.gone == web.connections)
+
+
+async def test_a_connection_that_is_cut_is_said_to_be(dev: WayOut, web: WebServer) -> None:
+    async def cut(_reader: Any, writer: asyncio.StreamWriter) -> None:
+        writer.write(OK + b"Content-Length: 100\r\n\r\nhello")
+        await writer.drain()
+
+    web.answers["/"] = cut
+    told = f"the connection to 127.0.0.1:{web.port} broke off"
+    assert await dev.refused(web.url()) == told
+
+    async def hang_up(_reader: Any, _writer: Any) -> None:
+        return None
+
+    web.answers["/"] = hang_up
+    assert await dev.refused(web.url(), method="POST") == told
+
+
+async def test_an_answer_that_was_not_asked_for_is_not_taken_for_the_next(
+    dev: WayOut, web: WebServer
+) -> None:
+    """Whoever answers twice could otherwise poison the next request on the connection."""
+    web.answers["/a"] = answer("200 OK", b"first") + answer("200 OK", b"second")
+    web.answers["/b"] = answer("200 OK", b"third")
+    assert (await dev.request(web.url("/a")))["body"] == b"first"
+    assert (await dev.request(web.url("/b")))["body"] == b"third"
+
+
+async def test_odd_but_honest_answers_are_answers(dev: WayOut, web: WebServer) -> None:
+    web.answers["/999"] = answer("999 Hm", b"x")
+    web.answers["/204"] = b"HTTP/1.1 204 No Content\r\n\r\n"
+    web.answers["/hints"] = b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n" + answer("200 OK", b"x")
+    assert (await dev.request(web.url("/999")))["status"] == 999
+    assert (await dev.request(web.url("/204")))["body"] == b""
+    assert (await dev.request(web.url("/hints")))["body"] == b"x"

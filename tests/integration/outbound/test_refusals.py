@@ -1,0 +1,203 @@
+"""What is refused never leaves: no connection is made, whatever the address is dressed up as."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address, ip_network
+from typing import Any
+
+import pytest
+
+from picloud.services.outbound.addresses import DENIED_IPV4, DENIED_IPV6
+from tests.integration.outbound.conftest import Make, WayOut
+from tests.integration.outbound.servers import WebServer
+
+ENDS_IPV4 = [end for network in DENIED_IPV4 for end in (network[0], network[-1])]
+OTHERS = tuple(map(ip_network, ("fc00::/7", "fe80::/10", "ff00::/8", "::/96")))
+ENDS_IPV6 = [end for network in (*DENIED_IPV6, *OTHERS) for end in (network[0], network[-1])]
+
+
+def costumes(inner: IPv4Address) -> list[str]:
+    bits = int(inner)
+    return [
+        str(inner),
+        f"[::ffff:{inner}]",
+        f"[{IPv6Address(0xFFFF << 32 | bits)}]",
+        f"[::{inner}]",
+        f"[::ffff:0:{inner}]",
+        f"[64:ff9b::{inner}]",
+        f"[64:ff9b:1::{inner}]",
+        f"[{IPv6Address(0x2002 << 112 | bits << 80)}]",
+        f"[{IPv6Address(0x20010000 << 96 | (bits ^ 0xFFFFFFFF))}]",
+    ]
+
+
+@pytest.mark.parametrize("address", ENDS_IPV4, ids=str)
+async def test_no_costume_of_a_denied_address_is_connected_to(
+    address: IPv4Address, strict: WayOut, attempts: list[Any]
+) -> None:
+    for host in costumes(address):
+        for url in (f"http://{host}/", f"https://{host}:8443/"):
+            assert await strict.refused(url) == "refused: private address"
+            assert (strict.decision.category, strict.decision.status) == ("private address", None)
+    assert attempts == []
+
+
+async def test_no_denied_ipv6_address_is_connected_to(strict: WayOut, attempts: list[Any]) -> None:
+    for address in ENDS_IPV6:
+        assert await strict.refused(f"http://[{address}]/") == "refused: private address"
+    assert attempts == []
+
+
+LOOPBACK = [
+    "127.0.0.1", "localhost", "LOCALHOST", "x.localhost", "[::1]", "[0:0:0:0:0:0:0:1]",
+    "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[2002:7f00:1::]",
+    "127.0.0.2", "127.255.255.254", "0.0.0.0", "[::]", "2130706433", "017700000001", "0x7f000001", "0x7f.1",
+    "127.1", "127.0.1", "0177.0.0.1", "127.0.0.1.", "localhost.", "１２７.0.0.1", "127。0。0。1", "0",
+    "%6c%6f%63alhost", "127.0.0.%31", "[::1%25lo]", "user@127.0.0.1", "x:y@localhost", "127.0.0.1\t",
+    "example.com@127.0.0.1", "127.0.0.1\\@example.com", "\t127.0.0.1",
+    "127.0.0.1\r\nhost:x", "ⓛocalhost", "[::ffff:127.1]", "[0:0:0:0:0:ffff:127.0.0.1]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", LOOPBACK, ids=ascii)
+async def test_nothing_arrives_on_this_machine(
+    host: str, strict: WayOut, web: WebServer, attempts: list[Any]
+) -> None:
+    for url in (f"http://{host}:{web.port}/", f"https://{host}:{web.port}/", f"http:{host}:{web.port}/"):
+        assert (await strict.refused(url)).startswith("refused: ")
+        assert strict.decision.category in ("private address", "url")
+    assert (web.connections, web.requests, attempts) == (0, [], [])
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "x.localhost"])
+async def test_allow_private_lets_it_arrive(host: str, dev: WayOut, web: WebServer) -> None:
+    answer = await dev.request(f"http://{host}:{web.port}/a?b=c#d")
+    assert (answer["status"], answer["body"]) == (200, b"hello")
+    assert [one.line for one in web.requests] == ["GET /a?b=c"]
+    assert (dev.decision.category, dev.decision.status, dev.decision.error) == ("allowed", 200, None)
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "0.0.0.0", "[::]", "224.0.0.1", "[fe80::1]", "[64:ff9b::7f00:1]"]
+)
+async def test_allow_private_does_not_open_the_rest(
+    host: str, dev: WayOut, web: WebServer, attempts: list[Any]
+) -> None:
+    assert await dev.refused(f"http://{host}:{web.port}/") == "refused: private address"
+    assert (web.connections, attempts) == (0, [])
+
+
+async def test_this_instance_is_not_open_even_then(make: Make, web: WebServer, attempts: list[Any]) -> None:
+    way = make(allow_private=True, own_ports=(web.port,))
+    for host in ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1.2.3"):
+        assert await way.refused(f"http://{host}:{web.port}/") == "refused: this server"
+    assert (web.connections, attempts) == (0, [])
+
+
+async def test_what_the_operator_denies_is_not_open_even_then(
+    make: Make, web: WebServer, attempts: list[Any]
+) -> None:
+    way = make(allow_private=True, denied=(ip_network("127.0.0.0/8"),))
+    assert await way.refused(web.url()) == "refused: denied by the operator"
+    assert await way.refused(web.url(host="[::ffff:127.0.0.1]")) == "refused: denied by the operator"
+    assert (web.connections, attempts) == (0, [])
+    assert (await way.request(web.url(host="[::1]")))["status"] == 200
+
+
+async def test_ports_of_services_are_not_open_even_then(
+    make: Make, web: WebServer, attempts: list[Any]
+) -> None:
+    way = make(allow_private=True, denied_ports=(web.port,))
+    assert await way.refused(web.url()) == f"refused: port {web.port} is not open to scripts"
+    assert await way.refused("http://127.0.0.1:22/") == "refused: port 22 is not open to scripts"
+    assert way.decision.category == "port"
+    assert (web.connections, attempts) == (0, [])
+
+
+async def test_a_refusal_never_tells_the_address_behind_a_name(strict: WayOut) -> None:
+    said = await strict.refused("http://localhost/")
+    assert "127" not in said
+    assert "::1" not in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Host", "content-length", "Transfer-Encoding", "connection", "proxy-authorization", "TE"),
+        *("upgrade", "expect", "Accept-Encoding"),
+    ],
+)
+async def test_headers_that_are_not_a_scripts_stop_the_request(
+    name: str, dev: WayOut, web: WebServer
+) -> None:
+    said = await dev.refused(web.url(), headers=[[name, "x"]])
+    assert said == f"refused: the header {name.lower()} is not a script's to set"
+    assert dev.decision.category == "header"
+    assert web.connections == 0
+
+
+@pytest.mark.parametrize("value", ["x\r\nx-evil: 1", "x\nx-evil: 1", "x\rx-evil: 1", "x\0"])
+async def test_a_header_cannot_carry_another(value: str, dev: WayOut, web: WebServer) -> None:
+    assert "control character" in await dev.refused(web.url(), headers=[["x-a", value]])
+    assert web.connections == 0
+
+
+async def test_a_url_cannot_carry_a_header_or_another_request(dev: WayOut, web: WebServer) -> None:
+    for path in ("/\r\nx: y", "/ HTTP/1.1\r\nhost: x\r\n\r\nGET /evil", "/\n", "/?a\r\nb"):
+        assert "control character" in await dev.refused(web.url(path))
+    await dev.request(web.url("/ü?q=ä%0d%0ax:y"))
+    assert [one.line for one in web.requests] == ["GET /%C3%BC?q=%C3%A4%0d%0ax:y"]
+
+
+@pytest.mark.parametrize("method", ["CONNECT", "TRACE", "get", "GET / HTTP/1.1\r\nx:", ""])
+async def test_other_methods_stop_the_request(method: str, dev: WayOut, web: WebServer) -> None:
+    assert "method" in await dev.refused(web.url(), method=method)
+    assert (dev.decision.method, dev.decision.category, web.connections) == ("", "method", 0)
+
+
+@pytest.mark.parametrize("timeout", [0, -1, 60_001, 2**40])
+async def test_a_deadline_must_be_one(timeout: int, dev: WayOut, web: WebServer) -> None:
+    assert await dev.refused(web.url(), timeout_ms=timeout) == "refused: timeout_ms must be from 1 to 60000"
+    assert web.connections == 0
+
+
+async def test_the_environment_names_no_proxy_and_no_password(
+    dev: WayOut, web: WebServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password s3cr3t\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9/")
+    assert (await dev.request(web.url()))["status"] == 200
+    assert web.requests[0].header("authorization") is None
+
+
+async def test_only_what_the_script_set_and_the_platforms_own_is_sent(dev: WayOut, web: WebServer) -> None:
+    await dev.request(web.url(), "POST", [["x-a", "1"], ["x-a", "2"], ["accept", "text/html"]], b"{}")
+    arrived = web.requests[0]
+    assert arrived.headers == [
+        ("host", f"127.0.0.1:{web.port}"),
+        ("x-a", "1"),
+        ("x-a", "2"),
+        ("accept", "text/html"),
+        ("user-agent", "PiCloud"),
+        ("accept-encoding", "gzip, deflate"),
+        ("content-length", "2"),
+    ]
+    assert arrived.body == b"{}"
+
+
+@pytest.mark.parametrize(
+    "body", [None, b"", b"x", bytes(10 * 1024 * 1024)], ids=["none", "empty", "one", "most"]
+)
+async def test_a_body_arrives_whole(body: bytes | None, dev: WayOut, web: WebServer) -> None:
+    await dev.request(web.url(), "PUT", body=body)
+    assert web.requests[0].body == (body or b"")
+    assert (dev.decision.bytes_out, dev.decision.bytes_in) == (len(body or b""), 5)
+
+
+async def test_a_body_that_is_too_large_stops_the_request(dev: WayOut, web: WebServer) -> None:
+    assert "body" in await dev.refused(web.url(), method="PUT", body=bytes(10 * 1024 * 1024 + 1))
+    assert (dev.decision.category, web.connections) == ("body", 0)

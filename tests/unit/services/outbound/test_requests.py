@@ -1,0 +1,123 @@
+"""What a redirect makes of a request: its method, its body, its credentials."""
+
+from __future__ import annotations
+
+import pytest
+
+from picloud.services.outbound.refused import Refused
+from picloud.services.outbound.requests import MAX_BODY, Request, check_body, check_method
+from picloud.services.outbound.targets import Targets
+
+TARGETS = Targets()
+HEADERS = (
+    ("x-a", "1"),
+    ("authorization", "Bearer s"),
+    ("cookie", "c=1"),
+    ("content-type", "text/plain"),
+    ("content-language", "en"),
+)
+SAME = "http://a.example/next"
+
+
+def request(method: str = "POST", url: str = "http://a.example/here?q") -> Request:
+    return Request(method, TARGETS.parse(url), HEADERS, b"body")
+
+
+def after(made: Request, status: int, location: str = SAME) -> Request:
+    following = made.after(status, location, TARGETS)
+    assert following is not None
+    return following
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "becomes"),
+    [
+        (301, "POST", "GET"),
+        (302, "POST", "GET"),
+        (303, "POST", "GET"),
+        (307, "POST", "POST"),
+        (308, "POST", "POST"),
+        (301, "PUT", "PUT"),
+        (302, "DELETE", "DELETE"),
+        (303, "PUT", "GET"),
+        (303, "DELETE", "GET"),
+        (303, "PATCH", "GET"),
+        (303, "OPTIONS", "GET"),
+        (307, "PUT", "PUT"),
+        (303, "HEAD", "HEAD"),
+        (303, "GET", "GET"),
+        (301, "HEAD", "HEAD"),
+        (302, "GET", "GET"),
+    ],
+)
+def test_the_method_after_a_redirect(status: int, method: str, becomes: str) -> None:
+    following = after(request(method), status)
+    assert following.method == becomes
+    dropped = becomes == "GET" and method != "GET"
+    assert following.body == (None if dropped else b"body")
+    names = [name for name, _ in following.headers]
+    assert ("content-type" in names, "content-language" in names) == (not dropped, not dropped)
+    assert "x-a" in names
+
+
+@pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 306, 309, 399, 400, 503])
+def test_other_answers_are_no_redirects(status: int) -> None:
+    assert request().after(status, SAME, TARGETS) is None
+
+
+def test_a_redirect_without_a_location_is_an_answer() -> None:
+    assert request().after(302, "", TARGETS) is None
+
+
+@pytest.mark.parametrize(
+    ("location", "kept"),
+    [
+        ("/elsewhere", True),
+        ("http://a.example:80/", True),
+        ("HTTP://A.example/", True),
+        ("http://b.example/", False),
+        ("https://a.example/", False),
+        ("http://a.example:8080/", False),
+        ("//b.example/", False),
+        ("http://x.a.example/", False),
+    ],
+)
+@pytest.mark.parametrize("status", [302, 307])
+def test_credentials_stay_with_their_origin(location: str, kept: bool, status: int) -> None:
+    names = [name for name, _ in after(request(), status, location).headers]
+    assert ("authorization" in names, "cookie" in names, "x-a" in names) == (kept, kept, True)
+
+
+def test_credentials_do_not_come_back_with_their_origin() -> None:
+    there = after(request(), 307, "http://b.example/")
+    back = after(there, 307, "http://a.example/")
+    assert [name for name, _ in back.headers] == ["x-a", "content-type", "content-language"]
+
+
+@pytest.mark.parametrize("location", ["http://a.example:22/", "http://127.1/", "ftp://a.example/"])
+def test_a_body_is_not_sent_again_to_where_none_may_go(location: str) -> None:
+    with pytest.raises(Refused):
+        request().after(307, location, TARGETS)
+
+
+@pytest.mark.parametrize("method", [
+    "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND",
+])  # fmt: skip
+def test_methods_that_may_be_sent(method: str) -> None:
+    assert check_method(method) == method
+
+
+@pytest.mark.parametrize(
+    "method", ["", "get", "CONNECT", "TRACE", "TRACK", "GET /", "GET\r\n", "A" * 21, "GÉT", "A-B", "M\0"]
+)
+def test_methods_that_may_not(method: str) -> None:
+    with pytest.raises(Refused) as refused:
+        check_method(method)
+    assert refused.value.category == "method"
+
+
+def test_there_is_an_end_to_bodies() -> None:
+    assert check_body(None) is None
+    assert check_body(bytes(MAX_BODY))
+    with pytest.raises(Refused):
+        check_body(bytes(MAX_BODY + 1))
