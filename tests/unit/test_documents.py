@@ -52,3 +52,14 @@ def test_every_file_that_is_named_exists(page: Path) -> None:
     folders = "script|host|guest-runtime|sdk-bindings|migrations|docs|requirements|tests|benches"
     named = re.findall(rf"`((?:{folders})/[\w./-]+)`", page.read_text("utf-8"))
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_file_on_the_way_of_a_request_exists() -> None:
+    """The drawings of docs/architecture.md name files below host/picloud."""
+    drawings = re.findall(
+        r"^```\n(.*?)^```$", (ROOT / "docs/architecture.md").read_text("utf-8"), re.M | re.S
+    )
+    named = re.findall(r"[\w/]+\.(?:py|sql)\b", "".join(drawings))
+    assert len(named) > 30
+    folders = (ROOT, ROOT / "host/picloud", ROOT / "host/picloud/sandbox")
+    assert [name for name in named if not any((folder / name).exists() for folder in folders)] == []
