@@ -1,11 +1,11 @@
-"""The commands of a page, run in its order by the people who are in it, against a server of their own.
+r"""The commands of a page, run in its order by the people who are in it, against a server of their own.
 
 Every fenced block of `sh` is run; a word behind `sh` says whose shell it is. A block in a comment
 (`<!-- sh`, lines, `-->`) is run too: what the page takes for granted. What has to be known beyond that
 stands in comments above the block, which no reader of the page sees:
 
 - `<!-- stays -->`: the command goes on running, until the page ends; the page's server is such a one.
-- `<!-- typed: TEXT -->`: what is typed when it asks.
+- `<!-- typed: TEXT -->`: what is typed when it asks, `\n` between the answers.
 - `<!-- exit: N -->`: it ends with this exit code instead of 0.
 - `<!-- not run: WHY -->`: it is not run.
 
@@ -124,7 +124,7 @@ class Walk:
         home, variables = self._person(block.person)
         ended = subprocess.run(
             ["sh", "-e", "-c", self._script(home, block)],
-            input=block.notes["typed"] + "\n" if "typed" in block.notes else "",
+            input=block.notes["typed"].replace("\\n", "\n") + "\n" if "typed" in block.notes else "",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
