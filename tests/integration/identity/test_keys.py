@@ -268,6 +268,17 @@ async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker
             await create(worker, caller)
 
 
+async def test_a_key_is_not_made_by_what_was_ended_meanwhile(worker: Worker) -> None:
+    user = await worker.person("ada")
+    person, program = await in_person(worker, user), await by_key(worker, await worker.key_of(user))
+    await create(worker, person)
+    await create(worker, program)
+    await worker.database.execute("DELETE FROM api_keys; DELETE FROM admin_sessions")
+    for caller in (person, program):
+        with pytest.raises(Forbidden):
+            await create(worker, caller)
+
+
 async def test_an_app_that_goes_meanwhile_is_not_found(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

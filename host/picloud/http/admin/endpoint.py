@@ -31,7 +31,8 @@ from picloud.services.page import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, r
 from picloud.services.scripts import Script
 
 PREFIX = "/api/v1/admin"
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY = 256 * 1024
+MAX_SOURCE_BODY = 8 * 1024 * 1024
 """Room for a script of the largest size in any JSON spelling."""
 MAX_PUBLIC_BODY = 16 * 1024
 
@@ -179,6 +180,7 @@ class Endpoint:
         action: of everything that writes, its name in the audit log: `<noun>.<verb>`.
         status: of success; 204 shows nothing.
         body: model of the body.
+        max_body: most bytes of it.
         query: model of the parameters.
         headers: names of the request's headers that callers should know of.
         errors: what the service call may raise beside what every call of this kind can.
@@ -192,6 +194,7 @@ class Endpoint:
     action: str = ""
     status: int = 200
     body: type[Body] = NoBody
+    max_body: int = MAX_BODY
     query: type[Query] = NoQuery
     headers: tuple[str, ...] = ()
     errors: tuple[type[PicloudError], ...] = field(default=())
@@ -297,7 +300,7 @@ class Endpoint:
             query = query.of_list(self.path)
         if self.body is NoBody:
             return query, NoBody()
-        cap = MAX_PUBLIC_BODY if self.access == "public" else MAX_BODY
+        cap = MAX_PUBLIC_BODY if self.access == "public" else self.max_body
         if hdrs.CONTENT_TYPE in request.headers and request.content_type not in _JSON:
             raise UnknownContentType
         return query, parse_json(self.body, await read_body(request, cap, services.body_seconds))
