@@ -147,6 +147,23 @@ class ExpectationFailed(PicloudError):
     code, status = "expectation_failed", 417
 
 
+class RangeUnsatisfiable(PicloudError):
+    """The range that was asked for lies behind the end of the file."""
+
+    code, status = "range_unsatisfiable", 416
+
+    def __init__(self, size: int) -> None:
+        """Make a 416. Args: size: bytes of the file."""
+        super().__init__(size=size)
+        self.headers = {"Content-Range": f"bytes */{size}"}  # type: ignore[misc]  # per error, shadows the class's
+
+
+class FileUnreadable(PicloudError):
+    """The file cannot be read as it was stored."""
+
+    code, status = "file_unreadable", 500
+
+
 class Invalid(PicloudError):
     """A field of the request is not acceptable."""
 

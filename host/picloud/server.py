@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 
 import uvloop
 from aiohttp import web
@@ -52,8 +53,15 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.store import ImageStore
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
+from picloud.services import clock, kv, request
+from picloud.services.docs import service as docs_service
+from picloud.services.files import service as files_service
+from picloud.services.files.folder import FolderStore
+from picloud.services.files.store import StoreUnusable
+from picloud.services.files.sweep import Sweep, claim
 from picloud.services.health import Health
+from picloud.services.outbound import client
+from picloud.services.outbound.configured import configured
 from picloud.services.seed import seed
 from picloud.workers import Place, Workers, in_child
 
@@ -90,12 +98,14 @@ def serve(settings: Settings) -> int:
         The exit code: 0 after a stop that was asked for.
 
     Raises:
-        CannotListen, DatabaseUnusable, PicloudError: it cannot start; the text says why.
+        CannotListen, DatabaseUnusable, StoreUnusable, PicloudError: it cannot start; the text says why.
     """
     signal.signal(signal.SIGTERM, _interrupt)  # until the workers run, both signals end the start
     sockets = listen(settings.host, settings.port, settings.workers)
     warn_if_exposed(sockets[0], proxied=bool(settings.trusted_proxies))
     allow_open_files(settings.max_connections)
+    if settings.http_allow_private:
+        _log.warning("scripts may call private addresses and this machine: PICLOUD_HTTP_ALLOW_PRIVATE is set")
     embedded = None
     if settings.database_url is None:
         connections = settings.workers * (settings.database_pool_size + 1) + _SPARE_CONNECTIONS
@@ -151,10 +161,13 @@ def _database(settings: Settings, embedded: EmbeddedPostgres | None) -> Connecti
 async def _prepare(
     settings: Settings, parameters: ConnectionParameters, generations: Generations
 ) -> str | None:
-    """Schema, first app, first owner. Returns: the token of a setup link when there is no user."""
+    """Schema, files, first app, first owner. Returns: the token of a setup link when there is no user."""
     await migrate(parameters)
     database, passwords = await Database.open(parameters, 2), Passwords()
+    FolderStore.prepare(_files(settings))
+    store = FolderStore(_files(settings))
     try:
+        await claim(database, store)
         changes = Changes(database, generations)
         await seed(changes)
         setup = Setup(database, changes, passwords)
@@ -164,6 +177,7 @@ async def _prepare(
     finally:
         await database.close()
         passwords.close()
+        store.close()
 
 
 def _worker(node: _Node, place: Place) -> int:
@@ -174,7 +188,7 @@ def _worker(node: _Node, place: Place) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(node, place))
-    except (DatabaseUnusable, InterfaceMismatch, PicloudError) as error:
+    except (DatabaseUnusable, InterfaceMismatch, StoreUnusable, PicloudError) as error:
         _log.error("worker %d cannot work: %s", place.slot, error)
         return 1
     return 0
@@ -230,9 +244,24 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
         closing.callback(engine.close)
         threads = Threads(cores())
         closing.callback(threads.close)
-        store = _image_store(settings)
-        images = ImageCache(settings.script_cache_size, settings.script_cache_mb, store)
-        functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+        images = ImageCache(settings.script_cache_size, settings.script_cache_mb, _image_store(settings))
+        outbound = configured(settings, own_ports={node.sockets[place.slot].getsockname()[1]})
+        closing.push_async_callback(outbound.close)
+        store = FolderStore(_files(settings))
+        files = files_service.Files(database, store)
+        closing.push_async_callback(files.close)
+        if place.slot == 0:
+            sweep = Sweep(database, store)
+            sweep.start()
+            closing.push_async_callback(sweep.close)
+        functions = {
+            **kv.host_functions(kv.DatabaseKeyValue(database)),
+            **clock.host_functions(),
+            **request.host_functions(),
+            **docs_service.host_functions(docs_service.DatabaseDocs(database)),
+            **files_service.host_functions(files),
+            **client.host_functions(outbound),
+        }
         sandbox = Sandbox(engine, images, threads, guarded(functions, engine.interface))
 
         recorder = Recorder(database, generations)
@@ -251,6 +280,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             changes,
             generations,
             executor=Executor(gate, sandbox, recorder),
+            files=files,
             passwords=passwords,
             ceilings=Ceilings(settings.limits),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
@@ -277,6 +307,10 @@ def _engine(settings: Settings) -> Engine:
     # A compile holds a guest of its own beside the executions, so there are some more slots than permits.
     slots = settings.max_concurrent_executions + 16
     return Engine(settings.data_dir / "machine-code", slots, settings.ceilings["memory_limit_mb"])
+
+
+def _files(settings: Settings) -> Path:
+    return settings.data_dir / "files"
 
 
 def _image_store(settings: Settings) -> ImageStore:

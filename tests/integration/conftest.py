@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -30,7 +31,10 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
+from picloud.services import clock, kv, request
+from picloud.services.absent import completed
+from picloud.services.files import service as files_service
+from picloud.services.files.folder import FolderStore
 from picloud.services.health import Health
 
 SLOTS = 64
@@ -108,12 +112,22 @@ class Worker:
 
 
 @pytest.fixture
-async def worker(database: Database, engine: Engine, passwords: Passwords) -> AsyncIterator[Worker]:
+async def worker(
+    database: Database, engine: Engine, passwords: Passwords, tmp_path: Path
+) -> AsyncIterator[Worker]:
     """One worker on a database of this test's own; nothing is seeded."""
     generations = Generations()
     changes = Changes(database, generations)
     threads, images = Threads(2), ImageCache(64, 16)
-    functions = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+    FolderStore.prepare(tmp_path / "files")
+    files = files_service.Files(database, FolderStore(tmp_path / "files"))
+    here = {
+        **kv.host_functions(kv.DatabaseKeyValue(database)),
+        **clock.host_functions(),
+        **request.host_functions(),
+        **files_service.host_functions(files),
+    }
+    functions = completed(here, engine.interface)
     sandbox = Sandbox(engine, images, threads, guarded(functions, engine.interface))
     recorder = Recorder(database, generations)
     recorder.start()
@@ -123,6 +137,7 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
         changes,
         generations,
         executor=Executor(gate, sandbox, recorder),
+        files=files,
         passwords=passwords,
         ceilings=Ceilings(),
         health=Health(database, latest_version(), engine.info.sdk, engine.digest),
@@ -131,4 +146,5 @@ async def worker(database: Database, engine: Engine, passwords: Passwords) -> As
     yield Worker(services, database, changes, generations, recorder, gate)
     await services.background.settled()
     await recorder.close(grace=1)
+    await files.close()
     threads.close()

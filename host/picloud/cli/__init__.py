@@ -127,6 +127,7 @@ def _failed(error: Exception) -> int:
     from picloud.config import ConfigError
     from picloud.db.unusable import DatabaseUnusable
     from picloud.errors import PicloudError
+    from picloud.services.files.store import StoreUnusable
 
     if isinstance(error, ConfigError):
         for line in error.lines:
@@ -134,7 +135,7 @@ def _failed(error: Exception) -> int:
         return WRONG_USE
     if isinstance(error, PicloudError):
         fail(error.message)
-    elif isinstance(error, DatabaseUnusable):
+    elif isinstance(error, DatabaseUnusable | StoreUnusable):
         fail(str(error))
     else:
         fail(f"{type(error).__name__}: {error} (PICLOUD_LOG_LEVEL=debug shows where)")

@@ -24,6 +24,8 @@ from picloud.config import Settings
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK, Outcome
+from picloud.services.outbound.client import host_functions
+from picloud.services.outbound.configured import configured
 
 NOBODY = UUID(int=0)
 
@@ -85,8 +87,12 @@ async def _execute(arguments: argparse.Namespace, settings: Settings, source: by
         content_type="application/json" if arguments.body else None,
     )
     invocation = Invocation(uuid7(), script, "cli", str(uuid7()), request)
-    with executor(settings) as local:
-        return await local.execute(invocation)
+    outbound = configured(settings)
+    try:
+        with executor(settings, more=host_functions(outbound)) as local:
+            return await local.execute(invocation)
+    finally:
+        await outbound.close()
 
 
 def _print(outcome: Outcome, name: str, source: str, figures: bool) -> None:

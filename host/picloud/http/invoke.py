@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 from picloud.errors import BadRequest, PicloudError
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.http.body import read_body
+from picloud.http.files import send_file
 from picloud.http.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.respond import error_response
 from picloud.http.services import Services
@@ -90,10 +91,13 @@ async def invoke(
     )
     try:
         outcome = await services.executor.execute(invocation)
+        answer = outcome.response
+        if answer is not None and answer.file is not None:
+            response = await send_file(services.files, request, invocation, answer, answer.file)
+        else:
+            response = present(outcome, invocation.request_id)
     except PicloudError as error:
         response = error_response(error, invocation.request_id)
-    else:
-        response = present(outcome, invocation.request_id)
     response.headers[EXECUTION_ID_HEADER] = str(invocation.execution_id)
     return response
 

@@ -26,6 +26,7 @@ from picloud.services.apps import Apps
 from picloud.services.directory import Directory
 from picloud.services.domains import Domains
 from picloud.services.executions import Executions
+from picloud.services.files.service import Files
 from picloud.services.health import Health
 from picloud.services.routes import Routes
 from picloud.services.script_versions import ScriptVersions
@@ -57,6 +58,7 @@ class Services:
         directory: routing tables in memory.
         live_scripts: current script versions in memory.
         executor: runs scripts.
+        files: files of apps.
         ceilings: limits of this instance.
         health: readiness and versions.
         body_seconds: how long the body of a request may take to arrive.
@@ -81,6 +83,7 @@ class Services:
     directory: Directory
     live_scripts: LiveScripts
     executor: Executor
+    files: Files
     ceilings: Ceilings
     health: Health
     body_seconds: float = 30.0
@@ -93,6 +96,7 @@ class Services:
         generations: Generations,
         *,
         executor: Executor,
+        files: Files,
         passwords: Passwords,
         ceilings: Ceilings,
         health: Health,
@@ -106,6 +110,7 @@ class Services:
             changes: makes writes known.
             generations: the node's shared page.
             executor: runs scripts.
+            files: files of apps.
             passwords: hashes them.
             ceilings: limits of this instance.
             health: readiness and versions.
@@ -139,6 +144,7 @@ class Services:
             directory=Directory(database, generations),
             live_scripts=LiveScripts(scripts, generations, ceilings),
             executor=executor,
+            files=files,
             ceilings=ceilings,
             health=health,
             body_seconds=body_seconds,

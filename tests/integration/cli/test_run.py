@@ -83,3 +83,8 @@ def test_kv_works_and_begins_empty() -> None:
     ended = _run('let c = kv::collection("c"); c.set("k", [1, 2]); [c.get("k"), c.get("other")]', "--fuel")
     assert ended.stdout == "[[1,2],null]"
     assert "host calls  kv_get 2, kv_set 1" in ended.stderr
+
+
+def test_a_script_may_call_out_but_not_to_this_machine() -> None:
+    ended = _run('try { http::get("http://localhost/"); } catch (e) { return e; }')
+    assert (ended.returncode, ended.stdout) == (0, '"http::get: refused: private address"')

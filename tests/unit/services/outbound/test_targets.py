@@ -91,7 +91,7 @@ def test_odd_spellings_of_addresses_are_refused(host: str) -> None:
         "http://x../", "http://.x/", "http://x..y/", "http://-x/", "http://x-/", "http://./",
         "http://?x", "http://#x", "http://x%2ey/", "http://x%00/", "http://ex%61mple.com/",
         "http://x%40y/", "http://x*/", "http://$x/", "http://x,y/", "http://ｅxample.com/",
-        "http://example。com/", "http://exa\u00admple.com/", "http://\u212a.example/",
+        "http://example。com/", "http://exa\u00admple.com/", "http://\u212a.example/", "http://ü\u212a.example/",
         "http://ⓛocalhost/", "http://" + "a" * 64 + "/", "http://" + "a." * 127 + "a/",
         "http://" + "ü" * 80 + ".example/", "http://x/" + "a" * MAX_URL,
     ],
@@ -99,6 +99,11 @@ def test_odd_spellings_of_addresses_are_refused(host: str) -> None:
 )  # fmt: skip
 def test_what_is_no_plain_url_is_refused(url: str) -> None:
     assert category(url) == "url"
+
+
+def test_a_user_in_a_url_is_told_where_to_go() -> None:
+    with pytest.raises(Refused, match="send an Authorization header"):
+        TARGETS.parse("http://user:s3cr3t@x/")
 
 
 @pytest.mark.parametrize(
