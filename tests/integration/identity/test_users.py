@@ -293,19 +293,6 @@ async def test_what_someone_was_when_their_request_came_is_not_what_they_may_do(
         await users.update("spare", {"username": f"spare-{name}"}, CONSOLE)
 
 
-async def test_what_was_ended_while_a_password_is_hashed_makes_nobody_an_owner(worker: Worker) -> None:
-    ada = await worker.person("ada", "owner")
-    users = worker.services.users
-    key, session = await worker.key_of(ada), await worker.session_of(ada)
-    by_key, in_session = await acting_by(worker, ada, key), await acting_by(worker, ada, session)
-    await users.create("one", NEW, "owner", by_key)
-    await users.create("two", NEW, "owner", in_session)
-    await worker.database.execute("DELETE FROM api_keys; DELETE FROM admin_sessions")
-    for actor in (by_key, in_session):
-        with pytest.raises(Forbidden):
-            await users.create("late", NEW, "owner", actor)
-
-
 async def _owners(worker: Worker) -> int:
     return int(
         await worker.database.fetchval("SELECT count(*) FROM admin_users WHERE role = 'owner' AND is_active")
