@@ -26,6 +26,7 @@ from picloud.generations import Generations
 from picloud.identity.actor import Actor
 from picloud.sandbox.limits import Ceilings
 from picloud.services.apps import Apps
+from picloud.services.modules import Modules
 from picloud.services.script_draft import Draft
 from picloud.services.scripts import Script, Scripts
 from tests.scratch import scratch_folder
@@ -68,7 +69,7 @@ class Instance:
         script = await service.create(app.id, Draft("hello", '"hello"'), actor=ACTOR)
         await database.execute(FILL, app.id, scripts)
         await database.execute("ANALYZE")
-        live = LiveScripts(service, generations, Ceilings())
+        live = LiveScripts(Modules(database), generations, Ceilings())
         for row in await database.fetch("SELECT id FROM scripts"):
             await live.get(row["id"])
         return cls(database, generations, live, script)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -15,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from picloud import logs
 from picloud.cli import configuration
+from picloud.cli.beside import Beside
 from picloud.cli.commands import Commands
 from picloud.cli.excerpt import excerpt
 from picloud.cli.exits import DOES_NOT_PARSE, FAILED, WRONG_USE
@@ -23,7 +25,7 @@ from picloud.cli.terminal import fail, paint
 from picloud.config import Settings
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
-from picloud.sandbox.outcome import OK, Outcome
+from picloud.sandbox.outcome import OK, Outcome, ScriptError
 from picloud.services.outbound.client import host_functions
 from picloud.services.outbound.configured import configured
 
@@ -36,6 +38,7 @@ def add(commands: Commands) -> None:
         "run",
         help="run a script without a server",
         description="Run a script in the sandbox, without server and database; kv begins empty. "
+        "It imports modules from NAME.rhai in its own folder. "
         "The response body goes to standard output, everything else to standard error. "
         "Exit code: 0 it answered, 1 it failed, 3 it does not parse.",
     )
@@ -67,35 +70,39 @@ def main(arguments: argparse.Namespace) -> int:
     except UnicodeDecodeError as error:
         fail(f"{name} is not UTF-8 (byte {error.start})")
         return WRONG_USE
-    outcome = asyncio.run(_execute(arguments, settings, source))
+    beside = Beside(arguments.file.parent)
+    outcome = asyncio.run(_execute(arguments, settings, source, beside))
     if arguments.json:
         print(json.dumps(_as_json(outcome), indent=2, ensure_ascii=False))
     else:
-        _print(outcome, name, text, arguments.fuel)
+        _print(outcome, name, text, beside, arguments.fuel)
     if outcome.code == OK:
         return 0
     return DOES_NOT_PARSE if outcome.code == "script_invalid" else FAILED
 
 
-async def _execute(arguments: argparse.Namespace, settings: Settings, source: bytes) -> Outcome:
+async def _execute(
+    arguments: argparse.Namespace, settings: Settings, source: bytes, beside: Beside
+) -> Outcome:
     limits = Ceilings(settings.limits).resolve({})
-    script = ScriptVersion(uuid7(), NOBODY, 1, arguments.file.stem, "endpoint", source, limits)
     request = ScriptRequest(
         method=arguments.method.upper(),
         query=dict(parse_qsl(arguments.query, keep_blank_values=True)),
         body=(arguments.body or "").encode(),
         content_type="application/json" if arguments.body else None,
     )
-    invocation = Invocation(uuid7(), script, "cli", str(uuid7()), request)
     outbound = configured(settings)
     try:
         with executor(settings, more=host_functions(outbound)) as local:
-            return await local.execute(invocation)
+            modules = await beside.needed(local, source, limits)
+            name = arguments.file.stem
+            script = ScriptVersion(uuid7(), NOBODY, 1, name, "endpoint", source, limits, modules)
+            return await local.execute(Invocation(uuid7(), script, "cli", str(uuid7()), request))
     finally:
         await outbound.close()
 
 
-def _print(outcome: Outcome, name: str, source: str, figures: bool) -> None:
+def _print(outcome: Outcome, name: str, source: str, beside: Beside, figures: bool) -> None:
     for line in outcome.logs:
         data = f" {line.data}" if line.data else ""
         print(f"{paint(line.level, '2', sys.stderr)} {line.message}{data}", file=sys.stderr)
@@ -110,10 +117,18 @@ def _print(outcome: Outcome, name: str, source: str, figures: bool) -> None:
             print()
         sys.stdout.flush()
     if outcome.error is not None:
-        print(excerpt(outcome.error, name, source), file=sys.stderr)
+        print(_excerpt(outcome.error, name, source, beside), file=sys.stderr)
         print(f"{paint(outcome.code, '31', sys.stderr)} (HTTP status {outcome.status})", file=sys.stderr)
     if figures:
         print(_figures(outcome), file=sys.stderr)
+
+
+def _excerpt(error: ScriptError, name: str, source: str, beside: Beside) -> str:
+    """Where it went wrong: in the script, or in the file of a module."""
+    file = beside.file(error.module) if error.module is not None else None
+    if file is None:
+        return excerpt(error, name, source)
+    return excerpt(replace(error, module=None), str(file), file.read_text("utf-8", "replace"))
 
 
 def _figures(outcome: Outcome) -> str:

@@ -8,7 +8,7 @@ from picloud.execution.gate import Gate
 from picloud.execution.invocation import Invocation
 from picloud.execution.record import Recorder
 from picloud.sandbox.limits import Limits
-from picloud.sandbox.outcome import Outcome
+from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.sandbox import Program, Sandbox
 from picloud.services.call import Call
 
@@ -51,9 +51,14 @@ class Executor:
             invocation.request.content_type,
         )
         try:
+            if script.refusal is not None:
+                outcome.code, outcome.error = "script_invalid", ScriptError(script.refusal)
+                return outcome
             await self.sandbox.execute(
-                (script.script_id, script.version),
-                Program(script.source, script.kind, {}),
+                script.image_key,
+                Program(
+                    script.source, script.kind, {module.name: module.source for module in script.modules}
+                ),
                 invocation.pack(self.sandbox.engine.info.sdk),
                 script.limits,
                 call,

@@ -10,6 +10,7 @@ import ormsgpack
 
 from picloud.identity.principal import Principal
 from picloud.sandbox.limits import FIXED, Limits
+from picloud.services.modules import Module
 
 BODY_COMES_ALONG = 48 * 1024
 """Bytes up to which a body is part of the guest's input; of a longer one it is told the length, and asks."""
@@ -27,6 +28,8 @@ class ScriptVersion:
         kind: "endpoint" or "module".
         source: Rhai, UTF-8.
         limits: its limits, overrides applied.
+        modules: those that it imports literally, in the order of their ids.
+        refusal: why it cannot be executed, for its author, or None.
     """
 
     script_id: UUID
@@ -36,6 +39,17 @@ class ScriptVersion:
     kind: str
     source: bytes
     limits: Limits
+    modules: tuple[Module, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def image_key(self) -> tuple[object, ...]:
+        """Names what was compiled: the version of the script, and that of each of its modules."""
+        return (
+            self.script_id,
+            self.version,
+            tuple((module.id, module.version) for module in self.modules),
+        )
 
 
 @dataclass(frozen=True, slots=True)

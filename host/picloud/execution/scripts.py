@@ -1,4 +1,4 @@
-"""Script id -> the version to execute, from memory while nothing was saved."""
+"""Script id -> the version to execute and its modules, from memory while nothing was saved."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cachetools import LRUCache
 from picloud.execution.invocation import ScriptVersion
 from picloud.generations import Generations
 from picloud.sandbox.limits import PER_SCRIPT, Ceilings
-from picloud.services.scripts import Script, Scripts
+from picloud.services.modules import Loaded, Modules
 
 CACHE_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 2048  # bytes an entry takes beside its source, roughly
@@ -24,26 +24,31 @@ class LiveScript:
 
     Attributes:
         version: what to execute.
+        loaded: what it was made from.
         members_only: whether executing it directly needs a principal.
         generation: where the topic was before it was read.
     """
 
     version: ScriptVersion
+    loaded: Loaded
     members_only: bool
     generation: bytes
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory it takes, roughly; a source that scripts share counts for each of them."""
+        return sum(len(source) + _OVERHEAD for source in self.loaded.sources.values())
 
 
 class LiveScripts:
     """Keeps the scripts this worker executes."""
 
-    def __init__(self, scripts: Scripts, generations: Generations, ceilings: Ceilings) -> None:
+    def __init__(self, modules: Modules, generations: Generations, ceilings: Ceilings) -> None:
         """Make it."""
-        self._scripts = scripts
+        self._modules = modules
         self._current = generations.current
         self._ceilings = ceilings
-        self._live: LRUCache[UUID, LiveScript] = LRUCache(
-            CACHE_BYTES, getsizeof=lambda live: len(live.version.source) + _OVERHEAD
-        )
+        self._live: LRUCache[UUID, LiveScript] = LRUCache(CACHE_BYTES, getsizeof=lambda live: live.size)
         # A save makes every worker read anew: one of a script's callers does, the others wait for it.
         self._reading: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
@@ -72,24 +77,26 @@ class LiveScripts:
         generation = self._current("scripts")
         live = self._live.get(script_id)
         if live is None or live.generation != generation:
-            live = LiveScript(*self._resolve(await self._scripts.get(str(script_id))), generation)
+            loaded = await self._modules.load(script_id, live.loaded if live is not None else None)
+            live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access == "members", generation)
             self._live[script_id] = live
         return live
 
-    def _resolve(self, script: Script) -> tuple[ScriptVersion, bool]:
+    def _resolve(self, script: Loaded) -> ScriptVersion:
         # The operator may have lowered a ceiling after the override was saved.
         overrides = {
             name: min(value, self._ceilings[name])
             for name, value in script.sandbox.items()
             if name in PER_SCRIPT
         }
-        version = ScriptVersion(
+        return ScriptVersion(
             script.id,
             script.app_id,
             script.version,
             script.name,
             script.kind,
-            script.source.encode(),
+            script.source,
             self._ceilings.resolve(overrides),
+            script.modules,
+            script.refusal,
         )
-        return version, script.execute_access == "members"

@@ -28,6 +28,7 @@ from picloud.services.domains import Domains
 from picloud.services.executions import Executions
 from picloud.services.files.service import Files
 from picloud.services.health import Health
+from picloud.services.modules import Modules
 from picloud.services.routes import Routes
 from picloud.services.script_versions import ScriptVersions
 from picloud.services.scripts import Scripts
@@ -43,6 +44,7 @@ class Services:
         settings: their settings.
         scripts: scripts.
         script_versions: what they were.
+        modules: what they import.
         routes: routes.
         domains: claims.
         executions: the log as people read it.
@@ -68,6 +70,7 @@ class Services:
     settings: Settings
     scripts: Scripts
     script_versions: ScriptVersions
+    modules: Modules
     routes: Routes
     domains: Domains
     executions: Executions
@@ -120,15 +123,16 @@ class Services:
         Returns:
             The services; the caller closes what it gave.
         """
-        scripts = Scripts(database, changes, executor, ceilings)
+        modules = Modules(database)
         users = Users(database, changes, passwords)
         sessions = Sessions(database, changes, session_ttl)
         background = Background()
         return cls(
             apps=Apps(database, changes),
             settings=Settings(database, changes),
-            scripts=scripts,
+            scripts=Scripts(database, changes, executor, ceilings),
             script_versions=ScriptVersions(database),
+            modules=modules,
             routes=Routes(database, changes),
             domains=Domains(database, changes),
             executions=Executions(database, lambda: all_written(generations)),
@@ -142,7 +146,7 @@ class Services:
             audit=Audit(database),
             setup=Setup(database, changes, passwords),
             directory=Directory(database, generations),
-            live_scripts=LiveScripts(scripts, generations, ceilings),
+            live_scripts=LiveScripts(modules, generations, ceilings),
             executor=executor,
             files=files,
             ceilings=ceilings,

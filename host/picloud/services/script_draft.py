@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from picloud.errors import Invalid
 from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
+from picloud.services.module_names import check_module_name
 from picloud.services.texts import check_description, check_name, refuse_null
 
 Kind: TypeAlias = Literal["endpoint", "module"]
@@ -72,6 +73,8 @@ class Draft:
             Invalid: a field is not acceptable; the message says which and why.
         """
         check_name(self.name)
+        if self.kind == "module":
+            check_module_name(self.name)
         check_description(self.description)
         check_source(self.source)
         try:

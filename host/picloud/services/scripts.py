@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -19,9 +19,11 @@ from picloud.errors import Conflict, NotFound
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.sandbox.limits import Ceilings, Limits
+from picloud.services import script_imports
 from picloud.services.ids import parse_id
 from picloud.services.page import Page, PageRequest
 from picloud.services.script_draft import Access, Draft, Kind, check_source
+from picloud.services.script_imports import Import
 from picloud.services.script_versions import Version
 
 _SQL = load("scripts")
@@ -90,7 +92,7 @@ class Script(ScriptSummary):
 class Validator(Protocol):
     """Compiles a source in the guest to see whether it parses (execution.executor.Executor)."""
 
-    async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:
+    async def validate(self, source: bytes, kind: str, limits: Limits) -> Sequence[str]:
         """Give the names of literal imports, or raise ScriptInvalid with line, column and message."""
 
 
@@ -124,7 +126,7 @@ class Scripts:
             Conflict: the app has a script of this name.
             NotFound: the app was deleted meanwhile.
         """
-        await self._check(draft)
+        imports = await self._check(draft)
         async with self._changes.announce("scripts") as connection:
             try:
                 row = await connection.fetchrow(
@@ -144,6 +146,7 @@ class Scripts:
                 raise NotFound("app", app_id) from None
             assert row is not None
             script = Script(**row)
+            await script_imports.keep(connection, app_id, script.id, imports)
             await _keep_version(connection, script, actor, message)
             await audit.write(connection, actor, app_id=app_id, target=script.id, after=script.told)
         return script
@@ -178,6 +181,7 @@ class Scripts:
         expected_version: int | None = None,
         *,
         message: str = "",
+        force: bool = False,
         actor: Actor,
     ) -> Script:
         """Save the next version of a script.
@@ -187,6 +191,7 @@ class Scripts:
             patch: JSON merge patch of the fields of `Draft`; an empty one saves nothing.
             expected_version: the version the patch was made for, or None to patch whatever is there.
             message: about this version.
+            force: rename a module also when scripts import it by the name it has.
             actor: who saves.
 
         Returns:
@@ -194,7 +199,7 @@ class Scripts:
 
         Raises:
             Conflict: it is at another version; or the name is taken; or routes point at what would
-                become a module.
+                become a module; or scripts import a module that would have another name, without `force`.
             Invalid: a field is not acceptable.
             ScriptInvalid: the source does not parse.
             NotFound: it was deleted meanwhile.
@@ -203,7 +208,7 @@ class Scripts:
             _check_version(script, expected_version)
             return script
         return await self._revise(
-            script, lambda draft: draft.patched(patch), expected_version, message, actor
+            script, lambda draft: draft.patched(patch), expected_version, message, force, actor
         )
 
     async def restore(
@@ -240,6 +245,7 @@ class Scripts:
             lambda draft: replace(draft, source=version.source, kind=version.kind, sandbox=version.sandbox),
             expected_version,
             message or f"Restored version {version.version}",
+            False,
             actor,
         )
 
@@ -248,42 +254,54 @@ class Scripts:
 
         Args:
             script: the script.
-            force: delete its routes as well.
+            force: delete its routes as well, and leave scripts that import it without it.
             actor: who deletes it.
 
         Raises:
-            Conflict: routes point at it (they are in the details) and `force` is not given.
+            Conflict: routes point at it or scripts import it (they are in the details) and `force` is not
+                given.
             NotFound: it was deleted meanwhile.
         """
         async with self._changes.announce("scripts", "routes") as connection:
             # The app before the script, as who makes a route does: its row is written when routes go along.
             await connection.execute(_ROUTES.routes_lock, script.app_id)
-            if not await connection.fetchval(_SQL.script_lock_to_delete, script.app_id, script.id):
+            row = await connection.fetchrow(_SQL.script_lock_to_delete, script.app_id, script.id)
+            if row is None:
                 raise NotFound("script", script.id)
             if not force:
+                if row["kind"] == "module":
+                    await script_imports.refuse_with_importers(
+                        connection, script.app_id, row["name"], script.id
+                    )
                 await _refuse_with_routes(
                     connection, script, "routes point at this script; ?force=true deletes them"
                 )
             await connection.execute(_SQL.script_delete, script.app_id, script.id)
             await audit.write(connection, actor, app_id=script.app_id, target=script.id, before=script.told)
 
-    async def validate(self, source: str, kind: Kind = "endpoint") -> None:
+    async def validate(self, app_id: UUID, source: str, kind: Kind = "endpoint") -> Sequence[Import]:
         """Check a source without saving it.
 
         Args:
+            app_id: the app it is meant for.
             source: Rhai.
             kind: what it is to be.
 
+        Returns:
+            What it imports by literal names; that something is missing is no error.
+
         Raises:
-            Invalid: it is too large.
+            Invalid: it is too large, or imports too many modules.
             ScriptInvalid: it does not parse; details have line, column and message.
         """
         check_source(source)
-        await self._validator.validate(source.encode(), kind, self._ceilings.resolve({}))
+        names = await self._validator.validate(source.encode(), kind, self._ceilings.resolve({}))
+        return await script_imports.describe(self._database, app_id, script_imports.kept(names))
 
-    async def _check(self, draft: Draft) -> None:
+    async def _check(self, draft: Draft) -> Sequence[str]:
+        """Refuse what cannot be saved. Returns: the names it imports."""
         limits = draft.check(self._ceilings)
-        await self._validator.validate(draft.source.encode(), draft.kind, limits)
+        return script_imports.kept(await self._validator.validate(draft.source.encode(), draft.kind, limits))
 
     async def _revise(
         self,
@@ -291,20 +309,29 @@ class Scripts:
         change: Callable[[Draft], Draft],
         expected_version: int | None,
         message: str,
+        force: bool,
         actor: Actor,
     ) -> Script:
         """Save a changed draft; where someone else was faster, change what they saved."""
         for _ in range(_ATTEMPTS):
             _check_version(script, expected_version)
             draft = change(script.draft)
-            await self._check(draft)
-            saved = await self._save(script, draft, message, actor)
+            imports = await self._check(draft)
+            saved = await self._save(script, draft, imports, message, force, actor)
             if saved is not None:
                 return saved
             script = await self.get(str(script.id))
         raise Conflict("others keep changing this script; try again")
 
-    async def _save(self, script: Script, draft: Draft, message: str, actor: Actor) -> Script | None:
+    async def _save(
+        self,
+        script: Script,
+        draft: Draft,
+        imports: Sequence[str],
+        message: str,
+        force: bool,
+        actor: Actor,
+    ) -> Script | None:
         """Write the next version, or give None when someone was faster."""
         async with self._changes.announce("scripts") as connection:
             try:
@@ -329,6 +356,9 @@ class Scripts:
                 await _refuse_with_routes(
                     connection, script, "routes point at this script; a module cannot answer them"
                 )
+            if script.kind == "module" and saved.name != script.name and not force:
+                await script_imports.refuse_with_importers(connection, script.app_id, script.name, script.id)
+            await script_imports.keep(connection, saved.app_id, saved.id, imports)
             await _keep_version(connection, saved, actor, message)
             await audit.write(
                 connection,

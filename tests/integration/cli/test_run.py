@@ -88,3 +88,34 @@ def test_kv_works_and_begins_empty() -> None:
 def test_a_script_may_call_out_but_not_to_this_machine() -> None:
     ended = _run('try { http::get("http://localhost/"); } catch (e) { return e; }')
     assert (ended.returncode, ended.stdout) == (0, '"http::get: refused: private address"')
+
+
+def test_modules_are_found_beside_the_file_whatever_folder_one_is_in(tmp_path: Path) -> None:
+    (tmp_path / "tax.rhai").write_text('import "rates" as r; fn of(n) { n * r::PERCENT / 100 }')
+    (tmp_path / "rates.rhai").write_text("const PERCENT = 19;")
+    (tmp_path / "page.rhai").write_text("1")
+    file = tmp_path / "shop.rhai"
+    file.write_text('import "tax" as tax; tax::of(200)')
+    ended = _run(file)
+    assert (ended.returncode, ended.stdout) == (0, "38"), ended.stderr
+    file.write_text('import "../tax" as tax; tax::of(200)')
+    assert "module not found" in _run(file).stderr
+    file.write_text('import "nobody" as n; 1')
+    ended = _run(file)
+    assert ended.returncode == 1
+    assert f"{file}:1:1: module not found" in ended.stderr
+
+
+def test_an_error_in_a_module_is_shown_in_its_own_file(tmp_path: Path) -> None:
+    library, file = tmp_path / "lib.rhai", tmp_path / "page.rhai"
+    file.write_text('import "lib" as lib;\nlib::fail()')
+    library.write_text('fn fail() {\n    throw "no";\n}')
+    ended = _run(file)
+    assert ended.returncode == 1
+    assert f"{library}:2:5: no" in ended.stderr
+    assert '    2 |     throw "no";\n      |     ^\n' in ended.stderr
+    for source, place in (("fn fail( {", "1:10"), ("fn a() { 1 }\nprint(1);", "2:1")):
+        library.write_text(source)
+        ended = _run(file)
+        assert ended.returncode == 3
+        assert f"{library}:{place}: " in ended.stderr

@@ -61,6 +61,9 @@ class Things:
         patched = await self._client.admin("PATCH", f"/scripts/{self._script['id']}", {"source": f"{n}"})
         assert patched.status == 200, patched.body
 
+    async def importer(self, n: int) -> None:
+        await self._client.script('import "probe" as p;', name=f"i{n}")
+
     async def user(self, n: int) -> None:
         await self.post("/users", {"username": f"u{n}", "password": PASSWORD})
 
@@ -91,6 +94,7 @@ MAKERS = {
     "/audit": "script",
     "/auth/sessions": "session",
     "/limits": "nothing",
+    "/scripts/{script}/imported-by": "importer",
     "/scripts/{script}/logs": "execution",
     "/scripts/{script}/routes": "route",
     "/scripts/{script}/versions": "version",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -23,10 +24,10 @@ from picloud.routing.cors import Cors
 from picloud.sandbox.limits import Ceilings
 from picloud.services.apps import App
 from picloud.services.directory import AppRouting, Directory
+from picloud.services.modules import Loaded
 from picloud.services.page import PageRequest
 from picloud.services.routes import Route, RouteDraft, columns
 from picloud.services.script_draft import Draft
-from picloud.services.scripts import Script
 from picloud.services.seed import seed
 from tests.integration.conftest import Worker
 
@@ -272,7 +273,7 @@ async def test_other_apps_are_answered_while_a_large_one_is_read(
 async def test_every_worker_runs_the_saved_version_and_not_a_deleted_one(worker: Worker) -> None:
     app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
     scripts = worker.services.scripts
-    there = LiveScripts(scripts, worker.generations, Ceilings())
+    there = LiveScripts(worker.services.modules, worker.generations, Ceilings())
     script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
     live = await there.get(script.id)
     assert (live.version.version, live.version.source) == (1, b"1")
@@ -290,7 +291,7 @@ async def test_an_override_above_a_ceiling_that_was_lowered_runs_with_the_ceilin
     script = await worker.services.scripts.create(
         app.id, Draft("s", "1", sandbox={"timeout_seconds": 200}), actor=ACTOR
     )
-    lowered = LiveScripts(worker.services.scripts, worker.generations, Ceilings({"timeout_seconds": 100}))
+    lowered = LiveScripts(worker.services.modules, worker.generations, Ceilings({"timeout_seconds": 100}))
     assert (await lowered.get(script.id)).version.limits.timeout_seconds == 100
 
 
@@ -303,13 +304,13 @@ async def test_callers_at_once_read_a_script_once(worker: Worker, monkeypatch: p
     app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
     scripts = worker.services.scripts
     script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
-    reads = []
+    modules, reads = worker.services.modules, []
 
-    async def counted(script_id: str, read: Callable[[str], Awaitable[Script]] = scripts.get) -> Script:
+    async def counted(script_id: UUID, *rest: Any, read: Callable[..., Any] = modules.load) -> Loaded:
         reads.append(script_id)
-        return await read(script_id)
+        return await read(script_id, *rest)
 
-    monkeypatch.setattr(scripts, "get", counted)
+    monkeypatch.setattr(modules, "load", counted)
     live = worker.services.live_scripts
     versions = await asyncio.gather(*(live.get(script.id) for _ in range(20)))
     assert len({id(version) for version in versions}) == 1

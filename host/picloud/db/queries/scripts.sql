@@ -35,7 +35,7 @@ SELECT kind FROM scripts WHERE app_id = $1 AND id = $2 FOR SHARE;
 
 -- name: script_lock_to_delete
 -- The same, against new routes to it as well.
-SELECT true FROM scripts WHERE app_id = $1 AND id = $2 FOR UPDATE;
+SELECT kind, name FROM scripts WHERE app_id = $1 AND id = $2 FOR UPDATE;
 
 -- name: scripts_list
 -- A page of an app's scripts without their sources, oldest first.

@@ -15,6 +15,7 @@ from picloud.http.fields import Body
 from picloud.http.services import Services
 from picloud.services.page import Page
 from picloud.services.script_draft import Access, Draft, Kind
+from picloud.services.script_imports import Import
 from picloud.services.scripts import Script, ScriptSummary
 
 _ABOUT_THE_SAVE = frozenset({"version", "message"})
@@ -79,8 +80,10 @@ class Valid:
 
     Attributes:
         valid: true; else the answer is an error.
+        imports: what it imports by literal names, with what they stand for in the app now.
     """
 
+    imports: list[Import]
     valid: Literal[True] = True
 
 
@@ -101,7 +104,7 @@ async def get(services: Services, call: Call[Any, Any]) -> Script:
     return call.script
 
 
-async def update(services: Services, call: Call[ScriptPatch, Any]) -> Script:
+async def update(services: Services, call: Call[ScriptPatch, ForceQuery]) -> Script:
     """Save the next version."""
     body = call.body
     return await services.scripts.update(
@@ -109,6 +112,7 @@ async def update(services: Services, call: Call[ScriptPatch, Any]) -> Script:
         body.changes,
         expected_version(call.headers, body.version),
         message=body.message or "",
+        force=call.query.force,
         actor=call.actor,
     )
 
@@ -120,8 +124,8 @@ async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
 
 async def validate(services: Services, call: Call[Source, Any]) -> Valid:
     """Check a source."""
-    await services.scripts.validate(call.body.source, call.body.kind)
-    return Valid()
+    body = call.body
+    return Valid(list(await services.scripts.validate(call.app.id, body.source, body.kind)))
 
 
 def expected_version(headers: Mapping[str, str], in_body: int | None) -> int | None:
@@ -191,6 +195,7 @@ ENDPOINTS = (
         action="script.update",
         body=ScriptPatch,
         max_body=MAX_SOURCE_BODY,
+        query=ForceQuery,
         headers=("If-Match",),
         errors=(Conflict, ScriptInvalid),
         summary="Save the next version of a script",

@@ -83,7 +83,7 @@ async def test_a_source_that_does_not_parse_is_refused_with_its_place(client: Cl
     good = await client.admin(
         "POST", "/apps/default/scripts:validate", {"source": "fn f() { 1 }", "kind": "module"}
     )
-    assert (good.status, good.json) == (200, {"valid": True})
+    assert (good.status, good.json) == (200, {"valid": True, "imports": []})
 
 
 async def test_a_patch_keeps_what_is_absent_and_clears_what_is_null(client: Client) -> None:

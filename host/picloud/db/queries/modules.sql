@@ -1,0 +1,66 @@
+-- name: script_to_run
+-- A script by its id alone and the modules it needs, at most $4 rows. There is no source where version ($2, $3) is
+-- held already, nor of modules that have more than $5 bytes together.
+WITH RECURSIVE needed (app_id, id, is_script) AS (
+    SELECT app_id, id, true FROM scripts WHERE id = $1
+    UNION
+    SELECT m.app_id, m.id, false
+    FROM needed n
+    JOIN script_imports i ON i.app_id = n.app_id AND i.script_id = n.id
+    JOIN scripts m ON m.app_id = i.app_id AND m.name = i.name AND m.kind = 'module'
+), sized AS (
+    SELECT s.id, s.app_id, s.name, s.kind, s.version, s.sandbox, s.execute_access, s.source, n.is_script,
+           coalesce(sum(octet_length(s.source)) FILTER (WHERE NOT n.is_script) OVER (), 0) AS total
+    FROM (SELECT app_id, id, is_script FROM needed LIMIT $4) n
+    JOIN scripts s ON s.app_id = n.app_id AND s.id = n.id
+)
+SELECT id, app_id, name, kind, version, sandbox, execute_access, is_script, total,
+       CASE WHEN (is_script OR total <= $5)
+             AND NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::integer[]) AS held (script, number)
+                             WHERE held.script = sized.id AND held.number = sized.version)
+            THEN source END AS source
+FROM sized;
+
+-- name: module_source
+-- What a name stands for in an app.
+SELECT kind, source FROM scripts WHERE app_id = $1 AND name = $2;
+
+-- name: script_imports_keep
+-- Make these ($3) what a script imports.
+WITH gone AS (
+    DELETE FROM script_imports WHERE app_id = $1 AND script_id = $2 AND name <> ALL($3::text[])
+)
+INSERT INTO script_imports (app_id, script_id, name) SELECT $1, $2, unnest($3::text[]) ON CONFLICT DO NOTHING;
+
+-- name: script_imports_list
+-- The names a script imports.
+SELECT name FROM script_imports WHERE app_id = $1 AND script_id = $2;
+
+-- name: imports_graph
+-- What these names ($2) stand for in an app, and what they need: a row for each name with what it imports.
+WITH RECURSIVE needed (name) AS (
+    SELECT unnest($2::text[])
+    UNION
+    SELECT i.name
+    FROM needed n
+    JOIN scripts m ON m.app_id = $1 AND m.name = n.name AND m.kind = 'module'
+    JOIN script_imports i ON i.app_id = m.app_id AND i.script_id = m.id
+)
+SELECT n.name, s.id, s.version, s.kind,
+       ARRAY(SELECT i.name FROM script_imports i WHERE i.app_id = s.app_id AND i.script_id = s.id)
+           AS imports
+FROM (SELECT name FROM needed LIMIT $3) n LEFT JOIN scripts s ON s.app_id = $1 AND s.name = n.name;
+
+-- name: importers_list
+-- A page of the scripts, other than $4 itself, that import a name ($5), oldest first, without their sources.
+SELECT s.id, s.app_id, s.name, s.kind, s.description, s.version, s.sandbox, s.execute_access, s.created_at, s.updated_at
+FROM script_imports i JOIN scripts s ON s.app_id = i.app_id AND s.id = i.script_id
+WHERE i.app_id = $1 AND i.name = $5 AND i.script_id <> $4 AND ($2::uuid IS NULL OR i.script_id > $2)
+ORDER BY i.script_id LIMIT $3;
+
+-- name: importers
+-- The scripts, other than $3 itself, that import a name; the first hundred are enough to say so.
+SELECT s.id, s.name, s.kind
+FROM script_imports i JOIN scripts s ON s.app_id = i.app_id AND s.id = i.script_id
+WHERE i.app_id = $1 AND i.name = $2 AND i.script_id <> $3
+ORDER BY i.script_id LIMIT 100;

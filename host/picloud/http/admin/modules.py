@@ -1,0 +1,54 @@
+"""Who imports what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.services import Services
+from picloud.services.page import Page
+from picloud.services.script_imports import Import
+from picloud.services.scripts import ScriptSummary
+
+
+@dataclass(frozen=True, slots=True)
+class Imports:
+    """What a script imports by literal names.
+
+    Attributes:
+        items: all of it, sorted by name.
+        next_cursor: null: a script imports so few modules that they are one page.
+    """
+
+    items: list[Import]
+    next_cursor: None = None
+
+
+async def imports(services: Services, call: Call[Any, Any]) -> Imports:
+    """List what a script imports."""
+    return Imports(await services.modules.imports(call.script))
+
+
+async def imported_by(services: Services, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
+    """List the scripts that import a script."""
+    return await services.modules.imported_by(call.script, call.query.page)
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/scripts/{script}/imports",
+        handle=imports,
+        access="app.read",
+        summary="List what a script imports by literal names, and what they stand for",
+    ),
+    Endpoint(
+        method="GET",
+        path="/scripts/{script}/imported-by",
+        handle=imported_by,
+        access="app.read",
+        query=ListQuery,
+        summary="List the scripts that import a module, without their sources",
+    ),
+)
