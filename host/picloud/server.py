@@ -53,7 +53,7 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.store import ImageStore
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv, request
+from picloud.services import clock, kv, modules, request
 from picloud.services.docs import service as docs_service
 from picloud.services.files import service as files_service
 from picloud.services.files.folder import FolderStore
@@ -258,6 +258,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             **kv.host_functions(kv.DatabaseKeyValue(database)),
             **clock.host_functions(),
             **request.host_functions(),
+            **modules.host_functions(modules.Modules(database)),
             **docs_service.host_functions(docs_service.DatabaseDocs(database)),
             **files_service.host_functions(files),
             **client.host_functions(outbound),

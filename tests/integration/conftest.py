@@ -31,8 +31,9 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv, request
+from picloud.services import clock, kv, modules, request
 from picloud.services.absent import completed
+from picloud.services.docs import service as docs_service
 from picloud.services.files import service as files_service
 from picloud.services.files.folder import FolderStore
 from picloud.services.health import Health
@@ -125,6 +126,8 @@ async def worker(
         **kv.host_functions(kv.DatabaseKeyValue(database)),
         **clock.host_functions(),
         **request.host_functions(),
+        **modules.host_functions(modules.Modules(database)),
+        **docs_service.host_functions(docs_service.DatabaseDocs(database)),
         **files_service.host_functions(files),
     }
     functions = completed(here, engine.interface)
