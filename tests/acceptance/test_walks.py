@@ -37,6 +37,8 @@ WALKED = {
 def test_every_command_of_the_page_does_what_the_page_shows(
     page: str, least: int, folder: Path, first_start: Path
 ) -> None:
+    if "curl " in (ROOT / page).read_text("utf-8") and shutil.which("curl") is None:
+        pytest.skip("the page calls scripts with curl, which this machine has not")
     with Walk(folder, first_start / "machine-code") as walk:
         assert walk.go(ROOT / page) >= least
 
