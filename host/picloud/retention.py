@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from datetime import timedelta
 from uuid import UUID
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Unavailable
 from picloud.identity.throttle import FORGET
+from picloud.rounds import Rounds
 
 EVERY_SECONDS = 3600.0
 BATCH = 5000
@@ -19,7 +17,6 @@ EXPIRED_KEYS = timedelta(days=30)
 """So long a key that expired is still listed."""
 
 _SQL = load("retention")
-_log = logging.getLogger(__name__)
 
 
 class Retention:
@@ -37,17 +34,15 @@ class Retention:
         """
         self._database = database
         self._audit_days = audit_days
-        self._rounds: asyncio.Task[None] | None = None
+        self._rounds = Rounds("nothing was swept", EVERY_SECONDS, self.sweep)
 
     def start(self) -> None:
         """Make a round now and then every hour."""
-        self._rounds = asyncio.create_task(self._go_round())
+        self._rounds.start()
 
     async def close(self) -> None:
         """Stop."""
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.wait([self._rounds])
+        await self._rounds.close()
 
     async def sweep(self) -> None:
         """Make one round.
@@ -63,16 +58,6 @@ class Retention:
             oldest = first_id_of(time.time() - timedelta(days=self._audit_days).total_seconds())
             while await self._database.execute(_SQL.audit_sweep, oldest, BATCH) != "DELETE 0":
                 pass  # in batches, so that none holds locks or memory for long
-
-    async def _go_round(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except Unavailable:
-                _log.warning("nothing was swept: the database is away")
-            except Exception:
-                _log.exception("nothing was swept")
-            await asyncio.sleep(EVERY_SECONDS)
 
 
 def first_id_of(seconds: float) -> UUID:

@@ -62,7 +62,9 @@ from picloud.services.files.sweep import Sweep, claim
 from picloud.services.health import Health
 from picloud.services.outbound import client
 from picloud.services.outbound.configured import configured
+from picloud.services.quotas import Quotas
 from picloud.services.seed import seed
+from picloud.upkeep import Upkeep
 from picloud.workers import Place, Workers, in_child
 
 _log = logging.getLogger(__name__)
@@ -248,18 +250,19 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
         outbound = configured(settings, own_ports={node.sockets[place.slot].getsockname()[1]})
         closing.push_async_callback(outbound.close)
         store = FolderStore(_files(settings))
-        files = files_service.Files(database, store)
+        quotas = Quotas.configured(database, settings)
+        files = files_service.Files(database, store, quotas)
         closing.push_async_callback(files.close)
         if place.slot == 0:
             sweep = Sweep(database, store)
             sweep.start()
             closing.push_async_callback(sweep.close)
         functions = {
-            **kv.host_functions(kv.DatabaseKeyValue(database)),
+            **kv.host_functions(kv.DatabaseKeyValue(database, quotas)),
             **clock.host_functions(),
             **request.host_functions(),
             **modules.host_functions(modules.Modules(database)),
-            **docs_service.host_functions(docs_service.DatabaseDocs(database)),
+            **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas)),
             **files_service.host_functions(files),
             **client.host_functions(outbound),
         }
@@ -276,6 +279,9 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             retention = Retention(database, settings.audit_retention_days)
             retention.start()
             closing.push_async_callback(retention.close)
+            upkeep = Upkeep(database)
+            upkeep.start()
+            closing.push_async_callback(upkeep.close)
         services = Services.assemble(
             database,
             changes,

@@ -29,6 +29,7 @@ from picloud.sandbox.limits import KNOBS
 
 PREFIX = "PICLOUD_"
 CEILING_PREFIX = "sandbox_"
+_MOST_ROWS, _MOST_MB = 10**12, 10**9
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 
@@ -188,6 +189,16 @@ class Settings:
         "Bodies that one app may send and receive by calls within a minute in a worker, in MiB.",
     )
     module_import_depth_max: int = _knob(8, whole(1, 64), "How deep modules may import modules.")
+    quota_kv_rows: int = _knob(
+        1_000_000,
+        whole(1, _MOST_ROWS),
+        "Entries of kv an app may keep; beyond it a write that adds one is refused.",
+    )
+    quota_kv_mb: int = _knob(1024, whole(1, _MOST_MB), "Keys and values of kv an app may keep, in MiB.")
+    quota_docs_rows: int = _knob(1_000_000, whole(1, _MOST_ROWS), "Documents an app may keep.")
+    quota_docs_mb: int = _knob(4096, whole(1, _MOST_MB), "Documents an app may keep, as JSON, in MiB.")
+    quota_files_rows: int = _knob(100_000, whole(1, _MOST_ROWS), "Files an app may keep.")
+    quota_files_mb: int = _knob(10_240, whole(1, _MOST_MB), "Files an app may keep, in MiB.")
     shutdown_grace_seconds: float = _knob(
         10, number(0), "How long a stop waits for running requests before it cuts them off."
     )

@@ -26,7 +26,7 @@ from picloud.services.slugs import SlugState
 from picloud.services.texts import check_description, check_name, refuse_null
 
 _SQL = load("apps")
-_HOLDS_AN_APP = ("scripts", "routes", "domains", "kv_entries")
+_HOLDS_AN_APP = ("scripts", "routes", "domains", "kv_entries", "docs", "files")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +191,8 @@ class Apps:
             contents = await _contents(connection, app.id, force)
             # What may be many rows goes first, so that other writers wait for the lock only a moment.
             await connection.execute(_SQL.app_clear_kv, app.id)
+            await connection.execute(_SQL.app_clear_docs, app.id)
+            await connection.execute(_SQL.app_clear_files, app.id)
             await connection.execute(_SQL.app_clear_executions, app.id)
             if await connection.fetchval(_SQL.app_lock_to_delete, app.id) is None:
                 raise NotFound("app", app.id)
@@ -198,6 +200,7 @@ class Apps:
                 await _contents(connection, app.id, force)  # what came meanwhile
             await connection.execute(_SQL.app_clear_executions, app.id)
             await connection.execute(_SQL.app_delete, app.id)
+            await connection.execute(_SQL.app_clear_usage, app.id)
             before = app.told | {"contents": contents}
             await audit.write(connection, actor, app_id=app.id, target=app.id, before=before)
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Protocol
 
 import ormsgpack
 from asyncpg import ForeignKeyViolationError
 
-from picloud.db.pool import Database
+from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.errors import ServiceError
 from picloud.sandbox.abi import NIL, HostFunction
 from picloud.services.call import Call
+from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_VALUE = 1024 * 1024
 MAX_TTL = 10 * 365 * 24 * 3600
@@ -68,9 +69,10 @@ def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
 class DatabaseKeyValue:
     """kv in PostgreSQL."""
 
-    def __init__(self, database: Database) -> None:
-        """Make the service."""
+    def __init__(self, database: Database, quotas: Quotas | None = None) -> None:
+        """Make the service. Args: database: the pool. quotas: of apps; None for none."""
         self._database = database
+        self._quotas = quotas or Quotas(database, UNLIMITED)
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
         """The value of a key.
@@ -101,14 +103,14 @@ class DatabaseKeyValue:
             ttl_seconds: after so many seconds it is gone; None keeps it.
 
         Raises:
-            ServiceError: an argument is not acceptable.
+            ServiceError: an argument is not acceptable, or the app's quota is used up.
         """
         check_names(collection, key)
         check_value(value)
         check_ttl(ttl_seconds)
         seconds = None if ttl_seconds is None else float(ttl_seconds)
-        with _of_an_app():
-            await self._database.execute(_sql.kv_set, call.app_id, collection, key, value, seconds)
+        async with self._writing(call) as connection:
+            await connection.execute(_sql.kv_set, call.app_id, collection, key, value, seconds)
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether there is such a key."""
@@ -157,21 +159,21 @@ class DatabaseKeyValue:
             The new value.
 
         Raises:
-            ServiceError: the present value is not an integer, or the sum leaves 64 bits.
+            ServiceError: the present value is not an integer, the sum leaves 64 bits, or the app's quota
+                is used up.
         """
         check_names(collection, key)
         names = (call.app_id, collection, key)
-        with _of_an_app():
-            async with self._database.transaction() as connection:
-                while True:
-                    row = await connection.fetchrow(_sql.kv_lock, *names)
-                    total = add(row["value"] if row and row["live"] else None, amount)
-                    packed = ormsgpack.packb(total)
-                    if row:
-                        await connection.execute(_sql.kv_replace, *names, packed)
-                        return total
-                    if await connection.fetchval(_sql.kv_add, *names, packed):
-                        return total
+        async with self._writing(call) as connection, connection.transaction():
+            while True:
+                row = await connection.fetchrow(_sql.kv_lock, *names)
+                total = add(row["value"] if row and row["live"] else None, amount)
+                packed = ormsgpack.packb(total)
+                if row:
+                    await connection.execute(_sql.kv_replace, *names, packed)
+                    return total
+                if await connection.fetchval(_sql.kv_add, *names, packed):
+                    return total
 
     async def set_if(self, call: Call, collection: str, key: str, expected: bytes, value: bytes) -> bool:
         """Compare and set.
@@ -187,29 +189,28 @@ class DatabaseKeyValue:
             Whether it was written.
 
         Raises:
-            ServiceError: an argument is not acceptable.
+            ServiceError: an argument is not acceptable, or the app's quota is used up.
         """
         check_names(collection, key)
         check_value(value)
         names = (call.app_id, collection, key)
-        with _of_an_app():
-            async with self._database.transaction() as connection:
-                row = await connection.fetchrow(_sql.kv_lock, *names)
-                if not same(row["value"] if row and row["live"] else None, expected):
-                    return False
-                if row:
-                    await connection.execute(_sql.kv_replace, *names, value)
-                    return True
-                return bool(await connection.fetchval(_sql.kv_add, *names, value))
+        async with self._writing(call) as connection, connection.transaction():
+            row = await connection.fetchrow(_sql.kv_lock, *names)
+            if not same(row["value"] if row and row["live"] else None, expected):
+                return False
+            if row:
+                await connection.execute(_sql.kv_replace, *names, value)
+                return True
+            return bool(await connection.fetchval(_sql.kv_add, *names, value))
 
-
-@contextlib.contextmanager
-def _of_an_app() -> Iterator[None]:
-    """A script that still runs when its app is deleted writes nothing more."""
-    try:
-        yield
-    except ForeignKeyViolationError:
-        raise ServiceError("the app was deleted") from None
+    @asynccontextmanager
+    async def _writing(self, call: Call) -> AsyncIterator[Connection]:
+        """A connection for one write; a script that outlives its app writes nothing more."""
+        try:
+            async with self._quotas.writing(call.app_id, "kv") as connection:
+                yield connection
+        except ForeignKeyViolationError:
+            raise ServiceError("the app was deleted") from None
 
 
 class MemoryKeyValue:

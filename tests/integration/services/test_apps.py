@@ -243,6 +243,13 @@ async def fill(worker: Worker, app: App) -> None:
         )
     for statement in (
         "INSERT INTO kv_entries (app_id, collection, key, value) VALUES ($1, 'c', 'k', '')",
+        f"INSERT INTO docs (app_id, collection, id, data) VALUES ($1, 'c', '{uuid7()}', '{{}}')",
+        (
+            "INSERT INTO files (app_id, collection, id, blob, name, content_type, size, sha256, metadata)"
+            f" VALUES ($1, 'c', '{uuid7()}', '{uuid7()}', 'n', 'text/plain', 0, sha256(''), '{{}}')"
+        ),
+        f"INSERT INTO script_imports (app_id, script_id, name) VALUES ($1, '{made.id}', 'm')",
+        "INSERT INTO app_usage (app_id, store, rows, bytes) VALUES ($1, 'kv', 0, 0)",
         f"INSERT INTO app_members (app_id, user_id, role) VALUES ($1, '{user}', 'viewer')",
     ):
         await database.execute(statement, app.id)
@@ -292,6 +299,8 @@ async def test_a_deletion_takes_everything_of_the_app_and_nothing_of_another(
         "routes": 1,
         "domains": 1,
         "kv_entries": 1,
+        "docs": 1,
+        "files": 1,
         "members": 1,
         "api_keys": 1,
         "executions": 1,

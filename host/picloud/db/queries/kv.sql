@@ -49,3 +49,12 @@ SELECT key FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key > $3 AND (expires_at IS NULL OR expires_at > now())
 ORDER BY key
 LIMIT $4;
+
+-- name: kv_forget
+-- Remove at most $1 entries that expired, those that nobody is about to write.
+WITH expired AS (
+    SELECT app_id, collection, key FROM kv_entries WHERE expires_at <= now()
+    ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
+)
+DELETE FROM kv_entries entry USING expired
+WHERE entry.app_id = expired.app_id AND entry.collection = expired.collection AND entry.key = expired.key;

@@ -26,6 +26,7 @@ from picloud.services.docs.sql import count_statement, find_statement
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
 from picloud.services.page import read_cursor, write_cursor
+from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_DATA = 1024 * 1024
 MAX_FOUND = 8 * 1024 * 1024
@@ -54,9 +55,10 @@ def host_functions(docs: DatabaseDocs) -> Mapping[str, HostFunction]:
 class DatabaseDocs:
     """Documents of apps. An envelope is the JSON of `{id, data, created_at, updated_at}`."""
 
-    def __init__(self, database: Database) -> None:
-        """Make the service."""
+    def __init__(self, database: Database, quotas: Quotas | None = None) -> None:
+        """Make the service. Args: database: the pool. quotas: of apps; None for none."""
         self._database = database
+        self._quotas = quotas or Quotas(database, UNLIMITED)
         self._searches: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
     async def create(self, call: Call, collection: str, data: str) -> str:
@@ -71,11 +73,12 @@ class DatabaseDocs:
             Its envelope.
 
         Raises:
-            ServiceError: an argument is not acceptable.
+            ServiceError: an argument is not acceptable, or the app's quota is used up.
         """
         check_data(collection, data)
-        with _refusals():
-            return str(await self._database.fetchval(_SQL.doc_create, call.app_id, collection, uuid7(), data))
+        with refusals():
+            async with self._quotas.writing(call.app_id, "docs") as connection:
+                return str(await connection.fetchval(_SQL.doc_create, call.app_id, collection, uuid7(), data))
 
     async def get(self, call: Call, collection: str, id_: str) -> str | None:
         """The envelope of a document, or None; what is no id is the id of none."""
@@ -120,7 +123,8 @@ class DatabaseDocs:
         """Replace a document's data, and give its envelope.
 
         Raises:
-            ServiceError: an argument is not acceptable, or there is no such document.
+            ServiceError: an argument is not acceptable, there is no such document, or the app's quota is
+                used up.
         """
         return await self._change(_SQL.doc_update, call, collection, id_, data)
 
@@ -155,8 +159,9 @@ class DatabaseDocs:
         document = parse_id(id_)
         envelope = None
         if document is not None:
-            with _refusals():
-                envelope = await self._database.fetchval(statement, call.app_id, collection, document, data)
+            with refusals():
+                async with self._quotas.writing(call.app_id, "docs") as connection:
+                    envelope = await connection.fetchval(statement, call.app_id, collection, document, data)
         if envelope is None:
             raise ServiceError("no such document")
         return str(envelope)
@@ -210,7 +215,7 @@ def check_data(collection: str, data: str) -> None:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
     """What PostgreSQL refuses of a document, in words for the script."""
     try:
         yield

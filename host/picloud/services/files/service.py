@@ -28,6 +28,7 @@ from picloud.services.files.turns import Turns
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
 from picloud.services.page import read_cursor, write_cursor
+from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_DATA = 10 * MIB
 """Bytes of a file that pass through a script in one call."""
@@ -60,9 +61,16 @@ class Files:
     nobody could know which bytes to remove.
     """
 
-    def __init__(self, database: Database, store: BlobStore) -> None:
-        """Make the service; `close` is owed, and closes the store."""
+    def __init__(self, database: Database, store: BlobStore, quotas: Quotas | None = None) -> None:
+        """Make the service; `close` is owed, and closes the store.
+
+        Args:
+            database: the pool.
+            store: keeps the bytes.
+            quotas: of apps; None for none.
+        """
         self._database, self._blobs = database, Blobs(database, store)
+        self._quotas = quotas or Quotas(database, UNLIMITED)
         self._turns = Turns(AT_ONCE)
 
     async def close(self) -> None:
@@ -87,7 +95,8 @@ class Files:
             Its entry.
 
         Raises:
-            ServiceError: an argument is not acceptable, or it cannot be stored.
+            ServiceError: an argument is not acceptable, the quota is used up, or it cannot be
+                stored.
         """
         check_data(data)
         return await self._create(call.app_id, collection, name, content_type, metadata, data)
@@ -108,7 +117,8 @@ class Files:
             The file's entry.
 
         Raises:
-            ServiceError: an argument is not acceptable, or it cannot be stored.
+            ServiceError: an argument is not acceptable, the quota is used up, or it cannot be
+                stored.
         """
         if content_type is None:
             said = call.content_type
@@ -172,7 +182,8 @@ class Files:
             The entry after it.
 
         Raises:
-            ServiceError: there is no such file, an argument is not acceptable, or it cannot be stored.
+            ServiceError: there is no such file, an argument is not acceptable, the quota is used up, or it
+                cannot be stored.
         """
         if name is not None:
             check_name(name)
@@ -307,6 +318,7 @@ class Files:
         check_metadata(metadata)
 
         async def create() -> str:
+            await self._quotas.admit(app_id, "files", 1, len(data))
             blob, digest = await self._blobs.put(app_id, data)
             values = (name, content_type, len(data), digest, "{}" if metadata is None else metadata)
             async with self._blobs.naming(blob) as connection:
@@ -324,6 +336,7 @@ class Files:
             if entry is None:
                 raise ServiceError("no such file")
             return str(entry)
+        await self._quotas.admit(file.app_id, "files", 0, max(0, len(data) - file.size))
         blob, digest = await self._blobs.put(file.app_id, data)
         async with self._blobs.naming(blob) as connection:
             before = await connection.fetchval(_SQL.file_lock, *names)

@@ -1,0 +1,190 @@
+"""Quotas: how much an app may keep, and how much it does.
+
+Triggers count every row and byte exactly (migration `usage`): a write adds what it changed to a table that
+only grows, so writers never wait for each other; `Upkeep` adds it up now and then. A worker remembers an
+app's sums for `FRESH_SECONDS`, so a quota can be overstepped by what the app writes in that time. Once it is
+used up, every write is looked at by itself: what adds nothing, such as replacing a value by one as large,
+goes on, and so does everything that removes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from picloud.config import Settings
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.errors import ServiceError
+from picloud.sandbox.limits import MIB
+
+Store: TypeAlias = Literal["kv", "docs", "files"]
+STORES: tuple[Store, ...] = get_args(Store)
+
+FRESH_SECONDS = 1.0
+MOST_REMEMBERED = 10_000
+"""Apps a worker remembers the sums of."""
+
+_SQL = load("usage")
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """So much of a store: what is kept there, or what may be.
+
+    Attributes:
+        rows: entries, documents or files.
+        bytes: of a key and its value; of a document as JSON; of a file.
+    """
+
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreUsage:
+    """What an app keeps in a store, and what it may.
+
+    Attributes:
+        store: "kv", "docs" or "files".
+        rows: entries, documents or files; of kv, also those that expired a moment ago.
+        bytes: of keys and values; of documents as JSON; of files.
+        rows_limit: most rows.
+        bytes_limit: most bytes.
+    """
+
+    store: Store
+    rows: int
+    bytes: int
+    rows_limit: int
+    bytes_limit: int
+
+
+class QuotaUsedUp(ServiceError):
+    """The app keeps as much as it may."""
+
+
+@dataclass(slots=True)
+class _Sums:
+    """What was read of an app, and when. Attributes: of: by store. at: on the monotonic clock."""
+
+    of: Mapping[str, Amount]
+    at: float = field(default_factory=time.monotonic)
+
+    def fresh(self) -> bool:
+        return time.monotonic() - self.at < FRESH_SECONDS
+
+
+class Quotas:
+    """What apps keep against what they may."""
+
+    def __init__(self, database: Database, limits: Mapping[Store, Amount]) -> None:
+        """Make it. Args: database: the pool. limits: of each app, by store."""
+        self._database, self._limits = database, limits
+        self._known: dict[UUID, _Sums] = {}
+        self._reading: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+
+    @classmethod
+    def configured(cls, database: Database, settings: Settings) -> Quotas:
+        """Quotas as the operator wants them. Args: database: the pool. settings: the configuration."""
+        limits: dict[Store, Amount] = {
+            "kv": Amount(settings.quota_kv_rows, settings.quota_kv_mb * MIB),
+            "docs": Amount(settings.quota_docs_rows, settings.quota_docs_mb * MIB),
+            "files": Amount(settings.quota_files_rows, settings.quota_files_mb * MIB),
+        }
+        return cls(database, limits)
+
+    async def usage(self, app_id: UUID) -> list[StoreUsage]:
+        """What an app keeps at this moment, and what it may."""
+        sums = await self._read(app_id)
+        return [
+            StoreUsage(store, kept.rows, kept.bytes, limit.rows, limit.bytes)
+            for store, limit in self._limits.items()
+            for kept in (sums.get(store, _NOTHING),)
+        ]
+
+    @asynccontextmanager
+    async def writing(self, app_id: UUID, store: Store) -> AsyncIterator[Connection]:
+        """Have a connection for one write, which may or may not add to what is kept.
+
+        Args:
+            app_id: whose.
+            store: what is written to.
+
+        Raises:
+            QuotaUsedUp: the write added something and there is no room; it was undone.
+        """
+        limit = self._limits[store]
+        known = (await self._recent(app_id)).get(store, _NOTHING)
+        if known.rows < limit.rows and known.bytes < limit.bytes:
+            async with self._database.acquire() as connection:
+                yield connection
+            return
+        async with self._database.transaction() as connection:
+            yield connection
+            grown = await connection.fetchrow(_SQL.usage_grown, app_id, store)
+            assert grown is not None
+            if grown["rows"] > 0 or grown["bytes"] > 0:
+                now = (await self._read(app_id, connection)).get(store, _NOTHING)
+                self._refuse(store, Amount(grown["rows"], grown["bytes"]), now)
+
+    async def admit(self, app_id: UUID, store: Store, rows: int, size: int) -> None:
+        """Refuse what there is no room for, before it is made.
+
+        Args:
+            app_id: whose.
+            store: what will be written to.
+            rows: that will be added.
+            size: bytes that will be added.
+
+        Raises:
+            QuotaUsedUp: there is no room.
+        """
+        added, limit = Amount(rows, size), self._limits[store]
+        known = (await self._recent(app_id)).get(store, _NOTHING)
+        if known.rows + rows > limit.rows or known.bytes + size > limit.bytes:
+            now = (await self._read(app_id)).get(store, _NOTHING)
+            self._refuse(store, added, Amount(now.rows + rows, now.bytes + size))
+
+    def _refuse(self, store: Store, added: Amount, after: Amount) -> None:
+        """Refuse what leads past the limit. Args: after: what is kept, with what is added."""
+        limit = self._limits[store]
+        for what, more, kept, most, knob in (
+            (_ROWS[store], added.rows, after.rows, limit.rows, "ROWS"),
+            ("bytes", added.bytes, after.bytes, limit.bytes, "MB"),
+        ):
+            if more > 0 and kept > most:
+                raise QuotaUsedUp(
+                    f"the app's quota of {most} {what} is used up ({kept - more} are kept); remove some, "
+                    f"or have the operator raise PICLOUD_QUOTA_{store.upper()}_{knob}"
+                )
+
+    async def _recent(self, app_id: UUID) -> Mapping[str, Amount]:
+        sums = self._known.get(app_id)
+        if sums is None or not sums.fresh():
+            async with self._reading.setdefault(app_id, asyncio.Lock()):
+                sums = self._known.get(app_id)
+                if sums is None or not sums.fresh():
+                    return await self._read(app_id)
+        return sums.of
+
+    async def _read(self, app_id: UUID, connection: Connection | None = None) -> Mapping[str, Amount]:
+        rows = await (connection or self._database).fetch(_SQL.usage_of, app_id)
+        sums = {row["store"]: Amount(row["rows"], row["bytes"]) for row in rows}
+        if connection is None:  # what a transaction sees may be undone
+            self._known.pop(app_id, None)
+            while len(self._known) >= MOST_REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[app_id] = _Sums(sums)
+        return sums
+
+
+_NOTHING = Amount(0, 0)
+_ROWS: Mapping[Store, str] = {"kv": "entries", "docs": "documents", "files": "files"}
+UNLIMITED: Mapping[Store, Amount] = dict.fromkeys(STORES, Amount(2**62, 2**62))

@@ -1,0 +1,365 @@
+"""Promises of services/quotas.py, the triggers that count, and upkeep.py."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import ormsgpack
+import pytest
+
+from picloud import upkeep
+from picloud.db.pool import Database
+from picloud.errors import ServiceError
+from picloud.services import quotas as quotas_service
+from picloud.services.call import Call
+from picloud.services.docs.service import DatabaseDocs
+from picloud.services.files.folder import FolderStore
+from picloud.services.files.service import Files
+from picloud.services.kv import DatabaseKeyValue
+from picloud.services.quotas import Amount, Quotas, QuotaUsedUp, Store
+from picloud.upkeep import Upkeep
+
+APPS = (UUID(int=1), UUID(int=2))
+TRUTH = """
+SELECT 'kv' AS store, app_id, count(*) AS rows, sum(octet_length(key) + octet_length(value))::bigint AS bytes
+FROM kv_entries GROUP BY app_id
+UNION ALL SELECT 'docs', app_id, count(*), sum(octet_length(data::text))::bigint FROM docs GROUP BY app_id
+UNION ALL SELECT 'files', app_id, count(*), sum(size)::bigint FROM files GROUP BY app_id
+"""
+
+
+def call_of(app_id: UUID) -> Call:
+    return Call(app_id, uuid4(), uuid4())
+
+
+def packed(value: object) -> bytes:
+    return ormsgpack.packb(value)
+
+
+class Stores:
+    """The three stores of two apps under the same quotas."""
+
+    def __init__(self, database: Database, folder: Path, limits: Mapping[Store, Amount]) -> None:
+        self.database = database
+        self.quotas = Quotas(database, limits)
+        self.kv = DatabaseKeyValue(database, self.quotas)
+        self.docs = DatabaseDocs(database, self.quotas)
+        self.files = Files(database, FolderStore(folder), self.quotas)
+
+    async def usage(self, app_id: UUID) -> dict[str, tuple[int, int]]:
+        return {one.store: (one.rows, one.bytes) for one in await self.quotas.usage(app_id)}
+
+    async def truth(self, app_id: UUID) -> dict[str, tuple[int, int]]:
+        rows = await self.database.fetch(TRUTH)
+        found = {row["store"]: (row["rows"], row["bytes"]) for row in rows if row["app_id"] == app_id}
+        return {"kv": (0, 0), "docs": (0, 0), "files": (0, 0)} | found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    FolderStore.prepare(tmp_path / "files")
+    return tmp_path / "files"
+
+
+@pytest.fixture
+async def stores(
+    database: Database, folder: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stores]:
+    """As `request.param` limits them, else without limits; sums are never remembered."""
+    monkeypatch.setattr(quotas_service, "FRESH_SECONDS", 0.0)
+    for number, app_id in enumerate(APPS):
+        await database.execute(
+            "INSERT INTO apps (id, slug, name) VALUES ($1, $2, 'A')", app_id, f"app-{number}"
+        )
+    stores = Stores(database, folder, getattr(request, "param", quotas_service.UNLIMITED))
+    yield stores
+    await stores.files.close()
+
+
+def limited(rows: int, size: int) -> Any:
+    return pytest.mark.parametrize(
+        "stores", [dict.fromkeys(quotas_service.STORES, Amount(rows, size))], indirect=True
+    )
+
+
+async def _do_something(stores: Stores, choice: random.Random) -> None:
+    """One random write, to a few keys, documents and files of a random app."""
+    call = call_of(choice.choice(APPS))
+    key, text = choice.choice("abc"), "ü" * choice.randrange(50)
+    kept = await stores.docs.list(call, "c", None, 100)
+    documents = [one[7:43] for one in kept["docs"]]  # type: ignore[attr-defined]
+    listed = await stores.files.list(call, "c", None, 100)
+    files = [one[7:43] for one in listed["files"]]  # type: ignore[attr-defined]
+    document, file = choice.choice([*documents, str(uuid4())]), choice.choice([*files, str(uuid4())])
+    doing = [
+        lambda: stores.kv.set(call, "c", key, packed(text), None),
+        lambda: stores.kv.set(call, "c", key, packed(text), 1),
+        lambda: stores.kv.increment(call, "n", key, choice.randrange(1000)),
+        lambda: stores.kv.set_if(call, "c", key, packed(None), packed(text)),
+        lambda: stores.kv.delete(call, "c", key),
+        lambda: stores.docs.create(call, "c", f'{{"a": "{text}"}}'),
+        lambda: stores.docs.update(call, "c", document, f'{{"b": "{text}"}}'),
+        lambda: stores.docs.patch(call, "c", document, f'{{"c": "{text}"}}'),
+        lambda: stores.docs.delete(call, "c", document),
+        lambda: stores.files.create(call, "c", "f", "text/plain", None, text.encode()),
+        lambda: stores.files.update(call, "c", file, None, None, None, text.encode()),
+        lambda: stores.files.update(call, "c", file, "g", None, None, None),
+        lambda: stores.files.delete(call, "c", file),
+        lambda: Upkeep(stores.database).compact(),
+        lambda: Upkeep(stores.database).forget(),
+    ]
+    with contextlib.suppress(ServiceError):  # there is no such document or file
+        await choice.choice(doing)()  # type: ignore[operator]
+
+
+async def test_what_is_counted_is_what_is_there_whatever_was_done(stores: Stores) -> None:
+    choice = random.Random(7)
+    for _ in range(12):
+        await asyncio.gather(*(_do_something(stores, choice) for _ in range(25)))
+        for app_id in APPS:
+            assert await stores.usage(app_id) == await stores.truth(app_id)
+    assert (await stores.truth(APPS[0]))["kv"][0] > 0
+    await Upkeep(stores.database).compact()
+    assert await stores.database.fetchval("SELECT count(*) FROM usage_deltas") == 0
+    for app_id in APPS:
+        assert await stores.usage(app_id) == await stores.truth(app_id)
+
+
+async def test_what_is_rolled_back_is_not_counted(stores: Stores) -> None:
+    async with stores.database.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(
+            "INSERT INTO kv_entries (app_id, collection, key, value) VALUES ($1, 'c', 'k', 'v')", APPS[0]
+        )
+        await transaction.rollback()
+    assert await stores.usage(APPS[0]) == {"kv": (0, 0), "docs": (0, 0), "files": (0, 0)}
+
+
+async def test_sums_added_up_by_many_at_once_are_exact(stores: Stores) -> None:
+    upkeep_ = Upkeep(stores.database)
+    for n in range(40):
+        await asyncio.gather(
+            stores.kv.set(call_of(APPS[n % 2]), "c", f"{n}", packed(n), None),
+            *(upkeep_.compact() for _ in range(3)),
+        )
+    for app_id in APPS:
+        assert (await stores.usage(app_id))["kv"][0] == 20
+
+
+async def test_an_app_that_goes_takes_its_sums_along_also_those_not_yet_added_up(stores: Stores) -> None:
+    here, gone = APPS
+    for app_id in APPS:
+        await stores.kv.set(call_of(app_id), "c", "k", packed(1), None)
+    await Upkeep(stores.database).compact()
+    for app_id in APPS:
+        await stores.docs.create(call_of(app_id), "c", "{}")
+    await stores.database.execute("DELETE FROM apps WHERE id = $1", gone)
+    await Upkeep(stores.database).compact()
+    assert await stores.usage(gone) == {"kv": (0, 0), "docs": (0, 0), "files": (0, 0)}
+    for table in ("usage_deltas", "app_usage"):
+        assert await stores.database.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", gone) == 0
+    assert await stores.usage(here) == await stores.truth(here)
+
+
+async def test_an_app_that_is_being_deleted_does_not_break_the_adding_up(stores: Stores) -> None:
+    here, gone = APPS
+    for app_id in APPS:
+        await stores.kv.set(call_of(app_id), "c", "k", packed(1), None)
+    async with stores.database.transaction() as connection:
+        await connection.execute("DELETE FROM apps WHERE id = $1", gone)
+        adding = asyncio.create_task(Upkeep(stores.database).compact())
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        async with asyncio.timeout(20):
+            while not await stores.database.fetchval(waiting):  # noqa: ASYNC110  # another's state
+                await asyncio.sleep(0.01)
+    await adding
+    assert await stores.usage(here) == await stores.truth(here)
+    assert await stores.database.fetchval("SELECT count(*) FROM app_usage WHERE app_id = $1", gone) == 0
+
+
+@limited(3, 10_000)
+async def test_a_full_number_refuses_what_adds_and_nothing_else(stores: Stores) -> None:
+    call, other = call_of(APPS[0]), call_of(APPS[1])
+    for key in "abc":
+        await stores.kv.set(call, "c", key, packed(1), None)
+    for attempt in (
+        lambda: stores.kv.set(call, "other", "d", packed(1), None),
+        lambda: stores.kv.increment(call, "c", "d", 1),
+        lambda: stores.kv.set_if(call, "c", "d", packed(None), packed(1)),
+    ):
+        with pytest.raises(QuotaUsedUp, match=r"^the app's quota of 3 entries is used up \(3 are kept\); .*"):
+            await attempt()
+    assert not await stores.kv.has(call, "c", "d")
+    await stores.kv.set(call, "c", "a", packed("larger"), None)
+    assert await stores.kv.increment(call, "c", "b", 4) == 5
+    assert await stores.kv.set_if(call, "c", "c", packed(1), packed(2))
+    await stores.kv.set(other, "c", "d", packed(1), None)
+    assert await stores.kv.delete(call, "c", "a")
+    await stores.kv.set(call, "c", "d", packed(1), None)
+    assert (await stores.usage(APPS[0]))["kv"][0] == 3
+
+
+@limited(1000, 100)
+async def test_full_bytes_refuse_what_adds_and_nothing_else(stores: Stores) -> None:
+    call = call_of(APPS[0])
+    await stores.kv.set(call, "c", "a", packed("x" * 100), None)  # the one that passes the limit
+    with pytest.raises(QuotaUsedUp, match=r"quota of 100 bytes is used up \(103 are kept\).*QUOTA_KV_MB"):
+        await stores.kv.set(call, "c", "b", packed(1), None)
+    with pytest.raises(QuotaUsedUp, match="bytes"):
+        await stores.kv.set(call, "c", "a", packed("x" * 101), None)
+    await stores.kv.set(call, "c", "a", packed("y" * 100), None)
+    await stores.kv.set(call, "c", "a", packed("y" * 20), None)
+    await stores.kv.set(call, "c", "b", packed(1), None)
+
+
+@limited(2, 10_000)
+async def test_documents_are_refused_beyond_their_quota_and_changed_and_removed_within(
+    stores: Stores,
+) -> None:
+    call = call_of(APPS[0])
+    first, _ = [await stores.docs.create(call, "c", '{"n": 1}') for _ in range(2)]
+    with pytest.raises(QuotaUsedUp, match="2 documents"):
+        await stores.docs.create(call, "other", "{}")
+    id_ = first[7:43]
+    await stores.docs.update(call, "c", id_, '{"n": 1, "more": "than before"}')
+    await stores.docs.patch(call, "c", id_, '{"n": 2}')
+    assert await stores.docs.delete(call, "c", id_)
+    await stores.docs.create(call, "c", "{}")
+    await stores.kv.set(call, "c", "k", packed(1), None)  # another store, another quota
+
+
+@limited(1000, 30)
+async def test_a_document_at_its_quota_grows_no_more(stores: Stores) -> None:
+    call = call_of(APPS[0])
+    id_ = (await stores.docs.create(call, "c", '{"text": "as long as thirty bytes"}'))[7:43]
+    for write in (
+        lambda: stores.docs.update(call, "c", id_, '{"text": "longer than these thirty bytes"}'),
+        lambda: stores.docs.patch(call, "c", id_, '{"more": 1}'),
+    ):
+        with pytest.raises(QuotaUsedUp, match="30 bytes"):
+            await write()
+    await stores.docs.patch(call, "c", id_, '{"text": "short"}')
+    await stores.docs.patch(call, "c", id_, '{"more": 1}')
+
+
+@limited(2, 100)
+async def test_a_file_that_would_not_fit_is_refused_before_it_is_stored(stores: Stores, folder: Path) -> None:
+    call = call_of(APPS[0])
+    id_ = (await stores.files.create(call, "c", "f", "text/plain", None, b"x" * 60))[7:43]
+    for write in (
+        lambda: stores.files.create(call, "c", "g", "text/plain", None, b"x" * 41),
+        lambda: stores.files.update(call, "c", id_, None, None, None, b"x" * 101),
+    ):
+        with pytest.raises(QuotaUsedUp, match=r"quota of 100 bytes is used up \(60 are kept\)"):
+            await write()
+    assert len([path for path in folder.glob("*/*/*") if path.is_file()]) == 1
+    await stores.files.create(call, "c", "g", "text/plain", None, b"x" * 40)
+    with pytest.raises(QuotaUsedUp, match="2 files"):
+        await stores.files.create(call, "c", "h", "text/plain", None, b"")
+    await stores.files.update(call, "c", id_, "renamed", None, None, None)
+    await stores.files.update(call, "c", id_, None, None, None, b"x" * 60)
+    assert await stores.files.delete(call, "c", id_)
+    await stores.files.create(call, "c", "h", "text/plain", None, b"x" * 60)
+
+
+@limited(5, 10_000)
+async def test_many_writers_at_once_wait_for_nobody_and_pass_the_quota_by_their_number_at_most(
+    stores: Stores,
+) -> None:
+    """The pool has 5 connections: so many writes are under way that do not see each other."""
+    results = await asyncio.gather(
+        *(stores.kv.set(call_of(APPS[0]), "c", f"{n}", packed(n), None) for n in range(60)),
+        return_exceptions=True,
+    )
+    written = [one for one in results if one is None]
+    assert all(isinstance(one, QuotaUsedUp) for one in results if one is not None)
+    assert 5 <= len(written) <= 5 + 5
+    assert (await stores.usage(APPS[0]))["kv"][0] == len(written)
+
+
+async def test_a_writer_is_not_held_up_by_another_of_the_same_app(stores: Stores) -> None:
+    async with stores.database.transaction() as connection:
+        insert = "INSERT INTO kv_entries (app_id, collection, key, value) VALUES ($1, 'c', 'k', 'v')"
+        await connection.execute(insert, APPS[0])
+        async with asyncio.timeout(20):
+            await stores.kv.set(call_of(APPS[0]), "c", "other", packed(1), None)
+            await Upkeep(stores.database).compact()
+
+
+async def test_sums_are_read_once_a_second_while_an_app_writes(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotas_service, "FRESH_SECONDS", 3600.0)
+    reads = 0
+    read = stores.quotas._read
+
+    async def counted(*args: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return await read(*args)
+
+    monkeypatch.setattr(stores.quotas, "_read", counted)
+    await asyncio.gather(
+        *(stores.kv.set(call_of(APPS[0]), "c", f"{n}", packed(n), None) for n in range(30)),
+        *(stores.docs.create(call_of(APPS[0]), "c", "{}") for _ in range(30)),
+    )
+    assert reads == 1
+    await stores.kv.set(call_of(APPS[1]), "c", "k", packed(1), None)
+    assert reads == 2
+
+
+async def test_no_more_apps_are_remembered_than_there_is_room_for(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quotas_service, "MOST_REMEMBERED", 3)
+    for number in range(10):
+        await stores.quotas.usage(UUID(int=number))
+    assert list(stores.quotas._known) == [UUID(int=number) for number in (7, 8, 9)]
+
+
+async def test_entries_that_expired_are_removed_and_no_others(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "BATCH", 2)
+    call = call_of(APPS[0])
+    for n in range(5):
+        await stores.kv.set(call, "c", f"old-{n}", packed(n), 1)
+    await stores.database.execute("UPDATE kv_entries SET expires_at = now() - interval '1 s'")
+    await stores.kv.set(call, "c", "lives", packed(1), 3600)
+    await stores.kv.set(call, "c", "stays", packed(1), None)
+    await stores.kv.set(call, "c", "old-0", packed("again"), 3600)
+    await Upkeep(stores.database).forget()
+    rows = await stores.database.fetch("SELECT key FROM kv_entries ORDER BY key")
+    assert [row["key"] for row in rows] == ["lives", "old-0", "stays"]
+    assert await stores.usage(APPS[0]) == await stores.truth(APPS[0])
+
+
+async def test_an_expired_entry_that_someone_writes_is_left_to_them(stores: Stores) -> None:
+    call = call_of(APPS[0])
+    await stores.kv.set(call, "c", "k", packed(1), 1)
+    await stores.database.execute("UPDATE kv_entries SET expires_at = now() - interval '1 s'")
+    async with stores.database.transaction() as connection:
+        await connection.execute("UPDATE kv_entries SET expires_at = now() + interval '1 h'")
+        async with asyncio.timeout(20):
+            await Upkeep(stores.database).forget()
+    assert await stores.kv.has(call, "c", "k")
+
+
+async def test_rounds_are_made_from_the_start(stores: Stores) -> None:
+    call = call_of(APPS[0])
+    await stores.kv.set(call, "c", "k", packed(1), 1)
+    await stores.database.execute("UPDATE kv_entries SET expires_at = now() - interval '1 s'")
+    rounds = Upkeep(stores.database)
+    rounds.start()
+    left = "SELECT (SELECT count(*) FROM kv_entries) + (SELECT count(*) FROM usage_deltas WHERE rows > 0)"
+    async with asyncio.timeout(20):
+        while await stores.database.fetchval(left):  # noqa: ASYNC110  # another task's work
+            await asyncio.sleep(0.01)
+    await rounds.close()
