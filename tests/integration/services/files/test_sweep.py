@@ -61,7 +61,8 @@ async def test_what_a_transaction_is_about_to_name_stays_however_old_it_is(
 
     monkeypatch.setattr(FolderStore, "has", slow)
     writing = asyncio.create_task(create(files, b"slow"))
-    await naming.wait()
+    async with asyncio.timeout(30):
+        await naming.wait()
     age(root, 1_000_000)
     swept = await Sweep(database, store).sweep()
     go_on.set()
