@@ -334,3 +334,14 @@ async def test_a_file_that_is_removed_while_the_script_runs_is_not_found(site: C
     assert (answer.status, answer.error) == (404, "not_found")
     assert (await get(site, made["id"])).status == 404
     assert (await get(site, str(uuid4()))).body == b"no file"
+
+
+async def test_the_bytes_of_an_app_go_with_the_app(site: Client, worker: Worker, tmp_path: Path) -> None:
+    await upload(site)
+    folder = tmp_path / "files"
+    assert [file.stat().st_size for file in folder.rglob("*") if file.is_file() and len(file.name) > 30] == [
+        len(DATA)
+    ]
+    assert (await site.admin("DELETE", "/apps/default?force=true")).status == 204
+    await worker.services.background.settled()
+    assert not [file for file in folder.rglob("*") if file.is_file() and len(file.name) > 30]

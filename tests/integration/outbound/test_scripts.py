@@ -47,6 +47,7 @@ class Scripts:
 
 
 async def _scripts(way: WayOut, engine: Engine, database: Database) -> AsyncIterator[Scripts]:
+    await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'nobody', 'Nobody')", NOBODY)
     threads, recorder = Threads(2), Recorder(database, Generations())
     recorder.start()
     functions = guarded(in_memory() | host_functions(way.outbound), engine.interface)

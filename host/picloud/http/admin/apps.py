@@ -114,6 +114,9 @@ async def update(services: Services, call: Call[AppPatch, Any]) -> AppShown:
 async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
     """Delete an app."""
     await services.apps.delete(call.app, force=call.query.force, actor=call.actor)
+    # Their rows are gone; the bytes follow, and what is missed the sweep removes.
+    app_id = call.app.id
+    services.background.do(f"files of {app_id}", lambda: services.files.remove_app(app_id))
 
 
 async def check_slug(services: Services, call: Call[WantedSlug, Any]) -> SlugState:
