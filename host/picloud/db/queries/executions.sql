@@ -18,6 +18,6 @@ ORDER BY id DESC LIMIT $5;
 -- One execution of an app.
 SELECT id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
        fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,
-       root_execution_id, parent_execution_id, started_at
+       outbound, outbound_dropped, root_execution_id, parent_execution_id, started_at
 FROM execution_logs
 WHERE app_id = $1 AND id = $2;
