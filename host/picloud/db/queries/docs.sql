@@ -25,14 +25,18 @@ DELETE FROM docs WHERE app_id = $1 AND collection = $2 AND id = $3
 RETURNING true;
 
 -- name: docs_list
--- Envelopes in the order of their ids after $3, at most $4 and not beyond the one that passes $5 bytes.
-SELECT id, envelope, asked FROM (
-    SELECT id, envelope, count(*) OVER () AS asked, sum(octet_length(envelope)) OVER (ORDER BY id) AS total
+-- Envelopes in the order of their ids after $3, at most $4 and not beyond the one that passes $5 bytes;
+-- 133 bytes are around the data of each. Only the documents that are given are read whole.
+SELECT id, asked, (
+    SELECT docs_envelope(doc) FROM docs doc WHERE app_id = $1 AND collection = $2 AND doc.id = counted.id
+) AS envelope
+FROM (
+    SELECT id, size, count(*) OVER () AS asked, sum(size + 133) OVER (ORDER BY id) AS total
     FROM (
-        SELECT id, docs_envelope(doc) AS envelope FROM docs doc
+        SELECT id, size FROM docs
         WHERE app_id = $1 AND collection = $2 AND ($3::uuid IS NULL OR id > $3)
         ORDER BY id LIMIT $4
     ) AS page
 ) AS counted
-WHERE total - octet_length(envelope) <= $5
+WHERE total - size - 133 <= $5
 ORDER BY id;

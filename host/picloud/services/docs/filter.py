@@ -150,6 +150,8 @@ class _Reader:
             if name in ("$and", "$or"):
                 if not isinstance(value, list):
                     raise ServiceError(f"{name} takes an array of filters")
+                if not value:
+                    self._add(1)
                 parts = tuple([self.filter(part, depth + 1) for part in value])
                 conditions.append(All(parts) if name == "$and" else Some(parts))
             elif name == "$not":
@@ -160,11 +162,18 @@ class _Reader:
                 raise ServiceError(f"unknown operator {name}; beside fields there are {_TOP}")
             else:
                 conditions += self._field(parse_path(name), value, depth)
-        return conditions[0] if len(conditions) == 1 else All(tuple(conditions))
+        return conditions[0] if len(conditions) == 1 else self._of_all(conditions)
+
+    def _of_all(self, conditions: list[Condition]) -> Condition:
+        """Every one of them; none at all is a part of the statement as well, and counts as one."""
+        if not conditions:
+            self._add(1)
+        return All(tuple(conditions))
 
     def _field(self, path: Path, value: Any, depth: int) -> list[Condition]:
         if not (isinstance(value, dict) and any(key.startswith("$") for key in value)):
-            return [self._counted(Equals(path, _json("a value", value)))]
+            self._add(1)
+            return [Equals(path, _json("a value", value))]
         return [self._operator(path, name, operand, depth) for name, operand in value.items()]
 
     def _operator(self, path: Path, name: str, operand: Any, depth: int) -> Condition:
@@ -172,23 +181,21 @@ class _Reader:
             if not isinstance(operand, dict) or depth >= MAX_DEPTH:
                 raise ServiceError("$not takes a map of operators here")
             return Not(
-                All(
-                    tuple([self._operator(path, inner, value, depth + 1) for inner, value in operand.items()])
+                self._of_all(
+                    [self._operator(path, inner, value, depth + 1) for inner, value in operand.items()]
                 )
             )
         make = _OPERATORS.get(name)
         if make is None:
             raise ServiceError(f"unknown operator {name}; there are {_KNOWN}")
-        condition = make(path, operand)
-        for _ in condition.conditions if isinstance(condition, Some) else (condition,):
-            self._counted(condition)
-        return condition
+        many = name in ("$in", "$nin") and isinstance(operand, list)
+        self._add(max(len(operand), 1) if many else 1)
+        return make(path, operand)
 
-    def _counted(self, condition: Condition) -> Condition:
-        self._count += 1
+    def _add(self, conditions: int) -> None:
+        self._count += conditions
         if self._count > MAX_CONDITIONS:
             raise ServiceError(f"the filter has more than {MAX_CONDITIONS} conditions")
-        return condition
 
 
 def parse_path(name: str) -> Path:

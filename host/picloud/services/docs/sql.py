@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+from uuid import UUID
 
 import orjson
 
@@ -27,12 +28,13 @@ from picloud.services.docs.filter import (
     Sort,
 )
 
-Cast: TypeAlias = Literal["text", "jsonb", "int"]
+Cast: TypeAlias = Literal["text", "jsonb", "int", "uuid"]
 
 # The text that goes into SQL is from here.
 _SCOPE = "app_id = $1 AND collection = $2"  # joined by AND: a filter can only narrow
+_ENVELOPE_SIZE = "size + 133"  # what `docs_envelope` writes around the data; a test compares
 _OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_CASTS: dict[Cast, str] = {"text": "text", "jsonb": "text::jsonb", "int": "bigint"}
+_CASTS: dict[Cast, str] = {"text": "text", "jsonb": "text::jsonb", "int": "bigint", "uuid": "uuid"}
 
 
 @dataclass(slots=True)
@@ -82,13 +84,52 @@ def find_statement(
     order = ", ".join([*(_order(made, sort) for sort in find.sort), "id"])
     limit, skip = made.bind(find.limit, "int"), made.bind(find.skip, "int")
     cap = made.bind(most_bytes, "int")
+    # Sorted and skipped are ids: only the documents that are given are read whole.
     found = (
-        f"SELECT docs_envelope(doc) AS envelope FROM docs doc WHERE {_SCOPE} AND {where}"
+        f"SELECT id, {_ENVELOPE_SIZE} AS size FROM docs WHERE {_SCOPE} AND {where}"
         f" ORDER BY {order} LIMIT {limit} OFFSET {skip}"
     )
-    total = "sum(octet_length(envelope)) OVER (ROWS UNBOUNDED PRECEDING)"
-    counted = f"SELECT envelope, {total} AS total FROM ({found}) AS found"
-    sql = f"SELECT envelope, total FROM ({counted}) AS counted WHERE total - octet_length(envelope) <= {cap}"
+    counted = f"SELECT id, size, sum(size) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM ({found}) AS found"
+    envelope = f"(SELECT docs_envelope(doc) FROM docs doc WHERE {_SCOPE} AND doc.id = counted.id)"
+    sql = f"SELECT {envelope} AS envelope, total FROM ({counted}) AS counted WHERE total - size <= {cap}"
+    return sql, made.parameters
+
+
+def page_statement(
+    find: Find, app_id: object, collection: str, after: UUID | None, most_bytes: int
+) -> tuple[str, Sequence[object]]:
+    """The statement that gives a page of documents.
+
+    Args:
+        find: what to look for.
+        app_id: the app.
+        collection: the collection.
+        after: the last id of the page before, where they are in the order of their ids; else None.
+        most_bytes: it gives no documents beyond the one that passes so many bytes in all.
+
+    Returns:
+        SQL with all columns of a document and `asked` (how many there are within the limit, whatever
+        their size), and its parameters.
+    """
+    made = Statement([app_id, collection])
+    where = _where(made, find.condition)
+    if after is not None:
+        where += f" AND id > {made.bind(after, 'uuid')}"
+    order = ", ".join([*(_order(made, sort) for sort in find.sort), "id"])
+    limit, skip = made.bind(find.limit, "int"), made.bind(find.skip, "int")
+    cap = made.bind(most_bytes, "int")
+    found = (
+        f"SELECT id, size FROM docs WHERE {_SCOPE} AND {where} ORDER BY {order} LIMIT {limit} OFFSET {skip}"
+    )
+    counted = (
+        "SELECT id, row_number() OVER () AS place, count(*) OVER () AS asked,"
+        f" sum(size) OVER (ROWS UNBOUNDED PRECEDING) - size AS before FROM ({found}) AS found"
+    )
+    sql = (
+        "SELECT doc.id, collection, data::text AS data, size, created_at, updated_at, asked"
+        f" FROM ({counted}) AS counted JOIN docs doc ON {_SCOPE} AND doc.id = counted.id"
+        f" WHERE before <= {cap} ORDER BY place"
+    )
     return sql, made.parameters
 
 
@@ -105,7 +146,7 @@ def count_statement(find: Find, app_id: object, collection: str) -> tuple[str, S
     """
     made = Statement([app_id, collection])
     where = _where(made, find.condition)
-    return f"SELECT count(*) FROM docs doc WHERE {_SCOPE} AND {where}", made.parameters
+    return f"SELECT count(*) FROM docs WHERE {_SCOPE} AND {where}", made.parameters
 
 
 def _where(made: Statement, condition: Condition) -> str:
