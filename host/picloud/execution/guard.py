@@ -48,4 +48,4 @@ def _call(function: HostFunction, capability: str, call: Call, *params: object) 
 
 
 async def _refuse(capability: str) -> None:
-    raise ServiceError(f"who called the script lacks the capability {capability}")
+    raise ServiceError(f"the caller needs the capability {capability}")

@@ -143,20 +143,20 @@ def script_query(query: str) -> dict[str, str]:
         query: raw, behind the question mark.
 
     Returns:
-        Decoded names and values; the last of a repeated name.
+        Decoded names and values; the last of a repeated name; without credentials of PiCloud's own, which
+        are not taken from here, but people put them everywhere.
 
     Raises:
         BadRequest: it is not UTF-8, or has more than `MAX_QUERY_FIELDS` fields.
     """
     try:
         query.encode()
-        return dict(
-            parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
-        )
+        fields = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
     except UnicodeError:
         raise BadRequest("the query is not UTF-8") from None
     except ValueError:
         raise BadRequest(f"the query has more than {MAX_QUERY_FIELDS} fields") from None
+    return {name: value for name, value in fields if not holds_token(value)}
 
 
 def present(outcome: Outcome, request_id: str) -> web.Response:

@@ -104,6 +104,15 @@ async def test_no_way_to_send_a_token_takes_it_to_a_script(
     assert answer.json["headers"].get(name.lower()) == left
 
 
+async def test_no_token_in_a_query_reaches_a_script_or_its_log(client: Client) -> None:
+    script = await client.script(ECHO)
+    await client.route(script, "/echo")
+    answer = await client("GET", f"/echo?a=1&token={client.token}&auth=Bearer%20{client.token}")
+    assert answer.json["query"] == {"a": "1"}
+    logged = await client.admin("GET", f"/scripts/{script['id']}/logs")
+    assert str(client.token).encode() not in logged.body
+
+
 async def test_a_script_cannot_set_the_cookie_of_a_session(client: Client) -> None:
     source = '#{statusCode: 200, body: "", headers: #{"Set-Cookie": ctx.request.query.c}}'
     await client.route(await client.script(source), "/set")

@@ -111,7 +111,6 @@ class Call(Generic[BodyT, QueryT]):
         secure: it came over https, as far as the client is concerned.
         own_page: whether a page of this very origin made it; None when no browser says anything.
         actor: who does it, for the audit log.
-        token: the session token or API key that was sent, or None.
         caller: who calls, or None on a public endpoint.
         in_app: the app of the path, where it names one.
         of_script: the script of the path, where it names one.
@@ -124,7 +123,6 @@ class Call(Generic[BodyT, QueryT]):
     secure: bool
     own_page: bool | None
     actor: Actor
-    token: str | None
     caller: Principal | None
     in_app: App | None
     of_script: Script | None
@@ -234,7 +232,6 @@ class Endpoint:
                     secure=is_secure(request),
                     own_page=is_own_page(request),
                     actor=actor,
-                    token=sent.token if sent is not None else None,
                     caller=caller,
                     in_app=place.app,
                     of_script=place.script,
