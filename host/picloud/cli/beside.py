@@ -30,7 +30,7 @@ class Beside:
             return None
         return self._folder / f"{name}.rhai"
 
-    async def source(self, _call: Call | None, name: str) -> bytes | None:
+    async def source(self, call: Call | None, name: str) -> bytes | None:
         """The source of a module, as `picloud.services.modules.Modules.source` gives those of an app.
 
         Raises:
