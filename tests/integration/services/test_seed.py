@@ -11,12 +11,13 @@ from tests.integration.conftest import Worker
 async def test_a_fresh_instance_gets_one_app_domain_script_and_route(worker: Worker) -> None:
     assert await seed(worker.changes)
     database = worker.database
-    assert [row["slug"] for row in await database.fetch("SELECT slug FROM apps")] == ["default"]
+    (app,) = await database.fetch("SELECT id, slug FROM apps")
+    assert app["slug"] == "default"
     assert [row["pattern"] for row in await database.fetch("SELECT pattern FROM domains")] == ["localhost"]
     assert [row["source"] for row in await database.fetch("SELECT source FROM script_versions")] == [HELLO]
     (route,) = await database.fetch("SELECT method, path FROM routes")
     assert (route["method"], route["path"]) == ("GET", "/hello")
-    await worker.services.scripts.validate(HELLO)
+    assert list(await worker.services.scripts.validate(app["id"], HELLO)) == []
 
 
 async def test_what_was_seeded_and_deleted_does_not_come_back(worker: Worker) -> None:
