@@ -13,6 +13,10 @@ from picloud.services.module_names import unusable
 from picloud.services.modules import Module
 
 
+class Unreadable(Exception):
+    """The file of a module is no text; the message says which."""
+
+
 class Beside:
     """The modules in a folder, or none where there is no folder."""
 
@@ -26,13 +30,23 @@ class Beside:
             return None
         return self._folder / f"{name}.rhai"
 
-    async def source(self, _call: Call | None, name: str) -> bytes | None:
-        """The source of a module, as `picloud.services.modules.Modules.source` gives those of an app."""
+    async def source(self, call: Call | None, name: str) -> bytes | None:
+        """The source of a module, as `picloud.services.modules.Modules.source` gives those of an app.
+
+        Raises:
+            Unreadable: it is there, and no text.
+        """
         file = self.file(name)
         try:
-            return file.read_bytes() if file is not None else None
+            source = file.read_bytes() if file is not None else None
         except OSError:
             return None
+        try:
+            if source is not None:
+                source.decode()
+        except UnicodeDecodeError as error:
+            raise Unreadable(f"{file} is not UTF-8 (byte {error.start})") from None
+        return source
 
     async def needed(self, executor: Executor, source: bytes, limits: Limits) -> tuple[Module, ...]:
         """The modules that a script imports literally, directly or by others.
@@ -44,6 +58,9 @@ class Beside:
 
         Returns:
             Those that are there, whether or not they compile.
+
+        Raises:
+            Unreadable: one is no text.
         """
         found: dict[str, Module] = {}
         waiting = await _imports(executor, source, "endpoint", limits)

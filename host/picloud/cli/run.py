@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 
 from picloud import logs
 from picloud.cli import configuration
-from picloud.cli.beside import Beside
+from picloud.cli.beside import Beside, Unreadable
 from picloud.cli.commands import Commands
 from picloud.cli.excerpt import excerpt
 from picloud.cli.exits import DOES_NOT_PARSE, FAILED, WRONG_USE
@@ -71,7 +71,11 @@ def main(arguments: argparse.Namespace) -> int:
         fail(f"{name} is not UTF-8 (byte {error.start})")
         return WRONG_USE
     beside = Beside(arguments.file.parent)
-    outcome = asyncio.run(_execute(arguments, settings, source, beside))
+    try:
+        outcome = asyncio.run(_execute(arguments, settings, source, beside))
+    except Unreadable as error:
+        fail(str(error))
+        return WRONG_USE
     if arguments.json:
         print(json.dumps(_as_json(outcome), indent=2, ensure_ascii=False))
     else:
@@ -128,7 +132,7 @@ def _excerpt(error: ScriptError, name: str, source: str, beside: Beside) -> str:
     file = beside.file(error.module) if error.module is not None else None
     if file is None:
         return excerpt(error, name, source)
-    return excerpt(replace(error, module=None), str(file), file.read_text("utf-8", "replace"))
+    return excerpt(replace(error, module=None), str(file), file.read_text("utf-8"))
 
 
 def _figures(outcome: Outcome) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -80,7 +81,14 @@ class Loaded:
         }
 
 
-def host_functions(modules: Modules) -> Mapping[str, HostFunction]:
+class Sources(Protocol):
+    """Where modules come from whose name a script made while it ran."""
+
+    async def source(self, call: Call, name: str) -> bytes | None:
+        """The source of a module, or None where there is none."""
+
+
+def host_functions(modules: Sources) -> Mapping[str, HostFunction]:
     """The host function of imports that are no literals, by import name."""
     return {"module_source": modules.source}
 

@@ -324,13 +324,7 @@ class Scripts:
         raise Conflict("others keep changing this script; try again")
 
     async def _save(
-        self,
-        script: Script,
-        draft: Draft,
-        imports: Sequence[str],
-        message: str,
-        force: bool,
-        actor: Actor,
+        self, script: Script, draft: Draft, imports: Sequence[str], message: str, force: bool, actor: Actor
     ) -> Script | None:
         """Write the next version, or give None when someone was faster."""
         async with self._changes.announce("scripts") as connection:

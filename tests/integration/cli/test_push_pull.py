@@ -268,3 +268,65 @@ async def test_a_folder_may_be_pushed_to_another_app_of_another_name(shell: Shel
     await shell.done("push", "project", "--create-app", "--app", "staging")
     assert await shell.done("push", "project", "--app", "staging") == "staging: nothing to do\n"
     assert await shell.done("push", "project") == "shop: nothing to do\n"
+
+
+GREETING = 'import "lib" as lib; lib::one()'
+
+
+async def test_scripts_and_their_modules_are_pushed_together(shell: Shell, folder: Path) -> None:
+    (folder / "greet.rhai").write_text(GREETING)
+    assert "note" not in await shell.done("push", "project", "--create-app")
+    assert await shell.done("scripts", "run", "greet", folder=folder) == "1"
+    (folder / "lib.rhai").write_text('import "more" as more; fn one() { more::two() }\n')
+    (folder / "more.rhai").write_text("fn two() { 2 }\n")
+    (folder / "picloud.toml").write_text(TOML + '[scripts.more]\nkind = "module"\n')
+    assert "note" not in await shell.done("push", folder=folder)
+    assert await shell.done("scripts", "run", "greet", folder=folder) == "2"
+    listed = await shell.done("scripts", "imports", "greet", folder=folder)
+    assert listed.splitlines()[1].split()[:3] == ["lib", "module", "2"]
+    listed = await shell.done("scripts", "imported-by", "more", folder=folder)
+    assert listed.splitlines()[1].split()[:2] == ["lib", "module"]
+
+
+async def test_an_import_of_what_is_missing_is_pushed_and_told(shell: Shell, folder: Path) -> None:
+    (folder / "greet.rhai").write_text('import "nobody" as n; import "page" as p; import "lib" as lib; 1')
+    (folder / "page.rhai").write_text("1")
+    told = (await shell.done("push", "project", "--create-app")).splitlines()
+    assert told[-2:] == [
+        "note: greet imports 'nobody', and there is no such module",
+        "note: greet imports 'page', which is no module",
+    ]
+    ended = await shell("push", "--json", folder=folder)
+    assert ended.json["missing"] == []  # nothing is saved
+    told = (await shell.done("scripts", "validate", "greet.rhai", folder=folder)).splitlines()
+    assert told[0] == "it parses"
+    assert told[1] == "note: import 'nobody': there is no module of this name"
+
+
+async def test_a_module_that_is_needed_is_not_pruned_and_those_that_all_go_are(
+    shell: Shell, folder: Path
+) -> None:
+    (folder / "greet.rhai").write_text(GREETING)
+    (folder / "a.rhai").write_text('import "b" as b; fn n() { 1 }')
+    (folder / "b.rhai").write_text("fn n() { 1 }")
+    toml = TOML + '[scripts.a]\nkind = "module"\n[scripts.b]\nkind = "module"\n'
+    (folder / "picloud.toml").write_text(toml)
+    await shell.done("push", "project", "--create-app")
+    (folder / "picloud.toml").write_text(TOML.replace('[scripts.lib]\nkind = "module"\n', ""))
+    for name in ("lib", "b"):
+        (folder / f"{name}.rhai").unlink()
+    (folder / "a.rhai").write_text('import "b" as b; fn n() { 2 }')
+    (folder / "picloud.toml").write_text(
+        toml.replace('[scripts.lib]\nkind = "module"\n', "").partition("[scripts.b]")[0]
+    )
+    ended = await shell("push", "--prune", "--yes", folder=folder)
+    assert ended.code == CONFLICT
+    assert "the script b cannot be deleted: it is imported by a" in ended.err
+    (folder / "a.rhai").write_text("fn n() { 2 }")
+    ended = await shell("push", "--prune", "--yes", folder=folder)
+    assert "the script lib cannot be deleted: it is imported by greet" in ended.err
+    (folder / "a.rhai").unlink()
+    (folder / "picloud.toml").write_text(TOML.replace('[scripts.lib]\nkind = "module"\n', ""))
+    (folder / "greet.rhai").write_text("1")
+    said = await shell.done("push", "--prune", "--yes", folder=folder)
+    assert said.splitlines()[-1] == "shop: 1 changed, 3 deleted"

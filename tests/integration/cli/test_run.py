@@ -119,3 +119,6 @@ def test_an_error_in_a_module_is_shown_in_its_own_file(tmp_path: Path) -> None:
         ended = _run(file)
         assert ended.returncode == 3
         assert f"{library}:{place}: " in ended.stderr
+    library.write_bytes(b"fn a() { '\xff' }")
+    ended = _run(file)
+    assert (ended.returncode, ended.stderr) == (2, f"picloud: {library} is not UTF-8 (byte 10)\n")

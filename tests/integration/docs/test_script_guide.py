@@ -6,7 +6,7 @@ import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 import pytest
 from uuid_utils.compat import uuid7
@@ -21,8 +21,13 @@ from picloud.routing.paths import split_path
 from picloud.routing.pattern import parse_path
 from picloud.routing.table import RouteTable
 from picloud.sandbox.limits import Ceilings
+from picloud.services.modules import Module
 
 PAGE = (Path(__file__).parents[3] / "docs" / "script-guide.md").read_text("utf-8")
+MODULES = tuple(
+    Module(uuid5(NAMESPACE_URL, name), 1, name, source.encode())
+    for name, source in re.findall(r"^```rhai module (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+)
 FENCES = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 EXAMPLES = [
     pytest.param(source, kind, answer, id=source.splitlines()[0])
@@ -65,7 +70,8 @@ async def test_an_example_answers_what_the_page_says(
     source: str, kind: str, answer: str, local: Executor
 ) -> None:
     limits = Ceilings().resolve({})
-    script = ScriptVersion(uuid7(), UUID(int=0), 1, "example", "endpoint", source.encode(), limits)
+    modules = MODULES if 'import "' in source else ()
+    script = ScriptVersion(uuid7(), UUID(int=0), 1, "example", "endpoint", source.encode(), limits, modules)
     outcome = await local.execute(Invocation(uuid7(), script, "cli", "test", request_of(source)))
     assert outcome.response is not None, outcome.error
     status, expected = ("200", answer) if kind == "json" else answer.split("\n", 1)

@@ -222,7 +222,7 @@ async def test_what_cannot_be_a_slug_is_refused(apps: Apps, slug: str) -> None:
 async def fill(worker: Worker, app: App) -> None:
     """Give an app one of everything there is a table for."""
     services, database = worker.services, worker.database
-    made = await services.scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
+    made = await services.scripts.create(app.id, Draft("s", 'import "m" as m;'), actor=ACTOR)
     user = uuid7()
     await database.execute(
         "INSERT INTO admin_users (id, username, password_hash, role) VALUES ($1, $2, '', 'member')",

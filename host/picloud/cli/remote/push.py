@@ -14,7 +14,7 @@ from picloud.cli.exits import DONE, NOT_FOUND, Failure
 from picloud.cli.prompt import ask, at_terminal, confirm_by_name
 from picloud.cli.remote.client import Client, Json, Refused, Unreachable
 from picloud.cli.remote.context import Context, add_options, command
-from picloud.cli.remote.folder import plan, project, server, state
+from picloud.cli.remote.folder import imports, plan, project, server, state
 from picloud.cli.remote.folder.parts import Project, Remote
 from picloud.cli.remote.folder.plan import Step, Verb
 from picloud.cli.remote.folder.state import Base, State, digest
@@ -61,19 +61,26 @@ class Pushed:
         app_id: of the app; "" where there is none and none was made.
         steps: of the plan.
         left_over: what the server has and the folder does not say.
+        missing: what is imported and not there.
     """
 
     project: Project
     app_id: str
     steps: list[Step]
     left_over: list[str]
+    missing: list[str]
 
     @property
     def as_json(self) -> Json:
         """For programs."""
         names = ("verb", "noun", "name", "about")
         steps = [{name: getattr(step, name) for name in names} for step in self.steps]
-        return {"app": self.project.slug, "steps": steps, "left_over": self.left_over}
+        return {
+            "app": self.project.slug,
+            "steps": steps,
+            "left_over": self.left_over,
+            "missing": self.missing,
+        }
 
 
 async def _push(context: Context) -> int:
@@ -90,13 +97,14 @@ async def _push(context: Context) -> int:
 
 
 def summary(pushed: Pushed, dry: bool = False) -> str:
-    """One line about a push."""
+    """A line about a push, and one for each import of something that is missing."""
     if not pushed.steps:
         return f"{pushed.project.slug}: nothing to do"
     counts = Counter(step.verb for step in pushed.steps)
     words: dict[Verb, str] = {"create": "new", "update": "changed", "delete": "deleted"}
     told = ", ".join(f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb])
-    return f"{pushed.project.slug}: {told}" + (" (nothing was done: --dry-run)" if dry else "")
+    said = f"{pushed.project.slug}: {told}" + (" (nothing was done: --dry-run)" if dry else "")
+    return "\n".join([said, *(f"{paint('note', '33')}: {line}" for line in pushed.missing)])
 
 
 async def push(context: Context, dry: bool = False) -> Pushed:
@@ -122,20 +130,23 @@ async def push(context: Context, dry: bool = False) -> Pushed:
     if not context.json:
         for step in steps:
             print(shown(step))
-    app_id = remote.id or ""
+    names: dict[str, list[str]] = {}
+    if remote.id is not None:
+        names = await server.validate(client, remote.id, wanted, remote, steps)
+        if not typed.force:
+            await imports.refuse_taking(client, remote, steps, names)
     if dry:
-        if app_id:
-            await server.validate(client, app_id, wanted, remote, steps)
-        return Pushed(wanted, app_id, steps, left_over)
+        return Pushed(
+            wanted, remote.id or "", steps, left_over, imports.missing(wanted, remote, steps, names)
+        )
     if any(step.verb == "delete" for step in steps):
         confirm_by_name(f"deletes what has a - above from the app {wanted.slug}", wanted.slug, typed.yes)
-    rest = steps
-    if remote.id is None:
-        app_id, rest = await _make_app(client, wanted, remote, steps), steps[1:]
-    else:
-        await server.validate(client, app_id, wanted, remote, steps)
+    app_id, rest = remote.id, steps
+    if app_id is None:
+        app_id, names = await _make_app(client, wanted, remote, steps)
+        rest = steps[1:]
     await _apply(context, app_id, wanted, remote, common, rest)
-    return Pushed(wanted, app_id, steps, left_over)
+    return Pushed(wanted, app_id, steps, left_over, imports.missing(wanted, remote, steps, names))
 
 
 def shown(step: Step) -> str:
@@ -155,17 +166,22 @@ def _agree_to_make(context: Context, slug: str) -> None:
     raise Failure(f"there is no app {slug!r}; --create-app makes it", NOT_FOUND, "not_found")
 
 
-async def _make_app(client: Client, wanted: Project, remote: Remote, steps: list[Step]) -> str:
-    """Make the app and parse the sources in it; if they do not, nothing of it stays."""
+async def _make_app(
+    client: Client, wanted: Project, remote: Remote, steps: list[Step]
+) -> tuple[str, dict[str, list[str]]]:
+    """Make the app and parse the sources in it; if they do not, nothing of it stays.
+
+    Returns:
+        Its id, and what the scripts import.
+    """
     made: Json = await client.call("POST", "apps", steps[0].body)
     app_id = str(made["id"])
     try:
-        await server.validate(client, app_id, wanted, remote, steps)
+        return app_id, await server.validate(client, app_id, wanted, remote, steps)
     except Failure:
         with contextlib.suppress(Refused, Unreachable):
             await client.call("DELETE", "apps/{app}", app=app_id)
         raise
-    return app_id
 
 
 async def _apply(

@@ -8,7 +8,7 @@ from picloud.cli.exits import DONE, FAILED, wrong_use
 from picloud.cli.remote.client import Json, fill
 from picloud.cli.remote.context import Context
 from picloud.cli.remote.noun import FORCE, MESSAGE, Noun, Verb, in_body, in_path, in_query, own, script
-from picloud.cli.remote.output import cell, column, moment, print_fields, print_json
+from picloud.cli.remote.output import cell, column, moment, print_fields, print_json, print_table
 from picloud.cli.terminal import paint, plain
 
 _SCRIPT = in_path("script", "name or id", read=script)
@@ -61,12 +61,31 @@ def _print_diff(_context: Context, answer: Json) -> None:
         print(paint(plain(line, keep="\t"), colours.get(line[:1], "0")))
 
 
+_IMPORTS = (
+    column("name"),
+    column("kind"),
+    column("version"),
+    column("problem"),
+    column("script_id", "id"),
+)
+
+
+def _print_imports(_context: Context, answer: Json) -> None:
+    print_table(_IMPORTS, answer["items"], "nothing here")
+
+
 async def _validate(context: Context) -> int:
     typed = context.arguments
     source = await context.read_source(typed.given_file)
     body = {"source": source, "kind": typed.given_kind or "endpoint"}
     answer = await context.client.call("POST", "apps/{app}/scripts:validate", body, app=context.app)
-    print_json(answer) if context.json else print("it parses")
+    if context.json:
+        print_json(answer)
+        return DONE
+    print("it parses")
+    for one in answer["imports"]:
+        if one["problem"]:
+            print(f"{paint('note', '33')}: import {plain(one['name'])!r}: {plain(one['problem'])}")
     return DONE
 
 
@@ -139,6 +158,7 @@ NOUN = Noun(
                 in_body("--name", "new name"),
                 in_body("--version", "only if it is at this version", type=int),
                 *_FIELDS,
+                FORCE,
             ),
             said="saved the script {name}, version {version}",
         ),
@@ -181,6 +201,20 @@ NOUN = Noun(
             path="scripts/{script}/versions/{version}:restore",
             arguments=(_SCRIPT, in_path("version", "its number"), MESSAGE),
             said="saved the script {name}, version {version}",
+        ),
+        Verb(
+            name="imports",
+            help="list what a script imports",
+            path="scripts/{script}/imports",
+            arguments=(_SCRIPT,),
+            show=_print_imports,
+        ),
+        Verb(
+            name="imported-by",
+            help="list the scripts that import a module",
+            path="scripts/{script}/imported-by",
+            arguments=(_SCRIPT,),
+            columns=(column("name"), column("kind"), column("version"), column("id")),
         ),
         Verb(
             name="validate",

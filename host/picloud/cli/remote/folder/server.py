@@ -79,7 +79,9 @@ def _route(item: Json, names: Mapping[str, str]) -> Route:
     return Route(script, item["method"], item["path"], item["host"], item["dispatch_mode"])
 
 
-async def validate(client: Client, app: str, project: Project, remote: Remote, steps: list[Step]) -> None:
+async def validate(
+    client: Client, app: str, project: Project, remote: Remote, steps: list[Step]
+) -> dict[str, list[str]]:
     """Let the server parse every source that is about to be saved, before anything is.
 
     Args:
@@ -89,28 +91,34 @@ async def validate(client: Client, app: str, project: Project, remote: Remote, s
         remote: what is there.
         steps: of the plan.
 
+    Returns:
+        Script name -> names that its source imports literally.
+
     Raises:
         Failure: some do not parse; it shows each with its line.
     """
+    imports: dict[str, list[str]] = {}
 
     async def check(step: Step) -> str | None:
         there = remote.scripts.get(step.name)
         kind = project.scripts[step.name].kind or (there.kind if there else None) or "endpoint"
         source = project.scripts[step.name].source
         try:
-            await client.call(
+            answer: Json = await client.call(
                 "POST", "apps/{app}/scripts:validate", {"source": source, "kind": kind}, app=app
             )
         except Refused as refused:
             if refused.exit_code != DOES_NOT_PARSE:
                 raise
             return parse_error(refused, project.files[step.name], source)
+        imports[step.name] = [one["name"] for one in answer["imports"]]
         return None
 
     saved = [step for step in steps if step.noun == "script" and "source" in step.body]
     errors = [error for error in await _each(saved, check) if error is not None]
     if errors:
         raise Failure("\n".join(["nothing was changed:", *errors]), DOES_NOT_PARSE, "script_invalid")
+    return imports
 
 
 async def apply(
@@ -143,10 +151,17 @@ async def apply(
         if message and step.noun == "script":
             body["message"] = message
         sent = None if method == "DELETE" else body
-        answer = await client.call(method, path, sent, None, app=app, id=step.id)
+        # Of modules that import each other and all go, none can be the first without it.
+        is_module = step.noun == "script" and step.verb == "delete" and _is_module(remote, step.name)
+        query = {"force": "true"} if is_module else None
+        answer = await client.call(method, path, sent, query, app=app, id=step.id)
         if step.noun == "script" and answer is not None:
             ids[step.name] = answer["id"]
         done(step, answer or {})
+
+
+def _is_module(remote: Remote, name: str) -> bool:
+    return remote.scripts[name].kind == "module"
 
 
 async def _each(items: list[Any], work: Callable[[Any], Any]) -> list[Any]:
