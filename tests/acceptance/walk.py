@@ -153,6 +153,7 @@ class Walk:
             (clone / ".venv" / "bin").mkdir(parents=True)
             for path in (ROOT / "script", ROOT / "requirements"):
                 (clone / path.name).symlink_to(path)
+            shutil.copytree(ROOT / "examples", clone / "examples", ignore=shutil.ignore_patterns(".picloud"))
             shutil.copy(ROOT / "requirements" / "serve.txt", clone / ".venv" / "serve.txt")
             for command, arguments in (("python", ""), ("picloud", "-m picloud")):
                 file = clone / ".venv" / "bin" / command

@@ -176,10 +176,26 @@ def _value(made: Statement, path: Path) -> str:
     return "(" + " -> ".join(["data", *(made.bind(name, "text") for name in path)]) + ")"
 
 
+def _json(value: Json) -> str:
+    """JSON as guests write it into documents, large floats with all their digits.
+
+    PostgreSQL compares decimals, and the shortest text of a float is not quite the same number.
+    """
+    match value:
+        case float() if abs(value) >= 1e16:
+            return f"{value:.1f}"
+        case list():
+            return f"[{','.join(map(_json, value))}]"
+        case dict():
+            return f"{{{','.join([f'{_json(name)}:{_json(item)}' for name, item in value.items()])}}}"
+        case _:
+            return orjson.dumps(value).decode()
+
+
 def _holds(made: Statement, path: Path, value: Json) -> str:
     for name in reversed(path):
         value = {name: value}
-    return f"data @> {made.bind(orjson.dumps(value).decode(), 'jsonb')}"
+    return f"data @> {made.bind(_json(value), 'jsonb')}"
 
 
 def _equals(made: Statement, path: Path, value: Json) -> str:
@@ -187,7 +203,7 @@ def _equals(made: Statement, path: Path, value: Json) -> str:
     if not isinstance(value, list | dict):
         return f"({holds})"
     # An array or object holds what has less in it, too.
-    return f"({holds} AND {_value(made, path)} = {made.bind(orjson.dumps(value).decode(), 'jsonb')})"
+    return f"({holds} AND {_value(made, path)} = {made.bind(_json(value), 'jsonb')})"
 
 
 def _contains(made: Statement, path: Path, value: str | float | bool | None) -> str:
@@ -204,7 +220,7 @@ def _compares(made: Statement, condition: Compares) -> str:
     if isinstance(value, str):
         text = f"({field_} #>> '{{}}') COLLATE \"C\" {operator} {made.bind(value, 'text')}"
         return f"coalesce(jsonb_typeof({field_}) = 'string' AND {text}, FALSE)"
-    number = made.bind(orjson.dumps(value).decode(), "jsonb")
+    number = made.bind(_json(value), "jsonb")
     return f"coalesce(jsonb_typeof({field_}) = 'number' AND {field_} {operator} {number}, FALSE)"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -26,7 +27,18 @@ def kind(value: Any) -> str:
 
 
 def number(value: float) -> Decimal:
-    return Decimal(repr(value))
+    return Decimal(written(value))
+
+
+def written(value: Any) -> str:
+    """JSON as guests write it: floats that have no decimals as the numbers they are."""
+    if isinstance(value, float) and abs(value) >= 1e16:
+        return f"{value:.1f}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(written, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(name)}: {written(item)}" for name, item in value.items()) + "}"
+    return json.dumps(value)
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -115,3 +127,16 @@ def in_order(documents: list[Any], sort: list[str]) -> list[Any]:
         return 0
 
     return sorted(documents, key=functools.cmp_to_key(by))
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """JSON merge patch (RFC 7396, section 2)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), value)
+    return result
