@@ -141,6 +141,12 @@ class UnknownContentType(PicloudError):
     code, status = "unknown_content_type", 415
 
 
+class ExpectationFailed(PicloudError):
+    """An Expect header can ask for 100-continue and nothing else."""
+
+    code, status = "expectation_failed", 417
+
+
 class Invalid(PicloudError):
     """A field of the request is not acceptable."""
 

@@ -1,10 +1,11 @@
-"""The commands of a page, run in its order by the people who are in it, against a server of their own.
+r"""The commands of a page, run in its order by the people who are in it, against a server of their own.
 
-Every fenced block of `sh` is run; a word behind `sh` says whose shell it is. What has to be known beyond
-that stands in comments above the block, which no reader of the page sees:
+Every fenced block of `sh` is run; a word behind `sh` says whose shell it is. A block in a comment
+(`<!-- sh`, lines, `-->`) is run too: what the page takes for granted. What has to be known beyond that
+stands in comments above the block, which no reader of the page sees:
 
 - `<!-- stays -->`: the command goes on running, until the page ends; the page's server is such a one.
-- `<!-- typed: TEXT -->`: what is typed when it asks.
+- `<!-- typed: TEXT -->`: what is typed when it asks, `\n` between the answers.
 - `<!-- exit: N -->`: it ends with this exit code instead of 0.
 - `<!-- not run: WHY -->`: it is not run.
 
@@ -32,12 +33,12 @@ PORT = "8123"
 """What the pages write; a free one takes its place."""
 
 _BLOCK = re.compile(
-    r"(?P<comments>(?:^<!-- .* -->\n)*)"
-    r"^```sh(?: (?P<person>\w+))?\n(?P<commands>(?:.*\n)*?)```\n"
+    r"(?P<notes>(?:^<!-- .* -->\n)*)"
+    r"^(?:```|<!-- )sh(?: (?P<person>\w+))?\n(?P<commands>(?:.*\n)*?)(?:```|-->)\n"
     r"(?:\n```text\n(?P<output>(?:.*\n)*?)```\n)?",
     re.MULTILINE,
 )
-_COMMENT = re.compile(r"<!-- (stays|typed|exit|not run)(?:: (.*))? -->")
+_NOTE = re.compile(r"<!-- (stays|typed|exit|not run)(?:: (.*))? -->")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class Block:
 def blocks(page: Path) -> Iterator[Block]:
     """Read a page. Args: page: Markdown."""
     for found in _BLOCK.finditer(page.read_text("utf-8")):
-        notes = {name: text or "" for name, text in _COMMENT.findall(found["comments"])}
+        notes = {name: text or "" for name, text in _NOTE.findall(found["notes"])}
         yield Block(found["commands"], found["person"] or "operator", notes, found["output"])
 
 
@@ -123,7 +124,7 @@ class Walk:
         home, variables = self._person(block.person)
         ended = subprocess.run(
             ["sh", "-e", "-c", self._script(home, block)],
-            input=block.notes["typed"] + "\n" if "typed" in block.notes else "",
+            input=block.notes["typed"].replace("\\n", "\n") + "\n" if "typed" in block.notes else "",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -158,6 +159,8 @@ class Walk:
                 file.write_text(f"#!/bin/sh\nexec '{sys.executable}' {arguments} \"$@\"\n")
                 file.chmod(0o755)
             (home / ".state").write_text(f"cd '{clone}'\n")
+            # At a terminal curl shows no progress by itself, where its answer goes there too.
+            (home / ".curlrc").write_text("silent\nshow-error\n")
         variables = environment({"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")})
         if name == "operator":
             variables |= {"PICLOUD_DATA_DIR": str(self.folder / "data"), "PICLOUD_PORT": str(self.port)}

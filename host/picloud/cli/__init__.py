@@ -26,7 +26,12 @@ GROUPS = {
         "migrate": "admin",
         "admin": "admin",
     },
-    "Log in to a server": {"login": "remote.login", "logout": "remote.login", "whoami": "remote.login"},
+    "Log in to a server": {
+        "login": "remote.login",
+        "logout": "remote.login",
+        "whoami": "remote.login",
+        "password": "remote.password",
+    },
     "An app from a folder": {"push": "remote.push", "pull": "remote.pull", "dev": "remote.dev"},
     "What a server has": {
         "apps": "remote.apps",

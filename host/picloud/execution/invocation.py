@@ -8,6 +8,7 @@ from uuid import UUID
 
 import ormsgpack
 
+from picloud.identity.principal import Principal
 from picloud.sandbox.limits import FIXED, Limits
 from picloud.services.modules import Module
 
@@ -91,7 +92,7 @@ class Invocation:
     ingress: str
     request_id: str
     request: ScriptRequest
-    principal: object = None
+    principal: Principal | None = None
 
     def pack(self, sdk_version: str) -> bytes:
         """The guest's `run` input.

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Protocol
 
-from picloud.http.peer import source
+from picloud.address import source
 
 _log = logging.getLogger(__name__)
 

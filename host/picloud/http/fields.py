@@ -22,6 +22,11 @@ _SPELLING: dict[type, tuple[re.Pattern[str], LiteralString]] = {
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_SURELY_FEW = 64 * 1024  # bytes: so much is read in a millisecond, whatever it is
+_MOST_TEXTS = 10_000
+_SHOWN = 50  # problems an answer tells of
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
 
 class Body(BaseModel):
     """Fields of a JSON body: no conversions, no fields that are not named."""
@@ -61,6 +66,7 @@ def parse_json(model: type[Model], raw: bytes) -> Model:
     """
     if not raw:
         raise BadRequest("a JSON object is needed as the body")
+    _refuse_many(raw)
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -111,7 +117,9 @@ def _validated(model: type[Model], data: Mapping[str, object]) -> Model:
     except ValidationError as error:
         problems = [
             {"field": ".".join(map(str, problem["loc"])), "message": _say(problem["type"], problem["msg"])}
-            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)[
+                :_SHOWN
+            ]
         ]
     first = problems[0]
     raise Invalid(f"{first['field']}: {first['message']}", field=first["field"], problems=problems)
@@ -129,6 +137,28 @@ def _refuse_nul(data: Mapping[str, object]) -> None:
     for field, text in _texts(data):
         if "\0" in text:
             raise Invalid(f"{field}: holds a NUL character, which cannot be stored", field=field)
+
+
+def _refuse_many(raw: bytes) -> None:
+    """Refuse a body of very many small values, which would be read, checked and complained of for seconds.
+
+    What is large here is a text (a script's source), so everything outside of texts is little.
+    """
+    if len(raw) <= _SURELY_FEW:
+        return
+    texts = outside = at = 0
+    while texts <= _MOST_TEXTS and outside <= _SURELY_FEW:
+        start = raw.find(b'"', at)
+        # Matched from here on and never searched for: each byte is looked at once.
+        text = _TEXT.match(raw, start) if start >= 0 else None
+        if text is None:
+            outside += len(raw) - at if start < 0 else 0
+            break
+        texts, outside, at = texts + 1, outside + start - at, text.end()
+    if texts > _MOST_TEXTS or outside > _SURELY_FEW:
+        raise Invalid(
+            f"the body holds too much: at most {_MOST_TEXTS} texts, and {_SURELY_FEW} bytes besides them"
+        )
 
 
 def _refuse_twice(raw: bytes) -> None:

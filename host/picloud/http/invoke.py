@@ -16,7 +16,7 @@ from picloud.http.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.respond import error_response
 from picloud.http.services import Services
 from picloud.identity.principal import Principal
-from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, is_platform_credential
+from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, holds_token
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import STATUS, Outcome
 
@@ -105,8 +105,8 @@ def script_headers(request: web.Request) -> dict[str, str]:
         request: the request.
 
     Returns:
-        Lower-case names; repeated ones joined; without a credential of PiCloud's own (token or session
-        cookie), which would let the script's author act as the caller.
+        Lower-case names; repeated ones joined; without any that holds a credential of PiCloud's own (of
+        cookies only those), which would let the script's author act as the caller.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -116,17 +116,20 @@ def script_headers(request: web.Request) -> dict[str, str]:
         if name in headers:
             value = headers[name] + ("; " if name == "cookie" else ", ") + value
         headers[name] = value
-    authorization = headers.get("authorization")
-    if authorization is not None and is_platform_credential(authorization):
-        del headers["authorization"]
     cookies = headers.get("cookie")
-    if cookies is not None and SESSION_COOKIE in cookies:
-        theirs = [one for one in cookies.split(";") if one.partition("=")[0].strip() not in _OUR_COOKIES]
-        if theirs:
-            headers["cookie"] = ";".join(theirs).strip()
-        else:
+    if cookies is not None and (SESSION_COOKIE in cookies or holds_token(cookies)):
+        theirs = [one for one in cookies.split(";") if not _is_ours(one) and not holds_token(one)]
+        headers["cookie"] = ";".join(theirs).strip()
+        if not theirs:
             del headers["cookie"]
+    # Whatever the header: clients send credentials in more ways than are taken here.
+    for name in [name for name, value in headers.items() if holds_token(value)]:
+        del headers[name]
     return headers
+
+
+def _is_ours(cookie: str) -> bool:
+    return cookie.partition("=")[0].strip() in _OUR_COOKIES
 
 
 def script_query(query: str) -> dict[str, str]:
@@ -136,20 +139,20 @@ def script_query(query: str) -> dict[str, str]:
         query: raw, behind the question mark.
 
     Returns:
-        Decoded names and values; the last of a repeated name.
+        Decoded names and values; the last of a repeated name; without credentials of PiCloud's own, which
+        are not taken from here, but people put them everywhere.
 
     Raises:
         BadRequest: it is not UTF-8, or has more than `MAX_QUERY_FIELDS` fields.
     """
     try:
         query.encode()
-        return dict(
-            parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
-        )
+        fields = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
     except UnicodeError:
         raise BadRequest("the query is not UTF-8") from None
     except ValueError:
         raise BadRequest(f"the query has more than {MAX_QUERY_FIELDS} fields") from None
+    return {name: value for name, value in fields if not holds_token(value)}
 
 
 def present(outcome: Outcome, request_id: str) -> web.Response:
@@ -168,7 +171,12 @@ def present(outcome: Outcome, request_id: str) -> web.Response:
     return web.Response(
         body=None if answer.status in _EMPTY else answer.body,
         status=answer.status,
-        headers=CIMultiDict(answer.headers),
+        headers=CIMultiDict(
+            (name, value)
+            for name, value in answer.headers
+            # Else a script could log its caller in as someone else, or out.
+            if name.lower() != "set-cookie" or not _is_ours(value)
+        ),
     )
 
 

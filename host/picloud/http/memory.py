@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from picloud.http.peer import source
+from picloud.address import source
 
 
 class Holder(Protocol):

@@ -10,7 +10,14 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from picloud.errors import BodyTooLarge, MethodNotAllowed, NotFound, PicloudError
+from picloud.errors import (
+    BadRequest,
+    BodyTooLarge,
+    ExpectationFailed,
+    MethodNotAllowed,
+    NotFound,
+    PicloudError,
+)
 from picloud.http.respond import error_response
 
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -19,15 +26,6 @@ EXECUTION_ID_HEADER = "X-Execution-Id"
 logger = logging.getLogger(__name__)
 
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
-
-
-class _Refused(PicloudError):
-    """The request was refused."""
-
-    def __init__(self, response: web.HTTPException) -> None:
-        super().__init__(response.reason)
-        self.code = "request_refused"  # type: ignore[misc]  # per error, shadows the class's
-        self.status = response.status  # type: ignore[misc]
 
 
 def edge(handler: Handler) -> Handler:
@@ -91,7 +89,9 @@ def named(error: web.HTTPException) -> PicloudError:
         return NotFound("page")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return BodyTooLarge()
-    return _Refused(error)
+    if isinstance(error, web.HTTPExpectationFailed):
+        return ExpectationFailed()
+    return BadRequest()
 
 
 def _request_id(headers: Mapping[str, str]) -> str:

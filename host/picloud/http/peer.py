@@ -113,17 +113,6 @@ def plain_address(text: str) -> str:
     return "" if address is None else str(address)
 
 
-def source(address: str) -> str:
-    """What an address is counted under: itself, or of IPv6 the network of 64 bits, which one client has.
-
-    Args:
-        address: as `plain_address` writes it.
-    """
-    if ":" not in address:
-        return address
-    return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
-
-
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     text = text.strip(" \t")
     with_port = _WITH_PORT.fullmatch(text)

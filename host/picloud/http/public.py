@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from picloud.errors import BadRequest, MethodNotAllowed, NotFound, PicloudError, UnknownHost
+from picloud.errors import MethodNotAllowed, NotFound, PicloudError, UnknownHost
 from picloud.http.caller import visitor
 from picloud.http.cors import allow, is_preflight, preflight
 from picloud.http.invoke import invoke
@@ -51,7 +51,7 @@ class Public:
             BadRequest, BodyTooLarge, RequestTimeout: the request cannot be read.
             Unavailable: where it goes had to be read and the database cannot be reached.
         """
-        segments = split_path(_path(request))
+        segments = split_path(request.raw_path.partition("?")[0])
         if is_reserved(segments):
             raise await _nothing_of_our_own(request)
         asked = peer(request).host
@@ -94,16 +94,6 @@ class Public:
             rest=match.rest,
             principal=principal,
         )
-
-
-def _path(request: web.Request) -> str:
-    """The raw path, of a target in origin form or (through a proxy) in absolute form."""
-    raw = request.raw_path
-    if raw.startswith("/"):
-        return raw.partition("?")[0]
-    if "://" not in raw:
-        raise BadRequest("the request's target is neither a path nor a URL")
-    return request.rel_url.raw_path
 
 
 async def _nothing_of_our_own(request: web.Request) -> PicloudError:

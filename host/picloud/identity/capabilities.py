@@ -8,7 +8,7 @@ same table.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
 from picloud.errors import Forbidden, Unauthenticated
@@ -18,7 +18,7 @@ INSTANCE_ROLES: tuple[Role, ...] = ("member", "admin", "owner")
 APP_ROLES: tuple[AppRole, ...] = ("viewer", "editor", "app_admin")
 """From least to most."""
 
-SCOPES = (
+Scope: TypeAlias = Literal[
     "script:read",
     "script:write",
     "route:write",
@@ -26,7 +26,8 @@ SCOPES = (
     "app:admin",
     "log:read",
     "instance:admin",
-)
+]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 INSTANCE_SCOPES = frozenset({"instance:admin"})
 
 

@@ -22,17 +22,21 @@ _SQL = load("users")
 async def authorise_now(connection: Connection, actor: Actor, *roles: Role) -> None:
     """Ask what the actor may do now: what they were when their request came may have changed since.
 
+    Passwords are hashed before this, and wait for their turn: time enough to revoke a key.
+
     Args:
         connection: holding the lock.
         actor: who changes a user; the console may do everything.
         roles: of that user, before and after.
 
     Raises:
-        Forbidden: they manage no users any more, or it takes an owner.
+        Forbidden: they manage no users any more, what they act by was ended, or it takes an owner.
     """
     if actor.principal is None:
         return
-    authority = await connection.fetchval(_SQL.user_authority, actor.principal.user_id)
+    authority = await connection.fetchval(
+        _SQL.user_authority, actor.user_id, actor.key_id, actor.principal.session_id
+    )
     if authority not in ("owner", "admin"):
         raise Forbidden("this needs the capability instance.manage_users")
     if "owner" in roles and authority != "owner":

@@ -118,9 +118,11 @@ class Keys:
                     scopes,
                     new.app_id,
                     new.expires_at,
+                    caller.key and caller.key.id,
+                    caller.session_id,
                 )
                 if row is None:
-                    raise Forbidden("this user is not active")
+                    raise Forbidden("this user is not active, or what they act by was ended")
                 key = Key(**row)
                 await audit.write(connection, actor, app_id=key.app_id, target=key.id, after=_logged(key))
         except ForeignKeyViolationError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from asyncpg import Record
 
+from picloud.address import source
 from picloud.background import Background
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -14,7 +15,7 @@ from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Opened, Sessions
-from picloud.identity.throttle import Throttle, network
+from picloud.identity.throttle import Throttle
 from picloud.identity.users import User, Users, is_username
 
 _SQL = load("users")
@@ -80,7 +81,7 @@ class LogIn:
             Throttled: too many attempts for this account or from this address.
             Overloaded: too many are being checked right now.
         """
-        account, origin = username.lower()[:64], network(actor.address)
+        account, origin = username.lower()[:64], source(actor.address)
         await self._by_address.attempt(origin)
         await self._by_account.attempt(account)
         try:

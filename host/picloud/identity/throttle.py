@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import timedelta
 
 from picloud.db.pool import Database
@@ -39,7 +38,7 @@ class Throttle:
         """Count an attempt, or refuse it.
 
         Args:
-            who: an account, or an address from `network`.
+            who: an account, or what an address is counted under (`address.source`).
 
         Raises:
             Throttled: there is still a wait; `Retry-After` says how long. Refused attempts do not count.
@@ -59,23 +58,3 @@ class Throttle:
     def _key(self, who: str) -> bytes:
         # Hashed, because people type passwords into the field for the name.
         return token_hash(f"{self._kind}:{who}")
-
-
-def network(address: str) -> str:
-    """Whom an address belongs to: one IPv4 address, or an IPv6 /64, which one host can have whole.
-
-    Args:
-        address: the peer's address, or any other text.
-
-    Returns:
-        Whom `Throttle.attempt` counts it on.
-    """
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)

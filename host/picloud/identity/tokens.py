@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import secrets
 
 SESSION_PREFIX = "pis_"
@@ -13,6 +14,7 @@ KEY_PREFIX = "pic_"
 KEY_PREFIX_LENGTH = 8
 KEY = KEY_PREFIX + "[a-z2-7]{52}"
 """The form of an API key, as a regular expression; its first characters find its row."""
+_ANY = re.compile(rf"{SESSION_TOKEN}|{KEY}|(?i:bearer)\s+(?:{SESSION_PREFIX}|{KEY_PREFIX})", re.ASCII)
 SESSION_COOKIE = "picloud_session"
 SESSION_COOKIE_SECURE = "__Host-picloud_session"
 """Over https: the prefix keeps other hosts from setting it (RFC 6265bis, section 4.1.3.2)."""
@@ -61,14 +63,13 @@ def bearer_token(authorization: str | None) -> str | None:
     return authorization[7:].strip()
 
 
-def is_platform_credential(authorization: str) -> bool:
-    """Tell whether an Authorization header holds a token of PiCloud's own, which no script may see.
+def holds_token(text: str) -> bool:
+    """Tell whether a text holds a token of PiCloud's own, good or not, which no script may see.
 
     Args:
-        authorization: the header's value.
+        text: of a request: a header's value, or one cookie.
 
     Returns:
-        True for a session token or an API key, good or not.
+        True wherever in the text a session token or an API key stands, as a bearer's also a broken one.
     """
-    token = bearer_token(authorization)
-    return token is not None and token.startswith((SESSION_PREFIX, KEY_PREFIX))
+    return (SESSION_PREFIX in text or KEY_PREFIX in text) and _ANY.search(text) is not None

@@ -292,10 +292,6 @@ class Users:
             await connection.execute(_SESSIONS.sessions_end_of_user, user_id, actor.principal.session_id)
             await audit.write(connection, actor, target=user_id)
 
-    async def exist(self) -> bool:
-        """Tell whether there is any user, that is, whether the first start is over."""
-        return bool(await self._database.fetchval(_SQL.users_exist))
-
 
 async def find_user(connection: Connection, id_or_name: str) -> User:
     """Find a user in a transaction of the caller.

@@ -19,7 +19,7 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.errors import ServiceError
 from picloud.sandbox.abi import NIL, HostFunction
-from picloud.services.call import Call
+from picloud.services.call import Call, needs
 
 MAX_VALUE = 1024 * 1024
 MAX_TTL = 10 * 365 * 24 * 3600
@@ -55,13 +55,13 @@ class KeyValue(Protocol):
 def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
     """The host functions of a kv, by import name."""
     return {
-        "kv_get": kv.get,
-        "kv_set": kv.set,
-        "kv_has": kv.has,
-        "kv_delete": kv.delete,
-        "kv_list": kv.list,
-        "kv_increment": kv.increment,
-        "kv_set_if": kv.set_if,
+        "kv_get": needs("kv.read", kv.get),
+        "kv_set": needs("kv.write", kv.set),
+        "kv_has": needs("kv.read", kv.has),
+        "kv_delete": needs("kv.write", kv.delete),
+        "kv_list": needs("kv.read", kv.list),
+        "kv_increment": needs("kv.write", kv.increment),
+        "kv_set_if": needs("kv.write", kv.set_if),
     }
 
 

@@ -159,8 +159,17 @@ class Shell:
 _TASKS: set[asyncio.Task[None]] = set()
 
 
+# Where the tests run in the background of a shell, Ctrl-C is ignored there and in all that they start.
+_PICLOUD = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from picloud.cli import main
+sys.exit(main())
+"""
+
+
 def _words(words: tuple[str, ...]) -> list[str]:
-    return [sys.executable, "-m", "picloud", *words]
+    return [sys.executable, "-c", _PICLOUD, *words]
 
 
 def _watch(terminal: int, typed: str) -> str:

@@ -61,6 +61,31 @@ async def test_a_logout_revokes_the_key_and_forgets_it(shell: Shell, client: Cli
     assert (await shell("logout", shell.url)).code == NOT_ALLOWED
 
 
+async def test_ones_own_password_is_changed_and_the_login_goes_on(shell: Shell, client: Client) -> None:
+    ended = await shell("password", typed="wrong but long\none that is new\n")
+    assert (ended.code, ended.err) == (NOT_ALLOWED, "picloud: wrong name or password\n")
+    assert (await shell("password", typed=f"{PASSWORD}\n")).code == WRONG_USE
+    ended = await shell("password", typed=f"{PASSWORD}\nshort\n")
+    assert (ended.code, "10 to 256 bytes" in ended.err) == (WRONG_USE, True)
+    said = await shell.done("password", typed=f"{PASSWORD}\none that is new\n")
+    assert said == f"changed the password of {OWNER}; other sessions have ended\n"
+    assert (await shell("whoami")).code == 0  # by its key
+    assert (await client("GET", f"{ADMIN}/auth/me")).status == 401  # by a session from before
+    body = {"username": OWNER, "password": "one that is new"}
+    client.token = (await client.admin("POST", "/auth/login", body)).json["token"]
+    assert len((await client.admin("GET", "/auth/sessions")).json["items"]) == 1  # not that of the command
+
+
+async def test_a_password_that_is_new_is_typed_twice_and_not_shown(stranger: Shell) -> None:
+    typed = f"{OWNER}\n{PASSWORD}\none that is new\none that is now\n"
+    code, seen = await stranger.at_terminal("password", stranger.url, typed=typed)
+    assert (code, "the two entries differ" in seen) == (WRONG_USE, True)
+    typed = f"{OWNER}\n{PASSWORD}\none that is new\none that is new\n"
+    code, seen = await stranger.at_terminal("password", stranger.url, typed=typed)
+    assert code == 0, seen
+    assert "one that is new" not in seen
+
+
 async def test_a_wrong_password_is_one_line_and_keeps_nothing(stranger: Shell) -> None:
     ended = await stranger("login", stranger.url, "--username", OWNER, typed="wrong but long\n")
     assert (ended.code, ended.err) == (NOT_ALLOWED, "picloud: wrong name or password\n")

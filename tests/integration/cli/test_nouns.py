@@ -222,6 +222,10 @@ async def test_which_app_is_asked_for_when_nothing_says_it(shell: Shell) -> None
     shell.variables = {"PICLOUD_APP": "default"}
     assert (await shell("scripts", "list")).code == 0
     shell.variables = {}
+    for text in ("[app", "[app]\nname = 'Shop'\n"):
+        (shell.folder / "picloud.toml").write_text(text)
+        ended = await shell("scripts", "list")
+        assert (ended.code, "names none, or is no TOML" in ended.err) == (WRONG_USE, True)
     (shell.folder / "picloud.toml").write_text('[app]\nslug = "default"\n')
     assert (await shell("scripts", "list")).code == 0
 

@@ -75,6 +75,18 @@ async def test_what_was_pushed_is_pulled_and_pushing_that_does_nothing(shell: Sh
     assert (copy / ".picloud" / ".gitignore").read_text() == "*\n"
 
 
+async def test_an_app_without_routes_is_pulled_so_that_routes_can_be_added(shell: Shell) -> None:
+    await shell.done("apps", "create", "empty")
+    await shell.done("pull", "empty")
+    file = shell.folder / "empty" / "picloud.toml"
+    first, rest = file.read_text().split("\n", 1)
+    assert first == "routes = []  # none; [[routes]] take the place of this line"
+    (file.parent / "one.rhai").write_text("1")
+    file.write_text(rest + '\n[[routes]]\nscript = "one"\npath = "/one"\n')
+    assert "empty: 2 new" in await shell.done("push", "empty")
+    assert await shell.done("pull", folder=file.parent) == ". is as the app empty is\n"
+
+
 async def test_pull_without_a_folder_makes_one_named_like_the_app(shell: Shell) -> None:
     await shell.done("pull", "default")
     assert set(_files(shell.folder / "default")) == {"hello.rhai", "picloud.toml"}

@@ -125,6 +125,14 @@ async def test_a_body_that_says_it_is_no_json_is_refused(
         assert answer.status == 422, kind
 
 
+@each_endpoint
+async def test_only_a_source_may_be_large(client: Client, names: dict[str, str], endpoint: Endpoint) -> None:
+    path = endpoint.path.format(**names)
+    answer = await client.admin(endpoint.method, path, data=b'{"x": "' + b"x" * 300_000 + b'"}')
+    has_source = "source" in endpoint.body.model_fields
+    assert answer.status == (422 if has_source else 413), answer.body[:200]
+
+
 def _fields(endpoint: Endpoint) -> dict[str, bytes]:
     """Each field of an endpoint's body with an example of its value; an empty one where it may be absent."""
     content = Description.load().document["components"]["schemas"][endpoint.body.__name__]

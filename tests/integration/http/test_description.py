@@ -97,3 +97,10 @@ def test_an_answer_that_is_not_described_fails_every_test_that_gets_it(
     headers = {"Content-Type": "application/json; charset=utf-8"} if body is not None else {}
     with pytest.raises(AssertionError):
         Description.load().check(method, path, status, headers, body)
+
+
+async def test_an_expectation_that_cannot_be_met_has_a_code_of_its_own(anyone: Client) -> None:
+    request = b"GET /version HTTP/1.1\r\nHost: localhost\r\nExpect: the unexpected\r\n\r\n"
+    answer = await anyone.raw(request, whole=True)
+    assert answer.startswith(b"HTTP/1.1 417 ")
+    assert b'"code":"expectation_failed"' in answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -76,6 +77,48 @@ async def test_the_script_sees_the_request_decoded_but_no_platform_credential(cl
     assert seen["body"] == {"n": [1, 2.5, None]}
     assert seen["headers"]["x-thing"] == "Ü"
     assert "authorization" not in seen["headers"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "left"),
+    [
+        ("Authorization", "Bearer\t{}", None),
+        ("Authorization", "Basic x, Bearer {}", None),
+        ("Authorization", "Token {}", None),
+        ("Proxy-Authorization", "Bearer {}", None),
+        ("X-Api-Key", "{}", None),
+        ("Referer", "http://localhost/?token={}", None),
+        ("Cookie", "picloud_session={}", None),
+        ("Cookie", "a=1; picloud_session ={}; b=2", "a=1; b=2"),
+        ("Cookie", "a=1; __Host-picloud_session=x", "a=1"),
+        ("Cookie", "a=1; PICLOUD_SESSION={}", "a=1"),
+        ("Cookie", "theirs=1, picloud_session={}; b=2", "b=2"),
+    ],
+)
+async def test_no_way_to_send_a_token_takes_it_to_a_script(
+    client: Client, name: str, value: str, left: str | None
+) -> None:
+    await client.route(await client.script(ECHO), "/echo")
+    token, client.token = client.token, None
+    answer = await client("GET", "/echo", headers={name: value.format(token)})
+    assert answer.json["headers"].get(name.lower()) == left
+
+
+async def test_no_token_in_a_query_reaches_a_script_or_its_log(client: Client) -> None:
+    script = await client.script(ECHO)
+    await client.route(script, "/echo")
+    answer = await client("GET", f"/echo?a=1&token={client.token}&auth=Bearer%20{client.token}")
+    assert answer.json["query"] == {"a": "1"}
+    logged = await client.admin("GET", f"/scripts/{script['id']}/logs")
+    assert str(client.token).encode() not in logged.body
+
+
+async def test_a_script_cannot_set_the_cookie_of_a_session(client: Client) -> None:
+    source = '#{statusCode: 200, body: "", headers: #{"Set-Cookie": ctx.request.query.c}}'
+    await client.route(await client.script(source), "/set")
+    ours, theirs = "picloud_session=x;Path=/", "theirs=x"
+    assert "Set-Cookie" not in (await client("GET", f"/set?c={quote(ours)}")).headers
+    assert (await client("GET", f"/set?c={quote(theirs)}")).headers["Set-Cookie"] == theirs
 
 
 async def test_a_credential_that_is_the_scripts_own_reaches_it(client: Client) -> None:

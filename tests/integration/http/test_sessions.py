@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 
+from picloud.http.admin import endpoint
+from picloud.http.body import read_body
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 from tests.integration.conftest import PASSWORD, Worker
 from tests.integration.http.conftest import ADMIN, OWNER, Answer, Client, serving
@@ -83,6 +86,16 @@ async def test_a_cookie_writes_for_pages_of_its_own_origin_only(
     body = {"slug": "shop", "name": "Shop"}
     assert (await browser.admin("POST", "/apps", body, headers={**cookie, **headers})).status == status
     assert (await browser.admin("GET", "/apps", headers={**cookie, **headers})).status == 200
+
+
+async def test_a_write_of_another_page_is_on_record(browser: Client, worker: Worker) -> None:
+    name, value, _ = cookie_of(await log_in(browser))
+    headers = {"Cookie": f"{name}={value}", "Sec-Fetch-Site": "cross-site"}
+    assert (await browser.admin("DELETE", "/apps/default", headers=headers)).status == 403
+    refused = await worker.database.fetch(
+        "SELECT username, action, reason FROM audit_log WHERE outcome = 'refused'"
+    )
+    assert [tuple(row) for row in refused] == [(OWNER, "app.delete", "forbidden")]
 
 
 @pytest.mark.parametrize(
@@ -216,3 +229,43 @@ async def test_guessing_the_current_password_in_a_session_is_slowed_down(client:
     statuses = [(await client.admin("POST", "/auth/password", body)).status for _ in range(8)]
     assert statuses[:6] == [403] * 6
     assert 429 in statuses[6:]
+
+
+@pytest.mark.parametrize(
+    ("ends", "path", "body", "status"),
+    [
+        ("key", "/api-keys", {"name": "again", "scopes": ["app:admin"]}, 401),
+        ("session", "/api-keys", {"name": "again", "scopes": ["app:admin"]}, 401),
+        ("membership", "/apps/shop/domains", {"pattern": "shop.example.com"}, 403),
+    ],
+)
+async def test_what_ends_while_a_body_arrives_ends_the_call(
+    client: Client,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+    path: str,
+    body: dict[str, object],
+    status: int,
+) -> None:
+    vic = await worker.person("vic", app_id=await worker.app("shop"), app_role="app_admin")
+    owner, token = f"Bearer {client.token}", await worker.session_of(vic)
+
+    async def meanwhile(*arguments: Any) -> bytes:
+        monkeypatch.setattr(endpoint, "read_body", read_body)
+        if ends == "key":
+            await worker.database.execute("DELETE FROM api_keys")
+        elif ends == "session":
+            await worker.database.execute("DELETE FROM admin_sessions WHERE user_id = $1", vic.id)
+        undone = await client.admin("DELETE", "/apps/shop/members/vic", headers={"Authorization": owner})
+        assert undone.status == 204
+        return await read_body(*arguments)
+
+    monkeypatch.setattr(endpoint, "read_body", meanwhile)
+    client.token = await worker.key_of(vic, ["app:admin"]) if ends == "key" else token
+    answer = await client.admin("POST", path, body)
+    assert answer.status == status
+    made = await worker.database.fetchval(
+        "SELECT (SELECT count(*) FROM api_keys) + (SELECT count(*) FROM domains WHERE pattern <> 'localhost')"
+    )
+    assert made == 0

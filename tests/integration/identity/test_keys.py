@@ -19,7 +19,7 @@ from picloud.identity.principal import Principal
 from picloud.identity.tokens import token_hash
 from picloud.identity.users import User
 from picloud.services.page import PageRequest
-from tests.integration.conftest import CONSOLE, Worker
+from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 
 
 async def in_person(worker: Worker, user: User) -> Principal:
@@ -266,6 +266,29 @@ async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker
         assert (await worker.services.keys.list(user.id, PageRequest(), caller)).items == []
         with pytest.raises(Forbidden):
             await create(worker, caller)
+
+
+async def test_a_key_is_not_made_by_what_was_ended_meanwhile(worker: Worker) -> None:
+    user = await worker.person("ada")
+    person, program = await in_person(worker, user), await by_key(worker, await worker.key_of(user))
+    await create(worker, person)
+    await create(worker, program)
+    await worker.database.execute("DELETE FROM api_keys; DELETE FROM admin_sessions")
+    for caller in (person, program):
+        with pytest.raises(Forbidden):
+            await create(worker, caller)
+
+
+async def test_what_was_ended_while_a_password_is_hashed_makes_nobody_an_owner(worker: Worker) -> None:
+    user = await worker.person("ada", "owner")
+    person, program = await in_person(worker, user), await by_key(worker, await worker.key_of(user))
+    actors = [Actor(caller, "ada", "", "", "user.create") for caller in (person, program)]
+    for number, actor in enumerate(actors):
+        await worker.services.users.create(f"early{number}", PASSWORD, "owner", actor)
+    await worker.database.execute("DELETE FROM api_keys; DELETE FROM admin_sessions")
+    for actor in actors:
+        with pytest.raises(Forbidden):
+            await worker.services.users.create("late", PASSWORD, "owner", actor)
 
 
 async def test_an_app_that_goes_meanwhile_is_not_found(

@@ -194,5 +194,5 @@ async def test_a_change_that_fails_changes_nothing_but_is_announced(worker: Work
 
     with pytest.raises(RuntimeError, match="no"):
         await failing()
-    assert await worker.services.users.exist()
+    assert await worker.services.setup.is_over()
     assert worker.generations.current("users") != before

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from picloud.errors import Conflict, Forbidden, Invalid, NotFound, PicloudError, Unauthenticated
 from picloud.identity.actor import Actor
-from picloud.identity.principal import KeyGrant, Principal, Role
+from picloud.identity.principal import Principal, Role
 from picloud.identity.users import User, is_username
 from picloud.services.page import PageRequest
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
@@ -20,11 +20,17 @@ from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 NEW = "battery staple"
 
 
-def acting(user: User, action: str = "user.update", *, key: KeyGrant | None = None) -> Actor:
+def acting(user: User, action: str = "user.update") -> Actor:
     """A user as the author of a change, as they were when their request came."""
-    session_id = None if key else uuid4()
-    principal = Principal(user.id, user.username, user.role, key=key, session_id=session_id)
+    principal = Principal(user.id, user.username, user.role)
     return Actor(principal, user.username, "192.0.2.1", "r1", action)
+
+
+async def acting_by(worker: Worker, user: User, token: str) -> Actor:
+    """The same by a session or a key."""
+    principal = await worker.services.credentials.principal(token)
+    assert principal is not None
+    return replace(acting(user), principal=principal)
 
 
 async def log_in(worker: Worker, username: str, password: str) -> None:
@@ -239,8 +245,8 @@ async def test_only_an_owner_changes_or_deletes_an_owner(
         else:
             await users.update("bob", change, actor)  # type: ignore[arg-type]
 
-    key = KeyGrant(uuid4(), frozenset({"instance:admin"}))
-    for actor in (acting(amy), acting(amy, key=key)):
+    for token in (await worker.session_of(amy), await worker.key_of(amy)):
+        actor = await acting_by(worker, amy, token)
         with pytest.raises(Forbidden):
             await touch(actor)
     await touch(acting(ada))
@@ -261,7 +267,9 @@ async def test_only_an_owner_makes_an_owner(worker: Worker) -> None:
 
 async def test_nobody_resets_their_own_password_without_the_one_they_have(worker: Worker) -> None:
     ada = await worker.person("ada", "owner")
-    for actor in (acting(ada), acting(ada, key=KeyGrant(uuid4(), frozenset({"instance:admin"})))):
+    for token in (await worker.session_of(ada), await worker.key_of(ada)):
+        actor = await acting_by(worker, ada, token)
+        await worker.services.users.update("ada", {"email": "ada@example.com"}, actor)
         with pytest.raises(Forbidden):
             await worker.services.users.update("ada", {"password": NEW}, actor)
 

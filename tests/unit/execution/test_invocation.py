@@ -8,14 +8,16 @@ import ormsgpack
 import pytest
 
 from picloud.execution.invocation import Invocation, ScriptRequest
+from picloud.identity.principal import Principal
 from tests.workbench import script
 
 APP = UUID(int=77)
+CALLER = Principal(UUID(int=9), "the-caller", "member")
 
 
 def pack(request: ScriptRequest | None = None, ingress: str = "route") -> dict[str, object]:
     version = script("1", app=APP)
-    made = Invocation(UUID(int=5), version, ingress, "r-1", request or ScriptRequest(), "the principal")
+    made = Invocation(UUID(int=5), version, ingress, "r-1", request or ScriptRequest(), CALLER)
     unpacked = ormsgpack.unpackb(made.pack("0.1"))
     assert isinstance(unpacked, dict)
     return unpacked
@@ -53,7 +55,8 @@ def test_the_door_tells_the_invocation_type(ingress: str, kind: str) -> None:
 
 def test_neither_app_nor_principal_cross_into_the_guest() -> None:
     version = script("1", app=APP)
-    packed = Invocation(UUID(int=5), version, "route", "r", ScriptRequest(), "the principal").pack("0.1")
+    packed = Invocation(UUID(int=5), version, "route", "r", ScriptRequest(), CALLER).pack("0.1")
     assert str(APP).encode() not in packed
     assert APP.bytes not in packed
-    assert b"principal" not in packed
+    assert CALLER.username.encode() not in packed
+    assert CALLER.user_id.bytes not in packed

@@ -89,3 +89,31 @@ def test_numbers_of_a_query_are_read_from_text_and_names_are_known() -> None:
     for query in (MultiDict(limit="7.5"), MultiDict(limits="7"), MultiDict([("limit", "1"), ("limit", "2")])):
         with pytest.raises(Invalid):
             parse_query(ListQuery, query)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"name": "a", ' + b",".join(b'"k%d": 1' % number for number in range(10_001)) + b"}",
+        b'{"name": "a", "count": [' + b"1," * 40_000 + b"1]}",
+        b'{"name": "a"' + b" " * 70_000 + b"}",
+        b"[" * 70_000,
+    ],
+    ids=["names", "numbers", "spaces", "brackets"],
+)
+def test_a_body_of_very_many_values_is_refused_before_it_is_read(raw: bytes) -> None:
+    with pytest.raises(Invalid, match="holds too much"):
+        parse_json(Thing, raw)
+
+
+def test_a_large_text_is_no_reason_to_refuse_a_body_whatever_is_in_it() -> None:
+    name = '"\\,:{}[]\n' * 20_000
+    assert parse_json(Thing, json.dumps({"name": name}).encode()).name == name
+
+
+def test_an_error_tells_of_so_many_problems_and_no_more() -> None:
+    with pytest.raises(Invalid) as refused:
+        parse_json(Thing, json.dumps({f"k{number}": 1 for number in range(1000)}).encode())
+    problems = refused.value.details["problems"]
+    assert isinstance(problems, list)
+    assert len(problems) == 50

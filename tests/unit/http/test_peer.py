@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from picloud.http.peer import Peer, Proxies, peer, plain_address, source
+from picloud.http.peer import Peer, Proxies, peer, plain_address
 
 TRUSTED = Proxies([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 
@@ -84,12 +84,6 @@ def test_an_address_is_written_in_one_way(address: str, how: str) -> None:
 )
 def test_addresses_as_proxies_and_sockets_write_them(text: str, address: str) -> None:
     assert plain_address(text) == address
-
-
-def test_one_client_of_ipv6_is_its_network() -> None:
-    assert source("2001:db8::1") == source("2001:db8::ffff:1") != source("2001:db8:0:1::1")
-    assert source("192.0.2.1") != source("192.0.2.2")
-    assert source("") == ""
 
 
 FORWARDED = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from picloud.identity.tokens import (
-    KEY_PREFIX,
     SESSION_PREFIX,
     bearer_token,
-    is_platform_credential,
+    holds_token,
+    new_key,
     new_token,
     token_hash,
 )
@@ -38,8 +38,18 @@ def test_a_bearer_header_has_a_token(header: str | None, token: str | None) -> N
     assert bearer_token(header) == token
 
 
-def test_only_our_own_credentials_are_kept_from_scripts() -> None:
-    assert is_platform_credential("Bearer " + new_token(SESSION_PREFIX))
-    assert is_platform_credential("bearer   " + new_token(KEY_PREFIX))
-    assert not is_platform_credential("Bearer eyJhbGciOi")
-    assert not is_platform_credential("Basic pis_x")
+@pytest.mark.parametrize("token", [new_token(SESSION_PREFIX), new_key()])
+@pytest.mark.parametrize(
+    "around", ["Bearer {}", "bearer\t{}", "{}", "Basic x, Bearer {}", 'a="{}"', "?t={}&x"]
+)
+def test_a_token_is_seen_wherever_it_stands(token: str, around: str) -> None:
+    assert holds_token(around.format(token))
+
+
+@pytest.mark.parametrize("text", ["", "Bearer eyJhbGciOi", "Basic pis_x", "pic_ture", "pis_" + "x" * 42])
+def test_a_text_without_a_token_holds_none(text: str) -> None:
+    assert not holds_token(text)
+
+
+def test_a_broken_token_is_one_still() -> None:
+    assert holds_token("bearer  " + new_key()[:-1])

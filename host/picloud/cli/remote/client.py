@@ -76,7 +76,7 @@ class Refused(Failure):
         if wait is not None:
             message += f" ({wait} s)"
         if self.status == 401:
-            message += "; picloud login does"
+            message = "not logged in, or not any more: picloud login"
         if self.status >= 500 and self.request_id:  # an operator finds it by this in the server's log
             message += f" (request {self.request_id})"
         return message

@@ -57,9 +57,11 @@ class Context:
     def app(self) -> str:
         """Id or slug of the app: `--app`, PICLOUD_APP, or the picloud.toml of this folder."""
         app = self.arguments.app or os.environ.get("PICLOUD_APP") or app_of_folder()
+        if not app and Path(PROJECT).exists():
+            raise wrong_use(f"which app? The {PROJECT} here names none, or is no TOML; give --app SLUG")
         if not app:
             raise wrong_use(
-                "which app? Give --app SLUG, set PICLOUD_APP, or go to a folder with a picloud.toml"
+                f"which app? Give --app SLUG, set PICLOUD_APP, or go to a folder with a {PROJECT}"
             )
         return str(app)
 

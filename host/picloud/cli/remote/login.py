@@ -17,6 +17,7 @@ from picloud.cli.remote.client import Json, Refused, Unreachable, connect
 from picloud.cli.remote.context import Context, Target, add_options, command, find_target
 from picloud.cli.remote.credentials import Login
 from picloud.cli.remote.output import print_fields, print_json
+from picloud.cli.remote.session import session
 from picloud.cli.terminal import fail
 from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES
 
@@ -63,9 +64,7 @@ def _login(arguments: argparse.Namespace) -> int:
     if arguments.token:
         login = asyncio.run(_with_key(target.url, ask_secret("Key:")))
     else:
-        username = arguments.username or (ask("Username:") if sys.stdin.isatty() else "")
-        if not username:
-            raise wrong_use("who? Give --username NAME")
+        username = arguments.username or ask_username()
         login = asyncio.run(_with_password(target.url, username, ask_secret("Password:")))
     credentials.write(kept.with_login(target.url, login))
     former = kept.logins.get(target.url)
@@ -80,24 +79,24 @@ def _login(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def ask_username() -> str:
+    """Ask who it is.
+
+    Raises:
+        Failure: nobody can be asked, or says nothing.
+    """
+    username = ask("Username:") if sys.stdin.isatty() else ""
+    if not username:
+        raise wrong_use("who? Give --username NAME")
+    return username
+
+
 async def _with_password(url: str, username: str, password: str) -> Login:
     """Open a session for as long as it takes to make a key."""
-    async with connect(url, None) as nobody:
-        try:
-            body = {"username": username, "password": password}
-            session = await nobody.call("POST", "auth/login", body)
-        except Refused as refused:
-            if refused.status == 401:
-                raise Failure("wrong name or password", NOT_ALLOWED, refused.code) from None
-            raise
-    async with connect(url, session["token"]) as client:
-        try:
-            who = session["user"]
-            scopes = [one for one in SCOPES if who["role"] != "member" or one not in INSTANCE_SCOPES]
-            key = await client.call("POST", "api-keys", {"name": _key_name(), "scopes": scopes})
-        finally:
-            with contextlib.suppress(Refused, Unreachable):
-                await client.call("POST", "auth/logout")
+    async with session(url, username, password) as opened:
+        who = opened.user
+        scopes = [one for one in SCOPES if who["role"] != "member" or one not in INSTANCE_SCOPES]
+        key = await opened.client.call("POST", "api-keys", {"name": _key_name(), "scopes": scopes})
     return Login(key["key"], key["id"], who["username"])
 
 

@@ -1,6 +1,12 @@
 -- name: key_insert
--- Make a key of an active user; their row is held, so that a deactivation at the same time either refuses this or ends it.
-WITH person AS (SELECT id FROM admin_users WHERE id = $2 AND is_active FOR SHARE)
+-- Make a key of an active user; their row is held, so that a deactivation at the same time either refuses this or ends it. The key $9 or session $10 they act by is not over.
+WITH person AS (
+    SELECT id FROM admin_users
+    WHERE id = $2 AND is_active
+      AND ($9::uuid IS NULL OR EXISTS (SELECT FROM api_keys WHERE id = $9))
+      AND ($10::uuid IS NULL OR EXISTS (SELECT FROM admin_sessions WHERE id = $10))
+    FOR SHARE
+)
 INSERT INTO api_keys (id, user_id, name, prefix, key_hash, scopes, app_id, expires_at)
 SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM person
 RETURNING id, user_id, name, prefix, scopes, app_id, expires_at, created_at, last_used_at;

@@ -29,8 +29,11 @@ ORDER BY id
 LIMIT $2;
 
 -- name: user_authority
--- The role a user has right now, as long as they are active.
-SELECT role FROM admin_users WHERE id = $1 AND is_active;
+-- The role a user has right now, as long as they are active and the key $2 or session $3 they act by is not over.
+SELECT role FROM admin_users
+WHERE id = $1 AND is_active
+  AND ($2::uuid IS NULL OR EXISTS (SELECT FROM api_keys WHERE id = $2))
+  AND ($3::uuid IS NULL OR EXISTS (SELECT FROM admin_sessions WHERE id = $3));
 
 -- name: users_besides
 -- How many active owners, and active owners and admins, there are besides one user.

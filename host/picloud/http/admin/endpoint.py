@@ -1,7 +1,8 @@
 """An endpoint of the admin API as data, and the way every call of one takes.
 
-authenticate -> find the app -> authorise -> parse -> one service call -> present. What is refused to
-someone who is known goes into the audit log; what is done, the services write there themselves.
+authenticate -> find the app -> authorise -> read -> authorise again -> one service call -> present.
+What is refused to someone who is known goes into the audit log; what is done, the services write there
+themselves.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from picloud.services.page import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, r
 from picloud.services.scripts import Script
 
 PREFIX = "/api/v1/admin"
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY = 256 * 1024
+MAX_SOURCE_BODY = 8 * 1024 * 1024
 """Room for a script of the largest size in any JSON spelling."""
 MAX_PUBLIC_BODY = 16 * 1024
 
@@ -109,7 +111,6 @@ class Call(Generic[BodyT, QueryT]):
         secure: it came over https, as far as the client is concerned.
         own_page: whether a page of this very origin made it; None when no browser says anything.
         actor: who does it, for the audit log.
-        token: the session token or API key that was sent, or None.
         caller: who calls, or None on a public endpoint.
         in_app: the app of the path, where it names one.
         of_script: the script of the path, where it names one.
@@ -122,7 +123,6 @@ class Call(Generic[BodyT, QueryT]):
     secure: bool
     own_page: bool | None
     actor: Actor
-    token: str | None
     caller: Principal | None
     in_app: App | None
     of_script: Script | None
@@ -178,6 +178,7 @@ class Endpoint:
         action: of everything that writes, its name in the audit log: `<noun>.<verb>`.
         status: of success; 204 shows nothing.
         body: model of the body.
+        max_body: most bytes of it.
         query: model of the parameters.
         headers: names of the request's headers that callers should know of.
         errors: what the service call may raise beside what every call of this kind can.
@@ -191,6 +192,7 @@ class Endpoint:
     action: str = ""
     status: int = 200
     body: type[Body] = NoBody
+    max_body: int = MAX_BODY
     query: type[Query] = NoQuery
     headers: tuple[str, ...] = ()
     errors: tuple[type[PicloudError], ...] = field(default=())
@@ -207,12 +209,34 @@ class Endpoint:
             The response; errors are raised.
         """
         sent = credential(request)
-        caller = await self._authenticate(services, request, sent)
+        caller = await self._authenticate(services, sent)
         actor = self._actor(request, caller)
         place = _Place()
         try:
-            await self._enter(services, request.match_info, caller, place)
-            result = await self._handle(services, request, sent, caller, actor, place)
+            self._refuse_other_pages(request, sent)
+            await self._find(services, request.match_info, place)
+            self._admit(caller, place)
+            query, body = await self._read(services, request)
+            if self.body is not NoBody:
+                # A body can take its time, in which a key is revoked or a member removed.
+                caller = await self._authenticate(services, sent)
+                self._admit(caller, place)
+                actor = self._actor(request, caller)
+            result = await self.handle(
+                services,
+                Call(
+                    body=body,
+                    query=query,
+                    path=request.match_info,
+                    headers=request.headers,
+                    secure=is_secure(request),
+                    own_page=is_own_page(request),
+                    actor=actor,
+                    caller=caller,
+                    in_app=place.app,
+                    of_script=place.script,
+                ),
+            )
         except (Forbidden, Conflict) as error:
             if self.action and caller is not None:
                 target = request.path.removeprefix(PREFIX)
@@ -227,26 +251,26 @@ class Endpoint:
             return web.Response(status=204, headers={**SECURITY_HEADERS, **headers})
         return json_response(result, self.status, headers)
 
-    async def _authenticate(
-        self, services: Services, request: web.Request, sent: Credential | None
-    ) -> Principal | None:
+    async def _authenticate(self, services: Services, sent: Credential | None) -> Principal | None:
         if self.access == "public":
             return None
         caller = await services.credentials.principal(sent.token) if sent is not None else None
-        if sent is None or caller is None:
+        if caller is None:
             raise Unauthenticated
-        if sent.by_cookie and self.method not in _SAFE and not is_same_origin(request):
-            raise Forbidden("a session cookie may be used by pages of the same origin only")
         return caller
+
+    def _refuse_other_pages(self, request: web.Request, sent: Credential | None) -> None:
+        if self.access == "public" or sent is None or not sent.by_cookie or self.method in _SAFE:
+            return
+        if not is_same_origin(request):
+            raise Forbidden("a session cookie may be used by pages of the same origin only")
 
     def _actor(self, request: web.Request, caller: Principal | None) -> Actor:
         name = caller.username if caller is not None else "nobody"
         return Actor(caller, name, peer(request).address, request[REQUEST_ID], self.action)
 
-    async def _enter(
-        self, services: Services, path: Mapping[str, str], caller: Principal | None, place: _Place
-    ) -> None:
-        """Find what the path names and ask for the capability there."""
+    async def _find(self, services: Services, path: Mapping[str, str], place: _Place) -> None:
+        """Find what the path names."""
         try:
             if "app" in path:
                 place.app = await services.apps.get(path["app"])
@@ -254,7 +278,12 @@ class Endpoint:
                 place.script = await services.scripts.get(path["script"])
         except NotFound as missing:
             place.missing = missing
-        # First of all the capability: to whom an app is closed, it looks like one that does not exist.
+
+    def _admit(self, caller: Principal | None, place: _Place) -> None:
+        """Ask for the capability, and only then say what is missing.
+
+        To whom an app is closed, it looks like one that does not exist.
+        """
         if self.access == "session" and (caller is None or caller.session_id is None):
             raise Forbidden("this needs a session: log in, an API key will not do")
         if self.access not in ("public", "user", "session"):
@@ -262,37 +291,13 @@ class Endpoint:
         if place.missing is not None:
             raise place.missing
 
-    async def _handle(
-        self,
-        services: Services,
-        request: web.Request,
-        sent: Credential | None,
-        caller: Principal | None,
-        actor: Actor,
-        place: _Place,
-    ) -> object:
+    async def _read(self, services: Services, request: web.Request) -> tuple[Query, Body]:
         query = parse_query(self.query, request.query)
         if isinstance(query, ListQuery):
             query = query.of_list(self.path)
-        body: Body = NoBody()
-        if self.body is not NoBody:
-            cap = MAX_PUBLIC_BODY if self.access == "public" else MAX_BODY
-            if hdrs.CONTENT_TYPE in request.headers and request.content_type not in _JSON:
-                raise UnknownContentType
-            body = parse_json(self.body, await read_body(request, cap, services.body_seconds))
-        return await self.handle(
-            services,
-            Call(
-                body=body,
-                query=query,
-                path=request.match_info,
-                headers=request.headers,
-                secure=is_secure(request),
-                own_page=is_own_page(request),
-                actor=actor,
-                token=sent.token if sent is not None else None,
-                caller=caller,
-                in_app=place.app,
-                of_script=place.script,
-            ),
-        )
+        if self.body is NoBody:
+            return query, NoBody()
+        cap = MAX_PUBLIC_BODY if self.access == "public" else self.max_body
+        if hdrs.CONTENT_TYPE in request.headers and request.content_type not in _JSON:
+            raise UnknownContentType
+        return query, parse_json(self.body, await read_body(request, cap, services.body_seconds))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import AwareDatetime, BeforeValidator, Field
@@ -13,19 +13,10 @@ from picloud.errors import Forbidden, NotFound
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
+from picloud.identity.capabilities import Scope
 from picloud.identity.keys import Key, NewKey
 from picloud.services.ids import parse_id
 from picloud.services.page import Page
-
-Scope = Literal[
-    "script:read",
-    "script:write",
-    "route:write",
-    "domain:manage",
-    "app:admin",
-    "log:read",
-    "instance:admin",
-]
 
 
 def _moment(value: object) -> object:

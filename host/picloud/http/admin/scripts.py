@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from picloud.errors import BadRequest, Conflict, Invalid, ScriptInvalid
-from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
+from picloud.http.admin.endpoint import MAX_SOURCE_BODY, Call, Endpoint, ForceQuery, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
 from picloud.services.page import Page
@@ -163,6 +163,7 @@ ENDPOINTS = (
         action="script.create",
         status=201,
         body=NewScript,
+        max_body=MAX_SOURCE_BODY,
         errors=(Conflict, ScriptInvalid),
         summary="Make a script",
     ),
@@ -181,6 +182,7 @@ ENDPOINTS = (
         access="script.write",
         action="script.validate",
         body=Source,
+        max_body=MAX_SOURCE_BODY,
         errors=(ScriptInvalid,),
         summary="Check a source without saving it",
     ),
@@ -193,6 +195,7 @@ ENDPOINTS = (
         action="script.update",
         body=ScriptPatch,
         query=ForceQuery,
+        max_body=MAX_SOURCE_BODY,
         headers=("If-Match",),
         errors=(Conflict, ScriptInvalid),
         summary="Save the next version of a script",

@@ -15,6 +15,9 @@ so in `Content-Type`. A field or a parameter that is not listed, or is there twi
 A `PATCH` is a JSON merge patch: what is absent stays, null clears. Answers may get further fields in later
 versions; those that are here stay. `HEAD` is answered wherever `GET` is.
 
+What is no proper request is refused before it is known what it asks for (400, 405, 408, 413, 414, 417, 431),
+in the same shape; operations do not list that.
+
 Lists take `limit` (1 to 200) and `cursor`, and answer `items` and `next_cursor`, which is null on the last
 page. Walking a list shows everything that was there all the while exactly once; what is made or deleted
 meanwhile may be shown or not.

@@ -63,6 +63,11 @@ def test_a_failure_of_the_servers_own_names_the_request_to_look_for() -> None:
     assert Refused(500, {"message": "Oh", "request_id": "r1"}).message == "Oh (request r1)"
 
 
+def test_who_is_not_logged_in_is_told_how_to() -> None:
+    error = {"message": "Log in, or send a valid bearer token."}
+    assert Refused(401, error).message == "not logged in, or not any more: picloud login"
+
+
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

@@ -19,6 +19,7 @@ from picloud.http.application import ENDPOINTS, PLAIN_ENDPOINTS, build_applicati
 from picloud.http.openapi.document import document
 from picloud.http.openapi.shapes import attributes, summary
 from picloud.http.services import Services
+from picloud.sandbox.outcome import STATUS
 
 DOCUMENT = document(ENDPOINTS, PLAIN_ENDPOINTS)
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -148,3 +149,17 @@ def test_docstrings_describe_what_is_inherited_too_in_the_words_of_json() -> Non
     }
     assert summary(Child) == "A thing that is more."
     assert summary(Parent) == "A thing.\n\nIt has a second paragraph."
+
+
+def test_errors_are_made_where_the_description_finds_them() -> None:
+    def kinds(of: type[PicloudError]) -> Iterator[type[PicloudError]]:
+        yield of
+        for kind in of.__subclasses__():
+            yield from kinds(kind)
+
+    # An execution's own end has the codes of sandbox/outcome.py, which are listed too.
+    elsewhere = {kind.__name__ for kind in kinds(PicloudError) if kind.__module__ != errors.__name__}
+    assert elsewhere == {"_OutcomeError"}
+    assert {(status, code) for code, status in STATUS.items() if code != "cancelled"} <= {
+        (one["status"], one["code"]) for one in DOCUMENT["x-errors"]
+    }

@@ -46,7 +46,8 @@ def write(project: Project) -> str:
     if project.domains is not None:
         lines.append(f"domains = [{', '.join(map(toml_text, project.domains))}]")
     if project.routes == ():
-        lines = ["routes = []", "", *lines]
+        # TOML wants it above all tables, and will not have it beside the [[routes]] that people add below.
+        lines = ["routes = []  # none; [[routes]] take the place of this line", "", *lines]
     for name, script in sorted(project.scripts.items()):
         entry = _entry(script, project.files[name])
         if entry:

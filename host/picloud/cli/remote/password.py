@@ -1,0 +1,49 @@
+"""`picloud password`: change one's own password."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import DONE
+from picloud.cli.prompt import ask_secret
+from picloud.cli.remote import credentials
+from picloud.cli.remote.context import add_options, find_target
+from picloud.cli.remote.login import ask_username
+from picloud.cli.remote.output import print_json
+from picloud.cli.remote.session import session
+
+
+def add(commands: Commands) -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "password",
+        help="change your own password",
+        description="Change your own password, which ends your other sessions and leaves keys as they are. "
+        "The present one and the new one are asked for at a terminal, else read from two lines of standard "
+        "input.",
+    )
+    parser.add_argument("address", nargs="?", metavar="URL", help="the server (default: the last login)")
+    parser.add_argument("--username", metavar="NAME", help="default: that of the login")
+    add_options(parser)
+    parser.set_defaults(main=_password)
+
+
+def _password(arguments: argparse.Namespace) -> int:
+    url = find_target(arguments, arguments.address).url
+    login = credentials.read().logins.get(url)
+    username = arguments.username or (login.username if login else ask_username())
+    current = ask_secret(f"Password of {username}:")
+    new = ask_secret("New password:", "Once more:")
+    asyncio.run(_change(url, username, current, new))
+    if arguments.json:
+        print_json({"url": url, "username": username})
+    else:
+        print(f"changed the password of {username}; other sessions have ended")
+    return DONE
+
+
+async def _change(url: str, username: str, current: str, new: str) -> None:
+    async with session(url, username, current) as opened:
+        await opened.client.call("POST", "auth/password", {"current": current, "password": new})
