@@ -72,7 +72,7 @@ class Apps:
             slug: 1 to 63 lower-case letters, digits and hyphens, not beginning with a hyphen, and no UUID.
             name: for people.
             description: free text.
-            takeover: take the slug even where it is another app's former one.
+            takeover: take the slug even where it is another app's former one; needs `app.admin` there too.
             actor: who makes it.
 
         Returns:
@@ -80,7 +80,7 @@ class Apps:
 
         Raises:
             Invalid: a field is not acceptable.
-            Conflict: another app has the slug, or had it and `takeover` is not given.
+            Conflict: another app has the slug, or had it and it is not taken over, or not to be by the actor.
         """
         _check(slug, name, description)
         app_id = uuid7()
@@ -137,7 +137,7 @@ class Apps:
         Args:
             app: the app.
             patch: JSON merge patch of slug, name and description; an empty one changes nothing.
-            takeover: take the slug even where it is another app's former one.
+            takeover: take the slug even where it is another app's former one; needs `app.admin` there too.
             actor: who changes it.
 
         Returns:
@@ -145,7 +145,7 @@ class Apps:
 
         Raises:
             Invalid: a field is not acceptable.
-            Conflict: another app has the slug, or had it and `takeover` is not given.
+            Conflict: another app has the slug, or had it and it is not taken over, or not to be by the actor.
             NotFound: it was deleted meanwhile.
         """
         if not patch:

@@ -99,27 +99,31 @@ async def take(connection: Connection, slug: str, app_id: UUID, takeover: bool, 
         connection: of a transaction that holds `slugs_lock`.
         slug: the slug.
         app_id: the app; its own former slugs are its for the taking.
-        takeover: take it out of another app's history as well.
+        takeover: take it out of another app's history as well, which whoever still uses it there feels:
+            so it needs `app.admin` in that app too.
         actor: who wants it.
 
     Returns:
         Whether it was taken over from another app.
 
     Raises:
-        Conflict: another app has it, or had it and `takeover` is not given; the state is in the details,
-            and which app, if the actor may read that.
+        Conflict: another app has it, or had it and `takeover` is not given or not the actor's to give; the
+            state is in the details, and which app, if the actor may read that.
     """
     holder = await connection.fetchrow(_SQL.app_by_slug, slug)
+    if holder is not None and holder["slug"] == slug:
+        raise _refused(f"the slug {slug!r} is another app's", slug, holder, actor)
     others = holder is not None and holder["id"] != app_id
-    if (others and not takeover) or (holder is not None and holder["slug"] == slug):
-        state = state_of(slug, holder, actor.principal)
-        raise Conflict(
-            f"the slug {slug!r} is another app's"
-            if state.state == "taken"
-            else f"the slug {slug!r} was another app's and still leads there; takeover: true takes it over",
-            field="slug",
-            state=state.state,
-            app=state.app,
-        )
+    if holder is not None and others:
+        was = f"the slug {slug!r} was another app's and still leads there"
+        if not takeover:
+            raise _refused(f"{was}; takeover: true takes it over", slug, holder, actor)
+        if actor.principal is not None and not may(actor.principal, "app.admin", holder["id"]):
+            raise _refused(f"{was}; taking it over takes app.admin there", slug, holder, actor)
     await connection.execute(_SQL.slug_forget, slug)
     return others
+
+
+def _refused(why: str, slug: str, holder: Record, actor: Actor) -> Conflict:
+    state = state_of(slug, holder, actor.principal)
+    return Conflict(why, field="slug", state=state.state, app=state.app)

@@ -16,7 +16,8 @@ from picloud.errors import Conflict, Invalid, NotFound, ServiceError
 from picloud.execution.invocation import ScriptRequest
 from picloud.generations import TOPICS
 from picloud.identity.actor import Actor
-from picloud.identity.principal import KeyGrant, Principal
+from picloud.identity.capabilities import SCOPES
+from picloud.identity.principal import AppRole, KeyGrant, Principal
 from picloud.sandbox.outcome import Outcome, Response
 from picloud.services import kv
 from picloud.services.apps import App, Apps
@@ -73,6 +74,30 @@ async def test_the_former_slug_of_another_app_is_taken_only_over(apps: Apps) -> 
     assert (await apps.get("two")).id == first.id
     third = await make(apps, "other", takeover=True)
     assert (await apps.get("other")).id == third.id
+
+
+async def test_a_former_slug_is_taken_over_only_by_who_administers_the_app_it_leads_to(apps: Apps) -> None:
+    theirs, mine = await make(apps, "theirs"), await make(apps, "mine")
+    await rename(apps, theirs, "renamed")
+    roles: dict[UUID, AppRole] = {mine.id: "app_admin"}
+    for there in (None, "viewer", "editor"):
+        known: dict[UUID, AppRole] = roles if there is None else roles | {theirs.id: there}
+        actor = replace(ACTOR, principal=Principal(uuid4(), "eve", "member", known))
+        for attempt in (
+            apps.update(mine, {"slug": "theirs"}, takeover=True, actor=actor),
+            apps.create("theirs", "Theirs", takeover=True, actor=actor),
+        ):
+            with pytest.raises(Conflict, match="takes app.admin there") as caught:
+                await attempt
+            assert caught.value.details["state"] == "history"
+            assert (caught.value.details["app"] is None) == (there is None)
+    assert (await apps.get("theirs")).id == theirs.id
+    bound = KeyGrant(uuid4(), SCOPES, mine.id, None)
+    owners_key = replace(ACTOR, principal=replace(OWNER, key=bound))
+    with pytest.raises(Conflict, match="takes app.admin there"):
+        await apps.update(mine, {"slug": "theirs"}, takeover=True, actor=owners_key)
+    both = replace(ACTOR, principal=Principal(uuid4(), "amy", "member", roles | {theirs.id: "app_admin"}))
+    assert (await apps.update(mine, {"slug": "theirs"}, takeover=True, actor=both)).slug == "theirs"
 
 
 async def test_a_slug_in_use_cannot_be_taken_over(apps: Apps) -> None:

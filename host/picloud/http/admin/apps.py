@@ -28,7 +28,7 @@ class NewApp(Body):
         slug: 1 to 63 lower-case letters, digits and hyphens.
         name: for people.
         description: free text.
-        takeover: take the slug even when it is in another app's history.
+        takeover: take the slug even when it is in another app's history; needs `app.admin` there too.
     """
 
     slug: str
@@ -44,7 +44,7 @@ class AppPatch(Body):
         slug: 1 to 63 lower-case letters, digits and hyphens; the former one leads on to the app.
         name: for people.
         description: free text.
-        takeover: take the slug even when it is in another app's history.
+        takeover: take the slug even when it is in another app's history; needs `app.admin` there too.
     """
 
     slug: str | None = None
