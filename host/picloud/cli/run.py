@@ -26,7 +26,8 @@ from picloud.config import Settings
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK, Outcome, ScriptError
-from picloud.services.outbound.client import host_functions
+from picloud.services import modules
+from picloud.services.outbound import client
 from picloud.services.outbound.configured import configured
 
 NOBODY = UUID(int=0)
@@ -96,11 +97,12 @@ async def _execute(
         content_type="application/json" if arguments.body else None,
     )
     outbound = configured(settings)
+    more = {**client.host_functions(outbound), **modules.host_functions(beside)}
     try:
-        with executor(settings, more=host_functions(outbound)) as local:
-            modules = await beside.needed(local, source, limits)
+        with executor(settings, more=more) as local:
+            needed = await beside.needed(local, source, limits)
             name = arguments.file.stem
-            script = ScriptVersion(uuid7(), NOBODY, 1, name, "endpoint", source, limits, modules)
+            script = ScriptVersion(uuid7(), NOBODY, 1, name, "endpoint", source, limits, needed)
             return await local.execute(Invocation(uuid7(), script, "cli", str(uuid7()), request))
     finally:
         await outbound.close()
