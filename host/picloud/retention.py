@@ -8,6 +8,7 @@ from uuid import UUID
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
+from picloud.identity.login_sources import REMEMBER
 from picloud.identity.throttle import FORGET
 from picloud.rounds import Rounds
 
@@ -20,7 +21,7 @@ _SQL = load("retention")
 
 
 class Retention:
-    """Sweeps the audit log, sessions, keys, log-in attempts and setup links.
+    """Sweeps the audit log, sessions, keys, log-in attempts and places, and setup links.
 
     Two nodes that do it at once do no harm.
     """
@@ -54,6 +55,7 @@ class Retention:
         await self._database.execute(_SQL.setup_links_sweep)
         await self._database.execute(_SQL.keys_sweep, EXPIRED_KEYS)
         await self._database.execute(_SQL.attempts_sweep, FORGET)
+        await self._database.execute(_SQL.sources_sweep, REMEMBER)
         if self._audit_days:
             oldest = first_id_of(time.time() - timedelta(days=self._audit_days).total_seconds())
             while await self._database.execute(_SQL.audit_sweep, oldest, BATCH) != "DELETE 0":

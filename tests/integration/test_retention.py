@@ -67,6 +67,10 @@ async def test_what_is_over_is_forgotten_and_what_is_not_stays(worker: Worker) -
     await throttle.attempt("old")
     await database.execute("UPDATE login_attempts SET last_at = now() - interval '2 hours'")
     await throttle.attempt("new")
+    await database.execute(
+        "INSERT INTO login_sources VALUES"
+        " (sha256('a'), now() - interval '31 days'), (sha256('b'), now() - interval '29 days')"
+    )
     await worker.database.execute("DELETE FROM setup_links")
     await database.execute(
         "INSERT INTO setup_links VALUES (sha256('a'), now()), (sha256('b'), now() + interval '1 hour')"
@@ -74,9 +78,15 @@ async def test_what_is_over_is_forgotten_and_what_is_not_stays(worker: Worker) -
     await Retention(database, 30).sweep()
     counts = {
         table: await database.fetchval(f"SELECT count(*) FROM {table}")
-        for table in ("admin_sessions", "api_keys", "login_attempts", "setup_links")
+        for table in ("admin_sessions", "api_keys", "login_attempts", "login_sources", "setup_links")
     }
-    assert counts == {"admin_sessions": sessions - 1, "api_keys": 3, "login_attempts": 1, "setup_links": 1}
+    assert counts == {
+        "admin_sessions": sessions - 1,
+        "api_keys": 3,
+        "login_attempts": 1,
+        "login_sources": 1,
+        "setup_links": 1,
+    }
 
 
 async def test_the_first_round_is_made_at_the_start_and_the_stop_ends_it(database: Database) -> None:

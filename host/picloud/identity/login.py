@@ -13,6 +13,7 @@ from picloud.db.queries import load
 from picloud.errors import Overloaded, Unauthenticated
 from picloud.identity import audit
 from picloud.identity.actor import Actor
+from picloud.identity.login_sources import LoginSources, place_of
 from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Opened, Sessions
 from picloud.identity.throttle import Throttle
@@ -59,13 +60,17 @@ class LogIn:
         self._passwords = passwords
         self._sessions = sessions
         self._background = background
+        self._sources = LoginSources(database)
         self._by_account = Throttle(database, "account", free=5, longest_seconds=60)
+        self._by_place = Throttle(database, "place", free=5, longest_seconds=60)
         self._by_address = Throttle(database, "address", free=20, longest_seconds=300)
 
     async def log_in(self, username: str, password: str, actor: Actor, user_agent: str = "") -> LoggedIn:
         """Check a name and a password and open a session.
 
-        An unknown name, a wrong password and an inactive user get the same answer in the same time.
+        An unknown name, a wrong password and an inactive user get the same answer in the same time. Where an
+        account logged in from of late, attempts on it are counted apart: else whoever guesses from anywhere
+        would keep its owner out.
 
         Args:
             username: as typed.
@@ -82,16 +87,20 @@ class LogIn:
             Overloaded: too many are being checked right now.
         """
         account, origin = username.lower()[:64], source(actor.address)
+        place = place_of(account, origin)
         await self._by_address.attempt(origin)
-        await self._by_account.attempt(account)
+        known = await self._sources.know(place)
+        throttle, counted = (self._by_place, place) if known else (self._by_account, account)
+        await throttle.attempt(counted)
         try:
             row = await self._check(username, password, actor)
             session = await self._open(row, password, actor, user_agent)
         except Overloaded:
             await self._by_address.uncount(origin)
-            await self._by_account.uncount(account)
+            await throttle.uncount(counted)
             raise
-        await self._by_account.forget(account)
+        await throttle.forget(counted)
+        await self._sources.keep(place)
         # Not forgotten: else a good log-in now and then would let one address guess at all the others.
         await self._by_address.uncount(origin)
         return LoggedIn(await self._users.get(str(row["id"])), session)

@@ -89,6 +89,66 @@ async def test_an_account_is_slowed_down_wherever_the_guesses_come_from(worker: 
         await worker.services.log_in.log_in("ada", PASSWORD, from_address("198.51.100.1"))
 
 
+async def _guess(worker: Worker, *addresses: str) -> None:
+    for address in addresses:
+        with pytest.raises(Unauthenticated):
+            await worker.services.log_in.log_in("ada", "a wrong guess", from_address(address))
+
+
+async def test_guesses_from_elsewhere_do_not_keep_out_who_logged_in_from_here_of_late(
+    worker: Worker,
+) -> None:
+    await worker.person("ada", "owner")
+    log_in = worker.services.log_in.log_in
+    await log_in("ada", PASSWORD, from_address("2001:db8::1"))
+    await _guess(worker, *(f"192.0.2.{n}" for n in range(6)))
+    for name in ("ada", "ADA"):
+        await log_in(name, PASSWORD, from_address("2001:db8::2"))  # of the same network
+    with pytest.raises(Throttled):
+        await log_in("ada", PASSWORD, from_address("2001:db8:0:1::1"))
+    await worker.database.execute("UPDATE login_sources SET last_at = last_at - interval '31 days'")
+    with pytest.raises(Throttled):
+        await log_in("ada", PASSWORD, from_address("2001:db8::1"))
+
+
+async def test_where_someone_logged_in_from_guesses_are_slowed_down_too_and_for_that_account_only(
+    worker: Worker,
+) -> None:
+    await worker.person("ada", "owner")
+    await worker.person("eve")
+    log_in = worker.services.log_in.log_in
+    for name in ("ada", "eve"):
+        await log_in(name, PASSWORD, NOBODY)
+    await _guess(worker, *[NOBODY.address] * 6)
+    with pytest.raises(Throttled):
+        await log_in("ada", PASSWORD, NOBODY)
+    await log_in("eve", PASSWORD, NOBODY)
+    await log_in("ada", PASSWORD, from_address("198.51.100.1"))
+
+
+async def test_a_log_in_from_a_known_place_gives_no_new_guesses_to_others(worker: Worker) -> None:
+    await worker.person("ada", "owner")
+    log_in = worker.services.log_in.log_in
+    await log_in("ada", PASSWORD, NOBODY)
+    await _guess(worker, *(f"198.51.100.{n}" for n in range(6)))
+    await log_in("ada", PASSWORD, NOBODY)
+    with pytest.raises(Throttled):
+        await log_in("ada", "a wrong guess", from_address("198.51.100.9"))
+
+
+async def test_of_where_someone_logged_in_from_only_a_hash_is_kept_and_of_failures_nothing(
+    worker: Worker,
+) -> None:
+    await worker.person("ada", "owner")
+    await _guess(worker, "198.51.100.1")
+    assert await worker.database.fetchval("SELECT count(*) FROM login_sources") == 0
+    await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+    (row,) = await worker.database.fetch("SELECT s::text, length(key) AS length FROM login_sources s")
+    assert row["length"] == 32
+    assert "ada" not in row["s"]
+    assert "192.0.2" not in row["s"]
+
+
 async def test_a_refusal_for_want_of_time_is_no_guess(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,10 @@ DELETE FROM api_keys WHERE expires_at <= now() - $1::interval;
 -- Forget log-in attempts that count no longer.
 DELETE FROM login_attempts WHERE last_at < now() - $1::interval AND not_before <= now();
 
+-- name: sources_sweep
+-- Forget where accounts logged in from long ago.
+DELETE FROM login_sources WHERE last_at <= now() - $1::interval;
+
 -- name: setup_links_sweep
 -- Forget setup links that are over.
 DELETE FROM setup_links WHERE expires_at <= now();
