@@ -15,11 +15,14 @@ from picloud.errors import (
     Unavailable,
     UnknownEncoding,
 )
+from picloud.execution.scripts import LiveScript
+from picloud.http.body import read_body
 from picloud.http.caller import visitor
-from picloud.http.invoke import invoke
+from picloud.http.invoke import MAX_BODY, invoke
 from picloud.http.plain import PlainEndpoint
 from picloud.http.services import Services
 from picloud.identity.capabilities import authorise
+from picloud.identity.principal import Principal
 from picloud.services.ids import parse_id
 
 
@@ -43,7 +46,24 @@ class Execute:
             NotFound: there is no such script.
             Unauthenticated, Forbidden: it is for members only.
             Invalid: it is a module.
+            BadRequest, BodyTooLarge, RequestTimeout: the request cannot be read.
         """
+        live, principal = await self._let_in(request)  # nobody's body is read for a script that is not theirs
+        body = await read_body(request, MAX_BODY, self._services.body_seconds)
+        if request.body_exists:  # what ended or was changed while it arrived counts
+            live, principal = await self._let_in(request)
+        return await invoke(
+            self._services,
+            request,
+            live.version,
+            ingress="execute",
+            path=request.path,
+            body=body,
+            principal=principal,
+        )
+
+    async def _let_in(self, request: web.Request) -> tuple[LiveScript, Principal | None]:
+        """The script and who calls it, where they may at this moment."""
         name = request.match_info["script_id"]
         script_id = parse_id(name)
         if script_id is None:
@@ -54,9 +74,7 @@ class Execute:
             authorise(principal, "app.read", live.version.app_id)
         if live.version.kind != "endpoint":
             raise Invalid("a module cannot be executed; it is imported by other scripts")
-        return await invoke(
-            self._services, request, live.version, ingress="execute", path=request.path, principal=principal
-        )
+        return live, principal
 
 
 ENDPOINTS = (
@@ -82,6 +100,7 @@ ENDPOINTS = (
             Invalid,
             Unavailable,
         ),
+        everywhere=True,
         scripted=True,
     ),
 )

@@ -11,7 +11,6 @@ from uuid_utils.compat import uuid7
 
 from picloud.errors import BadRequest, PicloudError
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
-from picloud.http.body import read_body
 from picloud.http.files import send_file
 from picloud.http.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.respond import error_response
@@ -22,9 +21,9 @@ from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import STATUS, Outcome
 
 MAX_QUERY_FIELDS = 1000
+MAX_BODY = FIXED["max_request_body"]
 NOTHING: dict[str, str] = {}  # never written to
 
-_MAX_BODY = FIXED["max_request_body"]
 _EMPTY = frozenset({204, 304})
 _OUR_COOKIES = frozenset({SESSION_COOKIE, SESSION_COOKIE_SECURE})
 OUTCOME_MESSAGES = {
@@ -48,6 +47,7 @@ async def invoke(
     script: ScriptVersion,
     ingress: str,
     path: str,
+    body: bytes,
     params: Mapping[str, str] = NOTHING,
     rest: str = "",
     principal: Principal | None = None,
@@ -60,15 +60,16 @@ async def invoke(
         script: what answers it.
         ingress: "route" or "execute".
         path: decoded path, as the script sees it.
+        body: of the request, at most `MAX_BODY` bytes.
         params: what the route's pattern bound.
         rest: what a prefix route left over.
-        principal: who calls.
+        principal: who calls, found when the body was there: what ended meanwhile has ended.
 
     Returns:
         The script's response, or the outcome in the error shape; with the execution's id.
 
     Raises:
-        BadRequest, BodyTooLarge, RequestTimeout: the request cannot be read.
+        BadRequest: the query cannot be read.
     """
     headers = script_headers(request)
     query = request.raw_path.partition("?")[2]
@@ -84,7 +85,7 @@ async def invoke(
             query=script_query(query) if query else NOTHING,
             params=params,
             rest=rest,
-            body=await read_body(request, _MAX_BODY, services.body_seconds),
+            body=body,
             content_type=headers.get("content-type"),
         ),
         principal=principal,

@@ -43,6 +43,7 @@ class PlainEndpoint:
         headers: names of the request's headers it reads.
         answers: by status, without errors.
         errors: what it may raise.
+        everywhere: it answers on every host, also where the admin API has one of its own.
         scripted: a script answers, with any status, headers and body; the request's body is the script's.
     """
 
@@ -57,4 +58,5 @@ class PlainEndpoint:
     headers: tuple[str, ...] = ()
     answers: Mapping[int, Answer] = field(default_factory=dict)
     errors: tuple[type[PicloudError], ...] = ()
+    everywhere: bool = False
     scripted: bool = False

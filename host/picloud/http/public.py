@@ -6,9 +6,10 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
 from picloud.errors import MethodNotAllowed, NotFound, PicloudError, UnknownHost
+from picloud.http.body import read_body
 from picloud.http.caller import visitor
 from picloud.http.cors import allow, is_preflight, preflight
-from picloud.http.invoke import invoke
+from picloud.http.invoke import MAX_BODY, invoke
 from picloud.http.middleware import REQUEST_ID, named
 from picloud.http.peer import peer
 from picloud.http.respond import error_response
@@ -82,6 +83,9 @@ class Public:
             if request.method == hdrs.METH_OPTIONS:
                 return web.Response(status=204, headers=error.headers)
             raise
+        # The body first: who calls is asked when all of it is there, so that a key which is revoked while
+        # it arrives counts no longer.
+        body = await read_body(request, MAX_BODY, self._services.body_seconds)
         principal = await visitor(self._services.credentials, request)
         live = await self._services.live_scripts.get(match.route.script_id)
         return await invoke(
@@ -90,6 +94,7 @@ class Public:
             live.version,
             ingress="route",
             path="/" + "/".join(segments),
+            body=body,
             params=match.params,
             rest=match.rest,
             principal=principal,

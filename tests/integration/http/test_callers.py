@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import UUID
+
 import pytest
 
+from picloud.http import execute, public
+from picloud.http.body import read_body
+from picloud.identity.principal import AppRole
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Client
 
@@ -52,3 +58,76 @@ async def test_what_was_refused_did_not_happen(client: Client, worker: Worker, c
     said = await refused(client, source, viewer)
     assert (said is None) == caught
     assert await worker.database.fetchval("SELECT count(*) FROM kv_entries") == 0
+
+
+@pytest.mark.parametrize(
+    ("ends", "role", "before", "after"),
+    [
+        ("key", "viewer", 502, 200),  # nobody may what a viewer may not
+        ("session", "viewer", 502, 200),
+        ("membership", "editor", 200, 502),
+    ],
+)
+@pytest.mark.parametrize(
+    ("ingress", "access"), [("route", "open"), ("execute", "open"), ("execute", "members")]
+)
+async def test_what_ends_while_a_body_arrives_counts_no_longer(
+    client: Client,
+    worker: Worker,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: str,
+    role: AppRole,
+    before: int,
+    after: int,
+    ingress: str,
+    access: str,
+) -> None:
+    app_id = UUID((await client.admin("GET", "/apps/default")).json["id"])
+    vic = await worker.person("vic", app_id=app_id, app_role=role)
+    token = await (worker.key_of(vic) if ends == "key" else worker.session_of(vic))
+    script = await client.script(WRITES, name="writes", execute_access=access)
+    await client.route(script, "/writes", "POST")
+    path = "/writes" if ingress == "route" else f"/api/v1/execute/{script['id']}"
+    sent: dict[str, Any] = {"headers": {"Authorization": f"Bearer {token}"}, "data": b"all of it"}
+    assert (await client("POST", path, **sent)).status == before
+
+    async def meanwhile(*arguments: Any) -> bytes:
+        if ends == "membership":
+            undone = await client.admin("DELETE", "/apps/default/members/vic")
+        else:
+            undone = await client.admin("PATCH", "/users/vic", {"is_active": False})
+        assert undone.status < 300
+        return await read_body(*arguments)
+
+    monkeypatch.setattr(public if ingress == "route" else execute, "read_body", meanwhile)
+    answer = await client("POST", path, **sent)
+    if access == "members":
+        after = 403 if ends == "membership" else 401
+    assert answer.status == after
+
+
+async def test_a_script_that_is_closed_while_a_body_arrives_is_closed_to_it(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = await client.script("1")
+
+    async def meanwhile(*arguments: Any) -> bytes:
+        body = {"execute_access": "members", "version": 1}
+        assert (await client.admin("PATCH", f"/scripts/{script['id']}", body)).status == 200
+        return await read_body(*arguments)
+
+    monkeypatch.setattr(execute, "read_body", meanwhile)
+    nobody = {"Authorization": ""}
+    assert (await client.execute(script, headers=nobody, data=b"all of it")).status == 401
+
+
+async def test_no_body_of_a_stranger_is_read_for_a_script_of_members(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = await client.script("1", execute_access="members")
+
+    async def never(*_: Any) -> bytes:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(execute, "read_body", never)
+    assert (await client.execute(script, headers={"Authorization": ""}, data=b"all of it")).status == 401
