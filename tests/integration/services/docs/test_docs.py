@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.errors import ServiceError
 from picloud.execution.invocation import ScriptVersion
@@ -414,10 +415,10 @@ async def test_a_search_that_takes_too_long_ends_with_its_execution(
     assert await run(worker, app, C + "c.count(#{ n: 7 })") == 1
 
 
-async def test_searches_of_an_app_leave_connections_for_others(
-    docs: DatabaseDocs, call: Call, database: Database, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("apps", [1, 3])
+async def test_searches_leave_connections_for_others(
+    worker: Worker, connection_parameters: ConnectionParameters, monkeypatch: pytest.MonkeyPatch, apps: int
 ) -> None:
-    """The pool of these tests has 5 connections, of which searches of one app use 4."""
     running = most = 0
     fetchval = Database.fetchval
 
@@ -435,7 +436,11 @@ async def test_searches_of_an_app_leave_connections_for_others(
             running -= 1
 
     monkeypatch.setattr(Database, "fetchval", slow)
-    searches = [asyncio.create_task(docs.count(call, "c", {})) for _ in range(20)]
+    database = await Database.open(connection_parameters, 12)
+    docs = DatabaseDocs(database)
+    calls = [Call(await worker.app(f"app-{next(_numbers)}"), uuid4(), uuid4()) for _ in range(apps)]
+    searches = [asyncio.create_task(docs.count(call, "c", {})) for call in calls * 10]
     assert await database.fetchval("SELECT 1") == 1
     await asyncio.gather(*searches)
-    assert most == SEARCHES_AT_ONCE
+    assert most == (SEARCHES_AT_ONCE if apps == 1 else 6)
+    await database.close()
