@@ -47,6 +47,7 @@ def site(first_start: Path) -> Iterator[Site]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the pages call with curl, which is not here")
 def test_the_readme_of_an_example_does_what_it_shows(site: Site, example: str) -> None:
     page = ROOT / "examples" / example / "README.md"
     assert sum(1 for _ in blocks(page)) >= 3
