@@ -176,6 +176,12 @@ class ScriptInvalid(PicloudError):
     code, status = "script_invalid", 422
 
 
+class QuotaExceeded(PicloudError):
+    """The app keeps as much as its quota allows."""
+
+    code, status = "quota_exceeded", 507
+
+
 class Throttled(PicloudError):
     """Too many attempts; wait and try again."""
 

@@ -288,6 +288,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             generations,
             executor=Executor(gate, sandbox, recorder),
             files=files,
+            quotas=quotas,
             passwords=passwords,
             ceilings=Ceilings(settings.limits),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),

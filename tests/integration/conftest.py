@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
+import orjson
 import pytest
 from argon2 import PasswordHasher
 
+from picloud.config import Settings
 from picloud.db.changes import Changes
 from picloud.db.migrate import latest_version
 from picloud.db.pool import Database
@@ -33,10 +35,12 @@ from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv, modules, request
 from picloud.services.absent import completed
+from picloud.services.call import Call
 from picloud.services.docs import service as docs_service
 from picloud.services.files import service as files_service
 from picloud.services.files.folder import FolderStore
 from picloud.services.health import Health
+from picloud.services.quotas import Quotas
 
 SLOTS = 64
 CONSOLE = Actor.console("test.arrange")
@@ -111,6 +115,12 @@ class Worker:
         """Make an app; returns its id."""
         return (await self.services.apps.create(slug, slug, actor=CONSOLE)).id
 
+    async def file(self, app: str, collection: str, name: str = "f.txt", data: bytes = b"bytes") -> str:
+        """Store a file as a script of an app would; returns its id."""
+        call = Call((await self.services.apps.get(app)).id, uuid4(), uuid4())
+        entry = await self.services.files.create(call, collection, name, "text/plain", None, data)
+        return str(orjson.loads(entry)["id"])
+
 
 @pytest.fixture
 async def worker(
@@ -121,13 +131,14 @@ async def worker(
     changes = Changes(database, generations)
     threads, images = Threads(2), ImageCache(64, 16)
     FolderStore.prepare(tmp_path / "files")
-    files = files_service.Files(database, FolderStore(tmp_path / "files"))
+    quotas = Quotas.configured(database, Settings())
+    files = files_service.Files(database, FolderStore(tmp_path / "files"), quotas)
     here = {
-        **kv.host_functions(kv.DatabaseKeyValue(database)),
+        **kv.host_functions(kv.DatabaseKeyValue(database, quotas)),
         **clock.host_functions(),
         **request.host_functions(),
         **modules.host_functions(modules.Modules(database)),
-        **docs_service.host_functions(docs_service.DatabaseDocs(database)),
+        **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas)),
         **files_service.host_functions(files),
     }
     functions = completed(here, engine.interface)
@@ -141,6 +152,7 @@ async def worker(
         generations,
         executor=Executor(gate, sandbox, recorder),
         files=files,
+        quotas=quotas,
         passwords=passwords,
         ceilings=Ceilings(),
         health=Health(database, latest_version(), engine.info.sdk, engine.digest),

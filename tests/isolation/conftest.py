@@ -9,8 +9,11 @@ import pytest
 
 from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.engine import Engine
+from tests.integration.conftest import passwords, worker
 from tests.isolation import hostile
 from tests.workbench import Workbench, idle_functions
+
+__all__ = ["passwords", "worker"]
 
 Target = Callable[..., Workbench]
 

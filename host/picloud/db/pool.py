@@ -103,6 +103,11 @@ class Database:
             )
         return cls(pool, acquire_seconds)
 
+    @property
+    def max_size(self) -> int:
+        """Most connections at once."""
+        return self._pool.get_max_size()
+
     async def close(self, seconds: float = 10.0) -> None:
         """Close every connection, those in use when they are released, or after `seconds`."""
         try:

@@ -13,15 +13,19 @@ from picloud.http.admin import (
     apps,
     audit,
     auth,
+    docs,
     domains,
     executions,
+    files,
     keys,
+    kv,
     limits,
     members,
     modules,
     routes,
     scripts,
     settings,
+    usage,
     users,
     versions,
 )
@@ -47,6 +51,10 @@ ENDPOINTS = (
     *modules.ENDPOINTS,
     *executions.ENDPOINTS,
     *routes.ENDPOINTS,
+    *usage.ENDPOINTS,
+    *kv.ENDPOINTS,
+    *docs.ENDPOINTS,
+    *files.ENDPOINTS,
     *limits.ENDPOINTS,
 )
 """The admin API."""
@@ -83,7 +91,9 @@ def build_application(services: Services) -> web.Application:
 
 
 def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) -> None:
-    path = re.sub(r"\{(\w+)\}", r"{\1:[^/:]+}", path)  # a colon begins an action: scripts:validate
+    # A colon begins an action: scripts:validate. Names that scripts give may have one in them.
+    path = re.sub(r"\{(collection|entry)\}", r"{\1:[^/]+}", path)
+    path = re.sub(r"\{(\w+)\}", r"{\1:[^/:]+}", path)
     if method == "GET":
         router.add_get(path, handler)  # and HEAD
     else:

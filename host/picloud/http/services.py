@@ -24,11 +24,15 @@ from picloud.identity.users import Users
 from picloud.sandbox.limits import Ceilings
 from picloud.services.apps import Apps
 from picloud.services.directory import Directory
+from picloud.services.docs.browse import DocBrowser
 from picloud.services.domains import Domains
 from picloud.services.executions import Executions
+from picloud.services.files.browse import FileBrowser
 from picloud.services.files.service import Files
 from picloud.services.health import Health
+from picloud.services.kv_browse import KvBrowser
 from picloud.services.modules import Modules
+from picloud.services.quotas import Quotas
 from picloud.services.routes import Routes
 from picloud.services.script_versions import ScriptVersions
 from picloud.services.scripts import Scripts
@@ -61,6 +65,10 @@ class Services:
         live_scripts: current script versions in memory.
         executor: runs scripts.
         files: files of apps.
+        file_browser: files as people look through them.
+        docs: documents as people look through them.
+        kv: entries as people look through them.
+        quotas: what apps keep and what they may.
         ceilings: limits of this instance.
         health: readiness and versions.
         body_seconds: how long the body of a request may take to arrive.
@@ -87,6 +95,10 @@ class Services:
     live_scripts: LiveScripts
     executor: Executor
     files: Files
+    file_browser: FileBrowser
+    docs: DocBrowser
+    kv: KvBrowser
+    quotas: Quotas
     ceilings: Ceilings
     health: Health
     body_seconds: float = 30.0
@@ -100,6 +112,7 @@ class Services:
         *,
         executor: Executor,
         files: Files,
+        quotas: Quotas,
         passwords: Passwords,
         ceilings: Ceilings,
         health: Health,
@@ -114,6 +127,7 @@ class Services:
             generations: the node's shared page.
             executor: runs scripts.
             files: files of apps.
+            quotas: what apps keep and what they may.
             passwords: hashes them.
             ceilings: limits of this instance.
             health: readiness and versions.
@@ -149,6 +163,10 @@ class Services:
             live_scripts=LiveScripts(modules, generations, ceilings),
             executor=executor,
             files=files,
+            file_browser=FileBrowser(database, files),
+            docs=DocBrowser(database, quotas),
+            kv=KvBrowser(database, quotas),
+            quotas=quotas,
             ceilings=ceilings,
             health=health,
             body_seconds=body_seconds,

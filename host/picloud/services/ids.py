@@ -17,6 +17,7 @@ def parse_id(text: str) -> UUID | None:
     if len(text) != 36:
         return None
     try:
-        return UUID(text)
+        id_ = UUID(text)
     except ValueError:
         return None
+    return id_ if str(id_) == text.lower() else None

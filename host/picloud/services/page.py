@@ -101,6 +101,40 @@ def read_cursor(cursor: str) -> UUID:
     raise Invalid("this cursor was not given out by a list", field="cursor")
 
 
+def write_name_cursor(last: str) -> str:
+    """Write the position after a name as opaque text."""
+    return base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+
+
+def read_name_cursor(cursor: str | None) -> str:
+    """Read what `write_name_cursor` wrote.
+
+    Args:
+        cursor: any text; None for the first page.
+
+    Returns:
+        The last name of the page before; "" for the first page.
+
+    Raises:
+        Invalid: it was never given out.
+    """
+    if cursor is None:
+        return ""
+    try:
+        name = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, ValueError):
+        name = ""
+    if not name or "\0" in name:
+        raise Invalid("this cursor was not given out by a list", field="cursor")
+    return name
+
+
+def page_of_names(rows: Sequence[Record], limit: int, make: Callable[[Record], Item]) -> Page[Item]:
+    """Cut a page as `Page.of` does, of rows in the order of their column `name`."""
+    shown, more = rows[:limit], len(rows) > limit
+    return Page([make(row) for row in shown], write_name_cursor(shown[-1]["name"]) if more else None)
+
+
 def unmark_cursor(cursor: str, name: str) -> str:
     """Undo what `Page.of_list` did.
 

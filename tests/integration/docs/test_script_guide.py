@@ -2,49 +2,116 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from uuid import NAMESPACE_URL, UUID, uuid5
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+from uuid import uuid4
 
+import orjson
 import pytest
 from uuid_utils.compat import uuid7
 
-from picloud.cli.local import executor
-from picloud.config import load
+from picloud.config import Settings
+from picloud.db.pool import Database
 from picloud.execution.executor import Executor
+from picloud.execution.gate import Gate
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.routing.conflict import RoutePattern
 from picloud.routing.hosts import ANY_HOST
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import parse_path
 from picloud.routing.table import RouteTable
+from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.sandbox import Sandbox
+from picloud.sandbox.threads import Threads
+from picloud.services.call import Call
+from picloud.services.docs import service as docs
+from picloud.services.files import service as files
+from picloud.services.files.folder import FolderStore
 from picloud.services.modules import Module
+from picloud.services.outbound.client import host_functions
+from picloud.services.outbound.configured import configured
+from picloud.services.quotas import Quotas
+from tests.workbench import NOBODY, in_memory
 
 PAGE = (Path(__file__).parents[3] / "docs" / "script-guide.md").read_text("utf-8")
-MODULES = tuple(
-    Module(uuid5(NAMESPACE_URL, name), 1, name, source.encode())
-    for name, source in re.findall(r"^```rhai module (\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-)
-FENCES = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-EXAMPLES = [
-    pytest.param(source, kind, answer, id=source.splitlines()[0])
-    for (language, source), (kind, answer) in itertools.pairwise(FENCES)
-    if language == "rhai"
-]
+MODULE = re.compile(r"// the module (\w+)\n")
 
 
-@pytest.fixture(scope="module")
-def local() -> Iterator[Executor]:
-    with executor(load(environment={}).settings) as made:
-        yield made
+def examples() -> Iterator[Any]:
+    """Source, modules, and the kind and text of what stands below it."""
+    modules: list[Module] = []
+    source: str | None = None
+    for language, text in re.findall(r"^```(\w+)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        if source is not None:
+            yield pytest.param(source, tuple(modules), language, text, id=source.splitlines()[0])
+            source = None
+        elif language == "rhai" and (named := MODULE.match(text)):
+            modules.append(Module(uuid7(), 1, named[1], text.encode()))
+        elif language == "rhai":
+            source = text
+    assert source is None
 
 
-def test_the_page_has_examples_and_each_says_what_it_answers() -> None:
-    assert len(EXAMPLES) >= 8
-    assert all(example.values[1] in ("json", "answer") for example in EXAMPLES)
+EXAMPLES = list(examples())
+THINGS = next(example.values[0] for example in EXAMPLES if 'docs::collection("things")' in example.values[0])
+FILTERS = re.findall(r"^\| `(#\{.*\})` \|([a-d ]*)\| .*\|$", PAGE, re.MULTILINE)
+
+Run: TypeAlias = Callable[..., Awaitable[tuple[int, bytes]]]
+
+
+@pytest.fixture
+async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterator[Run]:
+    """Executes a script with all there is, and one host more; returns status and body."""
+    await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'nobody', 'Nobody')", NOBODY)
+    FolderStore.prepare(tmp_path / "files")
+    quotas, threads, outbound = Quotas.configured(database, Settings()), Threads(2), configured(Settings())
+    kept = files.Files(database, FolderStore(tmp_path / "files"), quotas)
+    replies: dict[str, Any] = {}
+
+    class Somewhere:
+        """The way out, and what an example says that a host answers."""
+
+        async def request(self, call: Call, method: str, url: str, *rest: Any) -> dict[str, object]:
+            reply = replies.get(url.partition("?")[0])
+            if reply is None:
+                return await outbound.request(call, method, url, *rest)
+            headers = {"content-type": "application/json"}
+            return {"status": 200, "headers": headers, "body": reply, "url": url}
+
+    functions = {
+        **in_memory(),
+        **docs.host_functions(docs.DatabaseDocs(database, quotas)),
+        **files.host_functions(kept),
+        **host_functions(Somewhere()),
+    }
+    executor = Executor(Gate(4, 4), Sandbox(engine, ImageCache(16, 16), threads, functions), None)
+
+    async def execute(source: str, modules: tuple[Module, ...] = ()) -> tuple[int, bytes]:
+        if elsewhere := re.match(r"// where (\S+) answers (.*)\n", source):
+            assert urlsplit(elsewhere[1]).scheme == "https"
+            replies[elsewhere[1]] = elsewhere[2].encode()
+        limits = Ceilings().resolve({})
+        version = ScriptVersion(uuid7(), NOBODY, 1, "example", "endpoint", source.encode(), limits, modules)
+        outcome = await executor.execute(Invocation(uuid7(), version, "cli", "test", request_of(source)))
+        response = outcome.response
+        assert response is not None, outcome.error
+        if response.file is None:
+            return response.status, response.body
+        file = await kept.get(Call(NOBODY, uuid4(), uuid4()), response.file.collection, response.file.id)
+        assert file is not None
+        data = file["data"]
+        assert isinstance(data, bytes)
+        return response.status, data
+
+    yield execute
+    await kept.close()
+    await outbound.close()
+    threads.close()
 
 
 def request_of(source: str) -> ScriptRequest:
@@ -61,18 +128,26 @@ def request_of(source: str) -> ScriptRequest:
         segments = split_path(path)
         match = routes.match(method, "localhost", segments)
         return ScriptRequest(method, "/" + "/".join(segments), params=match.params, rest=match.rest)
-    assert not line.startswith("//"), line
+    assert not line.startswith("//") or line.startswith("// where "), line
     return ScriptRequest()
 
 
-@pytest.mark.parametrize(("source", "kind", "answer"), EXAMPLES)
+def test_the_page_has_examples_and_each_says_what_it_answers() -> None:
+    assert len(EXAMPLES) >= 18
+    assert all(example.values[2] in ("json", "answer") for example in EXAMPLES)
+    assert len(FILTERS) == PAGE.count("| `#{")
+
+
+@pytest.mark.parametrize(("source", "modules", "kind", "answer"), EXAMPLES)
 async def test_an_example_answers_what_the_page_says(
-    source: str, kind: str, answer: str, local: Executor
+    source: str, modules: tuple[Module, ...], kind: str, answer: str, run: Run
 ) -> None:
-    limits = Ceilings().resolve({})
-    modules = MODULES if 'import "' in source else ()
-    script = ScriptVersion(uuid7(), UUID(int=0), 1, "example", "endpoint", source.encode(), limits, modules)
-    outcome = await local.execute(Invocation(uuid7(), script, "cli", "test", request_of(source)))
-    assert outcome.response is not None, outcome.error
-    status, expected = ("200", answer) if kind == "json" else answer.split("\n", 1)
-    assert (str(outcome.response.status), outcome.response.body.decode()) == (status, expected.rstrip("\n"))
+    status, body = await run(source, modules)
+    expected_status, expected = ("200", answer) if kind == "json" else answer.split("\n", 1)
+    assert (str(status), body.decode()) == (expected_status, expected.rstrip("\n"))
+
+
+async def test_a_filter_finds_what_the_page_says(run: Run) -> None:
+    asked = ", ".join(f"things.find({text}).map(|thing| thing.data.name)" for text, _ in FILTERS)
+    _, body = await run(f"{THINGS};\n[{asked}]")
+    assert orjson.loads(body) == [names.split() for _, names in FILTERS]

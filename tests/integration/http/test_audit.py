@@ -110,6 +110,17 @@ async def test_every_action_leaves_one_entry_and_no_secret(anyone: Client, worke
     )
     await story.does("route.update", "PATCH", f"/apps/shop/routes/{route['id']}", {"path": "/y"})
     await story.does("settings.update", "PATCH", "/apps/shop/settings", {"cors": None})
+    entry = "/apps/shop/kv/orders/a%2Fb%3A%C3%BC"
+    await story.does("kv.update", "PUT", entry, {"value": "hidden_in_the_source"})
+    await story.does("kv.delete", "DELETE", entry)
+    new = {"data": {"secret": "hidden_in_the_source"}}
+    document = await story.does("document.create", "POST", "/apps/shop/docs/orders", new)
+    place = f"/apps/shop/docs/orders/{document['id']}"
+    await story.does("document.update", "PUT", place, new)
+    await story.does("document.update", "PATCH", place, new)
+    await story.does("document.delete", "DELETE", place)
+    file = await worker.file("shop", "orders", data=b"hidden_in_the_source")
+    await story.does("file.delete", "DELETE", f"/apps/shop/files/orders/{file}")
     await story.does("route.delete", "DELETE", f"/apps/shop/routes/{route['id']}")
     await story.does("domain.delete", "DELETE", f"/apps/shop/domains/{domain['id']}")
     await story.does("script.delete", "DELETE", path)
@@ -145,6 +156,10 @@ async def test_every_refusal_leaves_one_entry(client: Client, worker: Worker) ->
             route=vic.id,
             domain=vic.id,
             session=vic.id,
+            collection="c",
+            entry="k",
+            document=vic.id,
+            file=vic.id,
         )
         body = {"password": NEW_PASSWORD} if endpoint.method in ("POST", "PATCH", "PUT") else None
         await story.does(endpoint.action, endpoint.method, path, body, status=403)

@@ -10,7 +10,7 @@ import pytest
 
 from picloud.http.admin.endpoint import Endpoint, ListQuery
 from picloud.http.application import ENDPOINTS
-from tests.integration.conftest import PASSWORD
+from tests.integration.conftest import PASSWORD, Worker
 from tests.integration.http.conftest import Client
 
 LISTS = {one.path: one for one in ENDPOINTS if issubclass(one.query, ListQuery)}
@@ -24,9 +24,9 @@ class Things:
         names: what stands for the names in paths.
     """
 
-    def __init__(self, client: Client) -> None:
-        self.names = {"app": "default"}
-        self._client = client
+    def __init__(self, client: Client, worker: Worker) -> None:
+        self.names = {"app": "default", "collection": "things"}
+        self._client, self._worker = client, worker
         self._script: dict[str, Any] = {}
 
     async def start(self) -> None:
@@ -78,6 +78,28 @@ class Things:
     async def session(self, n: int) -> None:
         await self.post("/auth/login", {"username": "ada", "password": PASSWORD}, 200)
 
+    async def entry(self, n: int) -> None:
+        await self._put("things", f"k{n:03}")
+
+    async def collection_of_entries(self, n: int) -> None:
+        await self._put(f"c{n:03}", "k")
+
+    async def _put(self, collection: str, key: str) -> None:
+        path = f"/apps/default/kv/{collection}/{key}"
+        assert (await self._client.admin("PUT", path, {"value": 1})).status == 200
+
+    async def document(self, n: int) -> None:
+        await self.post("/apps/default/docs/things", {"data": {"n": n}})
+
+    async def collection_of_documents(self, n: int) -> None:
+        await self.post(f"/apps/default/docs/c{n:03}", {"data": {"n": n}})
+
+    async def file(self, n: int) -> None:
+        await self._worker.file("default", "things")
+
+    async def collection_of_files(self, n: int) -> None:
+        await self._worker.file("default", f"c{n:03}")
+
     async def nothing(self, n: int) -> None:
         """There are as many as there are."""
 
@@ -86,8 +108,14 @@ MAKERS = {
     "/api-keys": "key",
     "/apps": "app",
     "/apps/{app}/audit": "script",
+    "/apps/{app}/docs": "collection_of_documents",
+    "/apps/{app}/docs/{collection}": "document",
     "/apps/{app}/domains": "domain",
     "/apps/{app}/executions": "execution",
+    "/apps/{app}/files": "collection_of_files",
+    "/apps/{app}/files/{collection}": "file",
+    "/apps/{app}/kv": "collection_of_entries",
+    "/apps/{app}/kv/{collection}": "entry",
     "/apps/{app}/members": "member",
     "/apps/{app}/routes": "route",
     "/apps/{app}/scripts": "script",
@@ -104,8 +132,8 @@ each_list = pytest.mark.parametrize("path", LISTS)
 
 
 @pytest.fixture
-async def things(client: Client) -> Things:
-    things = Things(client)
+async def things(client: Client, worker: Worker) -> Things:
+    things = Things(client, worker)
     await things.start()
     return things
 
@@ -174,5 +202,5 @@ async def test_a_list_refuses_parameters_that_are_none(client: Client, things: T
 
 def _identity(item: dict[str, Any]) -> str:
     """What tells an item from all others in its list."""
-    names = ("id", "execution_id", "user_id", "version", "name")
+    names = ("id", "execution_id", "user_id", "version", "key", "name")
     return str(next(item[name] for name in names if name in item))

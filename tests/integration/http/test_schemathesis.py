@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from picloud.identity.capabilities import SCOPES
-from tests.integration.conftest import PASSWORD
+from tests.integration.conftest import PASSWORD, Worker
 from tests.integration.http.conftest import Client
 
 # Every check of schemathesis but these:
@@ -57,14 +57,20 @@ async def run(
     assert process.returncode == 0, output.decode()
 
 
-async def some_of_everything(client: Client) -> dict[str, str]:
+async def some_of_everything(client: Client, worker: Worker) -> dict[str, str]:
     """Make one thing of each kind, for calls to find."""
     script = await client.script('"x"', name="probe")
     route = await client.route(script, "/probe")
     domain = await client.admin("POST", "/apps/default/domains", {"pattern": "probe.example"})
     execution = await client.execute(script)
+    document = await client.admin("POST", "/apps/default/docs/things", {"data": {"n": 1}})
+    await client.admin("PUT", "/apps/default/kv/things/k", {"value": 1})
     return {
         "app": "default",
+        "collection": "things",
+        "entry": "k",
+        "document": document.json["id"],
+        "file": await worker.file("default", "things"),
         "script": script["id"],
         "script_id": script["id"],
         "route": route["id"],
@@ -80,13 +86,13 @@ async def key_of(client: Client) -> str:
     return str(made.json["key"])
 
 
-async def test_an_owner_finds_only_what_is_described(client: Client, tmp_path: Path) -> None:
-    known = await some_of_everything(client)
+async def test_an_owner_finds_only_what_is_described(client: Client, worker: Worker, tmp_path: Path) -> None:
+    known = await some_of_everything(client, worker)
     await run(client, tmp_path, await key_of(client), known, "examples,coverage,fuzzing")
 
 
-async def test_a_viewer_finds_only_what_is_described(client: Client, tmp_path: Path) -> None:
-    known = await some_of_everything(client)
+async def test_a_viewer_finds_only_what_is_described(client: Client, worker: Worker, tmp_path: Path) -> None:
+    known = await some_of_everything(client, worker)
     viewer = await client.admin("POST", "/users", {"username": "vera", "password": PASSWORD})
     await client.admin("PUT", f"/apps/default/members/{viewer.json['id']}", {"role": "viewer"})
     login = await client.admin("POST", "/auth/login", {"username": "vera", "password": PASSWORD})

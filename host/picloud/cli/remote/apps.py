@@ -5,13 +5,24 @@ from __future__ import annotations
 from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import Context
 from picloud.cli.remote.noun import FORCE, Noun, Verb, in_body, in_path
-from picloud.cli.remote.output import column, moment
+from picloud.cli.remote.output import column, moment, print_table
 
 _APP = in_path("app", "slug or id")
 
 
 def _name_it(_context: Context, body: Json) -> None:
     body.setdefault("name", body["slug"])
+
+
+def _show_usage(_context: Context, answer: Json) -> None:
+    columns = (
+        column("store"),
+        column("rows"),
+        column("rows_limit", "of"),
+        column("bytes"),
+        column("bytes_limit", "of"),
+    )
+    print_table(columns, answer["items"], "nothing here")
 
 
 NOUN = Noun(
@@ -46,6 +57,14 @@ NOUN = Noun(
             in_app=False,
         ),
         Verb(name="show", help="show an app", path="apps/{app}", arguments=(_APP,), in_app=False),
+        Verb(
+            name="usage",
+            help="show what an app keeps, and its quotas",
+            path="apps/{app}/usage",
+            arguments=(_APP,),
+            show=_show_usage,
+            in_app=False,
+        ),
         Verb(
             name="update",
             help="rename or describe an app",

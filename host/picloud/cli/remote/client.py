@@ -31,7 +31,7 @@ ADMIN = "/api/v1/admin"
 PAGE = 200
 """The most items the API gives at once."""
 
-_SECONDS_TO_CONNECT, _SECONDS = 10, 60
+_SECONDS_TO_CONNECT, _SECONDS, _SECONDS_TO_DOWNLOAD = 10, 60, 3600
 _EXIT_CODES = {
     400: WRONG_USE,
     401: NOT_ALLOWED,
@@ -159,12 +159,36 @@ class Client:
             shown = None
         if answer.status < 300 and isinstance(shown, dict):
             return shown
+        raise self._refusal(answer, shown)
+
+    async def download(self, path: str, **parts: str) -> bytes:
+        """Get what is no JSON from the admin API.
+
+        Args:
+            path: as for `call`.
+            parts: as for `call`.
+
+        Raises:
+            Refused, Unreachable: as for `call`.
+        """
+        address = f"{ADMIN}/{fill(path, **parts)}"
+        answer = await self.request("GET", address, seconds=_SECONDS_TO_DOWNLOAD)
+        if answer.status == 200:
+            return answer.body
+        try:
+            shown = json.loads(answer.body)
+        except ValueError:
+            shown = None
+        raise self._refusal(answer, shown)
+
+    def _refusal(self, answer: Answer, shown: object) -> Failure:
+        """What an answer that is no success means. Args: shown: its JSON, or None."""
         error = shown.get("error") if isinstance(shown, dict) else None
         if answer.status >= 400 and isinstance(error, dict):
-            raise Refused(answer.status, error)
+            return Refused(answer.status, error)
         if (location := answer.headers.get("Location")) and answer.status < 400:
-            raise Unreachable(f"{self.url} sends elsewhere: {location}; use that address")
-        raise Unreachable(f"{self.url} answers with {answer.status}, but not as PiCloud does")
+            return Unreachable(f"{self.url} sends elsewhere: {location}; use that address")
+        return Unreachable(f"{self.url} answers with {answer.status}, but not as PiCloud does")
 
     async def items(
         self, path: str, query: Mapping[str, Any] | None = None, limit: int | None = None, **parts: str

@@ -58,3 +58,34 @@ WITH expired AS (
 )
 DELETE FROM kv_entries entry USING expired
 WHERE entry.app_id = expired.app_id AND entry.collection = expired.collection AND entry.key = expired.key;
+
+-- name: kv_collections
+-- The collections of an app by name after $2, at most $3: how many entries each has, and of how many bytes.
+SELECT collection AS name, count(*) AS entries, sum(octet_length(key) + octet_length(value))::bigint AS bytes
+FROM kv_entries WHERE app_id = $1 AND collection > $2 AND (expires_at IS NULL OR expires_at > now())
+GROUP BY collection ORDER BY collection LIMIT $3;
+
+-- name: kv_keys
+-- Keys after $3, from $4 and before $5, at most $6, with all but their values.
+SELECT key AS name, key, octet_length(value) AS size, expires_at, created_at, updated_at FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key > $3 AND key >= $4 AND key < $5
+    AND (expires_at IS NULL OR expires_at > now())
+ORDER BY key LIMIT $6;
+
+-- name: kv_any
+-- Whether a collection has an entry.
+SELECT EXISTS (
+    SELECT FROM kv_entries
+    WHERE app_id = $1 AND collection = $2 AND (expires_at IS NULL OR expires_at > now())
+);
+
+-- name: kv_entry
+-- All of an entry that has not expired.
+SELECT collection, key, value, expires_at, created_at, updated_at FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now());
+
+-- name: kv_take
+-- Remove an entry that has not expired; gives the size of its value.
+DELETE FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now())
+RETURNING octet_length(value);

@@ -34,6 +34,8 @@ PREFIX = "/api/v1/admin"
 MAX_BODY = 256 * 1024
 MAX_SOURCE_BODY = 8 * 1024 * 1024
 """Room for a script of the largest size in any JSON spelling."""
+MAX_DATA_BODY = 6 * 1024 * 1024 + 64 * 1024
+"""Room for a value or a document of the largest size in any JSON spelling."""
 MAX_PUBLIC_BODY = 16 * 1024
 
 BodyT = TypeVar("BodyT")
@@ -108,6 +110,7 @@ class Call(Generic[BodyT, QueryT]):
         query: the parameters.
         path: decoded parts of the path by name.
         headers: of the request.
+        head: only the head of the answer is wanted.
         secure: it came over https, as far as the client is concerned.
         own_page: whether a page of this very origin made it; None when no browser says anything.
         actor: who does it, for the audit log.
@@ -120,6 +123,7 @@ class Call(Generic[BodyT, QueryT]):
     query: QueryT
     path: Mapping[str, str]
     headers: Mapping[str, str]
+    head: bool
     secure: bool
     own_page: bool | None
     actor: Actor
@@ -172,7 +176,8 @@ class Endpoint:
     Attributes:
         method: GET, POST, PATCH, PUT or DELETE.
         path: below `PREFIX`; `{app}` and `{script}` are found before `handle` is called.
-        handle: makes one service call; what it returns is shown as JSON, in the shape of its annotation.
+        handle: makes one service call; what it returns is shown as JSON, in the shape of its annotation,
+            but for a `web.Response`.
         access: "public", "user" (anyone logged in), "session" (in person: no API key), or the capability
             that is needed: in the app of the path, or that of its script, or else in the instance.
         action: of everything that writes, its name in the audit log: `<noun>.<verb>`.
@@ -229,6 +234,7 @@ class Endpoint:
                     query=query,
                     path=request.match_info,
                     headers=request.headers,
+                    head=request.method == hdrs.METH_HEAD,
                     secure=is_secure(request),
                     own_page=is_own_page(request),
                     actor=actor,
@@ -242,6 +248,8 @@ class Endpoint:
                 target = request.path.removeprefix(PREFIX)
                 await services.audit.refused(actor, error.code, place.app_id, target)
             raise
+        if isinstance(result, web.Response):
+            return result
         headers: Mapping[str, str] = {}
         if isinstance(result, WithHeaders):
             result, headers = result.shown, result.headers

@@ -8,7 +8,7 @@ from typing import Any
 from picloud import __version__
 from picloud.http.admin.endpoint import PREFIX, Endpoint, NoBody
 from picloud.http.openapi.failures import Responses, all_errors, error_schema
-from picloud.http.openapi.operations import answer_of, operation, plain_operation, tag_of
+from picloud.http.openapi.operations import answer_of, operation, plain_operation, sends_bytes, tag_of
 from picloud.http.openapi.shapes import Direction, Shapes
 from picloud.http.openapi.words import ABOUT, EXAMPLES, Schema
 from picloud.http.plain import PlainEndpoint
@@ -58,7 +58,7 @@ def _types(endpoints: Sequence[Endpoint], plain: Sequence[PlainEndpoint]) -> Ite
     for one in endpoints:
         if one.body is not NoBody:
             yield one.body, "sent"
-        if one.status != 204:
+        if one.status != 204 and not sends_bytes(one):
             yield answer_of(one), "answered"
     for other in plain:
         for answer in other.answers.values():

@@ -8,6 +8,8 @@ import typing
 from collections.abc import Iterable
 from typing import Any
 
+from aiohttp import web
+
 from picloud.errors import PicloudError
 from picloud.http.admin.endpoint import Endpoint, NoBody, WithHeaders
 from picloud.http.openapi.failures import Responses, errors_of, scripted_responses
@@ -24,6 +26,11 @@ def answer_of(endpoint: Endpoint) -> Any:
     """The type of a handler's answer: its annotation, without `WithHeaders`."""
     shape = typing.get_type_hints(endpoint.handle)["return"]
     return typing.get_args(shape)[0] if typing.get_origin(shape) is WithHeaders else shape
+
+
+def sends_bytes(endpoint: Endpoint) -> bool:
+    """Whether an endpoint answers with something else than JSON."""
+    return answer_of(endpoint) is web.Response
 
 
 def tag_of(endpoint: Endpoint) -> tuple[str, str]:
@@ -62,7 +69,9 @@ def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[
         schema = shapes.of(endpoint.body, "sent")
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     done: Schema = {"description": "Done."}
-    if endpoint.status != 204:
+    if sends_bytes(endpoint):
+        done = {"description": "The bytes, whatever they are.", "content": {"*/*": {"schema": {}}}}
+    elif endpoint.status != 204:
         done["content"] = {"application/json": {"schema": shapes.of(answer_of(endpoint), "answered")}}
     made["responses"] = {str(endpoint.status): done} | responses.of(errors_of(endpoint))
     return made

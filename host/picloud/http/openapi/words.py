@@ -27,8 +27,12 @@ _ID: Schema = {"type": "string", "format": "uuid"}
 
 PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "app": ("Id, slug or former slug of the app.", {"type": "string"}),
+    "collection": ("Name of the collection, percent-encoded.", {"type": "string"}),
+    "document": ("Id of the document.", _ID),
     "domain": ("Id of the domain.", _ID),
+    "entry": ("Key of the entry, percent-encoded: also `/` and `:`.", {"type": "string"}),
     "execution": ("Id of the execution.", _ID),
+    "file": ("Id of the file.", _ID),
     "key": ("Id of the API key.", _ID),
     "route": ("Id of the route.", _ID),
     "script": ("Id of the script.", _ID),
@@ -48,6 +52,7 @@ HEADERS: Mapping[str, str] = {
 
 EXAMPLES: Mapping[str, object] = {
     "current": "my old password",
+    "data": {"title": "Hello"},
     "description": "Greets people by name",
     "email": "ada@example.com",
     "name": "greet",

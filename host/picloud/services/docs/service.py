@@ -59,6 +59,8 @@ class DatabaseDocs:
         """Make the service. Args: database: the pool. quotas: of apps; None for none."""
         self._database = database
         self._quotas = quotas or Quotas(database, UNLIMITED)
+        # Half of the connections are for what is no search, and so is answered at once.
+        self._all_searches = asyncio.Semaphore(max(1, database.max_size // 2))
         self._searches: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
     async def create(self, call: Call, collection: str, data: str) -> str:
@@ -169,7 +171,7 @@ class DatabaseDocs:
     @asynccontextmanager
     async def _search(self, app_id: UUID) -> AsyncIterator[None]:
         turns = self._searches.setdefault(app_id, asyncio.Semaphore(SEARCHES_AT_ONCE))
-        async with turns:
+        async with turns, self._all_searches:
             yield
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from uuid import UUID
 
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Invalid, NotFound, ServiceError
+from picloud.errors import FileUnreadable, NotFound, ServiceError
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.services.files.file import File
 from picloud.services.files.service import Files
-from picloud.services.page import Page, PageRequest
+from picloud.services.files.store import OpenBlob
+from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor
+from picloud.services.people import find_name
 
 _SQL = load("files")
 
 
 @dataclass(frozen=True, slots=True)
-class Collection:
+class FileCollection:
     """A collection of files.
 
     Attributes:
@@ -41,7 +41,7 @@ class FileBrowser:
         """Make it."""
         self._database, self._files = database, files
 
-    async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[Collection]:
+    async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[FileCollection]:
         """List the collections of an app by name.
 
         Args:
@@ -52,14 +52,20 @@ class FileBrowser:
         Raises:
             Invalid: the cursor is not one that was given out.
         """
-        after = _read_name(cursor) if cursor else ""
+        after = read_name_cursor(cursor)
         rows = await self._database.fetch(_SQL.file_collections, app_id, after, limit + 1)
-        shown = [Collection(**row) for row in rows[:limit]]
-        return Page(shown, _write_name(shown[-1].name) if len(rows) > limit else None)
+        return page_of_names(rows, limit, lambda row: FileCollection(**row))
 
     async def list(self, app_id: UUID, collection: str, page: PageRequest) -> Page[File]:
-        """List the files of a collection, oldest first."""
+        """List the files of a collection, oldest first.
+
+        Raises:
+            NotFound: there is no such collection.
+        """
+        find_name(collection)
         rows = await self._database.fetch(_SQL.files_page, app_id, collection, page.after, page.limit + 1)
+        if not rows and page.after is None:
+            raise NotFound("collection", collection)
         return Page.of(rows, page.limit, lambda row: File(**row))
 
     async def get(self, app_id: UUID, collection: str, id_: str) -> File:
@@ -68,13 +74,32 @@ class FileBrowser:
         Raises:
             NotFound: there is none.
         """
-        try:
-            file = await self._files.find(app_id, collection, id_)
-        except ServiceError:  # no collection is called that
-            file = None
+        find_name(collection)
+        file = await self._files.find(app_id, collection, id_)
         if file is None:
             raise NotFound("file", id_)
         return file
+
+    async def open(self, file: File) -> tuple[File, OpenBlob]:
+        """Open a file to send it, verified.
+
+        Args:
+            file: as it was found.
+
+        Returns:
+            The file as it is now, and its bytes, to be closed.
+
+        Raises:
+            NotFound: it was removed meanwhile.
+            FileUnreadable: its bytes are not those that were stored.
+        """
+        try:
+            opened = await self._files.open(file)
+        except ServiceError:
+            raise FileUnreadable from None
+        if opened is None:
+            raise NotFound("file", file.id)
+        return opened
 
     async def delete(self, app_id: UUID, collection: str, id_: str, *, actor: Actor) -> None:
         """Remove a file.
@@ -88,6 +113,7 @@ class FileBrowser:
         Raises:
             NotFound: there is none.
         """
+        find_name(collection)
 
         async def note(connection: Connection, file: File) -> None:
             before = {
@@ -100,17 +126,3 @@ class FileBrowser:
 
         if await self._files.remove(app_id, collection, id_, note) is None:
             raise NotFound("file", id_)
-
-
-def _write_name(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode().rstrip("=")
-
-
-def _read_name(cursor: str) -> str:
-    try:
-        name = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError):
-        name = ""
-    if not name or "\0" in name:
-        raise Invalid("this cursor was not given out by a list", field="cursor")
-    return name

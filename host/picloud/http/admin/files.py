@@ -1,0 +1,147 @@
+"""Files of an app."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+from aiohttp import hdrs, web
+
+from picloud.errors import FileUnreadable
+from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.file_headers import SAFE_HEADERS, attachment
+from picloud.http.files import FilePart
+from picloud.http.respond import SECURITY_HEADERS
+from picloud.http.services import Services
+from picloud.services.files.browse import FileCollection
+from picloud.services.files.file import File
+from picloud.services.page import Page
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file, without its bytes.
+
+    Attributes:
+        id: the file.
+        collection: where it is.
+        name: for people; any text but control characters.
+        content_type: the media type it was stored with.
+        size: bytes.
+        sha256: of the bytes, in hexadecimal digits.
+        metadata: what scripts keep with it.
+        created_at: when it was made.
+        updated_at: last change.
+    """
+
+    id: UUID
+    collection: str
+    name: str
+    content_type: str
+    size: int
+    sha256: str
+    metadata: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, file: File) -> StoredFile:
+        """A file as the API shows it."""
+        return cls(
+            file.id,
+            file.collection,
+            file.name,
+            file.content_type,
+            file.size,
+            file.sha256.hex(),
+            cast("dict[str, Any]", orjson.Fragment(file.metadata)),  # as it was written
+            file.created_at,
+            file.updated_at,
+        )
+
+
+async def collections(services: Services, call: Call[Any, ListQuery]) -> Page[FileCollection]:
+    """List an app's collections."""
+    return await services.file_browser.collections(call.app.id, call.query.limit, call.query.cursor)
+
+
+async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[StoredFile]:
+    """List the files of a collection."""
+    page = await services.file_browser.list(call.app.id, call.path["collection"], call.query.page)
+    return Page([StoredFile.of(file) for file in page.items], page.next_cursor)
+
+
+async def get(services: Services, call: Call[Any, Any]) -> StoredFile:
+    """Show a file."""
+    return StoredFile.of(await _find(services, call))
+
+
+async def content(services: Services, call: Call[Any, Any]) -> web.Response:
+    """Send a file's bytes, to be saved."""
+    file, body = await _find(services, call), None
+    if not call.head:
+        file, blob = await services.file_browser.open(file)
+        body = FilePart(blob, 0, file.size)
+    headers = {
+        **SECURITY_HEADERS,
+        **SAFE_HEADERS,
+        hdrs.CONTENT_TYPE: file.content_type,
+        hdrs.CONTENT_LENGTH: str(file.size),
+        hdrs.CONTENT_DISPOSITION: attachment(file.name),
+        hdrs.ETAG: f'"{file.sha256.hex()}"',
+    }
+    return web.Response(body=body, headers=headers)
+
+
+async def delete(services: Services, call: Call[Any, Any]) -> None:
+    """Remove a file."""
+    await services.file_browser.delete(
+        call.app.id, call.path["collection"], call.path["file"], actor=call.actor
+    )
+
+
+async def _find(services: Services, call: Call[Any, Any]) -> File:
+    return await services.file_browser.get(call.app.id, call.path["collection"], call.path["file"])
+
+
+_FILE = "/apps/{app}/files/{collection}/{file}"
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/files",
+        handle=collections,
+        access="files.read",
+        query=ListQuery,
+        summary="List an app's collections of files",
+    ),
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/files/{collection}",
+        handle=list_,
+        access="files.read",
+        query=ListQuery,
+        summary="List the files of a collection",
+    ),
+    Endpoint(method="GET", path=_FILE, handle=get, access="files.read", summary="Show a file"),
+    Endpoint(
+        method="GET",
+        path=f"{_FILE}/content",
+        handle=content,
+        access="files.read",
+        errors=(FileUnreadable,),
+        summary="Download a file: its bytes, as an attachment",
+    ),
+    Endpoint(
+        method="DELETE",
+        path=_FILE,
+        handle=delete,
+        access="files.write",
+        action="file.delete",
+        status=204,
+        summary="Remove a file",
+    ),
+)

@@ -1,0 +1,117 @@
+"""Key-value entries of an app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from picloud.errors import QuotaExceeded
+from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
+from picloud.http.fields import Body
+from picloud.http.services import Services
+from picloud.services.kv import MAX_TTL
+from picloud.services.kv_browse import KvCollection, KvEntry, KvKey
+from picloud.services.kv_value import Value
+from picloud.services.page import Page
+
+
+class KeyQuery(ListQuery):
+    """Which keys.
+
+    Attributes:
+        prefix: only keys that begin with it.
+    """
+
+    prefix: str = Field("", max_length=512)
+
+
+class NewEntry(Body):
+    """A value in one of three forms: give one of `value`, `blob` and `packed`.
+
+    Attributes:
+        value: any JSON but null.
+        blob: base64 of a blob.
+        packed: base64 of MessagePack, for what JSON cannot say: an object with a blob in it, NaN, infinity.
+        ttl_seconds: after so many seconds the entry is gone; without it, it stays.
+    """
+
+    value: Any = None
+    blob: str | None = None
+    packed: str | None = None
+    ttl_seconds: int | None = Field(None, ge=1, le=MAX_TTL)
+
+
+async def collections(services: Services, call: Call[Any, ListQuery]) -> Page[KvCollection]:
+    """List an app's collections."""
+    return await services.kv.collections(call.app.id, call.query.limit, call.query.cursor)
+
+
+async def list_(services: Services, call: Call[Any, KeyQuery]) -> Page[KvKey]:
+    """List the keys of a collection."""
+    query = call.query
+    return await services.kv.list(
+        call.app.id, call.path["collection"], query.prefix, query.limit, query.cursor
+    )
+
+
+async def get(services: Services, call: Call[Any, Any]) -> KvEntry:
+    """Show an entry."""
+    return await services.kv.get(call.app.id, call.path["collection"], call.path["entry"])
+
+
+async def put(services: Services, call: Call[NewEntry, Any]) -> KvEntry:
+    """Write an entry."""
+    body, path = call.body, call.path
+    value = Value(value=body.value, blob=body.blob, packed=body.packed)
+    return await services.kv.put(
+        call.app.id, path["collection"], path["entry"], value, body.ttl_seconds, actor=call.actor
+    )
+
+
+async def delete(services: Services, call: Call[Any, Any]) -> None:
+    """Remove an entry."""
+    await services.kv.delete(call.app.id, call.path["collection"], call.path["entry"], actor=call.actor)
+
+
+_ENTRY = "/apps/{app}/kv/{collection}/{entry}"
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/kv",
+        handle=collections,
+        access="kv.read",
+        query=ListQuery,
+        summary="List an app's collections of entries",
+    ),
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/kv/{collection}",
+        handle=list_,
+        access="kv.read",
+        query=KeyQuery,
+        summary="List the keys of a collection, in byte order",
+    ),
+    Endpoint(method="GET", path=_ENTRY, handle=get, access="kv.read", summary="Show an entry"),
+    Endpoint(
+        method="PUT",
+        path=_ENTRY,
+        handle=put,
+        access="kv.write",
+        action="kv.update",
+        body=NewEntry,
+        max_body=MAX_DATA_BODY,
+        errors=(QuotaExceeded,),
+        summary="Write an entry, whether or not it is there",
+    ),
+    Endpoint(
+        method="DELETE",
+        path=_ENTRY,
+        handle=delete,
+        access="kv.write",
+        action="kv.delete",
+        status=204,
+        summary="Remove an entry",
+    ),
+)

@@ -1,0 +1,37 @@
+"""What an app keeps, and what it may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.http.services import Services
+from picloud.services.quotas import StoreUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an app keeps.
+
+    Attributes:
+        items: one for each store.
+    """
+
+    items: list[StoreUsage]
+
+
+async def get(services: Services, call: Call[Any, Any]) -> Usage:
+    """Show what an app keeps."""
+    return Usage(await services.quotas.usage(call.app.id))
+
+
+ENDPOINTS = (
+    Endpoint(
+        method="GET",
+        path="/apps/{app}/usage",
+        handle=get,
+        access="app.read",
+        summary="Show what an app keeps in kv, documents and files, and its quotas",
+    ),
+)

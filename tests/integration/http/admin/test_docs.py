@@ -1,0 +1,180 @@
+"""Promises of http/admin/docs.py and services/docs/browse.py."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID, uuid4
+
+import pytest
+
+from picloud.services.docs import browse
+from tests.integration.conftest import Worker
+from tests.integration.http.conftest import Answer, Client
+
+COLLECTION = "/apps/default/docs/c"
+
+
+async def create(client: Client, data: dict[str, Any], collection: str = COLLECTION) -> dict[str, Any]:
+    answer = await client.admin("POST", collection, {"data": data})
+    assert answer.status == 201, answer.body
+    return dict(answer.json)
+
+
+async def find(client: Client, filter_: object, query: str = "") -> Answer:
+    return await client.admin("GET", f"{COLLECTION}?filter={quote(json.dumps(filter_))}{query}")
+
+
+async def numbers(client: Client, filter_: object, query: str = "") -> list[int]:
+    answer = await find(client, filter_, query)
+    assert answer.status == 200, answer.body
+    return [item["data"]["n"] for item in answer.json["items"]]
+
+
+async def test_a_document_is_made_shown_replaced_patched_and_removed(client: Client) -> None:
+    made = await create(client, {"n": 1, "deep": {"a": 1, "b": [1.50, "ü", None]}})
+    path = f"{COLLECTION}/{made['id']}"
+    assert made["collection"] == "c"
+    assert (await client.admin("GET", path)).json == made
+    patched = (await client.admin("PATCH", path, {"data": {"n": None, "deep": {"a": 2}}})).json
+    assert patched["data"] == {"deep": {"a": 2, "b": [1.5, "ü", None]}}
+    assert patched["updated_at"] > made["updated_at"]
+    replaced = (await client.admin("PUT", path, {"data": {"x": 1}})).json
+    assert (replaced["data"], replaced["created_at"]) == ({"x": 1}, made["created_at"])
+    assert (await client.admin("GET", "/apps/default/docs")).json["items"] == [
+        {"name": "c", "documents": 1, "bytes": replaced["size"]}
+    ]
+    assert (await client.admin("DELETE", path)).status == 204
+    for method, body in (("GET", None), ("DELETE", None), ("PUT", {"data": {}}), ("PATCH", {"data": {}})):
+        assert (await client.admin(method, path, body)).status == 404
+    assert (await client.admin("GET", COLLECTION)).status == 404
+
+
+async def test_scripts_and_people_see_the_same_documents(client: Client) -> None:
+    made = await create(client, {"by": "people"})
+    source = f'let c = docs::collection("c"); c.create(#{{ by: "scripts" }}); c.get("{made["id"]}").data.by'
+    assert (await client.execute(await client.script(source))).json == "people"
+    items = (await client.admin("GET", COLLECTION)).json["items"]
+    assert [item["data"] for item in items] == [{"by": "people"}, {"by": "scripts"}]
+
+
+async def test_a_filter_finds_page_by_page(client: Client) -> None:
+    for n in range(9):
+        await create(client, {"n": n, "even": n % 2 == 0})
+    assert await numbers(client, {"even": True}) == [0, 2, 4, 6, 8]
+    assert await numbers(client, {"n": {"$gte": 3, "$lt": 5}}) == [3, 4]
+    page = (await find(client, {"even": True}, "&limit=3")).json
+    assert [item["data"]["n"] for item in page["items"]] == [0, 2, 4]
+    assert await numbers(client, {"even": True}, f"&limit=3&cursor={page['next_cursor']}") == [6, 8]
+    assert await numbers(client, {"even": "no"}) == []
+
+
+async def test_a_filter_that_sorts_gives_one_page_and_skips_to_the_next(client: Client) -> None:
+    for n in (3, 1, 2, 5, 4):
+        await create(client, {"n": n})
+    sorted_ = await find(client, {"$sort": "-n"}, "&limit=2")
+    assert ([item["data"]["n"] for item in sorted_.json["items"]], sorted_.json["next_cursor"]) == (
+        [5, 4],
+        None,
+    )
+    assert await numbers(client, {"$sort": "-n", "$skip": 2}, "&limit=2") == [3, 2]
+    assert await numbers(client, {"$sort": "n", "$limit": 1}) == [1]
+    assert await numbers(client, {"$limit": 0}) == []
+    cursor = (await client.admin("GET", f"{COLLECTION}?limit=1")).json["next_cursor"]
+    refused = await find(client, {"$sort": "n"}, f"&cursor={cursor}")
+    assert (refused.status, refused.details["field"]) == (422, "cursor")
+
+
+@pytest.mark.parametrize("filter_", ["", "[]", "1", "{", '{"a": NaN}', '{"$what": 1}', '{"a": {"$gt": []}}'])
+async def test_what_is_no_filter_is_refused(client: Client, filter_: str) -> None:
+    await create(client, {})
+    answer = await client.admin("GET", f"{COLLECTION}?filter={quote(filter_)}")
+    assert (answer.status, answer.details["field"]) == (422, "filter")
+
+
+async def test_large_documents_make_short_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browse, "MAX_FOUND", 100)
+    for n in range(4):
+        await create(client, {"n": n, "text": "x" * 50})
+    walked, cursor = [], ""
+    while True:
+        page = (await client.admin("GET", f"{COLLECTION}?limit=3{cursor}")).json
+        walked += [item["data"]["n"] for item in page["items"]]
+        if page["next_cursor"] is None:
+            break
+        cursor = f"&cursor={page['next_cursor']}"
+    assert walked == [0, 1, 2, 3]
+    refused = await find(client, {"$sort": "n"})
+    assert (refused.status, refused.details["field"]) == (422, "limit")
+    assert await numbers(client, {"$sort": "-n"}, "&limit=2") == [3, 2]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "data"),
+        ({"data": []}, "data"),
+        ({"data": None}, "data"),
+        ({"data": {"a": "b\0"}}, "data.a"),
+        ({"data": {"a": "x" * 1024 * 1024}}, "data"),
+        ({"data": {}, "id": "x"}, "id"),
+    ],
+)
+async def test_what_is_no_document_is_refused(client: Client, body: dict[str, Any], field: str) -> None:
+    path = f"{COLLECTION}/{(await create(client, {}))['id']}"
+    for method, where in (("POST", COLLECTION), ("PUT", path), ("PATCH", path)):
+        answer = await client.admin(method, where, body)
+        assert (answer.status, answer.details.get("field")) == (422, field), answer.body[:300]
+
+
+async def test_a_document_of_any_depth_is_shown_or_refused(client: Client) -> None:
+    data: dict[str, Any] = {}
+    for _ in range(240):
+        data = {"a": data}
+    assert (await create(client, data))["data"] == data
+    for _ in range(100):
+        data = {"a": data}
+    assert (await client.admin("POST", COLLECTION, {"data": data})).status == 422
+
+
+async def test_numbers_are_shown_as_they_are_kept(client: Client, worker: Worker) -> None:
+    made = await create(client, {})
+    await worker.database.execute(
+        "UPDATE docs SET data = $2::text::jsonb WHERE id = $1",
+        UUID(made["id"]),
+        '{"large": 123456789012345678901234567890, "exact": 0.10}',
+    )
+    answer = await client.admin("GET", f"{COLLECTION}/{made['id']}")
+    assert b'"exact": 0.10' in answer.body
+    assert b"123456789012345678901234567890" in answer.body
+
+
+async def test_documents_of_another_app_or_collection_are_not_there(client: Client, worker: Worker) -> None:
+    await worker.app("other")
+    made = await create(client, {"n": 1})
+    for where in (f"/apps/other/docs/c/{made['id']}", f"/apps/default/docs/d/{made['id']}"):
+        for method, body in (("GET", None), ("PUT", {"data": {}}), ("PATCH", {"data": {}}), ("DELETE", None)):
+            assert (await client.admin(method, where, body)).status == 404
+    assert (await client.admin("GET", "/apps/other/docs/c")).status == 404
+    await create(client, {"n": 2}, "/apps/other/docs/c")
+    assert await numbers(client, {}) == [1]
+    assert await numbers(client, {"$or": [{"n": 1}, {"n": 2}]}) == [1]
+    cursor = (await client.admin("GET", "/apps/other/docs/c?limit=1")).json["next_cursor"]
+    assert cursor is None
+    for odd in (str(uuid4()), "x", "c" * 129):
+        assert (await client.admin("GET", f"{COLLECTION}/{odd}")).status == 404
+        assert (await client.admin("GET", f"/apps/default/docs/{odd}/{made['id']}")).status == 404
+
+
+async def test_the_audit_log_tells_what_was_changed_but_not_what_is_in_it(client: Client) -> None:
+    made = await create(client, {"secret": "a secret"})
+    path = f"{COLLECTION}/{made['id']}"
+    await client.admin("PATCH", path, {"data": {"secret": "s"}})
+    await client.admin("DELETE", path)
+    answer = await client.admin("GET", "/apps/default/audit?limit=3")
+    assert b"a secret" not in answer.body
+    assert [(one["action"], one["target"]) for one in answer.json["items"]] == [
+        (f"document.{verb}", made["id"]) for verb in ("delete", "update", "create")
+    ]
+    assert answer.json["items"][1]["before"] == {"collection": "c", "size": made["size"]}

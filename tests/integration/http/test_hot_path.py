@@ -1,0 +1,88 @@
+"""What a request costs the database when everything about its script is in memory."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from unittest.mock import patch
+
+from picloud.db.pool import Connection, Database
+from tests.integration.conftest import CONSOLE, Worker
+from tests.integration.http.conftest import Client
+
+# The execution log is written beside the requests; its first batch makes asyncpg look up types.
+BESIDE = ("execution_logs", "'jit'", "pg_catalog.pg_type")
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What any connection of the pool is sent, but for `BESIDE`."""
+    sent: list[str] = []
+    acquire = Database.acquire
+
+    def log(query: str) -> None:
+        if not any(word in query for word in BESIDE):
+            sent.append(query)
+
+    @asynccontextmanager
+    async def watched(self: Database) -> AsyncIterator[Connection]:
+        async with acquire(self) as connection:
+            with connection.query_logger(lambda logged: log(logged.query)):
+                yield connection
+
+    with patch.object(Database, "acquire", watched):
+        yield sent
+
+
+async def test_a_route_whose_script_has_three_modules_sends_the_database_nothing(
+    client: Client, worker: Worker
+) -> None:
+    for name, source in {
+        "one": "fn n() { 1 }",
+        "two": 'import "one" as one; fn n() { one::n() + 1 }',
+        "three": "fn n() { 10 }",
+    }.items():
+        await client.script(source, name, kind="module")
+    script = await client.script('import "two" as two; import "three" as three; two::n() + three::n()')
+    await client.route(script, "/sum")
+    client.token = None
+    with statements() as sent:
+        assert (await client("GET", "/sum")).json == 12
+        assert sent  # the first request reads the script and its modules
+        compiled = worker.services.executor.sandbox.cache.compiled
+        sent.clear()
+        for _ in range(10):
+            assert (await client("GET", "/sum")).json == 12
+        assert sent == []
+    assert worker.services.executor.sandbox.cache.compiled == compiled
+
+
+async def test_a_host_call_sends_the_database_its_own_statement_and_no_more(client: Client) -> None:
+    source = """
+        let c = kv::collection("c");
+        switch ctx.request.query.op {
+            "get" => c.get("k"), "has" => c.has("k"), "find" => docs::collection("c").find(#{ n: 1 }),
+            "set" => c.set("k", 1), "create" => docs::collection("c").create(#{ n: 1 }),
+        }
+    """
+    await client.route(await client.script(source), "/op")
+    client.token = None
+    for op in ("get", "has", "find", "set", "create"):
+        assert (await client("GET", f"/op?op={op}")).status == 200
+        with statements() as sent:
+            assert (await client("GET", f"/op?op={op}")).status == 200
+        assert len(sent) == 1, (op, sent)
+
+
+async def test_a_save_elsewhere_costs_one_statement_once(client: Client, worker: Worker) -> None:
+    other = await client.script("1", "other")
+    await client.route(await client.script('"hi"'), "/hi")
+    client.token = None
+    assert (await client("GET", "/hi")).status == 200
+    saved = await worker.services.scripts.get(other["id"])
+    await worker.services.scripts.update(saved, {"source": "2"}, actor=CONSOLE)
+    with statements() as sent:
+        assert (await client("GET", "/hi")).json == "hi"
+        assert len(sent) == 1
+        assert (await client("GET", "/hi")).json == "hi"
+        assert len(sent) == 1
