@@ -1,7 +1,8 @@
 """Conditions to SQL: the text is made of the pieces in this file alone, all else is a parameter.
 
 Every piece is true or false and never null, so that `NOT` means what it says. What an index can answer
-is written as `data @> $n`, bare, for that is what the GIN index knows.
+is written as `docs_scoped(...) @> $n`, bare, for that is what the GIN index knows: each app's values by
+themselves. The same without the scope stands before it, where it is cheap to decide for a document.
 """
 
 from __future__ import annotations
@@ -195,7 +196,11 @@ def _json(value: Json) -> str:
 def _holds(made: Statement, path: Path, value: Json) -> str:
     for name in reversed(path):
         value = {name: value}
-    return f"data @> {made.bind(_json(value), 'jsonb')}"
+    scoped = {f"{made.parameters[0]}{made.parameters[1]}": value}
+    return (
+        f"data @> {made.bind(_json(value), 'jsonb')}"
+        f" AND docs_scoped(app_id, collection, data) @> {made.bind(_json(scoped), 'jsonb')}"
+    )
 
 
 def _equals(made: Statement, path: Path, value: Json) -> str:
@@ -212,7 +217,7 @@ def _contains(made: Statement, path: Path, value: str | float | bool | None) -> 
         return f"({element})"
     field_ = _value(made, path)
     part = f"strpos({field_} #>> '{{}}', {made.bind(value, 'text')}) > 0"
-    return f"({element} OR coalesce(jsonb_typeof({field_}) = 'string' AND {part}, FALSE))"
+    return f"(({element}) OR coalesce(jsonb_typeof({field_}) = 'string' AND {part}, FALSE))"
 
 
 def _compares(made: Statement, condition: Compares) -> str:
