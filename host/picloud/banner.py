@@ -22,8 +22,12 @@ def ready(settings: Settings, port: int, setup_token: str | None) -> None:
     """
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    admin = url
+    if settings.admin_host is not None:
+        proxied = bool(settings.trusted_proxies)
+        admin = f"https://{settings.admin_host}" if proxied else f"http://{settings.admin_host}:{port}"
     # The one secret that is printed: whoever reads the console owns the machine anyway.
-    link = f"{url}/admin/setup?token={setup_token}" if setup_token else None
+    link = f"{admin}/admin/setup?token={setup_token}" if setup_token else None
     data = "PICLOUD_DATABASE_URL" if settings.database_url else str(settings.data_dir)
     if not logs.is_pretty(settings.log_format, sys.stdout):
         _log.info("ready", extra={"url": url, "data": data, "version": __version__, "port": port})

@@ -104,7 +104,7 @@ def serve(settings: Settings) -> int:
     """
     signal.signal(signal.SIGTERM, _interrupt)  # until the workers run, both signals end the start
     sockets = listen(settings.host, settings.port, settings.workers)
-    warn_if_exposed(sockets[0], proxied=bool(settings.trusted_proxies))
+    warn_if_exposed(sockets[0], bool(settings.trusted_proxies), settings.admin_host is not None)
     allow_open_files(settings.max_connections)
     if settings.http_allow_private:
         _log.warning("scripts may call private addresses and this machine: PICLOUD_HTTP_ALLOW_PRIVATE is set")
@@ -294,6 +294,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
             session_ttl=timedelta(hours=settings.session_ttl_hours),
             body_seconds=settings.request_body_seconds,
+            admin_host=settings.admin_host,
         )
         closing.push_async_callback(services.background.settled)
         yield services

@@ -62,21 +62,23 @@ def test_a_host_that_is_not_ours_is_refused(host: str, what: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "proxied", "warnings"),
+    ("host", "proxied", "apart", "warnings"),
     [
-        ("127.0.0.1", False, 0),
-        ("0.0.0.0", False, 1),
-        ("0.0.0.0", True, 0),
-        ("::1", False, 0),
-        ("::", False, 1),
+        ("127.0.0.1", False, False, []),
+        ("0.0.0.0", False, True, ["without TLS"]),
+        ("0.0.0.0", True, False, ["PICLOUD_ADMIN_HOST"]),
+        ("0.0.0.0", True, True, []),
+        ("::1", False, False, []),
+        ("::", False, False, ["without TLS", "PICLOUD_ADMIN_HOST"]),
     ],
 )
-def test_a_server_that_others_can_reach_without_a_proxy_is_warned_about(
-    host: str, proxied: bool, warnings: int, caplog: pytest.LogCaptureFixture
+def test_a_server_that_others_can_reach_without_a_proxy_or_an_admin_host_is_warned_about(
+    host: str, proxied: bool, apart: bool, warnings: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(listen(host, 0, 1)[0]) as listening:
-        warn_if_exposed(listening, proxied)
-    assert len(caplog.records) == warnings
+        warn_if_exposed(listening, proxied, apart)
+    assert len(caplog.records) == len(warnings)
+    assert all(part in said for part, said in zip(warnings, caplog.messages, strict=True))
 
 
 @pytest.mark.parametrize(

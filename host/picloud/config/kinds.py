@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from picloud.config.ports import Ports
+from picloud.errors import Invalid
+from picloud.routing.hosts import parse_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,17 @@ def _filled(text: str) -> str:
     return text
 
 
+def _host(text: str) -> str:
+    """One host, as claims and requests are compared."""
+    try:
+        host = parse_host(text)
+    except Invalid as error:
+        raise ValueError(text) from error
+    if host.kind != "strict":
+        raise ValueError(text)
+    return host.name
+
+
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """Addresses and networks; one whose host bits are set is a slip of the pen, and refused."""
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
@@ -113,6 +126,7 @@ def _servers(text: str) -> tuple[str, ...]:
     return tuple(servers)
 
 
+HOST = Kind("a host without port, such as cloud.example.com", _host)
 TEXT = Kind("text", _filled)
 PATH = Kind("a folder", lambda text: Path(_filled(text)).expanduser())
 POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)

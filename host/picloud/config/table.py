@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from picloud.config.kinds import (
+    HOST,
     NETWORKS,
     PATH,
     PORTS,
@@ -92,6 +93,12 @@ class Settings:
         "Proxies in front of this server. Only what comes from them has its X-Forwarded-For, "
         "X-Forwarded-Proto and X-Forwarded-Host believed; without it every client of a proxy looks like one.",
         shown="",
+    )
+    admin_host: str | None = _knob(
+        None,
+        HOST,
+        "The only host the admin API, its documents and /admin answer on; no app answers there. Without it "
+        "they answer on every host.",
     )
     max_connections: int = _knob(
         4096,

@@ -30,6 +30,7 @@ from picloud.http.admin import (
     versions,
 )
 from picloud.http.admin.endpoint import PREFIX
+from picloud.http.admin_host import AdminHost
 from picloud.http.middleware import edge
 from picloud.http.openapi import serve
 from picloud.http.openapi.document import document
@@ -81,13 +82,23 @@ def build_application(services: Services) -> web.Application:
     """
     application = web.Application()
     router = application.router
+    own, rest = _as_it_is, _as_it_is
+    if services.admin_host is not None:
+        admin_host = AdminHost(services.admin_host)
+        own, rest = admin_host.only, admin_host.apart
+        application.on_response_prepare.append(admin_host.defuse)
     for plain in PLAIN_ENDPOINTS:
-        _add(router, plain.method, plain.path, edge(plain.handler(services)))
+        handler = plain.handler(services)
+        _add(router, plain.method, plain.path, edge(handler if plain.everywhere else own(handler)))
     for endpoint in ENDPOINTS:
-        handler = edge(functools.partial(endpoint.answer, services))
-        _add(router, endpoint.method, PREFIX + endpoint.path, handler)
-    router.register_resource(CatchAll(edge(Public(services).handle)))
+        handler = functools.partial(endpoint.answer, services)
+        _add(router, endpoint.method, PREFIX + endpoint.path, edge(own(handler)))
+    router.register_resource(CatchAll(edge(rest(Public(services).handle))))
     return application
+
+
+def _as_it_is(handler: Handler) -> Handler:
+    return handler
 
 
 def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) -> None:

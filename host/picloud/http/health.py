@@ -37,6 +37,7 @@ ENDPOINTS = (
     PlainEndpoint(
         method="GET",
         path="/healthz",
+        everywhere=True,
         handler=lambda services: HealthPages(services.health).healthz,
         tag="system",
         name="healthz",
@@ -46,6 +47,7 @@ ENDPOINTS = (
     PlainEndpoint(
         method="GET",
         path="/readyz",
+        everywhere=True,
         handler=lambda services: HealthPages(services.health).readyz,
         tag="system",
         name="readyz",
@@ -56,6 +58,7 @@ ENDPOINTS = (
     PlainEndpoint(
         method="GET",
         path="/version",
+        everywhere=True,
         handler=lambda services: HealthPages(services.health).version,
         tag="system",
         name="version",

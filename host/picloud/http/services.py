@@ -72,6 +72,7 @@ class Services:
         ceilings: limits of this instance.
         health: readiness and versions.
         body_seconds: how long the body of a request may take to arrive.
+        admin_host: the only host that the admin API answers on, or None for all.
     """
 
     apps: Apps
@@ -102,6 +103,7 @@ class Services:
     ceilings: Ceilings
     health: Health
     body_seconds: float = 30.0
+    admin_host: str | None = None
 
     @classmethod
     def assemble(
@@ -118,6 +120,7 @@ class Services:
         health: Health,
         session_ttl: timedelta = timedelta(hours=24),
         body_seconds: float = 30.0,
+        admin_host: str | None = None,
     ) -> Services:
         """Make every service of a worker from what they stand on.
 
@@ -133,6 +136,7 @@ class Services:
             health: readiness and versions.
             session_ttl: how long a session lives after it was last used.
             body_seconds: how long the body of a request may take to arrive.
+            admin_host: the only host that the admin API answers on, or None for all.
 
         Returns:
             The services; the caller closes what it gave.
@@ -148,7 +152,7 @@ class Services:
             script_versions=ScriptVersions(database),
             modules=modules,
             routes=Routes(database, changes),
-            domains=Domains(database, changes),
+            domains=Domains(database, changes, admin_host),
             executions=Executions(database, lambda: all_written(generations)),
             users=users,
             members=Members(database, changes),
@@ -170,4 +174,5 @@ class Services:
             ceilings=ceilings,
             health=health,
             body_seconds=body_seconds,
+            admin_host=admin_host,
         )

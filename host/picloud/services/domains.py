@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from picloud.db.changes import Changes
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Conflict, NotFound
+from picloud.errors import Conflict, Invalid, NotFound
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import may
@@ -48,9 +48,16 @@ class Domain:
 class Domains:
     """The claims of apps."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
-        """Make it."""
+    def __init__(self, database: Database, changes: Changes, admin_host: str | None = None) -> None:
+        """Make it.
+
+        Args:
+            database: the pool.
+            changes: makes writes known.
+            admin_host: a host that no app can have, or None.
+        """
         self._database = database
+        self._admin_host = admin_host
         self._changes = changes
 
     async def create(self, app_id: UUID, pattern: str, actor: Actor) -> Domain:
@@ -68,12 +75,14 @@ class Domains:
             The claim.
 
         Raises:
-            Invalid: it is no host.
+            Invalid: it is no host, or that of the admin API.
             Conflict: an app has claimed it; or it lies inside another app's wildcard; or the app has
                 `MAX_DOMAINS` claims. The other app is told to those who may see it.
             NotFound: the app was deleted meanwhile.
         """
         claim = parse_claim(pattern)
+        if claim == self._admin_host:
+            raise Invalid("on this host only the admin API answers (PICLOUD_ADMIN_HOST)", field="pattern")
         try:
             async with self._changes.announce("domains") as connection:
                 if await connection.fetchrow(_ROUTES.routes_lock, app_id) is None:

@@ -45,6 +45,10 @@ def test_a_ceiling_is_set_by_its_variable_or_in_the_sandbox_table(tmp_path: Path
         ("PICLOUD_PORT", "-1"),
         ("PICLOUD_WORKERS", "0"),
         ("PICLOUD_APP_SHARE", "0"),
+        ("PICLOUD_ADMIN_HOST", "*.example.com"),
+        ("PICLOUD_ADMIN_HOST", "any"),
+        ("PICLOUD_ADMIN_HOST", "cloud.example.com:443"),
+        ("PICLOUD_ADMIN_HOST", "https://cloud.example.com"),
         ("PICLOUD_HTTP_ALLOW_PRIVATE", "yes"),
         ("PICLOUD_HTTP_ALLOW_PRIVATE", "2"),
         ("PICLOUD_HTTP_DENY", "10.0.0.1/8"),
@@ -92,6 +96,11 @@ def test_a_refusal_does_not_repeat_a_secret() -> None:
     with pytest.raises(ConfigError) as caught:
         load(environment={"PICLOUD_DATABASE_URL": "mysql://me:hunter2@localhost/x"})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["cloud.example.com", "Cloud.Example.COM."])
+def test_the_host_of_the_admin_api_is_written_as_requests_are_compared(text: str) -> None:
+    assert load(environment={"PICLOUD_ADMIN_HOST": text}).settings.admin_host == "cloud.example.com"
 
 
 @pytest.mark.parametrize("name", ["PICLOUD_BOOTSTRAP_USERNAME", "PICLOUD_BOOTSTRAP_PASSWORD"])
