@@ -159,7 +159,8 @@ def test_bad_configuration_is_said_in_one_line_each_and_nothing_is_started(tmp_p
 
 
 def test_a_bootstrap_password_that_is_too_short_stops_the_first_start_in_one_line(data_dir: Path) -> None:
-    shutil.rmtree(data_dir / "postgres")  # so that there is no user yet
+    for folder in ("postgres", "files"):  # so that there is no user yet, nor files of another database
+        shutil.rmtree(data_dir / folder)
     said = refused(data_dir, "--port", "0", variables={**OWNER, "PICLOUD_BOOTSTRAP_PASSWORD": "short"})
     assert said.splitlines()[-1].startswith("picloud: a password has 10 to 256 bytes")
 
