@@ -28,13 +28,14 @@ def plain(text: str, keep: str = "") -> str:
         return text
     return "".join(
         character
-        if character in keep or not _steers(character)
+        if character in keep or not steers(character)
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
 
 
-def _steers(character: str) -> bool:
+def steers(character: str) -> bool:
+    """Whether a character steers the terminal, or turns the direction of writing around."""
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(
         character
     ) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")

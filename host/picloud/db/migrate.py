@@ -93,7 +93,7 @@ def latest_version(folder: Path | None = None) -> int:
 
 
 async def current_version(parameters: ConnectionParameters) -> int:
-    """The schema version of a database; 0 for an empty one.
+    """The schema version of a database; 0 for an empty one. The tests of migrations ask, nothing else does.
 
     Raises:
         DatabaseUnusable, Unavailable: as `pool.connect`.

@@ -56,7 +56,7 @@ class ConnectionParameters:
         return f"{parts.path.strip('/')} on {host}"
 
     def of_database(self, name: str) -> ConnectionParameters:
-        """The same server and user, but the database `name`."""
+        """The same server and user, but the database `name`: tests and benches take one of their own."""
         return ConnectionParameters(urlunsplit(urlsplit(self.url)._replace(path=f"/{quote(name)}")))
 
     def __str__(self) -> str:

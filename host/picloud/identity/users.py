@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from picloud.db.changes import Changes
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Conflict, Forbidden, Invalid, NotFound
+from picloud.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.guards import authorise_now, keep_someone
@@ -276,6 +276,7 @@ class Users:
             Throttled: too many wrong ones.
             Invalid: the new one is not acceptable.
             Conflict: it was changed at the same time.
+            Unauthenticated: the user was deleted or deactivated at the same time.
         """
         if actor.principal is None or actor.principal.session_id is None:
             raise Forbidden("this needs a session")
@@ -288,6 +289,8 @@ class Users:
         password_hash = await self._passwords.hash(password)
         async with self._changes.announce("sessions") as connection:
             if await connection.fetchval(_SQL.user_set_password, user_id, stored, password_hash) is None:
+                if await connection.fetchval(_SQL.user_password, user_id) is None:
+                    raise Unauthenticated("the user was deleted or deactivated at the same time")
                 raise Conflict("the password was changed at the same time")
             await connection.execute(_SESSIONS.sessions_end_of_user, user_id, actor.principal.session_id)
             await audit.write(connection, actor, target=user_id)

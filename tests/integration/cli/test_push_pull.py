@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,33 @@ async def test_a_pull_follows_no_link_out_of_the_folder(shell: Shell) -> None:
     (inside / "hello.rhai").symlink_to(outside)
     assert (await shell("pull", "default", "--force")).code == WRONG_USE
     assert outside.read_text() == "precious"
+
+
+async def test_a_pull_keeps_no_state_behind_a_link(shell: Shell) -> None:
+    outside = shell.folder / "outside"
+    outside.mkdir()
+    await shell.done("pull", "default")
+    inside = shell.folder / "default"
+    shutil.rmtree(inside / ".picloud")
+    (inside / ".picloud").symlink_to(outside)
+    for words in (("pull", "default", "--force"), ("push", "default")):
+        ended = await shell(*words)
+        assert ended.code == WRONG_USE
+        assert ".picloud is a link" in ended.err
+    assert list(outside.iterdir()) == []
+
+
+async def test_a_state_file_takes_no_script_to_a_hidden_file(shell: Shell) -> None:
+    await shell.done("pull", "default")
+    inside = shell.folder / "default"
+    (inside / ".git").mkdir()
+    (inside / ".git" / "config").write_text("precious")
+    state = inside / ".picloud" / "state.json"
+    state.write_text(state.read_text().replace("hello.rhai", ".git/config"))
+    (inside / "hello.rhai").unlink()
+    await shell.done("pull", "default", "--force")
+    assert (inside / ".git" / "config").read_text() == "precious"
+    assert (inside / "hello.rhai").exists()
 
 
 async def test_a_state_file_that_is_broken_or_leads_elsewhere_does_no_harm(shell: Shell) -> None:

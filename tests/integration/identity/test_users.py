@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from picloud.errors import Conflict, Forbidden, Invalid, NotFound, PicloudError, Unauthenticated
 from picloud.identity.actor import Actor
+from picloud.identity.passwords import Passwords
 from picloud.identity.principal import Principal, Role
 from picloud.identity.users import User, is_username
 from picloud.services.page import PageRequest
@@ -380,6 +381,24 @@ async def test_two_changes_of_one_password_at_once_are_one(worker: Worker) -> No
     assert [answer for answer in answers if answer is None] == [None]
     refused = [answer for answer in answers if answer is not None]
     assert {type(answer) for answer in refused} <= {Conflict, Forbidden}, refused
+
+
+async def test_who_is_deleted_while_their_password_changes_is_told_so(
+    worker: Worker, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.person("root", "owner")
+    ada = await worker.person("ada")
+    principal = await worker.services.credentials.principal(await worker.session_of(ada))
+    actor = Actor(principal, "ada", "192.0.2.1", "r1", "user.password")
+    hash_it = passwords.hash
+
+    async def meanwhile(password: str) -> str:
+        await worker.services.users.delete("ada", CONSOLE)
+        return await hash_it(password)
+
+    monkeypatch.setattr(passwords, "hash", meanwhile)
+    with pytest.raises(Unauthenticated):
+        await worker.services.users.change_password(actor, PASSWORD, NEW)
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "member"])

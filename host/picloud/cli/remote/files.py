@@ -8,6 +8,8 @@ import re
 import tempfile
 from pathlib import Path
 
+from picloud.cli.terminal import steers
+
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -39,8 +41,10 @@ def _umask() -> int:
 
 
 def toml_text(text: str) -> str:
-    """A text as TOML writes it. Args: text: without lone surrogates."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+    """A text as TOML writes it; what would steer a terminal is escaped. Args: text: no lone surrogates."""
+    return "".join(
+        f"\\u{ord(one):04x}" if steers(one) else one for one in json.dumps(text, ensure_ascii=False)
+    )
 
 
 def toml_key(name: str) -> str:

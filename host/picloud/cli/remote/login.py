@@ -18,7 +18,7 @@ from picloud.cli.remote.context import Context, Target, add_options, command, fi
 from picloud.cli.remote.credentials import Login
 from picloud.cli.remote.output import print_fields, print_json
 from picloud.cli.remote.session import session
-from picloud.cli.terminal import fail
+from picloud.cli.terminal import fail, plain
 from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES
 
 _SECRETS = "It is asked for at a terminal, else read from the first line of standard input."
@@ -73,7 +73,7 @@ def _login(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json({"url": target.url, "username": login.username, "key_id": login.key_id})
     else:
-        print(f"logged in to {target.url} as {login.username}; the key is in {credentials.path()}")
+        print(f"logged in to {target.url} as {plain(login.username)}; the key is in {credentials.path()}")
     if "PICLOUD_TOKEN" in os.environ or "PICLOUD_URL" in os.environ:
         fail("PICLOUD_TOKEN or PICLOUD_URL is set and wins over this login")
     return DONE

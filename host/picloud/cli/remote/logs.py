@@ -102,13 +102,13 @@ async def shown(item: Json, names: Names) -> str:
     what = " ".join(str(request[name]) for name in ("method", "path") if request.get(name)) or item["ingress"]
     name = await names.of(item["script_id"])
     fine = item["outcome"] == "ok"
-    outcome = paint(f"{item['status'] or '-'} {item['outcome']}", "32" if fine else "31")
+    outcome = paint(plain(f"{item['status'] or '-'} {item['outcome']}"), "32" if fine else "31")
     about = plain(f"{name} v{item['version']}  {what}".strip())
     took = paint(f"{item['wall_ms']:.1f} ms", "2")
     lines = [f"{paint(began, '2')}  {about}  {outcome}  {took}"]
     lines += [_line(line) for line in item["logs"]]
     if item["logs_dropped"]:
-        lines.append(paint(f"    ({item['logs_dropped']} more lines were dropped)", "2"))
+        lines.append(paint(f"    ({plain(str(item['logs_dropped']))} more lines were dropped)", "2"))
     if item["error"]:
         lines.append(f"    {paint('error', '31')} {plain(_place(item['error']))}")
     return "\n".join(lines)

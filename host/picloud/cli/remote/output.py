@@ -80,7 +80,7 @@ def print_fields(item: Json, leave_out: Sequence[str] = ()) -> None:
         item: object of the API.
         leave_out: fields that are not shown.
     """
-    shown = {name: value for name, value in item.items() if name not in leave_out}
+    shown = {plain(name): value for name, value in item.items() if name not in leave_out}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():
         text = moment(value) if name.endswith("_at") else cell(value)

@@ -11,7 +11,7 @@ from picloud.cli.exits import CONFLICT, DONE, NOT_FOUND, Failure, wrong_use
 from picloud.cli.remote.context import PROJECT, Context, add_options, app_of_folder, command
 from picloud.cli.remote.files import write_whole
 from picloud.cli.remote.folder import project, server, state, text
-from picloud.cli.remote.folder.names import file_names
+from picloud.cli.remote.folder.names import file_names, is_script_file
 from picloud.cli.remote.folder.parts import Project, Remote
 from picloud.cli.remote.folder.state import Base, State, digest
 from picloud.cli.remote.output import print_json
@@ -85,7 +85,7 @@ async def _pull(context: Context) -> int:
     for file in writing.gone:
         print(f"deleted {plain(str(folder / file))}")
     if not writing.files and not writing.gone:
-        print(f"{folder} is as the app {remote.slug} is")
+        print(f"{plain(str(folder))} is as the app {plain(remote.slug)} is")
     return DONE
 
 
@@ -109,7 +109,7 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
         Failure: a file of the folder leads out of it.
     """
     local = _local(folder)
-    taken = {name: base.file for name, base in common.scripts.items() if base.file}
+    taken = {name: base.file for name, base in common.scripts.items() if is_script_file(base.file)}
     files = file_names(remote.scripts, _kept(folder, taken | dict(local.files if local else {}), remote))
     wanted = text.project_of(remote.slug, remote, files)
     if local is not None:  # what the folder leaves to the server stays left to it
@@ -131,7 +131,7 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
     for name, base in common.scripts.items():
         if name not in remote.scripts and base.file not in files.values() and base.file:
             there = _text(folder, base.file)
-            if there is not None and digest(there) == base.sha256:
+            if there is not None and digest(there) == base.sha256 and is_script_file(base.file):
                 gone.append(base.file)
     new, old = text.write(wanted), _text(folder, PROJECT)
     if old != new and (local is None or text.write(local) != new):

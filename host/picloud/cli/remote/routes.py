@@ -22,7 +22,12 @@ _COLUMNS = (
 _METHOD = in_body("method", "GET, POST, ..., or ANY", read=any_method)
 _PATH = in_body("path", "/users, /users/:id, or /files/* for all below")
 _HOST = in_body("--host", "any (default), or a host of the app's domains")
-_MODE = in_body("--mode", "answer now, or accept and run later", "dispatch_mode", choices=("sync", "async"))
+_MODE = in_body(
+    "--mode",
+    "sync answers the request; async is to come, no server takes it yet",
+    "dispatch_mode",
+    choices=("sync", "async"),
+)
 _SCRIPT = in_body("--script", "the script that answers", "script_id", script)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from picloud.errors import Conflict
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.fields import Body, Query
+from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
+from picloud.http.fields import Body
 from picloud.http.services import Services
 from picloud.services.domains import Domain
 from picloud.services.page import Page
@@ -16,16 +16,6 @@ class NewDomain(Body):
     """What a claim is made from."""
 
     pattern: str
-
-
-class DeleteQuery(Query):
-    """How to delete; `force` takes the routes along that name its hosts.
-
-    Attributes:
-        force: take along the routes that name its hosts, instead of 409.
-    """
-
-    force: bool = False
 
 
 async def create(services: Services, call: Call[NewDomain, Any]) -> Domain:
@@ -38,7 +28,7 @@ async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Domain]:
     return await services.domains.list(call.app.id, call.query.page)
 
 
-async def delete(services: Services, call: Call[Any, DeleteQuery]) -> None:
+async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
     """Give a claim up."""
     await services.domains.delete(call.app.id, call.path["domain"], call.actor, call.query.force)
 
@@ -70,7 +60,7 @@ ENDPOINTS = (
         access="domain.manage",
         action="domain.delete",
         status=204,
-        query=DeleteQuery,
+        query=ForceQuery,
         errors=(Conflict,),
         summary="Give a host up",
     ),

@@ -12,6 +12,7 @@ from picloud.cli.exits import Failure
 from picloud.cli.remote import credentials
 from picloud.cli.remote.credentials import Credentials, Login
 from picloud.cli.remote.files import toml_key, toml_text
+from picloud.cli.terminal import plain
 
 ADA = Login("pic_secret", "1", "ada")
 BOB = Login("pic_other", "2", 'b"\\o\x7fb')
@@ -74,3 +75,11 @@ def test_any_text_comes_back_from_toml(text: str) -> None:
     assert (
         tomllib.loads(f"x = {toml_text(text)}\n[{toml_key(text)}]\n") == {"x": text, text: {}} or text == "x"
     )
+
+
+def test_no_text_in_toml_steers_a_terminal() -> None:
+    text = "a\x1b[2J\x7f\x9b\u202e\u2066\u2028é"
+    written = toml_text(text)
+    assert plain(written) == written
+    assert "é" in written
+    assert tomllib.loads(f"x = {written}") == {"x": text}

@@ -89,6 +89,12 @@ dispatch_mode = "async"
         (APP + "[scripts.x]\nfile = '../x.rhai'\n", "'../x.rhai' is outside the folder"),
         (APP + "[scripts.x]\nfile = '/etc/passwd'\n", "'/etc/passwd' is outside the folder"),
         (APP + '[scripts.x]\nfile = "a\\u0000b"\n', "is outside the folder"),
+        (APP + "[scripts.x]\nfile = '.git/config'\n", "scripts.x.file: '.git/config' is no visible .rhai"),
+        (APP + "[scripts.x]\nfile = '.git/x.rhai'\n", "scripts.x.file: '.git/x.rhai' is no visible .rhai"),
+        (APP + "[scripts.x]\nfile = '.x.rhai'\n", "scripts.x.file: '.x.rhai' is no visible .rhai"),
+        (APP + "[scripts.x]\nfile = '.rhai'\n", "scripts.x.file: '.rhai' is no visible .rhai"),
+        (APP + "[scripts.x]\nfile = 'picloud.toml'\n", "scripts.x.file: 'picloud.toml' is no visible .rhai"),
+        (APP + "[scripts.'.x']\n", "scripts..x.file: '.x.rhai' is no visible .rhai"),
         (APP + "[scripts.x]\nfile = 'greet.rhai'\n[scripts.greet]\n", "two scripts have the same file"),
         (APP + "[[routes]]\nscript = 'greet'\npath = 'x'\n", "routes[1].path: a path starts with '/'"),
         (APP + "[[routes]]\nscript = 'greet'\npath = '/x'\nmethod = 'GO'\n", "routes[1].method: "),
@@ -139,6 +145,15 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (folder(inner, APP) / "x.rhai").symlink_to(secret)
     with pytest.raises(Failure, match="leads out of the folder"):
         load(inner)
+
+
+@pytest.mark.parametrize("entry", ["", "[scripts.x]\n", "[scripts.x]\nfile = 'x.rhai'\n"])
+def test_a_link_to_what_is_no_script_is_not_followed_either(tmp_path: Path, entry: str) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text("token")
+    (folder(tmp_path, APP + entry) / "x.rhai").symlink_to(tmp_path / ".git" / "config")
+    with pytest.raises(Failure, match=r"is a link to what is no visible \.rhai file"):
+        load(tmp_path)
 
 
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping
+from pathlib import PurePath
 
 SUFFIX = ".rhai"
 
@@ -40,6 +41,16 @@ def file_names(scripts: Iterable[str], taken: Mapping[str, str]) -> dict[str, st
         used.add(_folded(file))
         chosen[name] = file
     return {name: chosen[name] for name in names}
+
+
+def is_script_file(file: str) -> bool:
+    """Whether a script may be in a file: it ends in `.rhai`, and neither it nor a folder above it is hidden.
+
+    Args:
+        file: relative to the project's folder.
+    """
+    path = PurePath(file)
+    return path.name.endswith(SUFFIX) and not any(part.startswith(".") for part in path.parts)
 
 
 def script_name(file: str) -> str:

@@ -9,7 +9,7 @@ The grammar of `picloud.toml`::
     domains = ["shop.example.com", "*.shop.example.com"]   # absent: left as they are; [] is none
 
     [scripts.checkout]                 # only for what differs from the defaults
-    file = "checkout.rhai"             # default: the name and .rhai; in this folder or below
+    file = "checkout.rhai"             # default: the name and .rhai; visible, in this folder or below
     kind = "endpoint"                  # or "module"; this and what follows: absent is left as it is
     description = "Takes an order."
     execute_access = "open"            # or "members"
@@ -20,7 +20,7 @@ The grammar of `picloud.toml`::
     method = "POST"                    # absent: any
     path = "/orders/:id"
     host = "any"                       # default; or a host, "*.example.com", ":tenant.example.com"
-    dispatch_mode = "sync"             # default; or "async"
+    dispatch_mode = "sync"             # default; "async" is to come: no server takes it yet
 
 Every other visible `*.rhai` file of the folder is a script named like its file.
 """
@@ -35,7 +35,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.context import PROJECT, read_text
-from picloud.cli.remote.folder.names import SUFFIX, script_name
+from picloud.cli.remote.folder.names import SUFFIX, is_script_file, script_name
 from picloud.cli.remote.folder.parts import Project, Route, Script
 from picloud.errors import PicloudError
 from picloud.routing.hosts import covering, parse_claim, parse_host
@@ -137,8 +137,8 @@ def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
     """Script name -> file, as the entries say and as the other files are called."""
     named = {name: entry.file or name + SUFFIX for name, entry in document.scripts.items()}
     for name, path in named.items():
-        if "\0" in path or not (folder / path).resolve().is_relative_to(folder.resolve()):
-            raise wrong_use(f"{where}: scripts.{name}.file: {path!r} is outside the folder")
+        if (problem := _unfit(folder, path)) is not None:
+            raise wrong_use(f"{where}: scripts.{name}.file: {path!r} {problem}")
         if not (folder / path).is_file():
             raise wrong_use(f"{where}: scripts.{name}: there is no file {path!r}")
     taken = {(folder / path).resolve() for path in named.values()}
@@ -148,13 +148,26 @@ def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
     for file in sorted(folder.glob(f"*{SUFFIX}")):
         if file.name.startswith(".") or not file.is_file() or file.resolve() in taken:
             continue
-        if not file.resolve().is_relative_to(folder.resolve()):
-            raise wrong_use(f"{file} is a link that leads out of the folder")
+        if (problem := _unfit(folder, file.name)) is not None:
+            raise wrong_use(f"{file} {problem}")
         name = script_name(file.name)
         if name in found:
             raise wrong_use(f"{file} and {found[name]} are both the script {name!r}")
         found[name] = file.name
     return dict(sorted(found.items()))
+
+
+def _unfit(folder: Path, path: str) -> str | None:
+    """Why a file is not read as a script: what is pushed others can see, so no slip takes more along."""
+    root = folder.resolve()
+    if "\0" in path or not (meant := (folder / path).resolve()).is_relative_to(root):
+        is_link = "\0" not in path and (folder / path).is_symlink()
+        return "is a link that leads out of the folder" if is_link else "is outside the folder"
+    if not is_script_file(path):
+        return f"is no visible {SUFFIX} file"
+    if not is_script_file(str(meant.relative_to(root))):
+        return f"is a link to what is no visible {SUFFIX} file"
+    return None
 
 
 def _claims(domains: list[str], where: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from picloud.cli.exits import Failure
+from picloud.cli.exits import Failure, wrong_use
 from picloud.cli.remote.files import write_whole
 
 FOLDER = ".picloud"
@@ -60,7 +60,7 @@ def read(folder: Path, url: str, app_id: str | None) -> State:
         app_id: of the app, or None where there is none yet.
 
     Raises:
-        Failure: the file is broken.
+        Failure: the file is broken, or its folder is a link.
     """
     known = _all(folder).get(url, {}).get(app_id or "")
     if known is None:
@@ -79,6 +79,9 @@ def write(folder: Path, url: str, app_id: str, scripts: Mapping[str, Base]) -> N
         url: of the server.
         app_id: of the app.
         scripts: by name.
+
+    Raises:
+        Failure: it cannot be written, or its folder is a link.
     """
     entries = {
         name: {"version": base.version, "sha256": base.sha256, "file": base.file}
@@ -95,6 +98,8 @@ def write(folder: Path, url: str, app_id: str, scripts: Mapping[str, Base]) -> N
 
 
 def _file(folder: Path) -> Path:
+    if (folder / FOLDER).is_symlink():  # it would be written to wherever that leads
+        raise wrong_use(f"{folder / FOLDER} is a link; move it away")
     return folder / FOLDER / "state.json"
 
 
