@@ -23,7 +23,9 @@ NUMBERS = (
     st.integers(-12, 12)
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from([0.1, 0.30000000000000004, 1.0, 1, 10, 9, -0.0, 1e300, 1e23, 2**53, float(2**53), 2**53 + 1])
+    | st.sampled_from(
+        [0.1, 0.30000000000000004, 1.0, 1, 10, 9, -0.0, 1e300, 1e23, 2**53, float(2**53), 2**53 + 1]
+    )
 )
 SCALARS = st.none() | st.booleans() | NUMBERS | TEXT
 VALUES = st.recursive(
