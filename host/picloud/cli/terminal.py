@@ -8,10 +8,12 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+_LAYOUT = "\n\t"
+
 
 def fail(line: str) -> None:
-    """Say on standard error what went wrong. Args: line: one plain sentence."""
-    print(f"{paint('picloud:', '31', sys.stderr)} {line}", file=sys.stderr)
+    """Say on standard error what went wrong. Args: line: a sentence; it is made plain."""
+    print(f"{paint('picloud:', '31', sys.stderr)} {plain(line, keep=_LAYOUT)}", file=sys.stderr)
 
 
 def plain(text: str, keep: str = "") -> str:

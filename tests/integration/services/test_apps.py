@@ -273,7 +273,6 @@ async def fill(worker: Worker, app: App) -> None:
             "INSERT INTO files (app_id, collection, id, blob, name, content_type, size, sha256, metadata)"
             f" VALUES ($1, 'c', '{uuid7()}', '{uuid7()}', 'n', 'text/plain', 0, sha256(''), '{{}}')"
         ),
-        f"INSERT INTO script_imports (app_id, script_id, name) VALUES ($1, '{made.id}', 'm')",
         "INSERT INTO app_usage (app_id, store, rows, bytes) VALUES ($1, 'kv', 0, 0)",
         f"INSERT INTO app_members (app_id, user_id, role) VALUES ($1, '{user}', 'viewer')",
     ):

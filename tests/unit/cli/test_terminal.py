@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from picloud.cli.terminal import bar, plain, table
+from picloud.cli.terminal import bar, fail, plain, table
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -35,3 +35,8 @@ def test_what_would_steer_the_terminal_is_made_visible(text: str, shown: str) ->
 
 def test_control_characters_that_are_kept_stay() -> None:
     assert plain("a\n\tb\x1b", keep="\n\t") == "a\n\tb\\x1b"
+
+
+def test_what_went_wrong_does_not_steer_the_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
+    fail("a\x1b[2J\n\tb\u202e")
+    assert capsys.readouterr().err == "picloud: a\\x1b[2J\n\tb\\u202e\n"
