@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -98,8 +99,12 @@ class Server:
         return self.process.pid
 
     def workers(self) -> list[psutil.Process]:
-        children = psutil.Process(self.pid).children()
-        return [child for child in children if "picloud" in child.cmdline()]
+        found = []
+        for child in psutil.Process(self.pid).children():
+            with contextlib.suppress(psutil.NoSuchProcess):  # it died meanwhile, and may be a zombie still
+                if "picloud" in child.cmdline():
+                    found.append(child)
+        return found
 
     def family(self) -> list[psutil.Process]:
         """The server and every process it started, the database's too."""
