@@ -309,8 +309,7 @@ async def test_a_caller_who_may_not_read_files_is_sent_none(
         '#{ statusCode: 200, body: files::collection("up").response(ctx.request.body) }'
     )
     assert (await site.execute(script, data=made["id"])).body == DATA
-    stranger = await worker.services.users.create_user("eve", "correct horse", "member")
-    site.token, _ = await worker.services.sessions.open(stranger.id)
+    site.token = await worker.session_of(await worker.person("eve"))
     answer = await site.execute(script, data=made["id"])
     assert (answer.status, answer.error) == (502, "script_error")
     assert "files.read" in answer.json["error"]["message"]
