@@ -20,11 +20,11 @@ from picloud.services import people
 from picloud.services.docs.filter import Find, parse_find
 from picloud.services.docs.service import MAX_FOUND, SEARCHES_AT_ONCE, check_data, refusals
 from picloud.services.docs.sql import page_statement
-from picloud.services.files.turns import Turns
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
 from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor, write_cursor
 from picloud.services.quotas import Quotas
+from picloud.services.turns import Turns
 
 _ORDERING = ("$sort", "$skip", "$limit")
 _SQL, _BROWSE = load("docs"), load("doc_browse")

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 import asyncpg
 from uuid_utils.compat import uuid7
@@ -27,6 +26,7 @@ from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
 from picloud.services.page import read_cursor, write_cursor
 from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.turns import Turns
 
 MAX_DATA = 1024 * 1024
 MAX_FOUND = 8 * 1024 * 1024
@@ -61,7 +61,7 @@ class DatabaseDocs:
         self._quotas = quotas or Quotas(database, UNLIMITED)
         # Half of the connections are for what is no search, and so is answered at once.
         self._all_searches = asyncio.Semaphore(max(1, database.max_size // 2))
-        self._searches: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self._searches = Turns(SEARCHES_AT_ONCE)
 
     async def create(self, call: Call, collection: str, data: str) -> str:
         """Store a document.
@@ -170,8 +170,7 @@ class DatabaseDocs:
 
     @asynccontextmanager
     async def _search(self, app_id: UUID) -> AsyncIterator[None]:
-        turns = self._searches.setdefault(app_id, asyncio.Semaphore(SEARCHES_AT_ONCE))
-        async with turns, self._all_searches:
+        async with self._searches.turn(app_id), self._all_searches:
             yield
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:

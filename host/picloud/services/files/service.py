@@ -24,11 +24,11 @@ from picloud.services.files.checks import (
 )
 from picloud.services.files.file import File
 from picloud.services.files.store import Blob, BlobStore, OpenBlob
-from picloud.services.files.turns import Turns
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
 from picloud.services.page import read_cursor, write_cursor
 from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.turns import Turns
 
 MAX_DATA = 10 * MIB
 """Bytes of a file that pass through a script in one call."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Unavailable
+from picloud.rounds import Rounds
 from picloud.services.files.store import Blob, BlobStore, StoreUnusable
 
 EVERY_SECONDS = 3600.0
@@ -56,17 +55,15 @@ class Sweep:
             old_seconds: nothing younger is touched.
         """
         self._database, self._store, self._old = database, store, old_seconds
-        self._rounds: asyncio.Task[None] | None = None
+        self._rounds = Rounds("files were not swept", EVERY_SECONDS, self._round)
 
     def start(self) -> None:
         """Make a round now and then every hour."""
-        self._rounds = asyncio.create_task(self._go_round())
+        self._rounds.start()
 
     async def close(self) -> None:
         """Stop; a blob that is being removed still is."""
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.wait([self._rounds])
+        await self._rounds.close()
 
     async def sweep(self) -> int:
         """Make one round, unless another node is at it.
@@ -123,14 +120,8 @@ class Sweep:
             await self._store.remove(blob)
         return True
 
-    async def _go_round(self) -> None:
-        while True:
-            try:
-                await self.sweep()
-            except Unavailable:
-                _log.warning("files were not swept: the database is away")
-            except StoreUnusable as error:
-                _log.error("files were not swept: %s", error)
-            except Exception:
-                _log.exception("files were not swept")
-            await asyncio.sleep(EVERY_SECONDS)
+    async def _round(self) -> None:
+        try:
+            await self.sweep()
+        except StoreUnusable as error:
+            _log.error("files were not swept: %s", error)
