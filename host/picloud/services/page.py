@@ -13,7 +13,7 @@ from uuid import UUID
 
 from asyncpg import Record
 
-from picloud.errors import Invalid
+from picloud.errors import Invalid, ServiceError
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
@@ -156,3 +156,45 @@ def unmark_cursor(cursor: str, name: str) -> str:
 
 def _mark(name: str) -> str:
     return f"{zlib.crc32(name.encode()):08x}"
+
+
+def position_for_script(cursor: str | None, limit: int, most: int) -> UUID | None:
+    """Where a page of a script's list begins.
+
+    Args:
+        cursor: `next_cursor` of the page before; "" or None for the first.
+        limit: how many it asks for.
+        most: how many it may.
+
+    Returns:
+        The id of the last item of the page before, or None.
+
+    Raises:
+        ServiceError: one of them is not acceptable.
+    """
+    if not 1 <= limit <= most:
+        raise ServiceError(f"limit must be from 1 to {most}")
+    try:
+        return read_cursor(cursor) if cursor else None
+    except Invalid:
+        raise ServiceError("cursor is not one that list gave") from None
+
+
+def page_for_script(rows: Sequence[Record], limit: int, items: str, column: str) -> dict[str, object]:
+    """A page of a script's list.
+
+    Args:
+        rows: at most limit + 1, each with `id` and `asked`, how many were there before bytes were counted.
+        limit: the page's size.
+        items: what its items are called in the page.
+        column: what of a row is an item.
+
+    Returns:
+        The items, and `next_cursor` or None.
+    """
+    shown = rows[:limit]
+    more = bool(shown) and shown[0]["asked"] > len(shown)
+    return {
+        items: [row[column] for row in shown],
+        "next_cursor": write_cursor(shown[-1]["id"]) if more else None,
+    }

@@ -17,14 +17,14 @@ from uuid_utils.compat import uuid7
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Invalid, ServiceError
+from picloud.errors import ServiceError
 from picloud.sandbox.abi import HostFunction
 from picloud.services.call import Call
 from picloud.services.docs.filter import MAX_LIMIT, Find, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
-from picloud.services.page import read_cursor, write_cursor
+from picloud.services.page import page_for_script, position_for_script
 from picloud.services.quotas import UNLIMITED, Quotas
 from picloud.services.turns import Turns
 
@@ -191,21 +191,11 @@ class DatabaseDocs:
             ServiceError: an argument is not acceptable.
         """
         check_names(collection, "-")
-        if not 1 <= limit <= MAX_LIMIT:
-            raise ServiceError(f"limit must be from 1 to {MAX_LIMIT}")
-        try:
-            after = read_cursor(cursor) if cursor else None
-        except Invalid:
-            raise ServiceError("cursor is not one that list gave") from None
+        after = position_for_script(cursor, limit, MAX_LIMIT)
         rows = await self._database.fetch(
             _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
         )
-        shown = rows[:limit]
-        more = bool(shown) and shown[0]["asked"] > len(shown)
-        return {
-            "docs": [row["envelope"] for row in shown],
-            "next_cursor": write_cursor(shown[-1]["id"]) if more else None,
-        }
+        return page_for_script(rows, limit, "docs", "envelope")
 
 
 def check_data(collection: str, data: str) -> None:

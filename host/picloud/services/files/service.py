@@ -10,7 +10,7 @@ from uuid_utils.compat import uuid7
 
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Invalid, ServiceError
+from picloud.errors import ServiceError
 from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.limits import MIB
 from picloud.services.call import Call
@@ -26,7 +26,7 @@ from picloud.services.files.file import File
 from picloud.services.files.store import Blob, BlobStore, OpenBlob
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
-from picloud.services.page import read_cursor, write_cursor
+from picloud.services.page import page_for_script, position_for_script
 from picloud.services.quotas import UNLIMITED, Quotas
 from picloud.services.turns import Turns
 
@@ -221,21 +221,11 @@ class Files:
             ServiceError: an argument is not acceptable.
         """
         check_names(collection, "-")
-        if not 1 <= limit <= MAX_LIMIT:
-            raise ServiceError(f"limit must be from 1 to {MAX_LIMIT}")
-        try:
-            after = read_cursor(cursor) if cursor else None
-        except Invalid:
-            raise ServiceError("cursor is not one that list gave") from None
+        after = position_for_script(cursor, limit, MAX_LIMIT)
         rows = await self._database.fetch(
             _SQL.files_list, call.app_id, collection, after, limit + 1, MAX_LISTED
         )
-        shown = rows[:limit]
-        more = bool(shown) and shown[0]["asked"] > len(shown)
-        return {
-            "files": [row["entry"] for row in shown],
-            "next_cursor": write_cursor(shown[-1]["id"]) if more else None,
-        }
+        return page_for_script(rows, limit, "files", "entry")
 
     async def find(self, app_id: UUID, collection: str, id_: str) -> File | None:
         """What is known of a file, or None.
