@@ -20,6 +20,7 @@ from picloud.db.queries import load
 from picloud.errors import ServiceError
 from picloud.sandbox.abi import NIL, HostFunction
 from picloud.services.call import Call
+from picloud.services.packed import unpack
 from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_VALUE = 1024 * 1024
@@ -310,7 +311,10 @@ def page(keys: list[str], limit: int) -> dict[str, object]:
 
 def add(value: bytes | None, amount: int) -> int:
     """The sum of a stored integer and an amount."""
-    present = 0 if value is None else ormsgpack.unpackb(value)
+    try:
+        present = 0 if value is None else unpack(value)
+    except ValueError:  # only a guest that is not ours writes such
+        present = None
     if type(present) is not int:
         raise ServiceError("the value is not an integer")
     if present + amount not in _INT64:

@@ -12,6 +12,7 @@ from typing import Any
 import ormsgpack
 
 from picloud.errors import Invalid
+from picloud.services.packed import unpack
 
 MAX_DEPTH = 128
 """Levels that a script can read."""
@@ -37,7 +38,7 @@ class Value:
 def show(stored: bytes) -> Value:
     """A stored value in the plainest form there is. Args: stored: MessagePack as scripts wrote it."""
     try:
-        value = ormsgpack.unpackb(stored)
+        value = unpack(stored)
     except ValueError:
         return Value(packed=_text(stored))
     if isinstance(value, bytes):
@@ -67,9 +68,9 @@ def store(value: Value) -> bytes:
     plain = value.value
     if value.packed is not None:
         try:
-            plain = ormsgpack.unpackb(_bytes("packed", value.packed))
+            plain = unpack(_bytes("packed", value.packed))
         except ValueError:
-            raise Invalid("this is no MessagePack of a value", field="packed") from None
+            raise Invalid("this is no MessagePack of one value", field="packed") from None
     _check(plain, given[0])
     return ormsgpack.packb(plain, option=ormsgpack.OPT_SORT_KEYS)
 

@@ -14,6 +14,7 @@ from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.audit import Audit, AuditFilter
 from picloud.services.page import PageRequest
+from picloud.services.quotas import STORES, Amount
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 from tests.integration.http.conftest import OWNER, Client
 
@@ -169,6 +170,25 @@ async def test_every_refusal_leaves_one_entry(client: Client, worker: Worker) ->
     default = (await worker.services.apps.get("default")).id
     for one in refused:
         assert one["app_id"] == (default if one["target"].startswith(("/apps/", "/scripts/")) else None)
+    await story.check_no_secret_was_told()
+
+
+async def test_a_write_that_the_quota_refuses_is_in_the_log(
+    client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = Story(client, worker.database)
+    document = (await client.admin("POST", "/apps/default/docs/c", {"data": {}})).json["id"]
+    monkeypatch.setattr(worker.services.quotas, "_limits", dict.fromkeys(STORES, Amount(0, 0)))
+    entry = "/apps/default/kv/c/k"
+    await story.does("kv.update", "PUT", entry, {"value": "hidden_in_the_source"}, status=507)
+    data = {"data": {"a": "hidden_in_the_source"}}
+    await story.does("document.create", "POST", "/apps/default/docs/c", data, status=507)
+    for method in ("PUT", "PATCH"):
+        path = f"/apps/default/docs/c/{document}"
+        await story.does("document.update", method, path, data, status=507)
+    (first,) = [one for one in await story.entries() if one["action"] == "kv.update"]
+    assert (first["username"], first["target"], first["reason"]) == (OWNER, entry, "quota_exceeded")
+    assert first["app_id"] == (await worker.services.apps.get("default")).id
     await story.check_no_secret_was_told()
 
 

@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.errors import Invalid
+from picloud.errors import Invalid, ServiceError
+from picloud.services.kv import add
 from picloud.services.kv_browse import end_of
 from picloud.services.kv_value import MAX_DEPTH, Value, show, store
+from picloud.services.packed import unpack
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LEAVES = (
@@ -54,8 +56,38 @@ def test_a_blob_is_a_blob_and_what_holds_one_or_no_number_is_packed() -> None:
         assert show(packed(value)) == Value(packed=base64.b64encode(packed(value)).decode())
 
 
-def test_what_is_no_messagepack_is_shown_as_it_is() -> None:
-    assert show(b"\xc1") == Value(packed="wQ==")
+@pytest.mark.parametrize(
+    "stored",
+    [
+        b"",
+        b"\xc1",
+        b"\x01\x02",  # one value and another
+        b"\x01\xc1",
+        packed("a") + packed(bytes(16)),
+        b"\x92\x01",  # not all of one
+        b"\xc4\x10",
+        b"\x81\x01\x02",  # a key that is no text
+        b"\xa1\xff",  # text that is none
+        b"\x91" * 10_000 + b"\x01",
+        b"\x91" * 2**20,
+        b"\x81\xa1a" * 10_000 + b"\x01",
+    ],
+    ids=lambda stored: stored[:4].hex() or "nothing",
+)
+def test_what_is_no_messagepack_of_one_value_is_shown_as_it_is_and_refused(stored: bytes) -> None:
+    as_it_is = Value(packed=base64.b64encode(stored).decode())
+    assert show(stored) == as_it_is
+    with pytest.raises(Invalid, match="no MessagePack of one value"):
+        store(as_it_is)
+    with pytest.raises(ServiceError, match="not an integer"):
+        add(stored, 1)
+
+
+@given(VALUES, st.binary(min_size=1, max_size=40))
+def test_a_value_with_anything_behind_it_is_no_value(value: object, rest: bytes) -> None:
+    assert packed(unpack(packed(value))) == packed(value)
+    with pytest.raises(ValueError, match=r".+"):
+        unpack(packed(value) + rest)
 
 
 def test_keys_are_sorted_as_scripts_sort_them() -> None:

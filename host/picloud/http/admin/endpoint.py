@@ -15,7 +15,15 @@ from uuid import UUID
 from aiohttp import hdrs, web
 from pydantic import Field
 
-from picloud.errors import Conflict, Forbidden, NotFound, PicloudError, Unauthenticated, UnknownContentType
+from picloud.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    PicloudError,
+    QuotaExceeded,
+    Unauthenticated,
+    UnknownContentType,
+)
 from picloud.http.body import read_body
 from picloud.http.caller import Credential, credential, is_own_page, is_same_origin, is_secure
 from picloud.http.fields import Body, Query, parse_json, parse_query
@@ -243,7 +251,7 @@ class Endpoint:
                     of_script=place.script,
                 ),
             )
-        except (Forbidden, Conflict) as error:
+        except (Forbidden, Conflict, QuotaExceeded) as error:
             if self.action and caller is not None:
                 target = request.path.removeprefix(PREFIX)
                 await services.audit.refused(actor, error.code, place.app_id, target)
