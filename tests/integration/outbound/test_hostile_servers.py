@@ -136,12 +136,43 @@ async def test_many_headers_are_too_many(dev: WayOut, web: WebServer) -> None:
     assert await dev.refused(web.url()) == "the answer has more than 65536 bytes of headers"
 
 
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+FRAMING = {
+    "interim answers, one by one": forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "interim answers, all at once": forever(b"", b"HTTP/1.1 103 x\r\n\r\n" * 1000),
+    "an endless chunk extension": forever(CHUNKED + b"5;", b"a" * 1000),
+    "extensions of every chunk": forever(CHUNKED, b"1;" + b"a" * 1000 + b"\r\na\r\n"),
+    "a byte a chunk": forever(CHUNKED, b"1\r\na\r\n" * 1000),
+}
+
+
+@pytest.mark.parametrize("handler", FRAMING.values(), ids=list(FRAMING))
+async def test_there_is_an_end_to_what_comes_around_a_body(
+    handler: Handler, dev: WayOut, web: WebServer
+) -> None:
+    """It is in no count of bodies, and reading it holds up everyone."""
+    web.answers["/"] = handler
+    assert await dev.refused(web.url(), timeout_ms=60_000) == "the answer has too much around its body"
+    assert dev.decision.error == "too large"
+    await until(lambda: web.gone == web.connections and not dev.outbound.apps.open)
+    web.answers.clear()
+    assert (await dev.request(web.url()))["status"] == 200
+
+
+async def test_a_body_in_small_chunks_is_one_however_many_there_are(dev: WayOut, web: WebServer) -> None:
+    chunk = b"28\r\n" + b"a" * 40 + b"\r\n"
+    web.answers["/"] = CHUNKED + chunk * 50_000 + b"0\r\n\r\n"
+    assert len((await dev.request(web.url()))["body"]) == 2_000_000
+    for _ in range(3):  # each answer is measured anew
+        web.answers["/"] = CHUNKED + b"1\r\na\r\n" * 15_000 + b"0\r\n\r\n"
+        assert (await dev.request(web.url()))["body"] == b"a" * 15_000
+    assert web.connections == 1
+
+
 SLOW = {
     "no answer": silence,
-    "endless chunk extensions": forever(OK + b"Transfer-Encoding: chunked\r\n\r\n5;", b"a" * 1000),
     "a head by the byte": forever(b"HTTP/1.1 200 OK\r\nx-a: ", b"a", 0.01),
     "a body by the byte": forever(OK + b"\r\n", b"a", 0.01),
-    "only promises": forever(b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.0),
     "early hints": forever(b"", b"HTTP/1.1 103 Early Hints\r\nx: y\r\n\r\n", 0.01),
 }
 

@@ -6,15 +6,19 @@ written in the URL or looked up. What was checked is what is connected to; nothi
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
 from aiohttp import TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 from picloud.services.outbound.addresses import Address, Addresses
+from picloud.services.outbound.framing import Framing
 
 MAX_ADDRESSES = 8
 KEEP_ALIVE_SECONDS = 15.0
@@ -106,7 +110,7 @@ def make_connector(
         opened(1)
         return made
 
-    return TCPConnector(
+    connector = TCPConnector(
         resolver=Checked(look_up, addresses),
         use_dns_cache=False,
         socket_factory=make_socket,
@@ -114,3 +118,9 @@ def make_connector(
         limit=0,  # calls are bounded, see `apps`
         **({"keepalive_timeout": KEEP_ALIVE_SECONDS} if reuse else {"force_close": True}),
     )
+    connector._factory = partial(_protocol, asyncio.get_running_loop())  # noqa: SLF001  # no option for it
+    return connector
+
+
+def _protocol(loop: asyncio.AbstractEventLoop) -> ResponseHandler:
+    return Framing(loop)
