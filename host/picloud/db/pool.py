@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 Single: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 OLDEST_VERSION = 15
+STOP_SECONDS = 300.0
+"""How long a connection is kept whose statement was cancelled and goes on: PostgreSQL does not stop in the
+middle of some functions. One that is given up goes on beside the pool: enough of them are all there are."""
 
 # What asyncpg raises when there is no connection, or no longer one.
 _LOST = (
@@ -142,7 +145,7 @@ class Database:
             _unavailable(error)
         finally:
             with contextlib.suppress(*BROKEN):
-                await self._pool.release(connection)
+                await self._pool.release(connection, timeout=STOP_SECONDS)
 
     @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:

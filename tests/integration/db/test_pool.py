@@ -77,6 +77,24 @@ async def test_a_pool_in_use_up_to_the_last_connection_is_unavailable(
     await database.close()
 
 
+async def test_a_statement_that_goes_on_when_it_is_cancelled_keeps_its_connection(
+    database: Database, connection_parameters: ConnectionParameters
+) -> None:
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query ~ '^SELECT strpos'"
+    pool = await Database.open(connection_parameters, 1, acquire_seconds=0.05)
+    # It takes most of a second, and nothing ends it before.
+    endless = "SELECT strpos(repeat('a', 200000), 'b' || repeat('a', 10000))"
+    statement = asyncio.create_task(pool.execute(endless))
+    while not await database.fetchval(running):
+        pass
+    statement.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await statement
+    assert await database.fetchval(running) == 0
+    assert await pool.fetchval("SELECT 1") == 1
+    await pool.close()
+
+
 async def test_a_connection_that_is_cut_while_in_use_is_unavailable_and_the_pool_recovers(
     connection_parameters: ConnectionParameters,
 ) -> None:
