@@ -16,6 +16,9 @@ MAX_LEVELS = 5
 MAX_LIMIT = 1000
 MAX_SKIP = 1_000_000
 MAX_CONDITIONS = 256
+MAX_PARTS = 1024
+"""Bytes of the texts of `$contains`, together: PostgreSQL may hold each against every byte of a document, and
+does not stop before it is through."""
 MAX_DEPTH = 16
 
 Path: TypeAlias = tuple[str, ...]
@@ -135,10 +138,13 @@ def parse_find(filter_: Mapping[str, Any]) -> Find:
 
 
 class _Reader:
-    """Reads conditions and counts them, for each is a part of an SQL statement."""
+    """Reads conditions and counts them, for each is a part of an SQL statement.
+
+    An element of a value counts as one, too: it is looked for among those of an array of a document.
+    """
 
     def __init__(self) -> None:
-        self._count = 0
+        self._count = self._parts = 0
 
     def filter(self, filter_: Any, depth: int) -> Condition:
         if not isinstance(filter_, Mapping):
@@ -172,8 +178,9 @@ class _Reader:
 
     def _field(self, path: Path, value: Any, depth: int) -> list[Condition]:
         if not (isinstance(value, dict) and any(key.startswith("$") for key in value)):
-            self._add(1)
-            return [Equals(path, _json("a value", value))]
+            equals = Equals(path, _json("a value", value))
+            self._add(_elements(value))
+            return [equals]
         return [self._operator(path, name, operand, depth) for name, operand in value.items()]
 
     def _operator(self, path: Path, name: str, operand: Any, depth: int) -> Condition:
@@ -188,14 +195,24 @@ class _Reader:
         make = _OPERATORS.get(name)
         if make is None:
             raise ServiceError(f"unknown operator {name}; there are {_KNOWN}")
-        many = name in ("$in", "$nin") and isinstance(operand, list)
-        self._add(max(len(operand), 1) if many else 1)
-        return make(path, operand)
+        condition = make(path, operand)
+        self._add(max(_elements(operand) - (name in ("$in", "$nin")), 1))
+        if name == "$contains" and isinstance(operand, str):
+            self._parts += len(operand.encode())
+            if self._parts > MAX_PARTS:
+                raise ServiceError(f"the texts of $contains have more than {MAX_PARTS} bytes in all")
+        return condition
 
     def _add(self, conditions: int) -> None:
         self._count += conditions
         if self._count > MAX_CONDITIONS:
             raise ServiceError(f"the filter has more than {MAX_CONDITIONS} conditions")
+
+
+def _elements(value: Any) -> int:
+    """How many values this is, with all that are in it."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_elements, inner))
 
 
 def parse_path(name: str) -> Path:

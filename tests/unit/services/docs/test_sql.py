@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.errors import ServiceError
-from picloud.services.docs.filter import MAX_CONDITIONS, MAX_DEPTH, parse_find
+from picloud.services.docs.filter import MAX_CONDITIONS, MAX_DEPTH, MAX_PARTS, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
 
 APP = uuid4()
@@ -145,6 +145,7 @@ def operators(levels: int) -> dict[str, Any]:
 TOP = "unknown operator $foo; beside fields there are $and, $or, $not, $sort, $limit and $skip"
 KNOWN = "unknown operator $foo; there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains, $not"
 MANY = "the filter has more than 256 conditions"
+LONG = "the texts of $contains have more than 1024 bytes in all"
 
 
 @pytest.mark.parametrize(
@@ -212,6 +213,11 @@ MANY = "the filter has more than 256 conditions"
         ({"$or": [{"$and": []}] * (MAX_CONDITIONS + 1)}, MANY),
         ({str(n): {"$in": []} for n in range(MAX_CONDITIONS + 1)}, MANY),
         ({str(n): {"$not": {}} for n in range(MAX_CONDITIONS + 1)}, MANY),
+        ({"a": [1] * MAX_CONDITIONS}, MANY),
+        ({"a": {"$ne": [[{"b": [1] * MAX_CONDITIONS}]]}}, MANY),
+        ({"a": {"$in": [[1] * MAX_CONDITIONS]}}, MANY),
+        ({"a": {"$contains": "b" + "a" * MAX_PARTS}}, LONG),
+        ({"$or": [{"a": {"$contains": "é" * 100}}, {"a": {"$not": {"$contains": "a" * 825}}}]}, LONG),
     ],
 )
 def test_what_is_not_in_the_language_is_refused_in_words(filter_: Any, said: str) -> None:
@@ -231,6 +237,8 @@ def test_what_is_not_in_the_language_is_refused_in_words(filter_: Any, said: str
         operators(MAX_DEPTH - 1),
         {str(n): n for n in range(MAX_CONDITIONS)},
         {"a": {"$nin": list(range(MAX_CONDITIONS))}},
+        {"a": [1] * (MAX_CONDITIONS - 1)},
+        {"a": {"$contains": "a" * MAX_PARTS}},
         {"a.b.c.d.e": {"$gt": 2**63 - 1, "$lt": -(2**63)}},
         {"-a": 1, "$sort": "--a"},
     ],
