@@ -250,7 +250,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
         outbound = configured(settings, own_ports={node.sockets[place.slot].getsockname()[1]})
         closing.push_async_callback(outbound.close)
         store = FolderStore(_files(settings))
-        quotas = Quotas.configured(database, settings)
+        quotas, searches = Quotas.configured(database, settings), docs_service.searches(database)
         files = files_service.Files(database, store, quotas)
         closing.push_async_callback(files.close)
         if place.slot == 0:
@@ -261,8 +261,8 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             **kv.host_functions(kv.DatabaseKeyValue(database, quotas)),
             **clock.host_functions(),
             **request.host_functions(),
-            **modules.host_functions(modules.Modules(database)),
-            **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas)),
+            **modules.host_functions(modules.Modules(database, generations)),
+            **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas, searches)),
             **files_service.host_functions(files),
             **client.host_functions(outbound),
         }
@@ -289,6 +289,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             executor=Executor(gate, sandbox, recorder),
             files=files,
             quotas=quotas,
+            searches=searches,
             passwords=passwords,
             ceilings=Ceilings(settings.limits),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),

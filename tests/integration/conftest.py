@@ -131,14 +131,14 @@ async def worker(
     changes = Changes(database, generations)
     threads, images = Threads(2), ImageCache(64, 16)
     FolderStore.prepare(tmp_path / "files")
-    quotas = Quotas.configured(database, Settings())
+    quotas, searches = Quotas.configured(database, Settings()), docs_service.searches(database)
     files = files_service.Files(database, FolderStore(tmp_path / "files"), quotas)
     here = {
         **kv.host_functions(kv.DatabaseKeyValue(database, quotas)),
         **clock.host_functions(),
         **request.host_functions(),
-        **modules.host_functions(modules.Modules(database)),
-        **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas)),
+        **modules.host_functions(modules.Modules(database, generations)),
+        **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas, searches)),
         **files_service.host_functions(files),
     }
     functions = completed(here, engine.interface)
@@ -153,6 +153,7 @@ async def worker(
         executor=Executor(gate, sandbox, recorder),
         files=files,
         quotas=quotas,
+        searches=searches,
         passwords=passwords,
         ceilings=Ceilings(),
         health=Health(database, latest_version(), engine.info.sdk, engine.digest),

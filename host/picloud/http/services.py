@@ -37,6 +37,7 @@ from picloud.services.routes import Routes
 from picloud.services.script_versions import ScriptVersions
 from picloud.services.scripts import Scripts
 from picloud.services.settings import Settings
+from picloud.services.turns import Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +116,7 @@ class Services:
         executor: Executor,
         files: Files,
         quotas: Quotas,
+        searches: Turns,
         passwords: Passwords,
         ceilings: Ceilings,
         health: Health,
@@ -131,6 +133,7 @@ class Services:
             executor: runs scripts.
             files: files of apps.
             quotas: what apps keep and what they may.
+            searches: turns of those in documents.
             passwords: hashes them.
             ceilings: limits of this instance.
             health: readiness and versions.
@@ -141,7 +144,7 @@ class Services:
         Returns:
             The services; the caller closes what it gave.
         """
-        modules = Modules(database)
+        modules = Modules(database, generations)
         users = Users(database, changes, passwords)
         sessions = Sessions(database, changes, session_ttl)
         background = Background()
@@ -168,7 +171,7 @@ class Services:
             executor=executor,
             files=files,
             file_browser=FileBrowser(database, files),
-            docs=DocBrowser(database, quotas),
+            docs=DocBrowser(database, quotas, searches),
             kv=KvBrowser(database, quotas),
             quotas=quotas,
             ceilings=ceilings,

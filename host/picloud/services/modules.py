@@ -9,10 +9,12 @@ from uuid import UUID
 from weakref import WeakValueDictionary
 
 from asyncpg import Record
+from cachetools import LRUCache
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.errors import NotFound, ServiceError
+from picloud.generations import Generations
 from picloud.sandbox.abi import HostFunction
 from picloud.services.call import Call
 from picloud.services.module_names import unusable
@@ -22,6 +24,8 @@ from picloud.services.scripts import Script, ScriptSummary
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of the sources of all modules of one script."""
+MOST_MISSING = 4096
+"""Names that a worker remembers to be those of no module."""
 
 _SQL = load("modules")
 
@@ -96,11 +100,13 @@ def host_functions(modules: Sources) -> Mapping[str, HostFunction]:
 class Modules:
     """The modules of apps."""
 
-    def __init__(self, database: Database) -> None:
-        """Make it."""
-        self._database = database
+    def __init__(self, database: Database, generations: Generations) -> None:
+        """Make it. Args: database: the pool. generations: tell when scripts were saved."""
+        self._database, self._current = database, generations.current
         # Many scripts import the same few: their sources are in memory once.
         self._shared: WeakValueDictionary[UUID, Module] = WeakValueDictionary()
+        # App and name -> where the topic was when there was no such module.
+        self._missing: LRUCache[tuple[UUID, str], bytes] = LRUCache(MOST_MISSING)
 
     async def load(self, script_id: UUID, before: Loaded | None = None) -> Loaded:
         """Read a script with its modules, in one statement.
@@ -162,10 +168,12 @@ class Modules:
         Raises:
             ServiceError: the script of this name is no module.
         """
-        if unusable(name) is not None:
+        generation = self._current("scripts")
+        if unusable(name) is not None or self._missing.get((call.app_id, name)) == generation:
             return None
         row = await self._database.fetchrow(_SQL.module_source, call.app_id, name)
         if row is None:
+            self._missing[call.app_id, name] = generation
             return None
         if row["kind"] != "module":
             raise ServiceError("module unavailable")

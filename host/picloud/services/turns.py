@@ -13,19 +13,27 @@ T = TypeVar("T")
 
 
 class Turns:
-    """So many at once of each app, in one worker."""
+    """So many at once of each app, and of all together, in one worker.
 
-    def __init__(self, at_once: int) -> None:
-        """Make it. Args: at_once: of one app."""
+    Whoever waits for one of the turns of all has a turn of their app already. So an app that wants much
+    stands in that queue no more often than any other, and all go on in turn.
+    """
+
+    def __init__(self, at_once: int, of_all: int | None = None) -> None:
+        """Make it. Args: at_once: of one app. of_all: of all apps together; None for any number."""
         self._at_once = at_once
+        self._all = None if of_all is None else asyncio.Semaphore(of_all)
         self._apps: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
         self._working: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
     async def turn(self, app_id: UUID) -> AsyncIterator[None]:
         """Wait for a turn, and have it."""
-        async with self._of(app_id):
+        end = await self._begin(app_id)
+        try:
             yield
+        finally:
+            end()
 
     async def finish(self, app_id: UUID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do something to its end in a turn, whether or not the caller waits for that.
@@ -37,12 +45,11 @@ class Turns:
         Returns:
             What it returns.
         """
-        turns = self._of(app_id)
-        await turns.acquire()
+        end = await self._begin(app_id)
         task = asyncio.create_task(work())
 
         def done(_: object) -> None:
-            turns.release()
+            end()
             self._working.discard(task)
 
         self._working.add(task)
@@ -54,5 +61,20 @@ class Turns:
         while self._working:
             await asyncio.wait(self._working)
 
-    def _of(self, app_id: UUID) -> asyncio.Semaphore:
-        return self._apps.setdefault(app_id, asyncio.Semaphore(self._at_once))
+    async def _begin(self, app_id: UUID) -> Callable[[], None]:
+        """Wait for a turn. Returns: what ends it."""
+        app = self._apps.setdefault(app_id, asyncio.Semaphore(self._at_once))
+        await app.acquire()
+        if self._all is not None:
+            try:
+                await self._all.acquire()
+            except BaseException:
+                app.release()
+                raise
+
+        def end() -> None:
+            if self._all is not None:
+                self._all.release()
+            app.release()
+
+        return end

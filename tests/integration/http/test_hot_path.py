@@ -57,6 +57,26 @@ async def test_a_route_whose_script_has_three_modules_sends_the_database_nothing
     assert worker.services.executor.sandbox.cache.compiled == compiled
 
 
+async def test_a_module_that_is_missing_is_looked_for_once_until_something_is_saved(client: Client) -> None:
+    source = 'let r = []; for name in ["no", "none"] { try { import name as m; } catch (e) { r.push(e); } } r'
+    literal = 'let n = 1; try { import "no" as m; m::n() } catch { n = 0; } n'
+    await client.route(await client.script(source, "made-up"), "/made-up")
+    await client.route(await client.script(literal, "literal"), "/literal")
+    client.token, token = None, client.token
+    assert len((await client("GET", "/made-up")).json) == 2
+    assert (await client("GET", "/literal")).json == 0
+    with statements() as sent:
+        for _ in range(3):
+            assert len((await client("GET", "/made-up")).json) == 2
+            assert (await client("GET", "/literal")).json == 0
+        assert sent == []
+    client.token = token
+    await client.script("fn n() { 1 }", "no", kind="module")
+    client.token = None
+    assert len((await client("GET", "/made-up")).json) == 1
+    assert (await client("GET", "/literal")).json == 1
+
+
 async def test_a_host_call_sends_the_database_its_own_statement_and_no_more(client: Client) -> None:
     source = """
         let c = kv::collection("c");

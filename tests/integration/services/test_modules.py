@@ -158,7 +158,7 @@ async def test_a_worker_that_slept_through_it_all_runs_what_is_saved(worker: Wor
     app = await worker.app("one")
     lib = await save(worker, app, "lib", "fn n() { 1 }")
     script = await save(worker, app, "script", 'import "lib" as l; l::n()', "endpoint")
-    there = LiveScripts(Modules(worker.database), worker.generations, Ceilings())
+    there = LiveScripts(Modules(worker.database, worker.generations), worker.generations, Ceilings())
     for n in range(3):
         assert [module.version for module in (await there.get(script.id)).version.modules] == [n + 1]
         lib = await edit(worker, lib, source=f"fn n() {{ {n} }}")

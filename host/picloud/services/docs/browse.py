@@ -18,7 +18,7 @@ from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.services import people
 from picloud.services.docs.filter import Find, parse_find
-from picloud.services.docs.service import MAX_FOUND, SEARCHES_AT_ONCE, check_data, refusals
+from picloud.services.docs.service import MAX_FOUND, check_data, refusals
 from picloud.services.docs.sql import page_statement
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
@@ -69,10 +69,9 @@ class Document:
 class DocBrowser:
     """What the admin API asks of documents."""
 
-    def __init__(self, database: Database, quotas: Quotas) -> None:
-        """Make it."""
-        self._database, self._quotas = database, quotas
-        self._searches = Turns(SEARCHES_AT_ONCE)
+    def __init__(self, database: Database, quotas: Quotas, searches: Turns) -> None:
+        """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those of scripts."""
+        self._database, self._quotas, self._searches = database, quotas, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[DocCollection]:
         """List the collections of an app by name.

@@ -6,11 +6,9 @@ documents.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 from uuid_utils.compat import uuid7
@@ -55,13 +53,17 @@ def host_functions(docs: DatabaseDocs) -> Mapping[str, HostFunction]:
 class DatabaseDocs:
     """Documents of apps. An envelope is the JSON of `{id, data, created_at, updated_at}`."""
 
-    def __init__(self, database: Database, quotas: Quotas | None = None) -> None:
-        """Make the service. Args: database: the pool. quotas: of apps; None for none."""
+    def __init__(self, database: Database, quotas: Quotas | None = None, turns: Turns | None = None) -> None:
+        """Make the service.
+
+        Args:
+            database: the pool.
+            quotas: of apps; None for none.
+            turns: of searches, where others search too; None for its own.
+        """
         self._database = database
         self._quotas = quotas or Quotas(database, UNLIMITED)
-        # Half of the connections are for what is no search, and so is answered at once.
-        self._all_searches = asyncio.Semaphore(max(1, database.max_size // 2))
-        self._searches = Turns(SEARCHES_AT_ONCE)
+        self._searches = turns or searches(database)
 
     async def create(self, call: Call, collection: str, data: str) -> str:
         """Store a document.
@@ -118,7 +120,7 @@ class DatabaseDocs:
         """How many documents match; `$sort`, `$limit` and `$skip` play no part."""
         check_names(collection, "-")
         sql, parameters = count_statement(parse_find(filter_), call.app_id, collection)
-        async with self._search(call.app_id):
+        async with self._searches.turn(call.app_id):
             return int(await self._database.fetchval(sql, *parameters))
 
     async def update(self, call: Call, collection: str, id_: str, data: str) -> str:
@@ -148,7 +150,7 @@ class DatabaseDocs:
 
     async def _find(self, call: Call, collection: str, find: Find) -> list[str]:
         sql, parameters = find_statement(find, call.app_id, collection, MAX_FOUND)
-        async with self._search(call.app_id):
+        async with self._searches.turn(call.app_id):
             rows = await self._database.fetch(sql, *parameters)
         if rows and rows[-1]["total"] > MAX_FOUND:
             raise ServiceError(
@@ -167,11 +169,6 @@ class DatabaseDocs:
         if envelope is None:
             raise ServiceError("no such document")
         return str(envelope)
-
-    @asynccontextmanager
-    async def _search(self, app_id: UUID) -> AsyncIterator[None]:
-        async with self._searches.turn(app_id), self._all_searches:
-            yield
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of documents as they were made.
@@ -196,6 +193,11 @@ class DatabaseDocs:
             _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
         )
         return page_for_script(rows, limit, "docs", "envelope")
+
+
+def searches(database: Database) -> Turns:
+    """Turns of the searches in a pool: half of its connections are for what is answered at once."""
+    return Turns(SEARCHES_AT_ONCE, max(1, database.max_size // 2))
 
 
 def check_data(collection: str, data: str) -> None:

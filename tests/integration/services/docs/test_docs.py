@@ -10,12 +10,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.errors import ServiceError
 from picloud.execution.invocation import ScriptVersion
 from picloud.services.call import Call
-from picloud.services.docs.service import MAX_DATA, MAX_FOUND, SEARCHES_AT_ONCE, DatabaseDocs
+from picloud.services.docs.service import MAX_DATA, MAX_FOUND, DatabaseDocs
 from picloud.services.docs.sql import _ENVELOPE_SIZE
 from tests.integration.conftest import Worker
 from tests.integration.services.docs.reference import merged
@@ -417,34 +416,3 @@ async def test_a_search_that_takes_too_long_ends_with_its_execution(
         ):
             await asyncio.sleep(0.01)
     assert await run(worker, app, C + "c.count(#{ n: 7 })") == 1
-
-
-@pytest.mark.parametrize("apps", [1, 3])
-async def test_searches_leave_connections_for_others(
-    worker: Worker, connection_parameters: ConnectionParameters, monkeypatch: pytest.MonkeyPatch, apps: int
-) -> None:
-    running = most = 0
-    fetchval = Database.fetchval
-
-    async def slow(self: Database, sql: str, *rest: Any) -> Any:
-        nonlocal running, most
-        if not sql.startswith("SELECT count(*) FROM docs"):
-            return await fetchval(self, sql, *rest)
-        running += 1
-        most = max(most, running)
-        try:
-            async with self.acquire() as connection:
-                await connection.execute("SELECT pg_sleep(0.05)")
-            return 0
-        finally:
-            running -= 1
-
-    monkeypatch.setattr(Database, "fetchval", slow)
-    database = await Database.open(connection_parameters, 12)
-    docs = DatabaseDocs(database)
-    calls = [Call(await worker.app(f"app-{next(_numbers)}"), uuid4(), uuid4()) for _ in range(apps)]
-    searches = [asyncio.create_task(docs.count(call, "c", {})) for call in calls * 10]
-    assert await database.fetchval("SELECT 1") == 1
-    await asyncio.gather(*searches)
-    assert most == (SEARCHES_AT_ONCE if apps == 1 else 6)
-    await database.close()

@@ -1,0 +1,71 @@
+"""Promises about who searches at once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Database
+from picloud.services.call import Call
+from picloud.services.docs.browse import DocBrowser
+from picloud.services.docs.service import SEARCHES_AT_ONCE, DatabaseDocs, searches
+from picloud.services.page import PageRequest
+from picloud.services.quotas import UNLIMITED, Quotas
+from tests.integration.conftest import Worker
+
+
+@pytest.mark.parametrize("apps", [1, 3])
+async def test_searches_of_scripts_and_people_leave_connections_for_others(
+    worker: Worker, connection_parameters: ConnectionParameters, monkeypatch: pytest.MonkeyPatch, apps: int
+) -> None:
+    running = most = 0
+    kinds: set[str] = set()
+    fetch, fetchval = Database.fetch, Database.fetchval
+
+    async def searched(self: Database, sql: str) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        kinds.add(sql.partition("docs")[0])
+        try:
+            async with self.acquire() as connection:
+                await connection.execute("SELECT pg_sleep(0.05)")
+        finally:
+            running -= 1
+
+    async def slow_rows(self: Database, sql: str, *rest: Any) -> Any:
+        if "FROM docs WHERE" in sql:
+            await searched(self, sql)
+        return await fetch(self, sql, *rest)
+
+    async def slow_value(self: Database, sql: str, *rest: Any) -> Any:
+        if "FROM docs WHERE" in sql and "count" in sql:
+            await searched(self, sql)
+        return await fetchval(self, sql, *rest)
+
+    database = await Database.open(connection_parameters, 12)
+    quotas, turns = Quotas(database, UNLIMITED), searches(database)
+    docs, browser = DatabaseDocs(database, quotas, turns), DocBrowser(database, quotas, turns)
+    calls = [Call(await worker.app(f"app-{n}"), uuid4(), uuid4()) for n in range(apps)]
+    for call in calls:
+        await docs.create(call, "c", "{}")
+    monkeypatch.setattr(Database, "fetch", slow_rows)
+    monkeypatch.setattr(Database, "fetchval", slow_value)
+    waiting = [
+        asyncio.create_task(one)
+        for call in calls * 5
+        for one in (
+            docs.count(call, "c", {}),
+            docs.find(call, "c", {}),
+            browser.list(call.app_id, "c", '{"a": {"$exists": false}}', PageRequest()),
+        )
+    ]
+    assert await database.fetchval("SELECT 1") == 1
+    await asyncio.gather(*waiting)
+    assert len(kinds) == 3
+    assert most == (SEARCHES_AT_ONCE if apps == 1 else 6)
+    await database.close()
