@@ -31,6 +31,9 @@ from picloud.services.docs.filter import (
 
 Cast: TypeAlias = Literal["text", "jsonb", "int", "uuid"]
 
+SORTED_BY = 256
+"""Characters of a text that an order goes by: a sort keeps them in memory, of each document it may give."""
+
 # The text that goes into SQL is from here.
 _SCOPE = "app_id = $1 AND collection = $2"  # joined by AND: a filter can only narrow
 _ENVELOPE_SIZE = "size + 133"  # what `docs_envelope` writes around the data; a test compares
@@ -234,5 +237,5 @@ def _order(made: Statement, sort: Sort) -> str:
     nulls = "NULLS LAST" if sort.descending else "NULLS FIRST"
     return (
         f"docs_type_rank({field_}) {direction}, docs_number({field_}) {direction} {nulls},"
-        f' docs_text({field_}) COLLATE "C" {direction} {nulls}'
+        f' left(docs_text({field_}), {SORTED_BY}) COLLATE "C" {direction} {nulls}'
     )

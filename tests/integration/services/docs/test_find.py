@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from picloud.db.pool import Database
 from picloud.services.call import Call
 from picloud.services.docs.service import DatabaseDocs
+from picloud.services.docs.sql import SORTED_BY
 from tests.integration.services.docs.reference import in_order, matches, written
 
 FIELDS = ["a", "b", "0", 'é"']
@@ -101,3 +102,11 @@ async def test_what_is_found_and_in_which_order_is_what_the_reference_says(
     assert [json.loads(envelope)["data"]["#"] for envelope in found] == [
         one["#"] for one in in_order(numbered, sort)
     ]
+
+
+async def test_texts_are_sorted_by_their_beginnings(docs: DatabaseDocs, call: Call) -> None:
+    same = "é" * SORTED_BY
+    for text in (same + "b", same + "a", same[1:] + "z", same[1:] + "a"):
+        await docs.create(call, "c", written({"text": text}))
+    found = await docs.find(call, "c", {"$sort": "text"})
+    assert [json.loads(one)["data"]["text"][SORTED_BY - 1 :] for one in found] == ["a", "z", "éb", "éa"]

@@ -35,7 +35,7 @@ WORDS = {
     ),
     *("collection", "data", "id", "size", "total", "envelope", "found", "counted", "sum", "count", "text"),
     *("coalesce", "jsonb_typeof", "strpos", "jsonb", "bigint", '"C"', "'{}'", "'string'", "'number'", "133"),
-    *("0", "::", "->", "#>>", "@>", *"<=>=<>=+*.,()-", "<=", ">="),
+    *("left", "256", "0", "::", "->", "#>>", "@>", *"<=>=<>=+*.,()-", "<=", ">="),
 }
 TEXT = st.text(max_size=6).map(lambda text: MARKER + text.replace("\0", "'")) | st.sampled_from(
     [
