@@ -57,6 +57,15 @@ async def test_an_encoding_nobody_asked_for_is_handed_over_as_it_is(dev: WayOut,
     assert (got["body"], got["headers"]["content-encoding"]) == (b"\x01\x02", "br")
 
 
+async def test_a_body_that_was_compressed_twice_is_handed_over_as_it_is(dev: WayOut, web: WebServer) -> None:
+    twice = gzip.compress(gzip.compress(b"hello"))
+    web.answers["/one"] = answer("200 OK", twice, "Content-Encoding: gzip, gzip")
+    web.answers["/two"] = answer("200 OK", twice, "Content-Encoding: gzip", "Content-Encoding: gzip")
+    for path, said in (("/one", "gzip, gzip"), ("/two", ["gzip", "gzip"])):
+        got = await dev.request(web.url(path))
+        assert (got["body"], got["headers"]["content-encoding"]) == (twice, said)
+
+
 async def test_the_head_of_a_compressed_answer_is_an_answer(dev: WayOut, web: WebServer) -> None:
     web.answers["/"] = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99999999999\r\n\r\n"
     got = await dev.request(web.url(), "HEAD")

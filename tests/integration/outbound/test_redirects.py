@@ -53,6 +53,8 @@ async def test_a_redirect_to_a_denied_address_ends_there(
         ("http://127.0.0.1:22/", "port"),
         ("ftp://127.0.0.1/", "url"),
         ("file:///etc/passwd", "url"),
+        ("data:text/plain,hello", "url"),
+        ("unix:///var/run/docker.sock", "url"),
         ("gopher://127.0.0.1:6379/_x", "url"),
         ("javascript:alert(1)", "url"),
         ("http:/x", "url"),
@@ -68,6 +70,14 @@ async def test_a_redirect_to_what_is_no_plain_url_ends_there(
     assert (await dev.refused(web.url())).startswith("refused: ")
     assert dev.decision.category == category
     assert len(web.requests) == 1
+
+
+async def test_a_redirect_to_a_port_that_is_not_open_is_on_record_with_its_host(
+    dev: WayOut, web: WebServer
+) -> None:
+    web.answers["/"] = redirect("http://db.example:22/?token=s3cr3t")
+    assert await dev.refused(web.url()) == "refused: port 22 is not open to scripts"
+    assert (dev.decision.host, dev.decision.category) == ("db.example:22", "port")
 
 
 @pytest.mark.parametrize("status", [307, 308])

@@ -155,6 +155,29 @@ async def test_other_methods_stop_the_request(method: str, dev: WayOut, web: Web
     assert (dev.decision.method, dev.decision.category, web.connections) == ("", "method", 0)
 
 
+async def test_a_refusal_is_on_record_with_its_host_and_without_what_may_be_secret(
+    dev: WayOut,
+) -> None:
+    secret = [["authorization", "Bearer s3cr3t"]]
+    refusals: dict[str, dict[str, Any]] = {
+        "port": {"url": "http://a.example:22/s3cr3t?token=s3cr3t"},
+        "method": {"url": "http://a.example:22000/?token=s3cr3t", "method": "CONNECT"},
+        "header": {"url": "http://a.example/?s3cr3t", "headers": [*secret, ["host", "s3cr3t"]]},
+        "timeout_ms": {"url": "http://a.example/#s3cr3t", "timeout_ms": 0},
+        "body": {"url": "http://a.example/", "headers": secret, "body": bytes(10 * 1024 * 1024 + 1)},
+        "private address": {"url": "http://169.254.169.254/s3cr3t", "headers": secret},
+        "url": {"url": "http://me:s3cr3t@a.example/"},
+    }
+    for options in refusals.values():
+        await dev.refused(**options)
+    records = [decision.facts() for decision in dev.call.decisions.kept]
+    assert [record["category"] for record in records] == list(refusals)
+    assert [record["host"] for record in records] == [
+        *("a.example:22", "a.example:22000", "a.example", "a.example", "a.example", "169.254.169.254", ""),
+    ]
+    assert "s3cr3t" not in str(records)
+
+
 @pytest.mark.parametrize("timeout", [0, -1, 60_001, 2**40])
 async def test_a_deadline_must_be_one(timeout: int, dev: WayOut, web: WebServer) -> None:
     assert await dev.refused(web.url(), timeout_ms=timeout) == "refused: timeout_ms must be from 1 to 60000"

@@ -6,6 +6,7 @@ for everyone, and Azure's host address. `ipaddress.is_global` is not asked: it i
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -49,7 +50,15 @@ PRIVATE: tuple[Network, ...] = (
     *map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
     *map(IPv6Network, ("::1/128", "fc00::/7")),
 )
-"""What PICLOUD_HTTP_ALLOW_PRIVATE opens. Link-local addresses are not among them: clouds keep keys there."""
+"""What PICLOUD_HTTP_ALLOW_PRIVATE opens, but for `METADATA`."""
+
+METADATA: tuple[Network, ...] = (
+    IPv4Network("100.100.100.200/32"),
+    *map(IPv6Network, ("fd00:42::42/128", "fd00:c1::/32", "fd00:ec2::/32", "fd20:ce::/32")),
+)
+"""Where clouds keep keys outside of the link-local addresses: Alibaba, Scaleway, Oracle, AWS, Google."""
+
+_ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_own(address: Address) -> bool:
@@ -60,16 +69,25 @@ def is_own(address: Address) -> bool:
 
     Args:
         address: any.
+
+    Raises:
+        OSError: the kernel cannot be asked, such as for want of descriptors; so nobody knows.
     """
     if address.is_loopback:
         return True
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as asked:
+        asked = socket.socket(family, socket.SOCK_DGRAM)
+    except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:  # a machine without IPv6 has no such address
+            return False
+        raise
+    with asked:
+        try:
             asked.connect((str(address), 9))
-            return ip_address(asked.getsockname()[0].partition("%")[0]) == address
-    except OSError:  # no way there, so it is not here
-        return False
+        except OSError:  # no way there, so it is not here
+            return False
+        return ip_address(asked.getsockname()[0].partition("%")[0]) == address
 
 
 class Addresses:
@@ -102,19 +120,29 @@ class Addresses:
 
         Raises:
             Refused: it may not.
+            OSError: nobody knows whether it is this machine's.
         """
         inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         address = inner or address
         if any(address in network for network in self._denied):
             raise Refused("denied by the operator")
-        opened = self._allow_private and any(address in network for network in PRIVATE)
+        opened = self._allow_private and _is_private(address)
         if not opened and not _is_public(address):
             raise Refused("private address")
         if self._own(address) and (not self._allow_private or port in self._own_ports):
             raise Refused("this server")
 
 
+def _is_private(address: Address) -> bool:
+    in_private = any(address in network for network in PRIVATE)
+    return in_private and not any(address in network for network in METADATA)
+
+
 def _is_public(address: Address) -> bool:
     if isinstance(address, IPv4Address):
         return not any(address in network for network in DENIED_IPV4)
+    if (
+        int(address) >> 32 & 0xFFFFFFFF in _ISATAP
+    ):  # a tunnel (RFC 5214): what arrives is IPv4, to the last bits
+        return False
     return address in PUBLIC_IPV6 and not any(address in network for network in DENIED_IPV6)

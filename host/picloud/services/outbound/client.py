@@ -105,16 +105,16 @@ class Outbound:
         decision = call.decisions.begin()
         timeout = DEFAULT_TIMEOUT_MS if timeout_ms is None else timeout_ms
         try:
-            if not 1 <= timeout <= MAX_TIMEOUT_MS:
-                raise Refused("timeout_ms", f"timeout_ms must be from 1 to {MAX_TIMEOUT_MS}")
-            decision.method = check_method(method)
             target = self._targets.parse(url)
             decision.host = target.authority
+            decision.method = check_method(method)
+            if not 1 <= timeout <= MAX_TIMEOUT_MS:
+                raise Refused("timeout_ms", f"timeout_ms must be from 1 to {MAX_TIMEOUT_MS}")
             request = Request(method, target, check_headers(headers), check_body(body))
             async with asyncio.timeout(timeout / 1000):
                 return await self._send(call, request, follow_redirects, decision)
         except Refused as refused:
-            decision.category = refused.category
+            decision.category, decision.host = refused.category, refused.host or decision.host
             raise ServiceError(str(refused)) from None
         except Failed as failed:
             decision.error = failed.kind
@@ -178,7 +178,7 @@ async def _read(
     if response.status < 200:
         raise Failed("answer", f"{target.authority} wants to speak another protocol")
     headers = received(response.raw_headers)
-    encoding = response.headers.get("Content-Encoding", "").strip().lower()
+    encoding = ", ".join(response.headers.getall("Content-Encoding", ())).strip().lower()
 
     def came(wire: int, made: int) -> None:
         decision.bytes_in += wire

@@ -8,17 +8,19 @@ class Refused(OSError):
 
     Attributes:
         category: what rule it breaks, such as "private address"; never an address.
+        host: where it was to go, as the URL has it, when that is not known already; else "".
     """
 
-    def __init__(self, category: str, detail: str = "") -> None:
+    def __init__(self, category: str, detail: str = "", host: str = "") -> None:
         """Make it.
 
         Args:
             category: the rule, for the execution's record.
             detail: what breaks it, for the script's author, where the rule's name does not say it.
+            host: see above.
         """
         super().__init__(f"refused: {detail or category}")
-        self.category = category
+        self.category, self.host = category, host
 
 
 class Failed(Exception):

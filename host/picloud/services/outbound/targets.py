@@ -17,6 +17,7 @@ import idna
 from picloud.services.outbound.refused import Refused
 
 MAX_URL = 8192
+MAX_HOST = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE)
@@ -104,7 +105,7 @@ class Targets:
             scheme, _host(host), number, quote(path, _PATH_SAFE) or "/", quote(query, _QUERY_SAFE)
         )
         if (number < 1024 and number not in (80, 443)) or number in self.denied_ports:
-            raise Refused("port", f"port {number} is not open to scripts")
+            raise Refused("port", f"port {number} is not open to scripts", target.authority)
         return target
 
     def follow(self, base: Target, location: str) -> Target:
@@ -149,9 +150,10 @@ def _host(text: str) -> str:
             return str(IPv6Address(text[1:-1]))
         except AddressValueError:
             raise Refused("url", "what the URL has in brackets is not an IPv6 address") from None
-    labels = [_label(label) for label in text.split(".")]
+    # No spelling is longer than the name's ASCII, so what is long is not read at all.
+    labels = [_label(label) for label in text.split(".")] if len(text) <= MAX_HOST else []
     host = ".".join(labels)
-    if len(host) > 253:
+    if not labels or len(host) > MAX_HOST:
         raise Refused("url", "the URL's host is longer than a name can be")
     if _NUMBER.fullmatch(labels[-1]):
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 import psutil
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picloud.services.outbound import addresses
 from picloud.services.outbound.addresses import Address, Addresses, is_own
 from picloud.services.outbound.refused import Refused
 
@@ -48,6 +51,8 @@ def wrapped(inner: IPv4Address) -> dict[str, IPv6Address]:
         "Teredo client": IPv6Address(0x20010000 << 96 | (bits ^ 0xFFFFFFFF)),
         "Teredo server": IPv6Address(0x20010000 << 96 | bits << 64),
         "ISATAP": IPv6Address(int(IPv6Address("fe80::5efe:0:0")) | bits),
+        "ISATAP of a site": IPv6Address(int(IPv6Address("2606:4700::5efe:0:0")) | bits),
+        "ISATAP of a site, unique": IPv6Address(int(IPv6Address("2606:4700::200:5efe:0:0")) | bits),
     }
 
 
@@ -132,6 +137,18 @@ def test_allow_private_opens_private_networks_and_nothing_else() -> None:
     assert category("64:ff9b::10.0.0.1", rule=rule) == "private address"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("169.254.169.254", "::ffff:169.254.169.254", "fe80::a9fe:a9fe", "168.63.129.16", "192.0.0.192"),
+        *("100.100.100.200", "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe"),
+        "fd00:42::42",
+    ],
+)
+def test_not_even_allow_private_opens_where_clouds_keep_keys(address: str) -> None:
+    assert category(address, 80, Addresses(allow_private=True, own=nobody)) == "private address"
+
+
 @pytest.mark.parametrize("allow_private", [False, True])
 def test_what_the_operator_denies_is_refused_whatever_else_is_allowed(allow_private: bool) -> None:
     denied = (ip_network("198.41.0.0/24"), ip_network("2606:4700::/32"), ip_network("10.9.0.0/16"))
@@ -168,3 +185,23 @@ def test_this_machine_knows_its_own_addresses() -> None:
     assert [
         text for text in ("1.1.1.1", "10.255.255.254", "2606:4700::1111") if is_own(ip_address(text))
     ] == []
+
+
+def test_an_address_that_the_kernel_cannot_be_asked_about_is_not_taken_for_anothers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a worker that is short of descriptors would reach what is its own."""
+
+    def fails(code: int) -> None:
+        def no_socket(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        monkeypatch.setattr(addresses.socket, "socket", no_socket)
+
+    for code in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EACCES):
+        fails(code)
+        with pytest.raises(OSError, match=os.strerror(code)) as error:
+            Addresses().check(ip_address("198.41.0.4"), 443)
+        assert not isinstance(error.value, Refused)
+    fails(errno.EAFNOSUPPORT)
+    assert not is_own(ip_address("2606:4700::1111"))
