@@ -31,6 +31,7 @@ from picloud.http.admin import (
 )
 from picloud.http.admin.endpoint import PREFIX
 from picloud.http.admin_host import AdminHost
+from picloud.http.expect import judge_expectation
 from picloud.http.middleware import edge
 from picloud.http.openapi import serve
 from picloud.http.openapi.document import document
@@ -106,6 +107,6 @@ def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) ->
     path = re.sub(r"\{(collection|entry)\}", r"{\1:[^/]+}", path)
     path = re.sub(r"\{(\w+)\}", r"{\1:[^/:]+}", path)
     if method == "GET":
-        router.add_get(path, handler)  # and HEAD
+        router.add_get(path, handler, expect_handler=judge_expectation)  # and HEAD
     else:
-        router.add_route(method, path, handler)
+        router.add_route(method, path, handler, expect_handler=judge_expectation)

@@ -11,6 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from picloud.errors import BadRequest, BodyTooLarge, Overloaded, RequestTimeout, UnknownEncoding
 from picloud.http.connection import Connection
+from picloud.http.expect import invite
 
 _UNCOUNTED = 64 * 1024  # bytes of a body that connections may have anyway, by their number
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's wbits
@@ -20,7 +21,8 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
     """Read the body.
 
     It is decompressed here, up to the cap and no further. aiohttp would go on behind a refusal: a
-    megabyte that stands for a gigabyte would hold up the process for seconds, whatever its path.
+    megabyte that stands for a gigabyte would hold up the process for seconds, whatever its path. A client
+    that waits for it is told to send the body here, and so only one that is wanted.
 
     Args:
         request: the request.
@@ -50,6 +52,7 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
     arriving: _Arriving | None = None
     try:
         async with asyncio.timeout(seconds) as deadline:
+            await invite(request)
             while chunk := await request.content.readany():
                 body += chunk if inflate is None else inflate.decompress(chunk, cap + 1 - len(body))
                 if len(body) > cap:

@@ -7,6 +7,7 @@ import time
 from typing import Protocol
 
 from picloud.address import source
+from picloud.errors import Overloaded
 
 _log = logging.getLogger(__name__)
 
@@ -52,15 +53,15 @@ class Census:
     def __len__(self) -> int:
         return len(self._guests)
 
-    def enter(self, guest: Guest, counted: bool) -> bool:
+    def enter(self, guest: Guest, counted: bool) -> None:
         """Count a connection.
 
         Args:
             guest: the connection.
             counted: whether its address has a share; a trusted proxy has none.
 
-        Returns:
-            Whether it may stay.
+        Raises:
+            Overloaded: it may not stay.
         """
         key = source(guest.address) if counted and guest.address else None
         if key is not None and self._of_one.get(key, 0) >= self._most_of_one:
@@ -70,14 +71,13 @@ class Census:
                 key,
                 self._most_of_one,
             )
-            return False
+            raise Overloaded("there are too many connections from this address")
         if len(self._guests) >= self._most and not self._make_room():
             self._complain("all %d connections of this worker are at work, more are refused", self._most)
-            return False
+            raise Overloaded("all connections are in use; try again in a second")
         self._guests[guest] = key
         if key is not None:
             self._of_one[key] = self._of_one.get(key, 0) + 1
-        return True
 
     def leave(self, guest: Guest) -> None:
         """A connection has ended. Args: guest: the connection, whether it was counted or not."""

@@ -6,16 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, cast
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError, LineTooLong
 from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
-from picloud.errors import BadRequest, HeadTooLarge, PicloudError, RequestTimeout, TargetTooLong
+from picloud.errors import BadRequest, HeadTooLarge, Overloaded, PicloudError, RequestTimeout, TargetTooLong
 from picloud.http.census import Census
+from picloud.http.expect import is_uninvited
 from picloud.http.head import judge
 from picloud.http.memory import Memory
 from picloud.http.middleware import answer_error, named
@@ -33,6 +34,7 @@ MAX_HEAD = 64 * 1024
 _LEAST_SENT = 64 * 1024  # a client that takes less in the time it has for it takes nothing, as it were
 _LINGER_SECONDS = 5.0  # for the rest of a body that was refused, so that the client sees the answer
 _LINGER_BYTES = 16 * 1024 * 1024
+_FAREWELLS = 64  # connections at once that are told why they are refused; more are cut off
 _PIPELINED = 4  # requests read ahead of the one under way
 
 _log = logging.getLogger(__name__)
@@ -69,6 +71,7 @@ class Edge:
         rules: what they are held to.
         proxies: those that are believed.
         census: how many there are.
+        farewells: those beside them that are being told that there are too many.
         arriving: what bodies of requests hold.
         leaving: what answers hold.
     """
@@ -78,6 +81,7 @@ class Edge:
         self.rules = rules
         self.proxies = Proxies(rules.trusted)
         self.census = Census(rules.connections, rules.connections_per_address)
+        self.farewells: set[Connection] = set()
         self.arriving = Memory(rules.held_bytes)
         self.leaving = Memory(rules.held_bytes)
 
@@ -132,9 +136,15 @@ class Connection(web.RequestHandler):
         self.address = plain_address(name[0]) if isinstance(name, tuple) else ""
         if self.edge.proxies.trust(self.address):
             self.proxies = self.edge.proxies
-        if not self.edge.census.enter(self, counted=self.proxies is None):
-            wire.abort()
-            return
+        try:
+            self.edge.census.enter(self, counted=self.proxies is None)
+        except Overloaded as error:
+            if len(self.edge.farewells) >= _FAREWELLS:
+                wire.abort()
+                return
+            self.edge.farewells.add(self)
+            self._close = True  # what it asks is not looked at
+            self._messages.append((_refusal(error), EMPTY_PAYLOAD))
         self._wire = wire
         wire.set_write_buffer_limits(0)  # so that an answer counts as sent only when all of it is
         super().connection_made(transport)
@@ -143,6 +153,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """The client is gone."""
         self.edge.census.leave(self)
+        self.edge.farewells.discard(self)
         self.edge.leaving.free(self)
         self._wire = None
         for timer in (self._deadline, self._sending):
@@ -190,7 +201,7 @@ class Connection(web.RequestHandler):
             try:
                 judged = judge(message, MAX_HEAD if large else None)
             except PicloudError as error:
-                messages[at] = (_refusal(error, message.headers), body)
+                messages[at] = (_refusal(error, message), body)
             else:
                 if judged is not message:
                     messages[at] = (judged, body)
@@ -294,13 +305,17 @@ class Connection(web.RequestHandler):
         """Answer what cannot be parsed, in the error shape; the connection ends with it."""
         error, headers = PicloudError(), cast("Mapping[str, str]", request.headers)
         if isinstance(exc, _Refused):
-            error, headers = exc.error, exc.headers
+            error = exc.error
+            if exc.head is not None:
+                headers = exc.head.headers
+                request._method = exc.head.method  # noqa: SLF001  # to HEAD, no body
         elif isinstance(exc, HttpProcessingError):
             error = _meaning(exc)
         else:
             _log.error("a connection failed", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer is on its way already")
+        request._version = HttpVersion11  # noqa: SLF001  # aiohttp takes what it cannot read for HTTP/1.0
         response = answer_error(error, headers)
         response.force_close()
         return response
@@ -313,6 +328,10 @@ class Connection(web.RequestHandler):
             self._decline_upgrade()
         if isinstance(resp, web.HTTPException):
             resp = answer_error(named(resp), request.headers)
+        if not request.content.is_eof() and is_uninvited(request):
+            resp.force_close()  # nobody knows whether the body will come
+            if not request.content.total_bytes:
+                self._lingering_time = 0.0
         body = resp.body if isinstance(resp, web.Response) else None
         self._answer = len(body) if isinstance(body, bytes) else 0
         return super().finish_response(request, resp, start_time)
@@ -356,16 +375,16 @@ def connections(runner: web.AppRunner, rules: Rules | None = None) -> Callable[[
 
 
 class _Refused(Exception):
-    """A head was refused; its headers, where it has any, tell the request's id."""
+    """A request was refused by its head, or before there was one."""
 
-    def __init__(self, error: PicloudError, headers: Mapping[str, str]) -> None:
+    def __init__(self, error: PicloudError, head: RawRequestMessage | None) -> None:
         super().__init__(error)
         self.error = error
-        self.headers = headers
+        self.head = head
 
 
-def _refusal(error: PicloudError, headers: Mapping[str, str] = MappingProxyType({})) -> _ErrInfo:
-    return _ErrInfo(error.status, _Refused(error, headers), error.message)
+def _refusal(error: PicloudError, head: RawRequestMessage | None = None) -> _ErrInfo:
+    return _ErrInfo(error.status, _Refused(error, head), error.message)
 
 
 def _meaning(error: HttpProcessingError) -> PicloudError:

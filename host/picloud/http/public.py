@@ -9,6 +9,7 @@ from picloud.errors import MethodNotAllowed, NotFound, PicloudError, UnknownHost
 from picloud.http.body import read_body
 from picloud.http.caller import visitor
 from picloud.http.cors import allow, is_preflight, preflight
+from picloud.http.expect import judge_expectation
 from picloud.http.invoke import MAX_BODY, invoke
 from picloud.http.middleware import REQUEST_ID, named
 from picloud.http.peer import peer
@@ -25,7 +26,7 @@ class CatchAll(web.PlainResource):
     def __init__(self, handler: Handler) -> None:
         """Make it. Args: handler: what answers, whatever the method."""
         super().__init__("/")
-        self.add_route("*", handler)
+        self.add_route("*", handler, expect_handler=judge_expectation)
 
     def _match(self, path: str) -> dict[str, str] | None:
         return {}

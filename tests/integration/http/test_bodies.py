@@ -9,7 +9,7 @@ import pytest
 
 from picloud.http.admin.endpoint import Endpoint, NoBody
 from picloud.http.application import ENDPOINTS
-from tests.integration.http.conftest import Client
+from tests.integration.http.conftest import ADMIN, Client
 from tests.integration.http.described import Description
 
 WITH_BODY = [one for one in ENDPOINTS if one.body is not NoBody]
@@ -158,3 +158,21 @@ def _fields(endpoint: Endpoint) -> dict[str, bytes]:
 def _example(endpoint: Endpoint) -> bytes:
     given = [b'"%s": %s' % (name.encode(), value) for name, value in _fields(endpoint).items() if value]
     return b"{" + b", ".join(given) + b"}"
+
+
+async def test_a_body_above_what_its_endpoint_takes_is_refused_before_it_is_sent(client: Client) -> None:
+    for cap, method, path in ((256 * 1024, "POST", "/apps"), (16 * 1024, "POST", "/auth/login")):
+        for length, status in ((cap, 100), (cap + 1, 413), (10 * 1024 * 1024, 413)):
+            answer = await client.raw(
+                f"{method} {ADMIN}{path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                f"Content-Length: {length}\r\nAuthorization: Bearer {client.token}\r\n\r\n".encode()
+            )
+            assert answer.startswith(f"HTTP/1.1 {status} ".encode()), (path, length)
+            assert (b"\r\nConnection: close\r\n" in answer) == (status == 413)
+
+
+async def test_a_body_of_a_stranger_is_not_asked_for(client: Client) -> None:
+    head = "POST {} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
+    missing = "/api/v1/execute/01890000-0000-7000-8000-000000000000"
+    for path, status in ((f"{ADMIN}/apps", 401), (missing, 404), ("/api/none", 404), ("/healthz", 405)):
+        assert (await client.raw(head.format(path).encode())).startswith(f"HTTP/1.1 {status} ".encode())

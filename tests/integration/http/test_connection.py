@@ -26,8 +26,11 @@ def statuses(answers: bytes) -> list[int]:
 
 
 def error(answer: bytes) -> dict[str, Any]:
-    """The error of an answer, which has the shape and the headers every answer of ours has."""
+    """The error of a last answer, which has the shape and the headers every answer of ours has."""
     head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 ")
+    for line in (b"Connection: close", b"Content-Type: application/json"):
+        assert line in head
     for line in (b"X-Content-Type-Options: nosniff", b"Server: PiCloud", b"Referrer-Policy: no-referrer"):
         assert line in head
     told: dict[str, Any] = json.loads(body)["error"]
@@ -189,6 +192,27 @@ async def test_a_body_that_is_asked_for_is_asked_for_once(plain: Wire) -> None:
     assert statuses(answers) == [100, 200]
 
 
+async def test_a_body_that_nobody_reads_is_not_asked_for_and_ends_the_connection(plain: Wire) -> None:
+    head = b"POST /unread HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n"
+    for length in (b"Content-Length: 2\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"):
+        answers = await plain.send(head + length)
+        assert statuses(answers) == [200]
+        assert b"\r\nConnection: close\r\n" in answers
+    without = await plain.send(head + b"Content-Length: 0\r\n\r\n" + GET)
+    assert statuses(without) == [200, 200]  # there is no body to come
+
+
+async def test_a_client_of_http_1_0_is_never_told_to_go_on(plain: Wire) -> None:
+    answers = await plain.send(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n12")
+    assert statuses(answers) == [200]
+
+
+async def test_a_refused_head_request_gets_no_body(plain: Wire) -> None:
+    answers = await plain.send(REFUSED["target with a fragment"].replace(b"GET", b"HEAD"))
+    assert statuses(answers) == [400]
+    assert answers.endswith(b"\r\n\r\n")
+
+
 async def test_what_follows_a_declined_upgrade_is_judged_like_any_request(plain: Wire) -> None:
     upgrade = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
     assert statuses(await plain.send(upgrade + GET + GET)) == [200, 200, 200]
@@ -292,7 +316,9 @@ async def test_connections_over_the_cap_of_an_address_are_refused_and_other_addr
             one.write(b"G")
             two.write(b"G")
             for _ in range(3):
-                assert await wire.send(GET) == b""
+                refused = await wire.send(GET)
+                assert statuses(refused) == [503]
+                assert error(refused)["message"] == "there are too many connections from this address"
             assert statuses(await wire.send(GET, address="127.0.0.2")) == [200]
         await until(lambda: not wire.server.connections)
         assert statuses(await wire.send(GET)) == [200]
@@ -324,10 +350,24 @@ async def test_a_full_server_that_is_busy_refuses_who_comes() -> None:
         for _, writer in busy:
             writer.write(POST + b"Content-Length: 1\r\n\r\n")
         await until(lambda: sum(one._request_in_progress for one in wire.server.connections) == 2)
-        assert await wire.send(GET) == b""
+        refused = await wire.send(GET)
+        assert statuses(refused) == [503]
+        assert error(refused)["message"] == "all connections are in use; try again in a second"
         for reader, writer in busy:
             writer.write(b"1")
             assert statuses(await reader.readuntil(b"}")) == [200]
+
+
+async def test_of_those_refused_at_once_some_are_told_why_and_the_others_cut_off() -> None:
+    async with wired(connections_per_address=1) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
+        _, writer = await stack.enter_async_context(wire.connect())
+        writer.write(b"G")
+        await until(lambda: len(wire.server.connections) == 1)
+        wire.edge.farewells.update(range(64))  # type: ignore[arg-type]
+        assert await wire.send(GET) == b""
+        wire.edge.farewells.clear()
+        assert statuses(await wire.send(GET)) == [503]
+        await until(lambda: not wire.edge.farewells)
 
 
 async def test_answers_not_taken_are_bounded_together_and_others_go_on() -> None:
