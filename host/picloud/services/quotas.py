@@ -23,11 +23,14 @@ from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.errors import ServiceError
 from picloud.sandbox.limits import MIB
+from picloud.services.turns import Turns
 
 Store: TypeAlias = Literal["kv", "docs", "files"]
 STORES: tuple[Store, ...] = get_args(Store)
 
 FRESH_SECONDS = 1.0
+WRITES_AT_ONCE = 4
+"""Of one app, in one worker: they may wait for each other, and connections are for all apps."""
 MOST_REMEMBERED = 10_000
 """Apps a worker remembers the sums of."""
 
@@ -88,6 +91,7 @@ class Quotas:
         """Make it. Args: database: the pool. limits: of each app, by store."""
         self._database, self._limits = database, limits
         self._known: dict[UUID, _Sums] = {}
+        self._writes = Turns(max(1, min(WRITES_AT_ONCE, database.max_size // 2)))
         self._reading: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     @classmethod
@@ -123,10 +127,10 @@ class Quotas:
         limit = self._limits[store]
         known = (await self._recent(app_id)).get(store, _NOTHING)
         if known.rows < limit.rows and known.bytes < limit.bytes:
-            async with self._database.acquire() as connection:
+            async with self._writes.turn(app_id), self._database.acquire() as connection:
                 yield connection
             return
-        async with self._database.transaction() as connection:
+        async with self._writes.turn(app_id), self._database.transaction() as connection:
             yield connection
             grown = await connection.fetchrow(_SQL.usage_grown, app_id, store)
             assert grown is not None

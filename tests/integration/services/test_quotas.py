@@ -293,6 +293,19 @@ async def test_a_writer_is_not_held_up_by_another_of_the_same_app(stores: Stores
             await Upkeep(stores.database).compact()
 
 
+async def test_writes_that_wait_for_each_other_leave_connections_for_other_apps(stores: Stores) -> None:
+    call, other = call_of(APPS[0]), call_of(APPS[1])
+    await stores.kv.set(call, "c", "k", packed(0), None)
+    async with stores.database.transaction() as connection:
+        await connection.execute("SELECT FROM kv_entries WHERE app_id = $1 FOR UPDATE", APPS[0])
+        writes = [asyncio.create_task(stores.kv.increment(call, "c", "k", 1)) for _ in range(20)]
+        async with asyncio.timeout(5):  # the pool has 5 connections, and gives up after 10 seconds
+            for _ in range(20):
+                await stores.kv.increment(other, "c", "k", 1)
+        assert not any(write.done() for write in writes)
+    assert max(await asyncio.gather(*writes)) == 20
+
+
 async def test_sums_are_read_once_a_second_while_an_app_writes(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
