@@ -9,8 +9,7 @@ import socket
 import sys
 from ipaddress import ip_address
 
-BACKLOG = 1024
-
+_BACKLOG = 1024  # connections that wait to be accepted
 _OTHER_FILES = 256  # of a worker: database, logs, modules
 
 _log = logging.getLogger(__name__)
@@ -49,7 +48,7 @@ def listen(host: str, port: int, workers: int) -> list[socket.socket]:
         count = workers if sys.platform == "linux" else 1
         sockets = [_bound(family, address, share=True) for _ in range(count)]
         for one in sockets:
-            one.listen(BACKLOG)
+            one.listen(_BACKLOG)
     except OSError as error:
         raise CannotListen(_why(error, host, port)) from error
     return [sockets[slot % count] for slot in range(workers)]

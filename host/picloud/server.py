@@ -38,13 +38,14 @@ from picloud.execution.gate import Gate
 from picloud.execution.guard import guarded
 from picloud.execution.record import Recorder
 from picloud.generations import TOPICS, Generations
+from picloud.http.acceptor import Acceptor
 from picloud.http.application import build_application
 from picloud.http.connection import Rules, connections
 from picloud.http.drain import Drain
 from picloud.http.services import Services
 from picloud.identity.passwords import Passwords
 from picloud.identity.setup import Setup
-from picloud.listening import BACKLOG, allow_open_files, listen, warn_if_exposed
+from picloud.listening import allow_open_files, listen, warn_if_exposed
 from picloud.retention import Retention
 from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.cache import ImageCache
@@ -213,16 +214,12 @@ async def _work(node: _Node, place: Place) -> None:
         )
         await runner.setup()
         try:
-            listening = await loop.create_server(
-                connections(runner, _rules(node.settings)),
-                sock=node.sockets[place.slot],
-                backlog=BACKLOG,
-            )
+            acceptor = Acceptor(node.sockets[place.slot], connections(runner, _rules(node.settings)))
             gc.collect()
             gc.freeze()  # what a worker is made of stays: the collector need not walk it again and again
             place.ready()
             await stop.wait()
-            listening.close()
+            acceptor.close()
             await drain.wait(grace)
         finally:
             await runner.cleanup()
@@ -294,6 +291,8 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             ceilings=Ceilings(settings.limits),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
             session_ttl=timedelta(hours=settings.session_ttl_hours),
+            sessions_per_user=settings.max_sessions_per_user,
+            keys_per_user=settings.max_keys_per_user,
             body_seconds=settings.request_body_seconds,
             admin_host=settings.admin_host,
         )

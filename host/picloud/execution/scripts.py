@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
 from picloud.execution.invocation import ScriptVersion
+from picloud.flights import Flights
 from picloud.generations import Generations
 from picloud.sandbox.limits import PER_SCRIPT, Ceilings
 from picloud.services.modules import Loaded, Modules
@@ -50,7 +49,7 @@ class LiveScripts:
         self._ceilings = ceilings
         self._live: LRUCache[UUID, LiveScript] = LRUCache(CACHE_BYTES, getsizeof=lambda live: live.size)
         # A save makes every worker read anew: one of a script's callers does, the others wait for it.
-        self._reading: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._flights: Flights[UUID] = Flights()
 
     async def get(self, script_id: UUID) -> LiveScript:
         """The script as it is now.
@@ -65,21 +64,24 @@ class LiveScripts:
             NotFound: there is none.
             Unavailable: it had to be read and the database cannot be reached.
         """
+        live = self._known(script_id)
+        if live is None:
+            live = await self._flights.get(
+                script_id, lambda: self._known(script_id), lambda: self._read(script_id)
+            )
+        return live
+
+    def _known(self, script_id: UUID) -> LiveScript | None:
         live = self._live.get(script_id)
-        if live is not None and live.generation == self._current("scripts"):
-            return live
-        async with self._reading.setdefault(script_id, asyncio.Lock()):
-            return await self._read(script_id)
+        return live if live is not None and live.generation == self._current("scripts") else None
 
     async def _read(self, script_id: UUID) -> LiveScript:
-        # Whoever had the lock before may have read it; the generation comes first, so that a save in
-        # between leaves this entry out of date.
+        # The generation comes first, so that a save in between leaves this entry out of date.
         generation = self._current("scripts")
-        live = self._live.get(script_id)
-        if live is None or live.generation != generation:
-            loaded = await self._modules.load(script_id, live.loaded if live is not None else None)
-            live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access == "members", generation)
-            self._live[script_id] = live
+        before = self._live.get(script_id)
+        loaded = await self._modules.load(script_id, before.loaded if before is not None else None)
+        live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access == "members", generation)
+        self._live[script_id] = live
         return live
 
     def _resolve(self, script: Loaded) -> ScriptVersion:

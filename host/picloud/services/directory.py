@@ -13,13 +13,13 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from asyncpg import Record
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.errors import Unavailable
+from picloud.flights import Flights
 from picloud.generations import Generations
 from picloud.routing.conflict import RoutePattern
 from picloud.routing.cors import Cors
@@ -82,8 +82,7 @@ class Directory:
         self._behind: set[UUID] = set()
         self._routes_seen = b""  # generation before the revisions were last compared
 
-        self._reading = asyncio.Lock()
-        self._loading: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._flights: Flights[str | UUID] = Flights()  # "domains", "revisions", an app's routes
 
     async def find(self, host: str) -> tuple[AppRouting, str] | None:
         """The app a request is for, from memory unless a write was announced since.
@@ -98,7 +97,7 @@ class Directory:
             Unavailable: something had to be read and the database cannot be reached.
         """
         if self._domains_seen != self._current("domains"):
-            await self._read_domains()
+            await self.domains()
         found = self._domains.find(host)
         if found is None:
             return None
@@ -113,9 +112,11 @@ class Directory:
 
     async def domains(self) -> DomainTable:
         """All claims as they are now. Raises: Unavailable: as `find`."""
-        if self._domains_seen != self._current("domains"):
-            await self._read_domains()
-        return self._domains
+        return await self._flights.get(
+            "domains",
+            lambda: self._domains if self._domains_seen == self._current("domains") else None,
+            self._read_domains,
+        )
 
     async def app(self, app_id: UUID) -> AppRouting | None:
         """The routing of one app as it is now.
@@ -129,18 +130,16 @@ class Directory:
         Raises:
             Unavailable: as `find`.
         """
-        if self._routes_seen != self._current("routes"):
-            await self._compare_revisions()
-        app = self._apps.get(app_id)
-        if app is not None and app_id not in self._behind:
-            return app
-        async with self._loading.setdefault(app_id, asyncio.Lock()):
-            app = self._apps.get(app_id)
-            if app is None or app_id in self._behind:
-                seen = self._routes_seen
-                app = await self._load(app_id, app)
-                self._keep(app_id, app, seen)
-            return app
+        await self._flights.get(
+            "revisions",
+            lambda: True if self._routes_seen == self._current("routes") else None,
+            self._compare_revisions,
+        )
+        return await self._flights.get(
+            app_id,
+            lambda: self._apps.get(app_id) if app_id not in self._behind else None,
+            lambda: self._load(app_id),
+        )
 
     async def check(self) -> None:
         """Compare every table with the database, whatever was heard; what is out of date is read when needed.
@@ -148,38 +147,35 @@ class Directory:
         A database that cannot be reached changes nothing: what is in memory is as good as before.
         """
         try:
-            await self._compare_revisions(anyway=True)
+            await self._flights.get("revisions", lambda: None, self._compare_revisions)
             if await self._database.fetchval(_DOMAINS.domains_fingerprint) != self._domains_print:
                 self._domains_seen = b""
         except Unavailable:
             _log.warning("the routing tables could not be compared with the database")
 
-    async def _read_domains(self) -> None:
-        async with self._reading:
-            seen = self._current("domains")
-            if self._domains_seen != seen:
-                # The fingerprint first: if it is older than the table, the next check reads anew.
-                self._domains_print = await self._database.fetchval(_DOMAINS.domains_fingerprint)
-                rows = await self._database.fetch(_DOMAINS.domains_all)
-                self._domains = DomainTable((row["pattern"], row["app_id"]) for row in rows)
-                self._domains_seen = seen
+    async def _read_domains(self) -> DomainTable:
+        seen = self._current("domains")
+        # The fingerprint first: if it is older than the table, the next check reads anew.
+        self._domains_print = await self._database.fetchval(_DOMAINS.domains_fingerprint)
+        rows = await self._database.fetch(_DOMAINS.domains_all)
+        self._domains = DomainTable((row["pattern"], row["app_id"]) for row in rows)
+        self._domains_seen = seen
+        return self._domains
 
-    async def _compare_revisions(self, anyway: bool = False) -> None:
+    async def _compare_revisions(self) -> bool:
         """Find out which of the apps in memory are behind."""
-        async with self._reading:
-            seen = self._current("routes")
-            if self._routes_seen == seen and not anyway:
-                return
-            if self._apps:
-                rows = await self._database.fetch(_ROUTES.routing_revisions, list(self._apps))
-                revisions = {row["id"]: row["routing_revision"] for row in rows}
-                for app_id, app in list(self._apps.items()):
-                    if app_id not in revisions:
-                        del self._apps[app_id]
-                    # Not "older than": a table that was read meanwhile is newer than this answer.
-                    elif app.revision != revisions[app_id]:
-                        self._behind.add(app_id)
-            self._routes_seen = seen
+        seen = self._current("routes")
+        if self._apps:
+            rows = await self._database.fetch(_ROUTES.routing_revisions, list(self._apps))
+            revisions = {row["id"]: row["routing_revision"] for row in rows}
+            for app_id, app in list(self._apps.items()):
+                if app_id not in revisions:
+                    del self._apps[app_id]
+                # Not "older than": a table that was read meanwhile is newer than this answer.
+                elif app.revision != revisions[app_id]:
+                    self._behind.add(app_id)
+        self._routes_seen = seen
+        return True
 
     def _keep(self, app_id: UUID, app: AppRouting | None, seen: bytes) -> None:
         """Keep what was read; it is behind already when the revisions were compared while it was."""
@@ -192,12 +188,13 @@ class Directory:
         else:
             self._behind.discard(app_id)
 
-    async def _load(self, app_id: UUID, known: AppRouting | None) -> AppRouting | None:
-        if known is not None:
-            updated = await self._update(known)
-            if updated is not None:
-                return updated
-        return await self._load_whole(app_id)
+    async def _load(self, app_id: UUID) -> AppRouting | None:
+        known, seen = self._apps.get(app_id), self._routes_seen
+        app = await self._update(known) if known is not None else None
+        if app is None:
+            app = await self._load_whole(app_id)
+        self._keep(app_id, app, seen)
+        return app
 
     async def _update(self, known: AppRouting) -> AppRouting | None:
         """Take over what has changed; None when that is too much, or the app is gone."""

@@ -9,19 +9,18 @@ goes on, and so does everything that removes.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 from uuid import UUID
-from weakref import WeakValueDictionary
 
 from picloud.config import Settings
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.errors import ServiceError
+from picloud.flights import Flights
 from picloud.sandbox.limits import MIB
 from picloud.services.turns import Turns
 
@@ -92,7 +91,7 @@ class Quotas:
         self._database, self._limits = database, limits
         self._known: dict[UUID, _Sums] = {}
         self._writes = Turns(max(1, min(WRITES_AT_ONCE, database.max_size // 2)))
-        self._reading: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._flights: Flights[UUID] = Flights()
 
     @classmethod
     def configured(cls, database: Database, settings: Settings) -> Quotas:
@@ -170,13 +169,11 @@ class Quotas:
                 )
 
     async def _recent(self, app_id: UUID) -> Mapping[str, Amount]:
-        sums = self._known.get(app_id)
-        if sums is None or not sums.fresh():
-            async with self._reading.setdefault(app_id, asyncio.Lock()):
-                sums = self._known.get(app_id)
-                if sums is None or not sums.fresh():
-                    return await self._read(app_id)
-        return sums.of
+        def known() -> Mapping[str, Amount] | None:
+            sums = self._known.get(app_id)
+            return sums.of if sums is not None and sums.fresh() else None
+
+        return await self._flights.get(app_id, known, lambda: self._read(app_id))
 
     async def _read(self, app_id: UUID, connection: Connection | None = None) -> Mapping[str, Amount]:
         rows = await (connection or self._database).fetch(_SQL.usage_of, app_id)
