@@ -121,7 +121,8 @@ class DatabaseKeyValue:
     async def delete(self, call: Call, collection: str, key: str) -> bool:
         """Remove a key; whether it was there."""
         check_names(collection, key)
-        return bool(await self._database.fetchval(_sql.kv_delete, call.app_id, collection, key))
+        async with self._writing(call) as connection:
+            return bool(await connection.fetchval(_sql.kv_delete, call.app_id, collection, key))
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of keys in byte order.

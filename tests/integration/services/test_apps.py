@@ -22,6 +22,7 @@ from picloud.sandbox.outcome import Outcome, Response
 from picloud.services import kv
 from picloud.services.apps import App, Apps
 from picloud.services.call import Call
+from picloud.services.docs.service import DatabaseDocs
 from picloud.services.page import PageRequest, read_cursor
 from picloud.services.script_draft import Draft
 from picloud.services.scripts import Script
@@ -427,15 +428,17 @@ async def test_an_execution_that_ends_amid_the_deletion_leaves_no_record(apps: A
     assert (await rows_of(worker, other))["execution_logs"] == 1
 
 
-async def test_an_execution_of_a_deleted_app_writes_no_entries(apps: Apps, worker: Worker) -> None:
+async def test_an_execution_of_a_deleted_app_writes_nothing(apps: Apps, worker: Worker) -> None:
     app = await make(apps, "one")
     call, entries = Call(app.id, app.id, app.id), kv.DatabaseKeyValue(worker.database)
+    documents = DatabaseDocs(worker.database)
     await entries.set(call, "c", "k", ormsgpack.packb(1), None)
     await apps.delete(app, force=True, actor=ACTOR)
     for attempt in (
         entries.set(call, "c", "k", ormsgpack.packb(2), None),
         entries.increment(call, "c", "n", 1),
         entries.set_if(call, "c", "k", ormsgpack.packb(None), ormsgpack.packb(2)),
+        documents.create(call, "c", "{}"),
     ):
         with pytest.raises(ServiceError, match="the app was deleted"):
             await attempt

@@ -80,9 +80,13 @@ class DatabaseDocs:
             ServiceError: an argument is not acceptable, or the app's quota is used up.
         """
         check_data(collection, data)
-        with refusals():
-            async with self._quotas.writing(call.app_id, "docs") as connection:
-                return str(await connection.fetchval(_SQL.doc_create, call.app_id, collection, uuid7(), data))
+        try:
+            with refusals():
+                async with self._quotas.writing(call.app_id, "docs") as connection:
+                    names = (call.app_id, collection, uuid7())
+                    return str(await connection.fetchval(_SQL.doc_create, *names, data))
+        except asyncpg.ForeignKeyViolationError:
+            raise ServiceError("the app was deleted") from None
 
     async def get(self, call: Call, collection: str, id_: str) -> str | None:
         """The envelope of a document, or None; what is no id is the id of none."""
@@ -144,9 +148,10 @@ class DatabaseDocs:
         """Remove a document; whether it was there."""
         check_names(collection, "-")
         document = parse_id(id_)
-        return document is not None and bool(
-            await self._database.fetchval(_SQL.doc_delete, call.app_id, collection, document)
-        )
+        if document is None:
+            return False
+        async with self._quotas.writing(call.app_id, "docs") as connection:
+            return bool(await connection.fetchval(_SQL.doc_delete, call.app_id, collection, document))
 
     async def _find(self, call: Call, collection: str, find: Find) -> list[str]:
         sql, parameters = find_statement(find, call.app_id, collection, MAX_FOUND)
