@@ -82,6 +82,7 @@ async def test_a_reader_who_gives_up_leaves_the_read_to_the_next() -> None:
     assert await second == "read"
     assert first.cancelled()
     assert shelf.reads == 2
+    assert not shelf.flights._under_way
 
 
 async def test_one_who_waits_and_gives_up_disturbs_nobody() -> None:

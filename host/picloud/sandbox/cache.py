@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Hashable
 
 from cachetools import LRUCache
 
+from picloud.flights import Flights
 from picloud.sandbox.image import Image
 from picloud.sandbox.store import ImageStore
 
@@ -37,7 +37,7 @@ class ImageCache:
             megabytes << 20, getsizeof=lambda image: image.size + OVERHEAD
         )
         self._count, self._store = count, store
-        self._lines: dict[Hashable, _Line] = {}
+        self._flights: Flights[Hashable] = Flights()
         self.turns = asyncio.Semaphore(compiles_at_once)
         self.compiled = 0
 
@@ -50,47 +50,29 @@ class ImageCache:
                 self._keep(key, image)
         return image
 
-    @asynccontextmanager
-    async def turn(self, key: Hashable) -> AsyncIterator[Image | None]:
-        """Take the turn to compile an image: one caller a key at a time, and so many in all.
-
-        Whoever gives up or fails leaves the turn to the next who waits.
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[Image]]) -> Image:
+        """The image of this key, compiled if need be: once for all who ask meanwhile.
 
         Args:
             key: script, version and the versions of its modules.
+            make: compiles it, in a turn; whoever gives up or fails leaves that to the next who waits.
 
-        Yields:
-            The image that someone made while this caller waited, or None: compile, and `keep` it.
+        Returns:
+            It.
         """
-        line = self._lines.setdefault(key, _Line())
-        line.waiting += 1
-        try:
-            async with line.lock, self.turns:
-                yield self._images.get(key)
-        finally:
-            line.waiting -= 1
-            if not line.waiting:
-                del self._lines[key]
+        return await self._flights.get(key, lambda: self.find(key), lambda: self._made(key, make))
 
-    def keep(self, key: Hashable, image: Image) -> None:
-        """Keep an image, here and for the other workers."""
+    async def _made(self, key: Hashable, make: Callable[[], Awaitable[Image]]) -> Image:
+        async with self.turns:
+            image = await make()
         self.compiled += 1
         self._keep(key, image)
         if self._store is not None:
             self._store.put(key, image)
+        return image
 
     def _keep(self, key: Hashable, image: Image) -> None:
         if image.size + OVERHEAD <= self._images.maxsize:
             self._images[key] = image
         while len(self._images) > self._count:
             self._images.popitem()
-
-
-class _Line:
-    """Those who wait for one image."""
-
-    __slots__ = ("lock", "waiting")
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()
-        self.waiting = 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Hashable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 
 import ormsgpack
@@ -112,16 +111,18 @@ class Sandbox:
         run: Run | None = None
         image = self.cache.find(key)
         cache = "cached" if image is not None else "cold"
+
+        async def compile_() -> Image:
+            nonlocal run  # the guest can run what it has compiled
+            run = Run(self.engine, self._threads, limits)
+            return await self._compile(run, program, limits)
+
         try:
             if image is None:
-                async with self._turn(key, limits) as image:
-                    if image is None:
-                        run = Run(self.engine, self._threads, limits)
-                        self.cache.keep(key, await self._compile(run, program, limits))
-            if image is not None:
+                image = await self._first(key, limits, compile_)
+            if run is None:
                 run = Run(self.engine, self._threads, limits)
                 image.restore(run.guest)
-            assert run is not None
             run.begin(self._functions, call)
             answer = Answer(await run.invoke(b"run", request))
             outcome.code, outcome.response, outcome.error = answer.code, answer.response, answer.error
@@ -138,16 +139,13 @@ class Sandbox:
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
 
-    @asynccontextmanager
-    async def _turn(self, key: Hashable, limits: Limits) -> AsyncIterator[Image | None]:
-        """The turn to compile, as `ImageCache.turn`; waiting for it counts as running."""
-        async with AsyncExitStack() as held:
-            try:
-                async with asyncio.timeout(limits.timeout_seconds):
-                    image = await held.enter_async_context(self.cache.turn(key))
-            except TimeoutError:
-                raise Stopped("timeout", "the script could not be compiled in time") from None
-            yield image
+    async def _first(self, key: Hashable, limits: Limits, compile_: Callable[[], Awaitable[Image]]) -> Image:
+        """An image that was not there: waiting for the compile counts as running."""
+        try:
+            async with asyncio.timeout(limits.timeout_seconds):
+                return await self.cache.get(key, compile_)
+        except TimeoutError:
+            raise Stopped("timeout", "the script could not be compiled in time") from None
 
     async def _compile(self, run: Run, program: Program, limits: Limits) -> Image:
         """Compile in a fresh guest, which can then run what it compiled."""
