@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from pydantic_core import PydanticCustomError
 
 from picloud.errors import BadRequest, Invalid
+from picloud.wording import worded
 
 _SPELLING: dict[type, tuple[re.Pattern[str], LiteralString]] = {
     int: (re.compile(r"0|-?[1-9][0-9]{0,18}"), "must be a whole number"),
@@ -128,9 +129,7 @@ def _validated(model: type[Model], data: Mapping[str, object]) -> Model:
 def _say(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "there is no such field"
-    if kind == "missing":
-        return "is required"
-    return message[:1].lower() + message[1:]
+    return worded(kind, message)
 
 
 def _refuse_nul(data: Mapping[str, object]) -> None:

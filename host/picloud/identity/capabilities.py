@@ -7,7 +7,7 @@ same table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
@@ -158,8 +158,22 @@ def authorise(principal: Principal | None, capability: str, app_id: UUID | None 
     if principal is None:
         raise Unauthenticated
     if not may(principal, capability, app_id):
-        raise Forbidden(f"this needs the capability {capability}", capability=capability)
+        raise Forbidden(_needed(principal, capability, app_id), capability=capability)
     return principal
+
+
+def _needed(principal: Principal, capability: str, app_id: UUID | None) -> str:
+    """What it takes, for who may not: a scope where that is all that is missing, else a role."""
+    wanted, key = _BY_NAME[capability], principal.key
+    says = f"this needs the capability {capability}"
+    if (
+        key is not None
+        and key.app_id in (None, app_id)
+        and may(replace(principal, key=None), capability, app_id)
+    ):
+        return f"{says}, for which the key lacks the scope {wanted.scope}"
+    article = "a" if wanted.least_role == "viewer" else "an"
+    return f"{says}, which {article} {wanted.least_role}{' of the app' if wanted.level == 'app' else ''} has"
 
 
 def app_capabilities(principal: Principal, app_id: UUID) -> tuple[AppRole | None, list[str]]:

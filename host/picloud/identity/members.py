@@ -89,7 +89,7 @@ class Members:
                 )
                 return member
         except UniqueViolationError:
-            raise Conflict("this user is a member already: change their role with PATCH") from None
+            raise Conflict("this user is a member already: change their role instead") from None
         except ForeignKeyViolationError:
             raise NotFound("app", app_id) from None
 

@@ -19,6 +19,7 @@ HostKind: TypeAlias = Literal["any", "strict", "wildcard"]
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
 _PORT = re.compile(r"[0-9]*", re.ASCII)
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*", re.ASCII)
+_COLON = "a host stands here alone, without scheme and port: example.com"
 _LONGEST_HEADER = 1024  # longer than any name in any spelling
 
 
@@ -155,7 +156,7 @@ def _host(text: str, field: str) -> str:
     if ":" in bare:
         address = _ipv6(bare)
         if not address:
-            raise Invalid("a host has no port here: the port of a request is ignored", field=field)
+            raise Invalid(_COLON, field=field)
         return address
     return _name(text, field)
 
@@ -163,7 +164,7 @@ def _host(text: str, field: str) -> str:
 def _below(text: str, field: str) -> str:
     """A name that others are below, normalised."""
     if ":" in text:
-        raise Invalid("a host has no port here: the port of a request is ignored", field=field)
+        raise Invalid(_COLON, field=field)
     name = _name(text, field)
     if _ends_in_a_number(name):
         raise Invalid("there are no hosts below an IP address", field=field)

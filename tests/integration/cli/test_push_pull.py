@@ -146,6 +146,18 @@ async def test_what_others_changed_is_not_written_over(shell: Shell, folder: Pat
     assert await shell.done("push", "project") == "shop: nothing to do\n"
 
 
+async def test_a_pull_leaves_the_order_of_routes_and_domains_to_who_wrote_them(
+    shell: Shell, folder: Path
+) -> None:
+    route = '\n[[routes]]\nscript = "greet"\nmethod = "GET"\npath = "/a"\n'  # behind /greet/:name
+    written = TOML.replace('["', '["www.example.com", "') + "# by hand\n" + route
+    (folder / "picloud.toml").write_text(written)
+    await shell.done("push", "project", "--create-app")
+    await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')
+    assert await shell.done("pull", folder=folder) == "wrote greet.rhai\n"
+    assert (folder / "picloud.toml").read_text() == written
+
+
 async def test_what_was_changed_here_is_not_written_over_by_a_pull(shell: Shell, folder: Path) -> None:
     await shell.done("push", "project", "--create-app")
     (folder / "greet.rhai").write_text('"ours"')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -33,6 +34,29 @@ def test_a_member_is_told_the_same_of_an_app_of_others_and_of_one_that_is_not(ca
         of_none.value.message,
         of_none.value.details,
     )
+
+
+def test_who_may_not_is_told_what_it_takes() -> None:
+    reader = KeyGrant(uuid4(), frozenset({"script:read"}), None)
+    editor = Principal(uuid4(), "eve", "member", {APP: "editor"})
+    by_key = replace(editor, key=reader)
+    for who, capability, app, says in (
+        (editor, "script.delete", APP, "script.delete, which an app_admin of the app has"),
+        (editor, "app.read", OTHER, "app.read, which a viewer of the app has"),
+        (editor, "instance.create_app", None, "instance.create_app, which an admin has"),
+        (by_key, "script.write", APP, "script.write, for which the key lacks the scope script:write"),
+        (by_key, "script.write", OTHER, "script.write, which an editor of the app has"),
+        (by_key, "script.delete", APP, "script.delete, which an app_admin of the app has"),
+        (
+            replace(OWNER, key=reader),
+            "log.read",
+            None,
+            "log.read, for which the key lacks the scope log:read",
+        ),
+        (replace(OWNER, key=replace(reader, app_id=APP)), "log.read", OTHER, "log.read, which a viewer"),
+    ):
+        with pytest.raises(Forbidden, match=f"this needs the capability {says}"):
+            authorise(who, capability, app)
 
 
 def test_every_scope_covers_something_and_every_capability_has_one() -> None:

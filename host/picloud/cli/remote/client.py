@@ -71,12 +71,17 @@ class Refused(Failure):
 
     def _line(self, message: str) -> str:
         field, wait = self.details.get("field"), self.details.get("retry_after")
+        message = message.replace("?force=true", "--force")  # as it is called here
         if isinstance(field, str) and not message.startswith(field):
             message += f" ({field})"
         if wait is not None:
             message += f" ({wait} s)"
         if self.status == 401:
             message = "not logged in, or not any more: picloud login"
+            if os.environ.get("PICLOUD_TOKEN"):
+                message = "the key in PICLOUD_TOKEN is unknown, revoked or expired"
+        if self.details.get("capability") == "app.read":  # the same for an app of others and for none
+            message += "; picloud apps list has the apps that are yours"
         if self.status >= 500 and self.request_id:  # an operator finds it by this in the server's log
             message += f" (request {self.request_id})"
         return message

@@ -65,7 +65,8 @@ async def _pull(context: Context) -> int:
     writing = compare(folder, remote, common)
     if writing.changed and not typed.force:
         raise Failure(
-            f"changed here: {', '.join(writing.changed)}; push first, or --force to overwrite",
+            f"changed here: {', '.join(writing.changed)}; push first, or keep a copy, pull with --force, and "
+            "put your changes in again",
             CONFLICT,
             "conflict",
         )
@@ -134,7 +135,7 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
             if there is not None and digest(there) == base.sha256 and is_script_file(base.file):
                 gone.append(base.file)
     new, old = text.write(wanted), _text(folder, PROJECT)
-    if old != new and (local is None or text.write(local) != new):
+    if old != new and (local is None or text.write(text.arranged(local)) != new):
         written[PROJECT] = new
         # What a person wrote has comments and an order of its own.
         if old is not None and (local is None or text.write(local) != old):

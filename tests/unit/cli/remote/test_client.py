@@ -68,6 +68,17 @@ def test_who_is_not_logged_in_is_told_how_to() -> None:
     assert Refused(401, error).message == "not logged in, or not any more: picloud login"
 
 
+def test_who_sends_a_key_that_ended_is_told_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PICLOUD_TOKEN", "pic_x")
+    refused = Refused(401, {"message": "Log in, or send a valid bearer token."})
+    assert refused.message == "the key in PICLOUD_TOKEN is unknown, revoked or expired"
+
+
+def test_what_the_api_calls_a_parameter_has_the_name_of_the_option() -> None:
+    refused = Refused(409, {"message": "routes point at this script; ?force=true deletes them"})
+    assert refused.message == "routes point at this script; --force deletes them"
+
+
 @pytest.fixture(autouse=True)
 def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

@@ -96,13 +96,16 @@ dispatch_mode = "async"
         (APP + "[scripts.x]\nfile = 'picloud.toml'\n", "scripts.x.file: 'picloud.toml' is no visible .rhai"),
         (APP + "[scripts.'.x']\n", "scripts..x.file: '.x.rhai' is no visible .rhai"),
         (APP + "[scripts.x]\nfile = 'greet.rhai'\n[scripts.greet]\n", "two scripts have the same file"),
-        (APP + "[[routes]]\nscript = 'greet'\npath = 'x'\n", "routes[1].path: a path starts with '/'"),
-        (APP + "[[routes]]\nscript = 'greet'\npath = '/x'\nmethod = 'GO'\n", "routes[1].method: "),
-        (APP + "[[routes]]\nscript = 'greet'\npath = '/x'\nhost = '*'\n", "routes[1].host: "),
+        (
+            APP + "[[routes]]\nscript = 'greet'\npath = 'x'\n",
+            "routes[1].path (ANY x): a path starts with '/'",
+        ),
+        (APP + "[[routes]]\nscript = 'greet'\npath = '/x'\nmethod = 'GO'\n", "routes[1].method (GO /x): "),
+        (APP + "[[routes]]\nscript = 'greet'\npath = '/x'\nhost = '*'\n", "routes[1].host (ANY /x): "),
         (APP + "[[routes]]\nscript = 'nobody'\npath = '/x'\n", "there is no script 'nobody' in this folder"),
         (
             APP + "".join(f"[[routes]]\nscript = 'greet'\npath = '/:{name}'\n" for name in "ab"),
-            "routes[2] (ANY /:b): some requests are ANY /:a's as well",
+            "routes[2] (ANY /:b): it conflicts with ANY /:a: some requests are both routes'",
         ),
         (
             APP + "[scripts.greet]\nkind = 'module'\n[[routes]]\nscript = 'greet'\npath = '/x'\n",
@@ -114,6 +117,9 @@ dispatch_mode = "async"
             "no domain of the app covers a.example.com",
         ),
         (APP + "slug = 'again'\n", "is not valid TOML: "),
+        (APP + "domains = 'a.example.com'\n", "app.domains: must be a list"),
+        (APP + "[routes]\npath = '/x'\n", "routes: a route begins with [[routes]], in double brackets"),
+        (APP + 2 * "[routes]\npath = '/x'\n", "; a route begins with [[routes]], in double brackets"),
         ("[app\n", "is not valid TOML: "),
     ],
 )

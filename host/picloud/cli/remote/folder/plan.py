@@ -244,7 +244,7 @@ def _refuse_undoing(steps: list[Step], remote: Remote, state: State) -> None:
     if changed:
         raise _conflict(
             f"changed on the server since the last pull or push: {', '.join(changed)}; "
-            "pull first, or --force to write over it"
+            "pull first, or push with --force to write over it"
         )
 
 

@@ -40,6 +40,7 @@ from picloud.cli.remote.folder.parts import Project, Route, Script
 from picloud.errors import PicloudError
 from picloud.routing.hosts import covering, parse_claim, parse_host
 from picloud.routing.pattern import parse_method, parse_path
+from picloud.wording import worded
 
 
 class _Table(BaseModel):
@@ -111,10 +112,15 @@ def _parse(text: str, where: str) -> _Document:
     try:
         return _Document.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
-        raise wrong_use(f"{where} is not valid TOML: {error}") from error
+        hint = (
+            "; a route begins with [[routes]], in double brackets"
+            if "('routes',) twice" in str(error)
+            else ""
+        )
+        raise wrong_use(f"{where} is not valid TOML: {error}{hint}") from error
     except ValidationError as error:
         lines = [
-            f"{where}: {_place(problem['loc'])}: {_say(problem['type'], problem['msg'])}"
+            f"{where}: {_place(problem['loc'])}: {_say(problem['loc'], problem['type'], problem['msg'])}"
             for problem in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise wrong_use("\n".join(lines)) from None
@@ -127,10 +133,12 @@ def _place(parts: tuple[int | str, ...]) -> str:
     )
 
 
-def _say(kind: str, message: str) -> str:
+def _say(place: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "there is no such key"
-    return "is required" if kind == "missing" else message[:1].lower() + message[1:]
+    if place == ("routes",) and kind == "list_type":
+        return "a route begins with [[routes]], in double brackets"
+    return worded(kind, message)
 
 
 def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
@@ -196,7 +204,8 @@ def _routes(
             )
         except PicloudError as error:
             field = error.details.get("field")
-            raise wrong_use(f"{where}: routes[{number}].{field}: {error.message}") from error
+            shown = f"{entry.method or 'ANY'} {entry.path}"
+            raise wrong_use(f"{where}: routes[{number}].{field} ({shown}): {error.message}") from error
         before = alike.setdefault((route.method, route.pattern.stem), [])
         if (problem := _problem(route, before, scripts, domains)) is not None:
             raise wrong_use(f"{where}: routes[{number}] ({route}): {problem}")
@@ -217,4 +226,4 @@ def _problem(
         if not any(claim in domains for claim in covering(host)):
             return f"no domain of the app covers {host}"
     other = next((other for other in before if route.conflicts(other)), None)
-    return None if other is None else f"some requests are {other}'s as well"
+    return None if other is None else f"it conflicts with {other}: some requests are both routes'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from picloud.cli.remote.files import toml_key, toml_text
 from picloud.cli.remote.folder.names import SUFFIX, script_name
@@ -25,15 +26,27 @@ def project_of(slug: str, remote: Remote, files: Mapping[str, str]) -> Project:
         remote: what the server has.
         files: script name -> file.
     """
-    return Project(
-        slug,
-        remote.name,
-        remote.description,
-        tuple(sorted(remote.domains)),
-        dict(remote.scripts),
-        dict(files),
-        tuple(sorted(remote.routes, key=lambda route: (route.path, route.method or "", route.host))),
+    return arranged(
+        Project(
+            slug,
+            remote.name,
+            remote.description,
+            tuple(remote.domains),
+            dict(remote.scripts),
+            dict(files),
+            tuple(remote.routes),
+        )
     )
+
+
+def arranged(project: Project) -> Project:
+    """The same with domains and routes in the order that `pull` gives them. Args: project: in any order."""
+    domains, routes = project.domains, project.routes
+    if domains is not None:
+        domains = tuple(sorted(domains))
+    if routes is not None:
+        routes = tuple(sorted(routes, key=lambda route: (route.path, route.method or "", route.host)))
+    return replace(project, domains=domains, routes=routes)
 
 
 def write(project: Project) -> str:
