@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
-from uuid import UUID
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity.login_sources import REMEMBER
 from picloud.identity.throttle import FORGET
 from picloud.rounds import Rounds
+from picloud.services.ids import first_id_of
 
 EVERY_SECONDS = 3600.0
 BATCH = 5000
@@ -60,12 +60,3 @@ class Retention:
             oldest = first_id_of(time.time() - timedelta(days=self._audit_days).total_seconds())
             while await self._database.execute(_SQL.audit_sweep, oldest, BATCH) != "DELETE 0":
                 pass  # in batches, so that none holds locks or memory for long
-
-
-def first_id_of(seconds: float) -> UUID:
-    """The least UUIDv7 of a moment: ids begin with their time, so an index of ids is one of times.
-
-    Args:
-        seconds: since 1970-01-01 UTC.
-    """
-    return UUID(int=max(0, int(seconds * 1000)) << 80)

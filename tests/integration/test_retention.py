@@ -17,7 +17,8 @@ from picloud import retention
 from picloud.db.pool import Database
 from picloud.identity import audit
 from picloud.identity.throttle import Throttle
-from picloud.retention import Retention, first_id_of
+from picloud.retention import Retention
+from picloud.services.ids import first_id_of
 from tests.integration.conftest import CONSOLE, Worker
 
 

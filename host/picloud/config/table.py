@@ -148,6 +148,14 @@ class Settings:
         None, TEXT, "Password of that owner, 10 to 256 bytes. Inert once a user exists.", secret=True
     )
     session_ttl_hours: float = _knob(24, number(0.01), "A session ends after this many hours without use.")
+    max_sessions_per_user: int = _knob(
+        100,
+        whole(1, 100_000),
+        "Sessions of one user; one more ends the one that was not used for the longest time.",
+    )
+    max_keys_per_user: int = _knob(
+        100, whole(1, 100_000), "API keys of one user, expired ones too; one more is refused."
+    )
     audit_retention_days: int = _knob(
         365, whole(0, 36_500), "Days the audit log keeps what happened; 0 keeps it for ever."
     )

@@ -14,11 +14,11 @@ from picloud.execution.scripts import LiveScripts
 from picloud.generations import Generations
 from picloud.identity.audit import Audit
 from picloud.identity.credentials import Credentials
-from picloud.identity.keys import Keys
+from picloud.identity.keys import MOST_KEYS, Keys
 from picloud.identity.login import LogIn
 from picloud.identity.members import Members
 from picloud.identity.passwords import Passwords
-from picloud.identity.sessions import Sessions
+from picloud.identity.sessions import MOST_SESSIONS, Sessions
 from picloud.identity.setup import Setup
 from picloud.identity.users import Users
 from picloud.sandbox.limits import Ceilings
@@ -121,6 +121,8 @@ class Services:
         ceilings: Ceilings,
         health: Health,
         session_ttl: timedelta = timedelta(hours=24),
+        sessions_per_user: int = MOST_SESSIONS,
+        keys_per_user: int = MOST_KEYS,
         body_seconds: float = 30.0,
         admin_host: str | None = None,
     ) -> Services:
@@ -133,11 +135,13 @@ class Services:
             executor: runs scripts.
             files: files of apps.
             quotas: what apps keep and what they may.
-            searches: turns of those in documents.
+            searches: turns of those in documents, and of counting all that an app keeps.
             passwords: hashes them.
             ceilings: limits of this instance.
             health: readiness and versions.
             session_ttl: how long a session lives after it was last used.
+            sessions_per_user: most of them; one more ends another.
+            keys_per_user: most of them; one more is refused.
             body_seconds: how long the body of a request may take to arrive.
             admin_host: the only host that the admin API answers on, or None for all.
 
@@ -146,7 +150,7 @@ class Services:
         """
         modules = Modules(database, generations)
         users = Users(database, changes, passwords)
-        sessions = Sessions(database, changes, session_ttl)
+        sessions = Sessions(database, changes, session_ttl, sessions_per_user)
         background = Background()
         return cls(
             apps=Apps(database, changes),
@@ -161,7 +165,7 @@ class Services:
             members=Members(database, changes),
             log_in=LogIn(database, users, passwords, sessions, background),
             sessions=sessions,
-            keys=Keys(database, changes),
+            keys=Keys(database, changes, keys_per_user),
             credentials=Credentials(database, generations, background, session_ttl),
             background=background,
             audit=Audit(database),
@@ -170,9 +174,9 @@ class Services:
             live_scripts=LiveScripts(modules, generations, ceilings),
             executor=executor,
             files=files,
-            file_browser=FileBrowser(database, files),
+            file_browser=FileBrowser(database, files, searches),
             docs=DocBrowser(database, quotas, searches),
-            kv=KvBrowser(database, quotas),
+            kv=KvBrowser(database, quotas, searches),
             quotas=quotas,
             ceilings=ceilings,
             health=health,

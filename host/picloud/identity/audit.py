@@ -1,8 +1,13 @@
-"""The audit log: who changed what, who was refused what. Nothing in the API deletes from it."""
+"""The audit log: who changed what, who was refused what. Nothing in the API deletes from it.
+
+A change is an entry. A refusal costs its caller nothing, so one that repeats within an hour is counted on its
+first entry, and a caller has no more than `MOST_REFUSALS` entries an hour of their own.
+"""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,10 +20,15 @@ from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.errors import Unavailable
 from picloud.identity.actor import Actor
+from picloud.identity.tokens import token_hash
+from picloud.services.ids import first_id_of
 from picloud.services.page import Page, PageRequest
 from picloud.text import clean
 
 MAX_TARGET = 512
+HOUR = 3600
+MOST_REFUSALS = 100
+"""Of one caller in an hour that have entries of their own."""
 
 _SQL = load("audit")
 _log = logging.getLogger(__name__)
@@ -43,6 +53,8 @@ class AuditEntry:
         target: id or name of what it was about.
         before: the fields that matter before it, or None; never a secret.
         after: and after it, or None.
+        times: how often; more than once only for refusals, where all else is of the first.
+        last_at: when it happened last.
     """
 
     id: UUID
@@ -59,6 +71,8 @@ class AuditEntry:
     target: str | None
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    times: int
+    last_at: datetime
 
 
 async def write(
@@ -69,9 +83,8 @@ async def write(
     target: object = None,
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
-    refused: str | None = None,
 ) -> None:
-    """Add an entry.
+    """Add an entry for a change.
 
     Args:
         connection: of the transaction that makes the change, so that there is never one without the other.
@@ -80,7 +93,6 @@ async def write(
         target: what it is about, as text.
         before: JSON-able fields before it, without secrets.
         after: JSON-able fields after it, without secrets.
-        refused: code of the refusal when it did not happen.
     """
     await connection.execute(
         _SQL.audit_insert,
@@ -92,12 +104,52 @@ async def write(
         actor.address,
         actor.request_id,
         actor.action,
-        "done" if refused is None else "refused",
-        refused,
-        None if target is None else clean(str(target))[:MAX_TARGET],
+        _target(target),
         before,
         after,
     )
+
+
+async def write_refusal(
+    database: Database, actor: Actor, reason: str, *, app_id: UUID | None = None, target: object = None
+) -> None:
+    """Add an entry for a refusal, or count it on the one that is there.
+
+    Refusals are told apart by who, by which key, from where, what, why, in which app and about what; beyond
+    `MOST_REFUSALS` in an hour no longer by address, and those of someone who is known not by target.
+
+    Args:
+        database: the pool.
+        actor: who tried what.
+        reason: the error's code.
+        app_id: the app they tried it in, or None.
+        target: what it was about, as text.
+    """
+    hour = int(time.time()) // HOUR
+    told, beyond = _target(target), None if actor.principal is not None else _target(target)
+    common = (hour, actor.user_id, actor.key_id, actor.action, reason, app_id)
+    await database.execute(
+        _SQL.audit_refused,
+        uuid7(),
+        app_id,
+        actor.user_id,
+        actor.name,
+        actor.key_id,
+        actor.address,
+        actor.request_id,
+        actor.action,
+        reason,
+        told,
+        token_hash(repr((*common, told, actor.address))),
+        token_hash(repr((*common, beyond))),
+        first_id_of(hour * HOUR),
+        MOST_REFUSALS,
+        beyond,
+    )
+
+
+def _target(target: object) -> str | None:
+    return None if target is None else clean(str(target))[:MAX_TARGET]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +204,6 @@ class Audit:
             target: path below the admin API's prefix.
         """
         try:
-            await write(self._database, actor, app_id=app_id, target=target, refused=reason)
+            await write_refusal(self._database, actor, reason, app_id=app_id, target=target)
         except Unavailable:
             _log.warning("a refusal of %s to %s could not be written", actor.action, actor.name)

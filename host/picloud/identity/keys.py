@@ -12,9 +12,9 @@ from asyncpg import ForeignKeyViolationError
 from uuid_utils.compat import uuid7
 
 from picloud.db.changes import Changes
-from picloud.db.pool import Database
+from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Forbidden, Invalid, NotFound
+from picloud.errors import Conflict, Forbidden, Invalid, NotFound
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES, authorise, may
@@ -22,6 +22,9 @@ from picloud.identity.principal import KeyGrant, Principal, Role
 from picloud.identity.tokens import KEY_PREFIX, KEY_PREFIX_LENGTH, new_key, token_hash
 from picloud.services.page import Page, PageRequest
 from picloud.services.texts import check_name
+
+MOST_KEYS = 100
+"""Keys of one user, unless configured otherwise."""
 
 _SQL = load("keys")
 _APPS = load("apps")
@@ -75,10 +78,11 @@ class NewKey:
 class Keys:
     """API keys of users. What a key may do with keys stays within its own grant."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
-        """Make it."""
+    def __init__(self, database: Database, changes: Changes, most: int = MOST_KEYS) -> None:
+        """Make it. Args: database: the pool. changes: makes writes known. most: keys of one user."""
         self._database = database
         self._changes = changes
+        self._most = most
 
     async def create(self, new: NewKey, caller: Principal, actor: Actor) -> tuple[Key, str]:
         """Make a key of the caller's own.
@@ -95,6 +99,7 @@ class Keys:
             Invalid: a field is not acceptable.
             Forbidden: the app is closed to the caller, or the key they act by is narrower than this one.
             NotFound: there is no such app.
+            Conflict: the caller has as many keys as a user may.
         """
         check_name(new.name)
         scopes = _checked_scopes(new)
@@ -108,6 +113,7 @@ class Keys:
         prefix = secret.removeprefix(KEY_PREFIX)[:KEY_PREFIX_LENGTH]
         try:
             async with self._database.transaction() as connection:
+                await self._refuse_too_many(connection, caller.user_id)
                 row = await connection.fetchrow(
                     _SQL.key_insert,
                     grant.id,
@@ -170,6 +176,14 @@ class Keys:
             _require_within(caller, KeyGrant(key.id, frozenset(key.scopes), key.app_id, key.expires_at))
             await connection.execute(_SQL.key_delete, key.id)
             await audit.write(connection, actor, app_id=key.app_id, target=key.id, before=_logged(key))
+
+    async def _refuse_too_many(self, connection: Connection, user_id: UUID) -> None:
+        await connection.execute(_SQL.keys_hold, user_id)
+        if await connection.fetchval(_SQL.keys_count, user_id) >= self._most:
+            raise Conflict(
+                f"you have {self._most} API keys, expired ones too, and may have no more: revoke one",
+                limit=self._most,
+            )
 
     async def _require_app(self, app_id: UUID, caller: Principal) -> None:
         """A key may be bound to an app its user may read, whatever key they act by."""

@@ -112,19 +112,19 @@ class LogIn:
         stored = row["password_hash"] if row is not None and row["is_active"] else None
         if await self._passwords.verify(stored, password) and row is not None:
             return row
-        if row is not None:
-            self._note_failure(row, actor)
+        self._note_failure(row, actor)
         raise Unauthenticated("wrong username or password")
 
-    def _note_failure(self, row: Record, actor: Actor) -> None:
-        """Write it down after the answer, whose time must not tell that the name exists.
+    def _note_failure(self, row: Record | None, actor: Actor) -> None:
+        """Write it down after the answer: neither its time nor the next one's may tell that the name exists.
 
-        Names that do not exist are written nowhere: people type passwords into the field for the name.
+        Names that do not exist are written nowhere, only that there was one: people type passwords into the
+        field for the name.
         """
-        attempt = replace(actor, name=row["username"])
+        attempt, target = (actor, None) if row is None else (replace(actor, name=row["username"]), row["id"])
         self._background.do(
             f"failed log-in of request {actor.request_id}",
-            lambda: audit.write(self._database, attempt, target=row["id"], refused=Unauthenticated.code),
+            lambda: audit.write_refusal(self._database, attempt, Unauthenticated.code, target=target),
         )
 
     async def _open(self, row: Record, password: str, actor: Actor, user_agent: str) -> Opened:

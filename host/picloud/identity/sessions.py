@@ -21,6 +21,8 @@ from picloud.text import clean
 
 ABSOLUTE = timedelta(days=30)
 """However much it is used, no session lives longer."""
+MOST_SESSIONS = 100
+"""Sessions of one user, unless configured otherwise."""
 MAX_USER_AGENT = 256
 
 _SQL = load("sessions")
@@ -63,17 +65,25 @@ class Opened:
 class Sessions:
     """Sessions of users; who is behind one is for `Credentials` to say."""
 
-    def __init__(self, database: Database, changes: Changes, ttl: timedelta = timedelta(hours=24)) -> None:
+    def __init__(
+        self,
+        database: Database,
+        changes: Changes,
+        ttl: timedelta = timedelta(hours=24),
+        most: int = MOST_SESSIONS,
+    ) -> None:
         """Make it.
 
         Args:
             database: the pool.
             changes: makes writes known to the other workers.
             ttl: how long a session lives after it was last used.
+            most: sessions of one user; one more ends the one that was not used for the longest time.
         """
         self._database = database
         self._changes = changes
         self._ttl = ttl
+        self._most = most
 
     async def open(
         self,
@@ -120,7 +130,20 @@ class Sessions:
                 actor, principal=Principal(user_id, username, role), name=username, action="session.login"
             )
             await audit.write(connection, author, target=session_id)
+        await self._end_beyond(user_id, session_id, author)
         return Opened(token, expires_at)
+
+    async def _end_beyond(self, user_id: UUID, opened: UUID, author: Actor) -> None:
+        """Make room for the session that was just opened; the user is told by the audit log."""
+        count = await self._database.fetchval(_SQL.sessions_count, user_id)
+        if count <= self._most:
+            return
+        async with self._changes.announce("sessions") as connection:
+            ended = await connection.fetch(_SQL.sessions_end_beyond, user_id, self._most)
+            if ended:
+                author = replace(author, action="session.displace")
+                before = {"sessions": [str(row["id"]) for row in ended]}
+                await audit.write(connection, author, target=opened, before=before)
 
     async def list(self, user_id: UUID, page: PageRequest) -> Page[Session]:
         """List a user's sessions that are not over, oldest first.

@@ -21,3 +21,12 @@ def parse_id(text: str) -> UUID | None:
     except ValueError:
         return None
     return id_ if str(id_) == text.lower() else None
+
+
+def first_id_of(seconds: float) -> UUID:
+    """The least UUIDv7 of a moment: ids begin with their time, so an index of ids is one of times.
+
+    Args:
+        seconds: since 1970-01-01 UTC.
+    """
+    return UUID(int=max(0, int(seconds * 1000)) << 80)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -13,6 +15,7 @@ from picloud.http.application import ENDPOINTS
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.audit import Audit, AuditFilter
+from picloud.identity.principal import Principal
 from picloud.services.page import PageRequest
 from picloud.services.quotas import STORES, Amount
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
@@ -159,7 +162,7 @@ async def test_every_refusal_leaves_one_entry(client: Client, worker: Worker) ->
             session=vic.id,
             collection="c",
             entry="k",
-            document=vic.id,
+            document=uuid4(),  # PUT and PATCH of one are the same action on the same target
             file=vic.id,
         )
         body = {"password": NEW_PASSWORD} if endpoint.method in ("POST", "PATCH", "PUT") else None
@@ -177,14 +180,14 @@ async def test_a_write_that_the_quota_refuses_is_in_the_log(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = Story(client, worker.database)
-    document = (await client.admin("POST", "/apps/default/docs/c", {"data": {}})).json["id"]
+    documents = [await client.admin("POST", "/apps/default/docs/c", {"data": {}}) for _ in range(2)]
     monkeypatch.setattr(worker.services.quotas, "_limits", dict.fromkeys(STORES, Amount(0, 0)))
     entry = "/apps/default/kv/c/k"
     await story.does("kv.update", "PUT", entry, {"value": "hidden_in_the_source"}, status=507)
     data = {"data": {"a": "hidden_in_the_source"}}
     await story.does("document.create", "POST", "/apps/default/docs/c", data, status=507)
-    for method in ("PUT", "PATCH"):
-        path = f"/apps/default/docs/c/{document}"
+    for method, document in zip(("PUT", "PATCH"), documents, strict=True):
+        path = f"/apps/default/docs/c/{document.json['id']}"
         await story.does("document.update", method, path, data, status=507)
     (first,) = [one for one in await story.entries() if one["action"] == "kv.update"]
     assert (first["username"], first["target"], first["reason"]) == (OWNER, entry, "quota_exceeded")
@@ -215,6 +218,75 @@ async def test_what_fails_otherwise_leaves_nothing(client: Client, worker: Worke
     client.token = None
     assert (await client.admin("POST", "/apps", {"slug": "a", "name": "a"})).status == 401
     assert await worker.database.fetchval(count) == before
+
+
+async def refusals(database: Database) -> list[dict[str, Any]]:
+    rows = await database.fetch("SELECT * FROM audit_log WHERE outcome = 'refused' ORDER BY id")
+    return [dict(row) for row in rows]
+
+
+@pytest.fixture
+def one_hour(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time of refusals, which a test moves; in seconds."""
+    now = [time.time() // audit.HOUR * audit.HOUR]
+    monkeypatch.setattr(audit.time, "time", lambda: now[0])
+    return now
+
+
+async def test_a_refusal_that_repeats_is_counted_on_the_first_of_its_hour(
+    client: Client, worker: Worker, one_hour: list[float]
+) -> None:
+    vic = await worker.person("vic")
+    client.token = await worker.session_of(vic)
+    asked = [await client.admin("DELETE", "/apps/default") for _ in range(3)]
+    (entry,) = await refusals(worker.database)
+    assert entry["request_id"] == asked[0].headers["X-Request-Id"]
+    assert (entry["times"], entry["target"]) == (3, "/apps/default")
+    assert entry["last_at"] > entry["at"]
+    await client.admin("DELETE", "/apps/other")
+    await client.admin("PATCH", "/apps/default", {"name": "x"})
+    client.token = await worker.key_of(vic)
+    await client.admin("DELETE", "/apps/default")
+    one_hour[0] += audit.HOUR
+    await client.admin("DELETE", "/apps/default")
+    assert [one["times"] for one in await refusals(worker.database)] == [3, 1, 1, 1, 1]
+
+
+async def test_refusals_at_once_are_counted_exactly(worker: Worker, one_hour: list[float]) -> None:
+    actor = Actor(None, "nobody", "192.0.2.1", "r", "session.login")
+    await asyncio.gather(*(audit.write_refusal(worker.database, actor, "x") for _ in range(200)))
+    assert [one["times"] for one in await refusals(worker.database)] == [200]
+
+
+async def test_a_flood_of_refusals_of_one_caller_is_a_bounded_number_of_entries(
+    worker: Worker, one_hour: list[float]
+) -> None:
+    vic, bob = await worker.person("vic"), await worker.person("bob")
+    actor, other = (
+        Actor(Principal(user.id, user.username, "member"), user.username, "192.0.2.1", "r", "script.update")
+        for user in (vic, bob)
+    )
+    for number in range(audit.MOST_REFUSALS + 50):
+        await audit.write_refusal(worker.database, actor, "forbidden", target=f"/scripts/{number}")
+    await audit.write_refusal(worker.database, actor, "forbidden", target="/scripts/7")
+    await audit.write_refusal(worker.database, other, "forbidden", target="/scripts/7")
+    entries = await refusals(worker.database)
+    assert len(entries) == audit.MOST_REFUSALS + 2
+    *_, rest, of_bob = entries
+    assert (rest["times"], rest["target"], rest["address"]) == (50, None, "")
+    assert [one["target"] for one in entries if one["times"] == 2] == ["/scripts/7"]
+    assert (of_bob["user_id"], of_bob["target"]) == (bob.id, "/scripts/7")
+
+
+async def test_guesses_from_everywhere_are_few_entries_that_still_name_the_account(
+    worker: Worker, one_hour: list[float]
+) -> None:
+    for number in range(audit.MOST_REFUSALS + 50):
+        actor = Actor(None, "ada", f"192.0.2.{number}", "r", "session.login")
+        await audit.write_refusal(worker.database, actor, "unauthenticated", target="ada's id")
+    entries = await refusals(worker.database)
+    assert len(entries) == audit.MOST_REFUSALS + 1
+    assert (entries[-1]["times"], entries[-1]["target"], entries[-1]["address"]) == (50, "ada's id", "")
 
 
 async def test_an_entry_says_who_did_it_by_which_key_and_what_it_was_before(

@@ -10,11 +10,11 @@ from uuid import UUID, uuid4
 import pytest
 
 from picloud.background import Background
-from picloud.errors import Forbidden, Invalid, NotFound, PicloudError
+from picloud.errors import Conflict, Forbidden, Invalid, NotFound, PicloudError
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import SCOPES, may
 from picloud.identity.credentials import Credentials
-from picloud.identity.keys import Key, NewKey
+from picloud.identity.keys import Key, Keys, NewKey
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import token_hash
 from picloud.identity.users import User
@@ -64,6 +64,23 @@ async def test_what_is_almost_a_key_is_nobody(worker: Worker) -> None:
         assert await worker.services.credentials.principal(wrong) is None
     for wrong in (secret + "\n", "\x01" + secret, secret[:20] + "\0" + secret[21:], "pic_" + "\u00e4" * 52):
         assert await worker.services.credentials.principal(wrong) is None
+
+
+async def test_no_user_has_more_keys_than_allowed_also_when_they_make_them_at_once(worker: Worker) -> None:
+    ada, bob = await worker.person("ada", "owner"), await worker.person("bob")
+    keys = Keys(worker.database, worker.changes, most=3)
+    caller = await in_person(worker, ada)
+    new = NewKey(name="ci", scopes=["log:read"])
+    made = await asyncio.gather(
+        *(keys.create(new, caller, CONSOLE) for _ in range(20)), return_exceptions=True
+    )
+    refused = [one for one in made if isinstance(one, Conflict)]
+    assert len(refused) == 17
+    assert refused[0].details == {"limit": 3}
+    await keys.create(new, await in_person(worker, bob), CONSOLE)
+    mine = (await keys.list(ada.id, PageRequest(), caller)).items
+    await keys.delete(mine[0].id, caller, CONSOLE)
+    await keys.create(new, caller, CONSOLE)
 
 
 async def test_keys_that_share_a_prefix_are_told_apart(worker: Worker) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -132,6 +132,48 @@ async def test_a_session_in_memory_needs_no_database_until_something_changed(
     worker.generations.bump("sessions")
     with pytest.raises(Unavailable):
         await worker.services.credentials.principal(token)
+
+
+async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longest_time(
+    worker: Worker, ada: User
+) -> None:
+    sessions = Sessions(worker.database, worker.changes, most=3)
+    there = another_worker(worker)
+
+    async def opened() -> tuple[str, UUID]:
+        token = (await sessions.open(ada.id, "ada", "owner", CONSOLE)).token
+        principal = await there.principal(token)
+        assert principal is not None
+        assert principal.session_id is not None
+        return token, principal.session_id
+
+    first, second, third = [await opened() for _ in range(3)]
+    await worker.database.execute("UPDATE admin_sessions SET last_seen_at = now() - interval '10 seconds'")
+    seen = "UPDATE admin_sessions SET last_seen_at = now() - interval '30 seconds' WHERE id = $1"
+    await worker.database.execute(seen, second[1])
+    fourth = await opened()
+    left = {token: await there.principal(token) is not None for token, _ in (first, second, third, fourth)}
+    assert list(left.values()) == [True, False, True, True]  # on another worker, with the next request
+    told = await worker.database.fetchrow("SELECT * FROM audit_log WHERE action = 'session.displace'")
+    assert told is not None
+    assert (told["user_id"], told["target"]) == (ada.id, str(fourth[1]))
+    assert told["before"] == {"sessions": [str(second[1])]}
+    over = "UPDATE admin_sessions SET expires_at = now() WHERE id = $1"
+    await worker.database.execute(over, first[1])
+    await opened()
+    assert await there.principal(third[0]) is not None  # what is over goes first
+
+
+async def test_many_log_ins_at_once_leave_no_more_sessions_than_a_user_may_have(
+    worker: Worker, ada: User
+) -> None:
+    sessions = Sessions(worker.database, worker.changes, most=3)
+    bob = await worker.person("bob")
+    token = await worker.session_of(bob)
+    await asyncio.gather(*(sessions.open(ada.id, "ada", "owner", CONSOLE) for _ in range(20)))
+    count = "SELECT count(*) FROM admin_sessions WHERE user_id = $1"
+    assert await worker.database.fetchval(count, ada.id) == 3
+    assert await worker.services.credentials.principal(token) is not None
 
 
 async def test_a_session_is_listed_with_where_it_came_from_and_what_the_client_called_itself(

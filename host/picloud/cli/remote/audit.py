@@ -15,6 +15,7 @@ _COLUMNS = (
     column("outcome"),
     column("target"),
     column("reason"),
+    column("times"),
 )
 
 

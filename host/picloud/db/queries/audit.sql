@@ -1,11 +1,29 @@
 -- name: audit_insert
--- Add an entry; inside the transaction of the change it tells of.
-INSERT INTO audit_log (id, app_id, user_id, username, key_id, address, request_id, action, outcome, reason, target, before, after)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13);
+-- Add an entry for a change; inside its transaction.
+INSERT INTO audit_log (id, app_id, user_id, username, key_id, address, request_id, action, outcome, target, before, after)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'done', $9, $10, $11);
+
+-- name: audit_refused
+-- Add a refusal, or count it on the entry named $11. Beyond $14 of one user (or of nobody) since $13, what has no entry of its own yet goes on that named $12, without its address and with the target $15.
+WITH known AS (
+    SELECT count(*) < $14 OR EXISTS (SELECT FROM audit_log WHERE fold = $11) AS apart
+    FROM (
+        SELECT FROM audit_log
+        WHERE (user_id = $3 OR (user_id IS NULL AND $3::uuid IS NULL)) AND outcome = 'refused' AND id >= $13
+        LIMIT $14
+    ) AS recent
+)
+INSERT INTO audit_log AS kept
+    (id, app_id, user_id, username, key_id, address, request_id, action, outcome, reason, target, fold)
+SELECT $1, $2, $3, $4, $5, CASE WHEN apart THEN $6 ELSE '' END, $7, $8, 'refused', $9::text,
+       CASE WHEN apart THEN $10::text ELSE $15::text END, CASE WHEN apart THEN $11::bytea ELSE $12::bytea END
+FROM known
+ON CONFLICT (fold) DO UPDATE SET times = kept.times + 1, last_at = now();
 
 -- name: audit_list
 -- A page of the log, newest first, of an app, a user, an action and an outcome where they are given.
-SELECT id, at, user_id, username, key_id, address, request_id, action, outcome, reason, app_id, target, before, after
+SELECT id, at, user_id, username, key_id, address, request_id, action, outcome, reason, app_id, target, before, after,
+       times, coalesce(last_at, at) AS last_at
 FROM audit_log
 WHERE ($1::uuid IS NULL OR app_id = $1)
   AND ($2::uuid IS NULL OR user_id = $2)

@@ -1,3 +1,11 @@
+-- name: keys_hold
+-- Hold a user's row, so that their keys are counted and made one after the other.
+SELECT FROM admin_users WHERE id = $1 FOR NO KEY UPDATE;
+
+-- name: keys_count
+-- How many keys of a user are kept, expired ones too.
+SELECT count(*) FROM api_keys WHERE user_id = $1;
+
 -- name: key_insert
 -- Make a key of an active user; their row is held, so that a deactivation at the same time either refuses this or ends it. The key $9 or session $10 they act by is not over.
 WITH person AS (

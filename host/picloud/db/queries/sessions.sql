@@ -9,6 +9,21 @@ INSERT INTO admin_sessions (token_hash, id, user_id, expires_at, ends_at, addres
 SELECT $1, $2, id, now() + least($4::interval, $5::interval), now() + $5::interval, $6, $7 FROM person
 RETURNING expires_at;
 
+-- name: sessions_count
+-- How many sessions of a user are kept.
+SELECT count(*) FROM admin_sessions WHERE user_id = $1;
+
+-- name: sessions_end_beyond
+-- End the sessions of a user beyond $2 of them, at most 1,000 at once: those that are over first, then those seen longest ago.
+WITH beyond AS (
+    SELECT id FROM admin_sessions WHERE user_id = $1
+    ORDER BY expires_at > now() DESC, last_seen_at DESC, id DESC
+    OFFSET $2
+    LIMIT 1000
+)
+DELETE FROM admin_sessions USING beyond WHERE admin_sessions.id = beyond.id
+RETURNING admin_sessions.id;
+
 -- name: session_touch
 -- Note that a session is in use and let it live on; never beyond its absolute end.
 UPDATE admin_sessions

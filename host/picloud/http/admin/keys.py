@@ -9,7 +9,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from picloud.errors import Forbidden, NotFound
+from picloud.errors import Conflict, Forbidden, NotFound
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
@@ -101,7 +101,7 @@ ENDPOINTS = (
         action="key.create",
         status=201,
         body=KeyDraft,
-        errors=(Forbidden, NotFound),
+        errors=(Forbidden, NotFound, Conflict),
         summary="Make an API key of one's own; the key is shown this once",
     ),
     Endpoint(
