@@ -20,6 +20,7 @@ from picloud.services.kv_value import Value
 from picloud.services.page import Page, page_of_names, read_name_cursor
 from picloud.services.people import find_name, refusals
 from picloud.services.quotas import Quotas
+from picloud.services.turns import Turns
 
 _LAST = "\U0010ffff"
 _SQL = load("kv")
@@ -89,9 +90,9 @@ class KvEntry:
 class KvBrowser:
     """What the admin API asks of kv. What has expired is not there."""
 
-    def __init__(self, database: Database, quotas: Quotas) -> None:
-        """Make it."""
-        self._database, self._quotas = database, quotas
+    def __init__(self, database: Database, quotas: Quotas, searches: Turns) -> None:
+        """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those in documents."""
+        self._database, self._quotas, self._searches = database, quotas, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[KvCollection]:
         """List the collections of an app by name.
@@ -105,7 +106,8 @@ class KvBrowser:
             Invalid: the cursor is not one that was given out.
         """
         after = read_name_cursor(cursor)
-        rows = await self._database.fetch(_SQL.kv_collections, app_id, after, limit + 1)
+        async with self._searches.turn(app_id):  # all of the app's entries are counted
+            rows = await self._database.fetch(_SQL.kv_collections, app_id, after, limit + 1)
         return page_of_names(rows, limit, lambda row: KvCollection(**row))
 
     async def list(

@@ -85,7 +85,8 @@ class DocBrowser:
             Invalid: the cursor is not one that was given out.
         """
         after = read_name_cursor(cursor)
-        rows = await self._database.fetch(_BROWSE.doc_collections, app_id, after, limit + 1)
+        async with self._searches.turn(app_id):  # all of the app's documents are counted
+            rows = await self._database.fetch(_BROWSE.doc_collections, app_id, after, limit + 1)
         return page_of_names(rows, limit, lambda row: DocCollection(**row))
 
     async def list(

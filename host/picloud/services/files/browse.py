@@ -15,6 +15,7 @@ from picloud.services.files.service import Files
 from picloud.services.files.store import OpenBlob
 from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor
 from picloud.services.people import find_name
+from picloud.services.turns import Turns
 
 _SQL = load("files")
 
@@ -37,9 +38,9 @@ class FileCollection:
 class FileBrowser:
     """What the admin API asks of files."""
 
-    def __init__(self, database: Database, files: Files) -> None:
-        """Make it."""
-        self._database, self._files = database, files
+    def __init__(self, database: Database, files: Files, searches: Turns) -> None:
+        """Make it. Args: database: the pool. files: the service. searches: turns, with those in documents."""
+        self._database, self._files, self._searches = database, files, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[FileCollection]:
         """List the collections of an app by name.
@@ -53,7 +54,8 @@ class FileBrowser:
             Invalid: the cursor is not one that was given out.
         """
         after = read_name_cursor(cursor)
-        rows = await self._database.fetch(_SQL.file_collections, app_id, after, limit + 1)
+        async with self._searches.turn(app_id):  # all of the app's files are counted
+            rows = await self._database.fetch(_SQL.file_collections, app_id, after, limit + 1)
         return page_of_names(rows, limit, lambda row: FileCollection(**row))
 
     async def list(self, app_id: UUID, collection: str, page: PageRequest) -> Page[File]:

@@ -13,6 +13,8 @@ from picloud.db.pool import Database
 from picloud.services.call import Call
 from picloud.services.docs.browse import DocBrowser
 from picloud.services.docs.service import SEARCHES_AT_ONCE, DatabaseDocs, searches
+from picloud.services.files.browse import FileBrowser
+from picloud.services.kv_browse import KvBrowser
 from picloud.services.page import PageRequest
 from picloud.services.quotas import UNLIMITED, Quotas
 from tests.integration.conftest import Worker
@@ -30,7 +32,7 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
         nonlocal running, most
         running += 1
         most = max(most, running)
-        kinds.add(sql.partition("docs")[0])
+        kinds.add(sql.partition("WHERE")[0])
         try:
             async with self.acquire() as connection:
                 await connection.execute("SELECT pg_sleep(0.05)")
@@ -38,7 +40,7 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
             running -= 1
 
     async def slow_rows(self: Database, sql: str, *rest: Any) -> Any:
-        if "FROM docs WHERE" in sql:
+        if "FROM docs WHERE" in sql or "GROUP BY" in sql:
             await searched(self, sql)
         return await fetch(self, sql, *rest)
 
@@ -50,6 +52,8 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
     database = await Database.open(connection_parameters, 12)
     quotas, turns = Quotas(database, UNLIMITED), searches(database)
     docs, browser = DatabaseDocs(database, quotas, turns), DocBrowser(database, quotas, turns)
+    kv = KvBrowser(database, quotas, turns)
+    files = FileBrowser(database, worker.services.files, turns)
     calls = [Call(await worker.app(f"app-{n}"), uuid4(), uuid4()) for n in range(apps)]
     for call in calls:
         await docs.create(call, "c", "{}")
@@ -62,10 +66,13 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
             docs.count(call, "c", {}),
             docs.find(call, "c", {}),
             browser.list(call.app_id, "c", '{"a": {"$exists": false}}', PageRequest()),
+            browser.collections(call.app_id, 1, None),
+            kv.collections(call.app_id, 1, None),
+            files.collections(call.app_id, 1, None),
         )
     ]
     assert await database.fetchval("SELECT 1") == 1
     await asyncio.gather(*waiting)
-    assert len(kinds) == 3
+    assert len(kinds) == 6
     assert most == (SEARCHES_AT_ONCE if apps == 1 else 6)
     await database.close()

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from picloud.db.pool import Database
 from picloud.errors import NotFound, ServiceError
+from picloud.services.docs.service import searches
 from picloud.services.files.browse import FileBrowser
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
@@ -63,7 +64,7 @@ async def test_two_apps_never_meet(
     files: Files, store: FolderStore, database: Database, root: Path, steps: list[Any]
 ) -> None:
     await database.execute("DELETE FROM files")
-    model, browser = Model(), FileBrowser(database, files)
+    model, browser = Model(), FileBrowser(database, files, searches(database))
     sweep = Sweep(database, store, old_seconds=0)
     for app_id, action, collection, which, content, changes in steps:
         call = calling(app_id)
