@@ -26,6 +26,7 @@ from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
 from picloud.services.absent import completed
 from picloud.services.call import Call
+from picloud.services.kv_memory import MemoryKeyValue
 
 APP = uuid7()
 LIMITS = Ceilings().resolve({"max_operations": 10_000_000, "max_array_size": 100_000})
@@ -47,7 +48,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="session")
 def executor(engine: Engine, loop: asyncio.AbstractEventLoop) -> Iterator[Executor]:
-    memory, threads = kv.MemoryKeyValue(), Threads(2)
+    memory, threads = MemoryKeyValue(), Threads(2)
     widget = ormsgpack.packb({"name": "bolt", "price": 21})
     loop.run_until_complete(memory.set(Call(APP, APP, APP), "widgets", "w1", widget, None))
     functions = completed({**kv.host_functions(memory), **clock.host_functions()}, engine.interface)

@@ -21,6 +21,7 @@ from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv
 from picloud.services.absent import completed
 from picloud.services.call import Call
+from picloud.services.kv_memory import MemoryKeyValue
 
 WAITING = 2000
 # Ten functions of ten lines: about what a script of that length looks like.
@@ -40,7 +41,7 @@ HUNDRED_LINES = "\n".join(
 )
 
 
-class SlowKeyValue(kv.MemoryKeyValue):
+class SlowKeyValue(MemoryKeyValue):
     """kv whose answers come when the benchmark lets them."""
 
     def __init__(self) -> None:

@@ -24,6 +24,7 @@ from picloud.services import clock, kv
 from picloud.services import request as request_service
 from picloud.services.absent import completed
 from picloud.services.call import Call
+from picloud.services.kv_memory import MemoryKeyValue
 
 NOBODY = UUID(int=0)
 _scripts = itertools.count(1)
@@ -31,7 +32,7 @@ _scripts = itertools.count(1)
 
 def in_memory() -> dict[str, HostFunction]:
     """Every host function, none of which needs a database."""
-    memory = kv.MemoryKeyValue()
+    memory = MemoryKeyValue()
     here = {**kv.host_functions(memory), **clock.host_functions(), **request_service.host_functions()}
     return completed(here, Interface.load())
 

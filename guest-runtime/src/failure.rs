@@ -111,7 +111,6 @@ fn describe(error: EvalAltResult) -> String {
         }
         EvalAltResult::ErrorStackOverflow(_) => format!("{error} (limit max_call_levels)"),
         EvalAltResult::ErrorTooManyOperations(_) => format!("{error} (limit max_operations)"),
-        EvalAltResult::ErrorModuleNotFound(..) => "module not found".into(),
         error => error.to_string(),
     }
 }

@@ -116,9 +116,7 @@ impl Resolver {
 fn fetch(engine: &Engine, name: &str, position: Position) -> Result<AST, Thrown> {
     // Why not is nothing that a script should learn.
     let source = module::source(name).map_err(|_| refused("module unavailable".into(), position))?;
-    let Some(source) = source else {
-        return Err(EvalAltResult::ErrorModuleNotFound(name.into(), position).into());
-    };
+    let source = source.ok_or_else(|| refused("module not found".into(), position))?;
     let text = std::str::from_utf8(&source).map_err(|_| refused("module unavailable".into(), position))?;
     parse_module(engine, text, Some(name)).map_err(|failure| {
         let error = refused(failure.message, failure.position);

@@ -409,6 +409,27 @@ fn a_module_whose_name_is_made_while_running_comes_from_the_host() {
 }
 
 #[test]
+fn what_an_import_throws_is_caught_as_text() {
+    let at_host = [
+        ("stray", Some("let x = 1;")),
+        ("again", Some("import \"again\" as a;")),
+        ("divides", Some("const N = 1 / 0;")),
+    ];
+    let caught = |import_: &str| {
+        let source = format!("let r = (); try {{ {import_} as m; r = m::f(); }} catch (e) {{ r = e; }} [r]");
+        import(&source, &at_host).unwrap()
+    };
+    assert_eq!(caught("import \"absent\""), r#"["module not found"]"#);
+    assert_eq!(caught("import \"ab\" + \"sent\""), r#"["module not found"]"#);
+    assert_eq!(caught("import \"stray\""), r#"["a module holds only fn, const and import at top level"]"#);
+    assert_eq!(caught("import \"again\""), r#"["import: module again imports itself"]"#);
+    assert_eq!(caught("import \"kv\""), r#"["import: kv is there without an import"]"#);
+    // What the language finds is a map, wherever it is found.
+    assert!(caught("import \"divides\"").contains(r#""message":"Division by zero: 1 / 0 (line 1"#));
+    assert_eq!(failure_of("absent::f()").1, "Module not found: absent");
+}
+
+#[test]
 fn a_namespace_is_no_module() {
     for name in ["kv", "docs", "module"] {
         let (message, _) =

@@ -5,13 +5,6 @@ use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext}
 use crate::blob::Blob;
 use crate::host::fail;
 
-/// How many bytes the name of a collection may have.
-pub const MAX_COLLECTION: usize = 128;
-/// How many entries a page has unless the script says it.
-const DEFAULT_LIMIT: usize = 100;
-/// How many entries a page may have.
-const MAX_LIMIT: usize = 1_000;
-
 /// A failure on its way into the script, where `catch` sees its text.
 pub type Thrown = Box<EvalAltResult>;
 
@@ -85,29 +78,16 @@ pub fn keys(function: &str, what: &str, map: &Map, known: &[&str]) -> Result<(),
     Err(fail(function, format_args!("unknown {what} {unknown}; there {verb}: {}", known.join(", "))))
 }
 
-/// Where a page starts and how many entries it may have.
-pub struct Page {
-    /// Empty for the first page.
-    pub cursor: ImmutableString,
-    pub limit: INT,
-}
-
-/// The page that `list(cursor, limit)` asks for; what is left out has its default.
-pub fn page(function: &str, cursor: Option<Dynamic>, limit: Option<Dynamic>) -> Result<Page, Thrown> {
-    let cursor = cursor.map(|cursor| string(function, "cursor", cursor)).transpose()?.unwrap_or_default();
-    let limit = limit.map(|limit| size(function, "limit", &limit, 1, MAX_LIMIT)).transpose()?;
-    Ok(Page { cursor, limit: limit.unwrap_or(DEFAULT_LIMIT) as INT })
-}
-
 /// The error for a parameter of the wrong type.
 pub fn mismatch(function: &str, param: &str, expected: &str, given: &str) -> Thrown {
     let given = type_name(given);
     fail(function, format_args!("{param} must be {expected}, not {given}"))
 }
 
-/// A type's name as a script knows it: a handle (`kv::collection`) comes with its Rust path.
+/// A type's name as a script knows it: a handle comes with its Rust path, and what it is a handle of.
 pub fn type_name(name: &str) -> String {
-    name.rsplit_once("::").map_or_else(|| name.to_owned(), |(_, last)| last.to_lowercase())
+    let path = name.split('<').next().unwrap_or_default();
+    path.rsplit_once("::").map_or_else(|| name.to_owned(), |(_, last)| last.to_lowercase())
 }
 
 /// Refuses a string of `length` bytes that the interpreter would refuse once it were there: ask before
@@ -121,17 +101,25 @@ pub fn array_fits(context: &NativeCallContext, function: &str, length: usize) ->
     fits(function, length, context.engine().max_array_size(), "elements", "max_array_size")
 }
 
-/// Refuses a value that is larger than the interpreter lets a script have: where it comes out, that would end the
-/// script, and here it can be caught.
-pub fn result_fits(context: &NativeCallContext, function: &str, value: &Dynamic) -> Result<(), Thrown> {
-    context.engine().ensure_data_size_within_limits(value).map_err(|error| {
-        let limit = match error.to_string() {
-            error if error.contains("string") => "max_string_size",
-            error if error.contains("map") => "max_map_size",
-            _ => "max_array_size",
-        };
-        fail(function, format_args!("the result is larger than a script may have it ({limit})"))
-    })
+/// The same for the entries of a map.
+pub fn map_fits(context: &NativeCallContext, function: &str, length: usize) -> Result<(), Thrown> {
+    fits(function, length, context.engine().max_map_size(), "entries", "max_map_size")
+}
+
+/// Gives `value` back, or refuses it where it is larger than the interpreter lets a script have: where it comes out,
+/// that would end the script, and here it can be caught.
+pub fn result_fits(context: &NativeCallContext, function: &str, value: Dynamic) -> Result<Dynamic, Thrown> {
+    match context.engine().ensure_data_size_within_limits(&value) {
+        Ok(()) => Ok(value),
+        Err(error) => {
+            let limit = match error.to_string() {
+                error if error.contains("string") => "max_string_size",
+                error if error.contains("map") => "max_map_size",
+                _ => "max_array_size",
+            };
+            Err(fail(function, format_args!("the result is larger than a script may have it ({limit})")))
+        }
+    }
 }
 
 /// `limit` 0 is none.

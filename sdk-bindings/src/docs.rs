@@ -1,12 +1,12 @@
 //! `docs::` the app's documents: JSON that can be searched.
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, INT, NativeCallContext};
 
 use crate::args::{self, Thrown};
-use crate::document;
-use crate::host::{self, Reply, fail};
-use crate::json;
-use crate::wire::{Reader, WireError, Writer};
+use crate::document::{self, found, whole};
+use crate::handle::{self, Namespace, method};
+use crate::host::{self, fail};
+use crate::wire::Writer;
 
 crate::import!(CREATE, "docs_create");
 crate::import!(GET, "docs_get");
@@ -23,81 +23,74 @@ const MAX_DOCUMENT: usize = 1024 * 1024;
 /// How many bytes a filter may have on its way to the host.
 const MAX_FILTER: usize = 48 * 1024;
 
-/// What `docs::collection` gives: the name is checked and nothing else is done until a method is called.
 #[derive(Clone)]
-struct Collection {
-    name: ImmutableString,
+struct Docs;
+
+impl Namespace for Docs {
+    const COLLECTION: &'static str = "docs::collection";
 }
+
+type Collection = handle::Collection<Docs>;
 
 /// Registers the namespace, and the methods of its handle.
 pub fn register(engine: &mut Engine) {
-    let mut module = Module::new();
-    module.set_native_fn("collection", |name: Dynamic| {
-        let name = args::name("docs::collection", "name", name, args::MAX_COLLECTION)?;
-        Ok::<_, Thrown>(Collection { name })
-    });
-    engine.register_static_module("docs", module.into());
-    engine.register_type_with_name::<Collection>("docs::collection");
-
-    // The calls of a handle change nothing in it, so that a constant one can be used too.
-    let method = |name: &str| FuncRegistration::new(name).with_purity(true).with_volatility(true);
-    method("create").register_into_engine(engine, |c: &mut Collection, data: Dynamic| c.create(&data));
-    method("get").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.get(id));
+    handle::register::<Docs>(engine);
+    method("create")
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, data: Dynamic| {
+            c.create(&context, &data)
+        });
+    method("get")
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, id: Dynamic| {
+            c.get(&context, id)
+        });
     method("find")
         .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, filter: Dynamic| {
             c.find(&context, &filter)
         });
     method("find_one")
-        .register_into_engine(engine, |c: &mut Collection, filter: Dynamic| c.find_one(&filter));
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, filter: Dynamic| {
+            c.find_one(&context, &filter)
+        });
     method("count").register_into_engine(engine, |c: &mut Collection, filter: Dynamic| c.count(&filter));
-    method("update")
-        .register_into_engine(engine, |c: &mut Collection, id: Dynamic, data: Dynamic| c.update(id, &data));
-    method("patch")
-        .register_into_engine(engine, |c: &mut Collection, id: Dynamic, patch: Dynamic| c.patch(id, &patch));
+    method("update").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, id: Dynamic, data: Dynamic| {
+            c.update(&context, id, &data)
+        },
+    );
+    method("patch").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, id: Dynamic, patch: Dynamic| {
+            c.patch(&context, id, &patch)
+        },
+    );
     method("delete").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.delete(id));
-    method("list").register_into_engine(engine, |context: NativeCallContext, c: &mut Collection| {
-        c.list(&context, None, None)
-    });
-    method("list").register_into_engine(
-        engine,
-        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic| {
-            c.list(&context, Some(cursor), None)
-        },
-    );
-    method("list").register_into_engine(
-        engine,
-        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic, limit: Dynamic| {
-            c.list(&context, Some(cursor), Some(limit))
-        },
-    );
+    handle::pages::<Docs>(engine, "docs::list", &LIST, document::page);
 }
 
 impl Collection {
-    fn create(&self, data: &Dynamic) -> Result<Dynamic, Thrown> {
+    fn create(&self, context: &NativeCallContext, data: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::create";
         let mut params = self.params(2);
         params.string(&rendered(function, "data", data)?);
-        whole(function, &host::call(&CREATE, function, &params)?.string()?)
+        whole(context, function, &host::call(&CREATE, function, &params)?.string()?)
     }
 
-    fn get(&self, id: Dynamic) -> Result<Dynamic, Thrown> {
+    fn get(&self, context: &NativeCallContext, id: Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::get";
         let mut params = self.params(2);
         params.string(&args::string(function, "id", id)?);
-        found(function, &host::call(&GET, function, &params)?)
+        found(context, function, &host::call(&GET, function, &params)?)
     }
 
     fn find(&self, context: &NativeCallContext, filter: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::find";
-        let reply = host::call(&FIND, function, &self.filtered(function, filter)?)?;
-        let documents = Dynamic::from(reply.read(listed)?);
-        args::result_fits(context, function, &documents)?;
-        Ok(documents)
+        document::all(context, function, &host::call(&FIND, function, &self.filtered(function, filter)?)?)
     }
 
-    fn find_one(&self, filter: &Dynamic) -> Result<Dynamic, Thrown> {
+    fn find_one(&self, context: &NativeCallContext, filter: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::find_one";
-        found(function, &host::call(&FIND_ONE, function, &self.filtered(function, filter)?)?)
+        found(context, function, &host::call(&FIND_ONE, function, &self.filtered(function, filter)?)?)
     }
 
     fn count(&self, filter: &Dynamic) -> Result<INT, Thrown> {
@@ -105,18 +98,18 @@ impl Collection {
         host::call(&COUNT, function, &self.filtered(function, filter)?)?.int()
     }
 
-    fn update(&self, id: Dynamic, data: &Dynamic) -> Result<Dynamic, Thrown> {
+    fn update(&self, context: &NativeCallContext, id: Dynamic, data: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::update";
         let mut params = self.params(3);
         params.string(&args::string(function, "id", id)?).string(&rendered(function, "data", data)?);
-        whole(function, &host::call(&UPDATE, function, &params)?.string()?)
+        whole(context, function, &host::call(&UPDATE, function, &params)?.string()?)
     }
 
-    fn patch(&self, id: Dynamic, patch: &Dynamic) -> Result<Dynamic, Thrown> {
+    fn patch(&self, context: &NativeCallContext, id: Dynamic, patch: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::patch";
         let mut params = self.params(3);
         params.string(&args::string(function, "id", id)?).string(&rendered(function, "patch", patch)?);
-        whole(function, &host::call(&PATCH, function, &params)?.string()?)
+        whole(context, function, &host::call(&PATCH, function, &params)?.string()?)
     }
 
     fn delete(&self, id: Dynamic) -> Result<bool, Thrown> {
@@ -124,28 +117,6 @@ impl Collection {
         let mut params = self.params(2);
         params.string(&args::string(function, "id", id)?);
         host::call(&DELETE, function, &params)?.bool()
-    }
-
-    fn list(
-        &self,
-        context: &NativeCallContext,
-        cursor: Option<Dynamic>,
-        limit: Option<Dynamic>,
-    ) -> Result<Dynamic, Thrown> {
-        let function = "docs::list";
-        let page = args::page(function, cursor, limit)?;
-        let mut params = self.params(3);
-        params.string(&page.cursor).int(page.limit);
-        let page = paged(&host::call(&LIST, function, &params)?)?;
-        args::result_fits(context, function, &page)?;
-        Ok(page)
-    }
-
-    /// The start of a call's parameters, of which the collection is the first.
-    fn params(&self, count: usize) -> Writer {
-        let mut params = Writer::params(count);
-        params.string(&self.name);
-        params
     }
 
     /// The parameters of a function that takes a filter.
@@ -164,42 +135,11 @@ fn rendered(function: &str, param: &str, data: &Dynamic) -> Result<String, Throw
     args::map(function, param, data, |map| document::render(function, param, map, MAX_DOCUMENT))?
 }
 
-/// The value of JSON that the host wrote: an envelope, or the entry of a file.
-pub fn whole(function: &str, json: &str) -> Result<Dynamic, Thrown> {
-    json::parse(json.as_bytes())
-        .map_err(|error| fail(function, format_args!("unreadable reply of the host: {error}")))
-}
-
-/// The same where there may be none, which is `()`.
-pub fn found(function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
-    reply.optional_string()?.map_or(Ok(Dynamic::UNIT), |json| whole(function, json))
-}
-
-/// A page, whose lists hold JSON.
-pub fn paged(reply: &Reply) -> Result<Dynamic, Thrown> {
-    reply.read(|reader| {
-        let mut page = Map::new();
-        for _ in 0..reader.map()? {
-            let name = reader.string()?;
-            let value = match name {
-                "next_cursor" => reader.optional_string()?.map_or(Dynamic::UNIT, Into::into),
-                _ => listed(reader)?.into(),
-            };
-            page.insert(name.into(), value);
-        }
-        Ok(page.into())
-    })
-}
-
-fn listed(reader: &mut Reader<'_>) -> Result<Array, WireError> {
-    let count = reader.array()?;
-    (0..count).map(|_| json::parse(reader.string()?.as_bytes()).map_err(|_| WireError::NotText)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use crate::native::{MemoryHost, install};
     use crate::testing::{eval, eval_with, thrown, values};
 
     fn thrown_by(call: &str) -> String {
@@ -271,6 +211,23 @@ mod tests {
             "docs::find: the result is larger than a script may have it (max_string_size)"
         );
         assert!(thrown(&format!("{script} c.list()")).starts_with("docs::list: the result is larger"));
+    }
+
+    #[test]
+    fn a_document_larger_than_a_script_may_have_it_is_refused_where_it_can_be_caught() {
+        let script = "let c = docs::collection(\"whole\"); let s = \"\"; s.pad(200000, 'x'); \
+                      let made = c.create(#{ s: s });";
+        for (call, function) in [
+            ("c.patch(made.id, #{ t: s })", "patch"),
+            ("try { c.patch(made.id, #{ t: s }); } catch {} c.get(made.id)", "get"),
+            ("try { c.patch(made.id, #{ t: s }); } catch {} c.find_one(#{})", "find_one"),
+        ] {
+            install(MemoryHost::default());
+            assert_eq!(
+                thrown(&format!("{script} {call}")),
+                format!("docs::{function}: the result is larger than a script may have it (max_string_size)")
+            );
+        }
     }
 
     #[test]

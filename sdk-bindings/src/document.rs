@@ -1,14 +1,14 @@
-//! JSON that the database keeps, so that it comes back as it was, or is refused with its place.
+//! JSON that the database keeps, so that it comes back as it was, or is refused with its place; and how it comes back.
 
 use std::io;
 
-use rhai::{Array, Dynamic, Map};
+use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
 use crate::args::{self, Thrown};
-use crate::host::fail;
+use crate::host::{Reply, fail};
 use crate::json::{self, JsonError};
-use crate::wire::MAX_DEPTH;
+use crate::wire::{MAX_DEPTH, Reader, WireError};
 
 /// `map` as JSON of no more than `limit` bytes, to be stored inside of something else.
 pub fn render(function: &str, param: &str, map: &Map, limit: usize) -> Result<String, Thrown> {
@@ -92,6 +92,45 @@ impl Formatter for Kept {
             escape => CompactFormatter.write_char_escape(writer, escape),
         }
     }
+}
+
+/// The value of JSON that the host wrote: an envelope, or the entry of a file.
+pub fn whole(context: &NativeCallContext, function: &str, json: &str) -> Result<Dynamic, Thrown> {
+    let value = json::parse(json.as_bytes())
+        .map_err(|error| fail(function, format_args!("unreadable reply of the host: {error}")))?;
+    args::result_fits(context, function, value)
+}
+
+/// The same where there may be none, which is `()`.
+pub fn found(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    reply.optional_string()?.map_or(Ok(Dynamic::UNIT), |json| whole(context, function, json))
+}
+
+/// Several of them.
+pub fn all(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    args::result_fits(context, function, reply.read(listed)?.into())
+}
+
+/// A page of them.
+pub fn page(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    let page = reply.read(|reader| {
+        let mut page = Map::new();
+        for _ in 0..reader.map()? {
+            let name = reader.string()?;
+            let value = match name {
+                "next_cursor" => reader.optional_string()?.map_or(Dynamic::UNIT, Into::into),
+                _ => listed(reader)?.into(),
+            };
+            page.insert(name.into(), value);
+        }
+        Ok(page)
+    })?;
+    args::result_fits(context, function, page.into())
+}
+
+fn listed(reader: &mut Reader<'_>) -> Result<Array, WireError> {
+    let count = reader.array()?;
+    (0..count).map(|_| json::parse(reader.string()?.as_bytes()).map_err(|_| WireError::NotText)).collect()
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! `files::` the app's files.
 
-use rhai::{Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use crate::args::{self, Thrown};
 use crate::blob::Blob;
-use crate::docs::{found, paged, whole};
-use crate::document;
+use crate::document::{self, found, whole};
+use crate::handle::{self, Namespace, method};
 use crate::host::{self, fail};
 use crate::wire::Writer;
 
@@ -23,11 +23,14 @@ const MAX_NAME: usize = 255;
 /// How many bytes the metadata of a file may have as JSON.
 const MAX_METADATA: usize = 16 * 1024;
 
-/// What `files::collection` gives: the name is checked and nothing else is done until a method is called.
 #[derive(Clone)]
-struct Collection {
-    name: ImmutableString,
+struct Files;
+
+impl Namespace for Files {
+    const COLLECTION: &'static str = "files::collection";
 }
+
+type Collection = handle::Collection<Files>;
 
 /// A file as the body of an answer, which the host sends by itself.
 #[derive(Clone)]
@@ -38,49 +41,42 @@ pub struct File {
 
 /// Registers the namespace, and the methods of its handle.
 pub fn register(engine: &mut Engine) {
-    let mut module = Module::new();
-    module.set_native_fn("collection", |name: Dynamic| {
-        let name = args::name("files::collection", "name", name, args::MAX_COLLECTION)?;
-        Ok::<_, Thrown>(Collection { name })
-    });
-    engine.register_static_module("files", module.into());
-    engine.register_type_with_name::<Collection>("files::collection");
+    handle::register::<Files>(engine);
     engine.register_type_with_name::<File>("file");
-
-    // The calls of a handle change nothing in it, so that a constant one can be used too.
-    let method = |name: &str| FuncRegistration::new(name).with_purity(true).with_volatility(true);
-    method("create").register_into_engine(engine, |c: &mut Collection, file: Dynamic| c.create(&file));
-    method("create_from_request")
-        .register_into_engine(engine, |c: &mut Collection, file: Dynamic| c.create_from_request(&file));
-    method("head").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.head("files::head", id));
+    method("create")
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, file: Dynamic| {
+            c.create(&context, &file)
+        });
+    method("create_from_request").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, file: Dynamic| {
+            c.create_from_request(&context, &file)
+        },
+    );
+    method("head")
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, id: Dynamic| {
+            c.head(&context, "files::head", id)
+        });
     method("get")
         .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, id: Dynamic| {
             c.get(&context, id)
         });
-    method("update").register_into_engine(engine, |c: &mut Collection, id: Dynamic, change: Dynamic| {
-        c.update(id, &change)
-    });
+    method("update").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, id: Dynamic, change: Dynamic| {
+            c.update(&context, id, &change)
+        },
+    );
     method("delete").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.delete(id));
-    method("response").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.response(id));
-    method("list").register_into_engine(engine, |context: NativeCallContext, c: &mut Collection| {
-        c.list(&context, None, None)
-    });
-    method("list").register_into_engine(
-        engine,
-        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic| {
-            c.list(&context, Some(cursor), None)
-        },
-    );
-    method("list").register_into_engine(
-        engine,
-        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic, limit: Dynamic| {
-            c.list(&context, Some(cursor), Some(limit))
-        },
-    );
+    method("response")
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, id: Dynamic| {
+            c.response(&context, id)
+        });
+    handle::pages::<Files>(engine, "files::list", &LIST, document::page);
 }
 
 impl Collection {
-    fn create(&self, file: &Dynamic) -> Result<Dynamic, Thrown> {
+    fn create(&self, context: &NativeCallContext, file: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "files::create";
         args::map(function, "file", file, |map| {
             let fields = Fields::read(function, map, &["name", "data", "content_type", "metadata"])?;
@@ -90,26 +86,39 @@ impl Collection {
                 if data.is_string() { "text/plain; charset=utf-8" } else { "application/octet-stream" };
             let content_type = fields.content_type.as_deref().unwrap_or(usual);
             if Blob::is_of_request(data) {
-                return self.store_request(function, &name, Some(content_type), fields.metadata.as_deref());
+                return self.store_request(
+                    context,
+                    function,
+                    &name,
+                    Some(content_type),
+                    fields.metadata.as_deref(),
+                );
             }
             let mut params = self.params(5);
             params.string(&name).string(content_type).optional_string(fields.metadata.as_deref());
             write_data(function, &mut params, data)?;
-            whole(function, &host::call(&CREATE, function, &params)?.string()?)
+            whole(context, function, &host::call(&CREATE, function, &params)?.string()?)
         })?
     }
 
-    fn create_from_request(&self, file: &Dynamic) -> Result<Dynamic, Thrown> {
+    fn create_from_request(&self, context: &NativeCallContext, file: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "files::create_from_request";
         args::map(function, "file", file, |map| {
             let fields = Fields::read(function, map, &["name", "content_type", "metadata"])?;
             let name = fields.name.ok_or_else(|| missing(function, "name"))?;
-            self.store_request(function, &name, fields.content_type.as_deref(), fields.metadata.as_deref())
+            self.store_request(
+                context,
+                function,
+                &name,
+                fields.content_type.as_deref(),
+                fields.metadata.as_deref(),
+            )
         })?
     }
 
     fn store_request(
         &self,
+        context: &NativeCallContext,
         function: &str,
         name: &str,
         content_type: Option<&str>,
@@ -117,13 +126,13 @@ impl Collection {
     ) -> Result<Dynamic, Thrown> {
         let mut params = self.params(4);
         params.string(name).optional_string(content_type).optional_string(metadata);
-        whole(function, &host::call(&CREATE_FROM_REQUEST, function, &params)?.string()?)
+        whole(context, function, &host::call(&CREATE_FROM_REQUEST, function, &params)?.string()?)
     }
 
-    fn head(&self, function: &str, id: Dynamic) -> Result<Dynamic, Thrown> {
+    fn head(&self, context: &NativeCallContext, function: &str, id: Dynamic) -> Result<Dynamic, Thrown> {
         let mut params = self.params(2);
         params.string(&args::string(function, "id", id)?);
-        found(function, &host::call(&HEAD, function, &params)?)
+        found(context, function, &host::call(&HEAD, function, &params)?)
     }
 
     fn get(&self, context: &NativeCallContext, id: Dynamic) -> Result<Dynamic, Thrown> {
@@ -145,15 +154,14 @@ impl Collection {
             Ok(Some((file, data)))
         })?;
         let Some((file, data)) = parts else { return Ok(Dynamic::UNIT) };
-        let mut file = whole(function, file)?;
+        let mut file = whole(context, function, file)?;
         if let Some(mut map) = file.write_lock::<Map>() {
             map.insert("data".into(), Blob::within(reply.into_vec(), data));
         }
-        args::result_fits(context, function, &file)?;
-        Ok(file)
+        args::result_fits(context, function, file)
     }
 
-    fn update(&self, id: Dynamic, change: &Dynamic) -> Result<Dynamic, Thrown> {
+    fn update(&self, context: &NativeCallContext, id: Dynamic, change: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "files::update";
         let id = args::string(function, "id", id)?;
         args::map(function, "change", change, |map| {
@@ -167,7 +175,7 @@ impl Collection {
                 Some(data) => write_data(function, &mut params, data)?,
                 None => drop(params.nil()),
             }
-            whole(function, &host::call(&UPDATE, function, &params)?.string()?)
+            whole(context, function, &host::call(&UPDATE, function, &params)?.string()?)
         })?
     }
 
@@ -178,35 +186,13 @@ impl Collection {
         host::call(&DELETE, function, &params)?.bool()
     }
 
-    fn response(&self, id: Dynamic) -> Result<Dynamic, Thrown> {
+    fn response(&self, context: &NativeCallContext, id: Dynamic) -> Result<Dynamic, Thrown> {
         let function = "files::response";
         let id = args::string(function, "id", id)?;
-        if self.head(function, id.clone().into())?.is_unit() {
+        if self.head(context, function, id.clone().into())?.is_unit() {
             return Ok(Dynamic::UNIT);
         }
         Ok(Dynamic::from(File { collection: self.name.clone(), id }))
-    }
-
-    fn list(
-        &self,
-        context: &NativeCallContext,
-        cursor: Option<Dynamic>,
-        limit: Option<Dynamic>,
-    ) -> Result<Dynamic, Thrown> {
-        let function = "files::list";
-        let page = args::page(function, cursor, limit)?;
-        let mut params = self.params(3);
-        params.string(&page.cursor).int(page.limit);
-        let page = paged(&host::call(&LIST, function, &params)?)?;
-        args::result_fits(context, function, &page)?;
-        Ok(page)
-    }
-
-    /// The start of a call's parameters, of which the collection is the first.
-    fn params(&self, count: usize) -> Writer {
-        let mut params = Writer::params(count);
-        params.string(&self.name);
-        params
     }
 }
 

@@ -2,23 +2,23 @@
 
 use std::ops::Range;
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Dynamic, Engine, FuncRegistration, Map, Module, NativeCallContext};
 
 use crate::args::{self, Thrown};
 use crate::blob::Blob;
 use crate::body::Kind;
 use crate::host::{self, Reply, fail};
 use crate::json::{self, JsonError};
-use crate::url;
 use crate::wire::Writer;
+
+mod options;
+
+use options::Options;
+pub use options::is_token;
 
 crate::import!(REQUEST, "http_request");
 
-const OPTIONS: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
 const MAX_BODY: usize = 10 * 1024 * 1024;
-const MAX_TIMEOUT: usize = 60_000;
-const MAX_HEADERS: usize = 100;
-const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// Registers the namespace. All of it is volatile: no call may be answered while compiling.
 pub fn register(engine: &mut Engine) {
@@ -106,9 +106,7 @@ fn send(
     drop(body);
     let reply = host::call(&REQUEST, function, &params)?;
     drop(params);
-    let answer = answer(context, reply)?;
-    args::result_fits(context, function, &answer)?;
-    Ok(answer)
+    args::result_fits(context, function, answer(context, reply)?)
 }
 
 /// The usual content type of a body, and what is sent of it: text, a blob, or nothing.
@@ -148,94 +146,6 @@ fn with_query(url: &str, query: &str) -> String {
         Some(_) => "&",
     };
     format!("{address}{joint}{query}{fragment}")
-}
-
-/// What a script says about a request besides its URL and body.
-struct Options {
-    /// Names in lower case.
-    headers: Vec<(String, ImmutableString)>,
-    /// Encoded.
-    query: String,
-    timeout_ms: Option<INT>,
-    follow_redirects: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { headers: Vec::new(), query: String::new(), timeout_ms: None, follow_redirects: true }
-    }
-}
-
-impl Options {
-    fn read(context: &NativeCallContext, function: &str, map: &Map) -> Result<Self, Thrown> {
-        args::keys(function, "option", map, &OPTIONS)?;
-        let mut options = Self::default();
-        for (key, value) in map {
-            match key.as_str() {
-                "headers" => {
-                    options.headers = args::map(function, "headers", value, |map| headers(function, map))??;
-                }
-                "query" => {
-                    options.query = args::map(function, "query", value, |map| {
-                        url::query(context, function, "query.", map)
-                    })??;
-                }
-                "timeout_ms" => {
-                    let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_TIMEOUT)?;
-                    options.timeout_ms = Some(milliseconds as INT);
-                }
-                _ => {
-                    options.follow_redirects = value
-                        .as_bool()
-                        .map_err(|given| args::mismatch(function, "follow_redirects", "a bool", given))?;
-                }
-            }
-        }
-        Ok(options)
-    }
-}
-
-fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, Thrown> {
-    let mut headers = Vec::with_capacity(map.len());
-    for (name, value) in map {
-        let name = name.to_ascii_lowercase();
-        if !is_token(&name) {
-            return Err(fail(function, format_args!("{name:?} is not a header name")));
-        }
-        match value.read_lock::<Array>() {
-            Some(values) => {
-                for value in values.iter() {
-                    headers.push((name.clone(), header(function, &name, value)?));
-                }
-            }
-            None => headers.push((name.clone(), header(function, &name, value)?)),
-        }
-    }
-    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
-        let most =
-            format_args!("headers must be {MAX_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
-        return Err(fail(function, most));
-    }
-    Ok(headers)
-}
-
-fn header(function: &str, name: &str, value: &Dynamic) -> Result<ImmutableString, Thrown> {
-    if !(value.is_string() || value.is_int() || value.is_bool() || value.is_char()) {
-        let expected = "a string or an array of strings";
-        return Err(args::mismatch(function, &format!("headers[{name:?}]"), expected, value.type_name()));
-    }
-    let text = value.to_string();
-    match text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-        true => Err(fail(function, format_args!("header {name} holds a control character"))),
-        false => Ok(text.into()),
-    }
-}
-
-/// A token of RFC 9110, section 5.6.2: the name of a header, or a method.
-pub fn is_token(name: &str) -> bool {
-    !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 /// What came back, as a script sees it.

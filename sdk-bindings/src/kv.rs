@@ -1,137 +1,123 @@
 //! `kv::` the app's key-value store.
 
-use rhai::{Dynamic, Engine, FuncRegistration, INT, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, INT, Map, NativeCallContext};
 
 use crate::args::{self, Thrown};
-use crate::host::{self, fail};
-use crate::wire::Writer;
+use crate::handle::{self, Namespace, method};
+use crate::host::{self, Reply, fail};
+use crate::wire::{Reader, Writer};
 
 crate::import!(GET, "kv_get");
 crate::import!(SET, "kv_set");
 crate::import!(HAS, "kv_has");
 crate::import!(DELETE, "kv_delete");
 crate::import!(LIST, "kv_list");
+crate::import!(ENTRIES, "kv_entries");
 crate::import!(INCREMENT, "kv_increment");
 crate::import!(SET_IF, "kv_set_if");
 
 const MAX_KEY: usize = 512;
 
-/// What `kv::collection` gives: the name is checked and nothing else is done until a method is called.
 #[derive(Clone)]
-struct Collection {
-    name: ImmutableString,
+struct Kv;
+
+impl Namespace for Kv {
+    const COLLECTION: &'static str = "kv::collection";
 }
+
+type Collection = handle::Collection<Kv>;
 
 /// Registers the namespace, and the methods of its handle.
 pub fn register(engine: &mut Engine) {
-    let mut module = Module::new();
-    module.set_native_fn("collection", |name: Dynamic| {
-        let name = args::name("kv::collection", "name", name, args::MAX_COLLECTION)?;
-        Ok::<_, Thrown>(Collection { name })
-    });
-    engine.register_static_module("kv", module.into());
-    engine.register_type_with_name::<Collection>("kv::collection");
-
-    // The calls of a handle change nothing in it, so that a constant one can be used too.
-    let method = |name: &str| FuncRegistration::new(name).with_purity(true).with_volatility(true);
-    method("get").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.get(key));
+    handle::register::<Kv>(engine);
+    method("get")
+        .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, key: Dynamic| {
+            c.get(&context, key)
+        });
     method("set").register_into_engine(engine, |c: &mut Collection, key: Dynamic, value: Dynamic| {
         c.set(key, &value, None)
     });
     method("set").register_into_engine(
         engine,
         |c: &mut Collection, key: Dynamic, value: Dynamic, options: Dynamic| {
-            c.set(key, &value, ttl_seconds(&options)?)
+            c.set(key, &value, Some(&options))
         },
     );
     method("has").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.has(key));
     method("delete").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.delete(key));
-    method("list").register_into_engine(engine, |context: NativeCallContext, c: &mut Collection| {
-        c.list(&context, None, None)
+    handle::pages::<Kv>(engine, "kv::list", &LIST, |context, function, reply| {
+        args::result_fits(context, function, reply.value()?)
     });
-    method("list").register_into_engine(
-        engine,
-        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic| {
-            c.list(&context, Some(cursor), None)
-        },
-    );
-    method("list").register_into_engine(
-        engine,
-        |context: NativeCallContext, c: &mut Collection, cursor: Dynamic, limit: Dynamic| {
-            c.list(&context, Some(cursor), Some(limit))
-        },
-    );
+    handle::pages::<Kv>(engine, "kv::entries", &ENTRIES, entries);
     method("increment")
         .register_into_engine(engine, |c: &mut Collection, key: Dynamic, n: Dynamic| c.increment(key, &n));
     method("set_if").register_into_engine(
         engine,
         |c: &mut Collection, key: Dynamic, expected: Dynamic, value: Dynamic| {
-            c.set_if(key, &expected, &value)
+            c.set_if(key, &expected, &value, None)
+        },
+    );
+    method("set_if").register_into_engine(
+        engine,
+        |c: &mut Collection, key: Dynamic, expected: Dynamic, value: Dynamic, options: Dynamic| {
+            c.set_if(key, &expected, &value, Some(&options))
         },
     );
 }
 
 impl Collection {
-    fn get(&self, key: Dynamic) -> Result<Dynamic, Thrown> {
-        let (function, mut params) = ("kv::get", Writer::params(2));
-        self.entry(function, &mut params, key)?;
-        host::call(&GET, function, &params)?.value()
+    fn get(&self, context: &NativeCallContext, key: Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "kv::get";
+        let value = host::call(&GET, function, &self.entry(function, 2, key)?)?.value()?;
+        args::result_fits(context, function, value)
     }
 
-    fn set(&self, key: Dynamic, value: &Dynamic, ttl_seconds: Option<INT>) -> Result<(), Thrown> {
-        let (function, mut params) = ("kv::set", Writer::params(4));
-        self.entry(function, &mut params, key)?;
+    fn set(&self, key: Dynamic, value: &Dynamic, options: Option<&Dynamic>) -> Result<(), Thrown> {
+        let function = "kv::set";
+        let mut params = self.entry(function, 4, key)?;
         stored(function, &mut params, value)?;
-        params.optional_int(ttl_seconds);
+        params.optional_int(ttl_seconds(function, options)?);
         host::call(&SET, function, &params).map(drop)
     }
 
     fn has(&self, key: Dynamic) -> Result<bool, Thrown> {
-        let (function, mut params) = ("kv::has", Writer::params(2));
-        self.entry(function, &mut params, key)?;
-        host::call(&HAS, function, &params)?.bool()
+        let function = "kv::has";
+        host::call(&HAS, function, &self.entry(function, 2, key)?)?.bool()
     }
 
     fn delete(&self, key: Dynamic) -> Result<bool, Thrown> {
-        let (function, mut params) = ("kv::delete", Writer::params(2));
-        self.entry(function, &mut params, key)?;
-        host::call(&DELETE, function, &params)?.bool()
-    }
-
-    fn list(
-        &self,
-        context: &NativeCallContext,
-        cursor: Option<Dynamic>,
-        limit: Option<Dynamic>,
-    ) -> Result<Dynamic, Thrown> {
-        let page = args::page("kv::list", cursor, limit)?;
-        let mut params = Writer::params(3);
-        params.string(&self.name).string(&page.cursor).int(page.limit);
-        let page = host::call(&LIST, "kv::list", &params)?.value()?;
-        args::result_fits(context, "kv::list", &page)?;
-        Ok(page)
+        let function = "kv::delete";
+        host::call(&DELETE, function, &self.entry(function, 2, key)?)?.bool()
     }
 
     fn increment(&self, key: Dynamic, n: &Dynamic) -> Result<INT, Thrown> {
-        let (function, mut params) = ("kv::increment", Writer::params(3));
-        self.entry(function, &mut params, key)?;
+        let function = "kv::increment";
+        let mut params = self.entry(function, 3, key)?;
         params.int(args::int(function, "n", n)?);
         host::call(&INCREMENT, function, &params)?.int()
     }
 
-    fn set_if(&self, key: Dynamic, expected: &Dynamic, value: &Dynamic) -> Result<bool, Thrown> {
-        let (function, mut params) = ("kv::set_if", Writer::params(4));
-        self.entry(function, &mut params, key)?;
+    fn set_if(
+        &self,
+        key: Dynamic,
+        expected: &Dynamic,
+        value: &Dynamic,
+        options: Option<&Dynamic>,
+    ) -> Result<bool, Thrown> {
+        let function = "kv::set_if";
+        let mut params = self.entry(function, 5, key)?;
         packed(function, &mut params, "expected", expected)?;
         stored(function, &mut params, value)?;
+        params.optional_int(ttl_seconds(function, options)?);
         host::call(&SET_IF, function, &params)?.bool()
     }
 
-    /// The first two parameters of all functions about one key.
-    fn entry(&self, function: &str, params: &mut Writer, key: Dynamic) -> Result<(), Thrown> {
+    /// The start of the `count` parameters of all functions about one key.
+    fn entry(&self, function: &str, count: usize, key: Dynamic) -> Result<Writer, Thrown> {
         let key = args::name(function, "key", key, MAX_KEY)?;
-        params.string(&self.name).string(&key);
-        Ok(())
+        let mut params = self.params(count);
+        params.string(&key);
+        Ok(params)
     }
 }
 
@@ -150,24 +136,70 @@ fn packed(function: &str, params: &mut Writer, param: &str, value: &Dynamic) -> 
     }
 }
 
-fn ttl_seconds(options: &Dynamic) -> Result<Option<INT>, Thrown> {
-    args::map("kv::set", "options", options, |options: &Map| {
-        args::keys("kv::set", "option", options, &["ttl_seconds"])?;
+fn ttl_seconds(function: &str, options: Option<&Dynamic>) -> Result<Option<INT>, Thrown> {
+    let Some(options) = options else { return Ok(None) };
+    args::map(function, "options", options, |options: &Map| {
+        args::keys(function, "option", options, &["ttl_seconds"])?;
         let Some(given) = options.get("ttl_seconds") else { return Ok(None) };
-        match args::int("kv::set", "ttl_seconds", given)? {
+        match args::int(function, "ttl_seconds", given)? {
             seconds if seconds < 1 => {
-                Err(fail("kv::set", format_args!("ttl_seconds must be 1 or more, not {seconds}")))
+                Err(fail(function, format_args!("ttl_seconds must be 1 or more, not {seconds}")))
             }
             seconds => Ok(Some(seconds)),
         }
     })?
 }
 
+/// A page of keys and values, of as many as a script may have at once; one that is too large alone is refused.
+fn entries(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    let (mut entries, mut cursors, mut more) = (Array::new(), Vec::new(), false);
+    reply.read(|reader| {
+        for _ in 0..reader.map()? {
+            if reader.string()? == "more" {
+                more = reader.bool()?;
+                continue;
+            }
+            for _ in 0..reader.array()? {
+                reader.array()?;
+                let key = reader.string()?.into();
+                let value = Reader::new(reader.bytes()?).part()?;
+                entries.push(Map::from([("key".into(), key), ("value".into(), value)]).into());
+                cursors.push(reader.string()?);
+            }
+        }
+        Ok(())
+    })?;
+    let page = |count: usize| {
+        let last = cursors[..count].last().filter(|_| more || count < entries.len());
+        let page = Map::from([
+            ("entries".into(), entries[..count].to_vec().into()),
+            ("next_cursor".into(), last.map_or(Dynamic::UNIT, |cursor| (*cursor).into())),
+        ]);
+        args::result_fits(context, function, page.into())
+    };
+    let all = page(entries.len());
+    if all.is_ok() || entries.is_empty() {
+        return all;
+    }
+    // What holds more is larger: the search ends at the most that fits, or at one.
+    let (mut fitting, mut excessive) = (1, entries.len());
+    while excessive - fitting > 1 {
+        let middle = fitting.midpoint(excessive);
+        match page(middle) {
+            Ok(_) => fitting = middle,
+            Err(_) => excessive = middle,
+        }
+    }
+    page(fitting)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use crate::native::{MemoryHost, install};
     use crate::testing::{self, eval, eval_with, thrown};
+    use crate::wire::Writer;
 
     fn thrown_by(call: &str) -> String {
         thrown(&format!("let c = kv::collection(\"c\"); {call}"))
@@ -183,8 +215,10 @@ mod tests {
         assert_eq!(thrown_by("c.delete([])"), "kv::delete: key must be a string, not array");
         assert_eq!(thrown_by("c.list(())"), "kv::list: cursor must be a string, not ()");
         assert_eq!(thrown_by("c.list(\"\", \"9\")"), "kv::list: limit must be an int, not string");
+        assert_eq!(thrown_by("c.entries(1)"), "kv::entries: cursor must be a string, not i64");
         assert_eq!(thrown_by("c.increment(\"k\", 1.0)"), "kv::increment: n must be an int, not f64");
         assert_eq!(thrown_by("c.set_if(c, 1, 2)"), "kv::set_if: key must be a string, not collection");
+        assert_eq!(thrown_by("c.set_if(\"k\", 1, 2, 3)"), "kv::set_if: options must be a map, not i64");
     }
 
     #[test]
@@ -217,6 +251,14 @@ mod tests {
         assert_eq!(
             thrown_by("c.set(\"k\", 1, #{ ttl_seconds: 0 })"),
             "kv::set: ttl_seconds must be 1 or more, not 0"
+        );
+        assert_eq!(
+            thrown_by("c.set_if(\"k\", (), 1, #{ ttl_seconds: -1 })"),
+            "kv::set_if: ttl_seconds must be 1 or more, not -1"
+        );
+        assert_eq!(
+            thrown_by("c.set_if(\"k\", (), 1, #{ ttl: 1 })"),
+            "kv::set_if: unknown option ttl; there is: ttl_seconds"
         );
     }
 
@@ -255,6 +297,62 @@ mod tests {
             thrown(&format!("{script} c.list(\"\", 600)")),
             "kv::list: the result is larger than a script may have it (max_string_size)"
         );
+    }
+
+    #[test]
+    fn a_value_larger_than_a_script_may_have_it_is_refused_where_it_can_be_caught() {
+        let mut value = Writer::new();
+        value.array(20_000);
+        for _ in 0..20_000 {
+            value.int(1);
+        }
+        let mut host = MemoryHost::default();
+        host.kv.insert(("large".into(), "k".into()), value.into_bytes());
+        install(host);
+        for call in ["get(\"k\")", "entries()"] {
+            let function = call.split('(').next().unwrap();
+            assert_eq!(
+                thrown(&format!("kv::collection(\"large\").{call}")),
+                format!("kv::{function}: the result is larger than a script may have it (max_array_size)")
+            );
+        }
+    }
+
+    #[test]
+    fn entries_are_paged_to_their_end() {
+        let script = r#"
+            let c = kv::collection("whole");
+            for i in 0..7 { c.set(`key${i}`, #{ i: i, bytes: blob(2, i) }); }
+            let seen = []; let cursor = ""; let pages = 0;
+            while cursor != () {
+                let page = c.entries(cursor, 3);
+                seen += page.entries;
+                cursor = page.next_cursor;
+                pages += 1;
+            }
+            pages == 3 && seen == c.entries().entries && seen.map(|e| e.key) == c.list().keys
+                && seen.map(|e| e.value.i) == [0, 1, 2, 3, 4, 5, 6] && seen[6].value.bytes == blob(2, 6)
+                && kv::collection("none").entries() == #{ entries: [], next_cursor: () }
+        "#;
+        assert!(eval::<bool>(script));
+    }
+
+    #[test]
+    fn a_page_of_entries_ends_where_a_script_may_have_no_more() {
+        let script = r#"
+            let c = kv::collection("sized");
+            let n = []; n.pad(3000, 1);
+            for i in 0..10 { c.set(`key${i}`, n); }
+            let pages = []; let cursor = ""; let keys = [];
+            while cursor != () {
+                let page = c.entries(cursor);
+                pages.push(page.entries.len());
+                keys += page.entries.map(|e| e.key);
+                cursor = page.next_cursor;
+            }
+            pages == [3, 3, 3, 1] && keys == c.list().keys
+        "#;
+        assert!(eval::<bool>(script));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod base64;
 mod crypto;
 mod docs;
 mod document;
+mod handle;
 mod hex;
 mod log;
 mod random;
@@ -34,7 +35,7 @@ pub use args::type_name;
 use rhai::Engine;
 
 /// Version of the script interface, which a script reads as `ctx.sdk_version`.
-pub const SDK_VERSION: &str = "0.2";
+pub const SDK_VERSION: &str = "0.3";
 
 /// The text of `interface.toml`.
 pub const INTERFACE: &str = include_str!("../interface.toml");

@@ -4,6 +4,7 @@
 
 mod docs;
 mod files;
+mod kv;
 
 use std::{cell::RefCell, collections::BTreeMap};
 
@@ -33,7 +34,7 @@ pub(crate) fn call(import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
 #[derive(Default)]
 pub struct MemoryHost {
     /// MessagePack values by collection and key.
-    pub kv: BTreeMap<(String, String), Vec<u8>>,
+    pub kv: kv::Entries,
     /// Milliseconds since the Unix epoch.
     pub now_ms: i64,
     /// Level, message and JSON data of every line.
@@ -101,73 +102,13 @@ impl MemoryHost {
                 reply.string("headers").map(1).string("content-type").string("text/plain");
                 reply.string("body").bytes(format!("{method} {url}").as_bytes());
             }
-            "kv_list" => return self.list(reader, reply),
+            name if name.starts_with("kv_") => return kv::answer(&mut self.kv, name, reader, reply),
             name if name.starts_with("docs_") => return self.docs.answer(name, reader, reply),
             name if name.starts_with("files_") => {
                 return self.files.answer(name, &self.request_body, reader, reply);
             }
-            _ => {
-                let at = (reader.string()?.to_owned(), reader.string()?.to_owned());
-                return self.entry(import, at, reader, reply);
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    fn entry(
-        &mut self,
-        import: &str,
-        at: (String, String),
-        reader: &mut Reader<'_>,
-        reply: &mut Writer,
-    ) -> Result<Result<(), String>, WireError> {
-        match import {
-            "kv_get" => match self.kv.get(&at) {
-                Some(stored) => drop(reply.raw_value(stored)),
-                None => drop(reply.nil()),
-            },
-            "kv_set" => {
-                self.kv.insert(at, reader.bytes()?.to_vec());
-                reply.nil();
-            }
-            "kv_has" => {
-                reply.bool(self.kv.contains_key(&at));
-            }
-            "kv_delete" => {
-                reply.bool(self.kv.remove(&at).is_some());
-            }
-            "kv_increment" => {
-                let stored = self.kv.get(&at).map_or(Ok(0), |stored| Reader::new(stored).int());
-                let Ok(before) = stored else { return Ok(Err("not an integer".into())) };
-                let after = before.saturating_add(reader.int()?);
-                let mut writer = Writer::new();
-                writer.int(after);
-                self.kv.insert(at, writer.into_bytes());
-                reply.int(after);
-            }
-            "kv_set_if" => {
-                let (expected, value) = (reader.bytes()?, reader.bytes()?);
-                let matches = self.kv.get(&at).map_or(expected == [0xc0], |stored| stored == expected);
-                if matches {
-                    self.kv.insert(at, value.to_vec());
-                }
-                reply.bool(matches);
-            }
             _ => return Ok(Err(format!("no host function {import}"))),
         }
-        Ok(Ok(()))
-    }
-
-    /// The cursor is the last key of the page before.
-    fn list(&self, reader: &mut Reader<'_>, reply: &mut Writer) -> Result<Result<(), String>, WireError> {
-        let (collection, cursor) = (reader.string()?, reader.optional_string()?.unwrap_or_default());
-        let limit = usize::try_from(reader.int()?).unwrap_or(0);
-        let keys = self
-            .kv
-            .keys()
-            .filter(|(name, key)| name == collection && key.as_str() > cursor)
-            .map(|(_, key)| (key.clone(), key.clone()));
-        page(reply, "keys", keys, limit);
         Ok(Ok(()))
     }
 

@@ -18,10 +18,14 @@ pub fn register(engine: &mut Engine) {
     });
     module.set_native_fn("decode", |text: Dynamic| {
         let text = args::string("url::decode", "text", text)?;
-        decode(&text).map_err(|message| fail("url::decode", message))
+        decode("url::decode", &text, 0)
     });
     module.set_native_fn("encode_query", |context: NativeCallContext, params: &mut Dynamic| {
         args::map("url::encode_query", "params", params, |map| query(&context, "url::encode_query", "", map))?
+    });
+    module.set_native_fn("decode_query", |context: NativeCallContext, text: Dynamic| {
+        let text = args::string("url::decode_query", "text", text)?;
+        decode_query(&context, "url::decode_query", &text)
     });
     engine.register_static_module("url", module.into());
 }
@@ -40,26 +44,44 @@ fn encode(out: &mut String, bytes: &[u8]) {
     }
 }
 
-fn decode(text: &str) -> Result<String, String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+/// Undoes percent-encoding in a part of a text that begins at its byte `start`; errors name `function`, and the place.
+fn decode(function: &str, part: &str, start: usize) -> Result<String, Thrown> {
+    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
+    let mut bytes = Vec::with_capacity(part.len());
+    let mut rest = part.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
         if byte != b'%' {
             bytes.push(byte);
             rest = tail;
             continue;
         }
-        let Some((&[high, low], tail)) = tail.split_first_chunk() else {
-            return Err("the text ends after a '%'".into());
-        };
-        let (Some(high), Some(low)) = (char::from(high).to_digit(16), char::from(low).to_digit(16)) else {
-            let at = text.len() - rest.len();
-            return Err(format!("the '%' at byte {at} is not followed by two hexadecimal digits"));
+        let (Some(high), Some(low)) = (digit(tail.first()), digit(tail.get(1))) else {
+            let at = start + part.len() - rest.len();
+            let message = format_args!("the '%' at byte {at} is not followed by two hexadecimal digits");
+            return Err(fail(function, message));
         };
         bytes.push((high << 4 | low) as u8);
-        rest = tail;
+        rest = &tail[2..];
     }
-    String::from_utf8(bytes).map_err(|_| "the result is not UTF-8".into())
+    String::from_utf8(bytes)
+        .map_err(|_| fail(function, format_args!("what begins at byte {start} is not UTF-8")))
+}
+
+/// The names and values of a query string, or of the body of a form; of a repeated name the last value.
+fn decode_query(context: &NativeCallContext, function: &str, text: &str) -> Result<Map, Thrown> {
+    let mut params = Map::new();
+    let mut start = 0;
+    for field in text.replace('+', " ").split('&') {
+        let (name, value) = field.split_once('=').unwrap_or((field, ""));
+        if !field.is_empty() {
+            let value = decode(function, value, start + name.len() + 1)?;
+            params.insert(decode(function, name, start)?.into(), value.into());
+            // Here, so that many fields stop at the limit.
+            args::map_fits(context, function, params.len())?;
+        }
+        start += field.len() + 1;
+    }
+    Ok(params)
 }
 
 /// A query string of a map; errors name `function`, and the key behind `place`.
@@ -110,6 +132,7 @@ fn append(query: &mut String, key: &str, value: &Dynamic) -> bool {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rhai::Map;
 
     use crate::testing::{eval, eval_with, thrown};
 
@@ -119,8 +142,11 @@ mod tests {
             thrown(r#"url::decode("a%zz")"#),
             "url::decode: the '%' at byte 1 is not followed by two hexadecimal digits"
         );
-        assert_eq!(thrown(r#"url::decode("a%2")"#), "url::decode: the text ends after a '%'");
-        assert_eq!(thrown(r#"url::decode("%ff")"#), "url::decode: the result is not UTF-8");
+        assert_eq!(
+            thrown(r#"url::decode("a%2")"#),
+            "url::decode: the '%' at byte 1 is not followed by two hexadecimal digits"
+        );
+        assert_eq!(thrown(r#"url::decode("%ff")"#), "url::decode: what begins at byte 0 is not UTF-8");
         assert_eq!(thrown("url::decode(())"), "url::decode: text must be a string, not ()");
     }
 
@@ -143,6 +169,39 @@ mod tests {
     }
 
     #[test]
+    fn a_query_is_read_as_that_of_a_request() {
+        for (text, map) in [
+            ("", "#{}"),
+            ("a=1&b=x+y%2Bz&c", r##"#{ a: "1", b: "x y+z", c: "" }"##),
+            ("a=1&a=2&&a=3&", r##"#{ a: "3" }"##),
+            ("=x&a=b=c&%26=%3D", r##"#{ "": "x", a: "b=c", "&": "=" }"##),
+            ("?a=1;b=2", r##"#{ "?a": "1;b=2" }"##),
+            ("%C3%BC=ü", r##"#{ "ü": "ü" }"##),
+        ] {
+            assert!(eval::<bool>(&format!("url::decode_query(`{text}`) == {map}")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_query_that_is_broken_is_refused_with_its_place() {
+        for (text, message) in [
+            ("a=1&b=%zz", "the '%' at byte 6 is not followed by two hexadecimal digits"),
+            ("a=1&%2=b", "the '%' at byte 4 is not followed by two hexadecimal digits"),
+            ("a=%&b=2", "the '%' at byte 2 is not followed by two hexadecimal digits"),
+            ("a+b=%C3&c=1", "what begins at byte 4 is not UTF-8"),
+            ("%", "the '%' at byte 0 is not followed by two hexadecimal digits"),
+        ] {
+            let call = format!("url::decode_query(\"{text}\")");
+            assert_eq!(thrown(&call), format!("url::decode_query: {message}"));
+        }
+        assert_eq!(thrown("url::decode_query(#{})"), "url::decode_query: text must be a string, not map");
+        assert_eq!(
+            thrown(r#"let s = ""; for i in 0..10001 { s += `&${i}`; } url::decode_query(s)"#),
+            "url::decode_query: the result would have over 10000 entries (max_map_size)"
+        );
+    }
+
+    #[test]
     fn a_result_over_the_string_limit_is_refused() {
         assert_eq!(
             thrown(r#"let s = ""; s.pad(100000, "ü"); url::encode(s)"#),
@@ -154,6 +213,12 @@ mod tests {
         #[test]
         fn decoding_undoes_encoding(text: String) {
             prop_assert!(eval_with::<bool>("url::decode(url::encode(x)) == x", text));
+        }
+
+        #[test]
+        fn decoding_a_query_undoes_encoding_one(params in prop::collection::btree_map(any::<String>(), any::<String>(), 0..5)) {
+            let map: Map = params.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+            prop_assert!(eval_with::<bool>("url::decode_query(url::encode_query(x)) == x", map));
         }
     }
 }

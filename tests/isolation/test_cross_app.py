@@ -34,6 +34,7 @@ try {
         "kv.has" => kv::collection(c).has(q.key),
         "kv.delete" => kv::collection(c).delete(q.key),
         "kv.list" => kv::collection(c).list(q.cursor, q.limit),
+        "kv.entries" => kv::collection(c).entries(q.cursor, q.limit),
         "kv.increment" => kv::collection(c).increment(q.key, q.n),
         "kv.set_if" => kv::collection(c).set_if(q.key, q.expected, q.value),
         "docs.create" => docs::collection(c).create(q.data),
@@ -146,7 +147,7 @@ class World:
         said = answer.json["answer"]
         if isinstance(said, dict) and "thrown" in said:
             said = said["thrown"]
-            assert said.startswith(f"{op.split('.')[0]}::") or "Module not found" in said, said
+            assert said.startswith(f"{op.split('.')[0]}::") or said == "module not found", said
             return THROWN
         return said
 
@@ -178,7 +179,7 @@ STEPS = st.lists(
         st.integers(0, 1),
         st.sampled_from(
             [
-                *("kv.get", "kv.set", "kv.set", "kv.set_ttl", "kv.has", "kv.delete", "kv.list"),
+                *("kv.get", "kv.set", "kv.set", "kv.set_ttl", "kv.has", "kv.delete", "kv.list", "kv.entries"),
                 *("kv.increment", "kv.set_if", "docs.create", "docs.create", "docs.get", "docs.find"),
                 *("docs.find_one", "docs.count", "docs.update", "docs.patch", "docs.delete", "docs.list"),
                 *("files.create", "files.upload", "files.head", "files.get", "files.update"),
@@ -254,6 +255,15 @@ async def _kv(world: World, app: App, op: str, step: Step) -> None:
             said = await world.run(app, op, c=c, cursor=text, limit=limit)
             assert (said if said is THROWN else said["keys"]) == wanted
             _remember(world, "kv", said, lambda page: page["keys"][-1])
+            return
+        case "kv.entries":
+            keys = [name for collection, name in held if collection == c]
+            text, wanted = world.page("kv", keys, cursor, limit)
+            if isinstance(wanted, list):
+                wanted = [{"key": name, "value": held[c, name]} for name in wanted]
+            said = await world.run(app, op, c=c, cursor=text, limit=limit)
+            assert (said if said is THROWN else said["entries"]) == wanted
+            _remember(world, "kv", said, lambda page: page["entries"][-1]["key"])
             return
     assert await world.run(app, op, **asked) == wanted
 

@@ -19,6 +19,7 @@ from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import clock, kv, request
 from picloud.services.absent import completed
+from picloud.services.kv_memory import MemoryKeyValue
 
 NOTHING_MORE: Mapping[str, HostFunction] = MappingProxyType({})
 
@@ -38,7 +39,7 @@ def executor(
     threads = Threads(2)
     try:
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
-        memory = kv.MemoryKeyValue()
+        memory = MemoryKeyValue()
         here = {**kv.host_functions(memory), **clock.host_functions(), **request.host_functions(), **more}
         functions = completed(here, engine.interface)
         yield Executor(Gate(slots, slots), Sandbox(engine, images, threads, functions), None)

@@ -24,6 +24,8 @@ from picloud.services.packed import unpack
 from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_VALUE = 1024 * 1024
+MAX_PAGE_BYTES = 256 * 1024
+"""Keys and values of a page of entries; a page of one entry may have more."""
 MAX_TTL = 10 * 365 * 24 * 3600
 _INT64 = range(-(2**63), 2**63)
 _sql = load("kv")
@@ -47,10 +49,21 @@ class KeyValue(Protocol):
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of keys: `keys` and `next_cursor`."""
 
+    async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of keys with their values: `entries`, each a key, MessagePack and a cursor, and `more`."""
+
     async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
         """Add to an integer, from 0 where there is none; the new value."""
 
-    async def set_if(self, call: Call, collection: str, key: str, expected: bytes, value: bytes) -> bool:
+    async def set_if(
+        self,
+        call: Call,
+        collection: str,
+        key: str,
+        expected: bytes,
+        value: bytes,
+        ttl_seconds: int | None = None,
+    ) -> bool:
         """Write a value if the present one equals `expected`; whether it did."""
 
 
@@ -62,6 +75,7 @@ def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
         "kv_has": kv.has,
         "kv_delete": kv.delete,
         "kv_list": kv.list,
+        "kv_entries": kv.entries,
         "kv_increment": kv.increment,
         "kv_set_if": kv.set_if,
     }
@@ -109,9 +123,8 @@ class DatabaseKeyValue:
         check_names(collection, key)
         check_value(value)
         check_ttl(ttl_seconds)
-        seconds = None if ttl_seconds is None else float(ttl_seconds)
         async with self._writing(call) as connection:
-            await connection.execute(_sql.kv_set, call.app_id, collection, key, value, seconds)
+            await connection.execute(_sql.kv_set, call.app_id, collection, key, value, ttl_seconds)
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether there is such a key."""
@@ -141,12 +154,30 @@ class DatabaseKeyValue:
         Raises:
             ServiceError: an argument is not acceptable.
         """
-        check_names(collection, "-")
-        if not 1 <= limit <= 1000:
-            raise ServiceError("limit must be from 1 to 1000")
-        after = decode_cursor(cursor)
+        after = page_start(collection, cursor, limit)
         rows = await self._database.fetch(_sql.kv_list, call.app_id, collection, after, limit + 1)
         return page([row["key"] for row in rows], limit)
+
+    async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of keys with their values, in the order and with the promise and the cursors of `list`.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            cursor: one of the page before; "" or None for the first.
+            limit: 1 to 1000; fewer come where those would have more than `MAX_PAGE_BYTES`.
+
+        Returns:
+            `entries`, each a key, its value as MessagePack and the cursor behind it, and whether there are
+            `more`.
+
+        Raises:
+            ServiceError: an argument is not acceptable.
+        """
+        after = page_start(collection, cursor, limit)
+        names = (call.app_id, collection)
+        rows = await self._database.fetch(_sql.kv_entries, *names, after, limit, MAX_PAGE_BYTES)
+        return page_of_entries([(row["key"], row["value"]) for row in rows], bool(rows) and rows[-1]["more"])
 
     async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
         """Add to an integer; concurrent calls all count.
@@ -172,12 +203,20 @@ class DatabaseKeyValue:
                 total = add(row["value"] if row and row["live"] else None, amount)
                 packed = ormsgpack.packb(total)
                 if row:
-                    await connection.execute(_sql.kv_replace, *names, packed)
+                    await connection.execute(_sql.kv_replace, *names, packed, None)
                     return total
-                if await connection.fetchval(_sql.kv_add, *names, packed):
+                if await connection.fetchval(_sql.kv_add, *names, packed, None):
                     return total
 
-    async def set_if(self, call: Call, collection: str, key: str, expected: bytes, value: bytes) -> bool:
+    async def set_if(
+        self,
+        call: Call,
+        collection: str,
+        key: str,
+        expected: bytes,
+        value: bytes,
+        ttl_seconds: int | None = None,
+    ) -> bool:
         """Compare and set.
 
         Args:
@@ -186,6 +225,7 @@ class DatabaseKeyValue:
             key: 1 to 512 bytes.
             expected: MessagePack of the value that must be there; nil means that none may be.
             value: MessagePack of the new value.
+            ttl_seconds: after so many seconds it is gone; None keeps the time that the key has.
 
         Returns:
             Whether it was written.
@@ -195,15 +235,16 @@ class DatabaseKeyValue:
         """
         check_names(collection, key)
         check_value(value)
+        check_ttl(ttl_seconds)
         names = (call.app_id, collection, key)
         async with self._writing(call) as connection, connection.transaction():
             row = await connection.fetchrow(_sql.kv_lock, *names)
             if not same(row["value"] if row and row["live"] else None, expected):
                 return False
             if row:
-                await connection.execute(_sql.kv_replace, *names, value)
+                await connection.execute(_sql.kv_replace, *names, value, ttl_seconds)
                 return True
-            return bool(await connection.fetchval(_sql.kv_add, *names, value))
+            return bool(await connection.fetchval(_sql.kv_add, *names, value, ttl_seconds))
 
     @asynccontextmanager
     async def _writing(self, call: Call) -> AsyncIterator[Connection]:
@@ -213,58 +254,6 @@ class DatabaseKeyValue:
                 yield connection
         except ForeignKeyViolationError:
             raise ServiceError("the app was deleted") from None
-
-
-class MemoryKeyValue:
-    """kv in this process's memory, of one app: for `picloud run` and `picloud bench`."""
-
-    def __init__(self) -> None:
-        """Make it empty."""
-        self._values: dict[tuple[str, str], bytes] = {}
-
-    async def get(self, call: Call, collection: str, key: str) -> bytes | None:
-        """The value as MessagePack, or None."""
-        check_names(collection, key)
-        return self._values.get((collection, key))
-
-    async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
-        """Write a value; it is gone with the process, so `ttl_seconds` is only checked."""
-        check_names(collection, key)
-        check_value(value)
-        check_ttl(ttl_seconds)
-        self._values[collection, key] = value
-
-    async def has(self, call: Call, collection: str, key: str) -> bool:
-        """Whether there is such a key."""
-        check_names(collection, key)
-        return (collection, key) in self._values
-
-    async def delete(self, call: Call, collection: str, key: str) -> bool:
-        """Remove a key; whether it was there."""
-        check_names(collection, key)
-        return self._values.pop((collection, key), None) is not None
-
-    async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of keys in byte order."""
-        check_names(collection, "-")
-        after = decode_cursor(cursor)
-        keys = sorted(key for name, key in self._values if name == collection and key > after)
-        return page(keys[: limit + 1], limit)
-
-    async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
-        """Add to an integer."""
-        check_names(collection, key)
-        total = add(self._values.get((collection, key)), amount)
-        self._values[collection, key] = ormsgpack.packb(total)
-        return total
-
-    async def set_if(self, call: Call, collection: str, key: str, expected: bytes, value: bytes) -> bool:
-        """Compare and set."""
-        check_names(collection, key)
-        if not same(self._values.get((collection, key)), expected):
-            return False
-        self._values[collection, key] = value
-        return True
 
 
 def check_names(collection: str, key: str) -> None:
@@ -290,8 +279,11 @@ def check_ttl(seconds: int | None) -> None:
         raise ServiceError(f"ttl_seconds must be from 1 to {MAX_TTL}")
 
 
-def decode_cursor(cursor: str | None) -> str:
-    """The key that a cursor stands after; "" at the start."""
+def page_start(collection: str, cursor: str | None, limit: int) -> str:
+    """Check what asks for a page; the key that the page begins behind, "" at the start."""
+    check_names(collection, "-")
+    if not 1 <= limit <= 1000:
+        raise ServiceError("limit must be from 1 to 1000")
     if not cursor:
         return ""
     try:
@@ -303,11 +295,20 @@ def decode_cursor(cursor: str | None) -> str:
     return key
 
 
+def cursor_behind(key: str) -> str:
+    """The cursor of what comes after a key."""
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
 def page(keys: list[str], limit: int) -> dict[str, object]:
     """A page of keys, made from up to `limit + 1` of them."""
-    more = len(keys) > limit
-    cursor = base64.urlsafe_b64encode(keys[limit - 1].encode()).decode() if more else None
+    cursor = cursor_behind(keys[limit - 1]) if len(keys) > limit else None
     return {"keys": keys[:limit], "next_cursor": cursor}
+
+
+def page_of_entries(entries: list[tuple[str, bytes]], more: bool) -> dict[str, object]:
+    """A page of entries, each with the cursor behind it: the guest may have to end the page earlier."""
+    return {"entries": [(key, value, cursor_behind(key)) for key, value in entries], "more": more}
 
 
 def add(value: bytes | None, amount: int) -> int:

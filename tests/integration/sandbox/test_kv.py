@@ -122,6 +122,97 @@ async def test_an_expired_key_is_absent_to_everything(
     assert [(row["key"], row["expires_at"]) for row in rows] == [("a", None), ("b", None), ("e", None)]
 
 
+async def test_what_compare_and_set_stores_expires_if_it_is_said_and_else_when_it_would_have(
+    executor: Executor, app: UUID, database: Database
+) -> None:
+    left = (
+        "SELECT extract(epoch FROM expires_at - clock_timestamp())::float FROM kv_entries WHERE app_id = $1"
+    )
+    assert value(await run(executor, app, C + 'c.set_if("k", (), 1, #{ ttl_seconds: 100 })')) is True
+    assert 90 < await database.fetchval(left, app) <= 100
+    refused = C + 'c.set_if("k", 2, 3, #{ ttl_seconds: 500 })'
+    assert value(await run(executor, app, refused)) is False
+    assert value(await run(executor, app, C + 'c.set_if("k", 1, 2)')) is True
+    assert 90 < await database.fetchval(left, app) <= 100
+    assert value(await run(executor, app, C + 'c.set_if("k", 2, 3, #{ ttl_seconds: 500 })')) is True
+    assert 490 < await database.fetchval(left, app) <= 500
+    await database.execute("UPDATE kv_entries SET expires_at = now() - interval '1 second'")
+    late = C + '[c.set_if("k", 3, 4, #{ ttl_seconds: 500 }), c.set_if("k", (), 5, #{ ttl_seconds: 9 })]'
+    assert value(await run(executor, app, late)) == [False, True]
+    assert 0 < await database.fetchval(left, app) <= 9
+
+
+WALK = """
+    let all = []; let sizes = []; let at = "";
+    while at != () {
+        let page = c.entries(at, LIMIT);
+        for entry in page.entries { all.push([entry.key, entry.value]); }
+        sizes.push(page.entries.len());
+        at = page.next_cursor;
+    }
+    [sizes, all]
+"""
+
+
+async def test_entries_are_the_keys_of_a_list_with_their_values(
+    executor: Executor, app: UUID, database: Database
+) -> None:
+    fill = "for i in 0..25 { c.set(`k${i}`, #{ i: i, list: [i] }); } c.set(`gone`, 1, #{ ttl_seconds: 60 })"
+    await run(executor, app, C + fill)
+    await database.execute(
+        "UPDATE kv_entries SET expires_at = now() - interval '1 second' WHERE expires_at > now()"
+    )
+    keys = value(await run(executor, app, C + "c.list().keys"))
+    assert isinstance(keys, list)
+    wanted = [[key, {"i": int(key[1:]), "list": [int(key[1:])]}] for key in keys]
+    assert value(await run(executor, app, C + WALK.replace("LIMIT", "10"))) == [[10, 10, 5], wanted]
+    assert value(await run(executor, app, C + WALK.replace("LIMIT", "25"))) == [[25], wanted]
+    mixed = C + 'c.entries(c.list("", 24).next_cursor)'
+    assert value(await run(executor, app, mixed)) == {
+        "entries": [{"key": wanted[-1][0], "value": wanted[-1][1]}],
+        "next_cursor": None,
+    }
+    assert value(await run(executor, app, 'kv::collection("d").entries()')) == {
+        "entries": [],
+        "next_cursor": None,
+    }
+
+
+async def test_a_page_of_entries_ends_before_it_is_too_large(executor: Executor, app: UUID) -> None:
+    sized = C + "let s = ``; s.pad(SIZE, `x`); for i in 0..7 { c.set(`k${i}`, s); }"
+    await run(executor, app, sized.replace("SIZE", "80000"))
+    lengths = C + WALK.replace("LIMIT", "100").replace("entry.value", "entry.value.len()")
+    assert value(await run(executor, app, lengths)) == [[3, 3, 1], [[f"k{n}", 80_000] for n in range(7)]]
+    # Of what is short as it is stored the script's own limits have less.
+    many = C + "let a = []; a.pad(4000, 1); for i in 0..7 { c.set(`k${i}`, a); }"
+    await run(executor, app, many)
+    assert value(await run(executor, app, lengths)) == [[2, 2, 2, 1], [[f"k{n}", 4_000] for n in range(7)]]
+
+
+async def test_a_value_that_is_too_large_for_a_script_can_be_caught_and_stepped_over(
+    executor: Executor, app: UUID
+) -> None:
+    large = C + 'let s = ``; s.pad(300000, `x`); c.set("b", s); c.set("a", 1); c.set("c", 3)'
+    await run(executor, app, large, max_string_size=1024 * 1024)
+    caught = (
+        C
+        + """
+        let said = [];
+        try { c.get("b"); } catch (e) { said.push(e); }
+        try { c.entries(c.list("", 1).next_cursor); } catch (e) { said.push(e); }
+        said
+    """
+    )
+    assert value(await run(executor, app, caught)) == [
+        "kv::get: the result is larger than a script may have it (max_string_size)",
+        "kv::entries: the result is larger than a script may have it (max_string_size)",
+    ]
+    rest = C + 'let at = c.entries("").next_cursor; c.entries(c.list(at, 1).next_cursor).entries'
+    assert value(await run(executor, app, rest)) == [{"key": "c", "value": 3}]
+    whole = await run(executor, app, C + "c.entries().entries.len()", max_string_size=1024 * 1024)
+    assert value(whole) == 1
+
+
 async def test_pages_are_complete_while_others_write(executor: Executor, app: UUID) -> None:
     await run(executor, app, C + "for i in 0..300 { c.set(`k${i}`, i); }")
     noise = script(C + "for i in 0..100 { c.set(`k${i}x`, i); c.delete(`k${i}x`); }", app=app)
@@ -155,6 +246,12 @@ async def test_pages_are_complete_while_others_write(executor: Executor, app: UU
         (C + 'c.set("k", 1, #{ ttl_seconds: 0 })', "ttl_seconds"),
         (C + 'c.set("k", 1, #{ ttl_seconds: 999999999999 })', "ttl_seconds"),
         (C + 'c.set("k", 1, #{ ttl: 1 })', "ttl"),
+        (C + 'c.set_if("k", (), 1, #{ ttl_seconds: 0 })', "ttl_seconds"),
+        (C + 'c.set_if("k", (), 1, #{ ttl_seconds: 999999999999 })', "ttl_seconds"),
+        (C + 'c.set_if("k", (), 1, #{ ttl: 1 })', "ttl"),
+        (C + 'c.entries("nonsense!")', "cursor"),
+        (C + 'c.entries("", 0)', "limit"),
+        (C + 'c.entries("", 1001)', "limit"),
         (C + 'c.list("nonsense!")', "cursor"),
         (C + 'c.list("", 0)', "limit"),
         (C + 'c.list("", 1001)', "limit"),
@@ -196,9 +293,10 @@ async def test_the_same_names_in_another_app_never_meet(
     await run(executor, app, C + 'c.set("k", "mine"); c.set("n", 1)')
     spy = (
         C
-        + '[c.get("k"), c.has("k"), c.delete("k"), c.list().keys, c.set_if("k", (), 1), c.increment("n", 5)]'
+        + '[c.get("k"), c.has("k"), c.delete("k"), c.list().keys, c.entries().entries, c.set_if("k", (), 1),'
+        + ' c.increment("n", 5)]'
     )
-    assert value(await run(executor, other, spy)) == [None, False, False, [], True, 5]
+    assert value(await run(executor, other, spy)) == [None, False, False, [], [], True, 5]
     assert value(await run(executor, app, C + '[c.get("k"), c.get("n")]')) == ["mine", 1]
 
 

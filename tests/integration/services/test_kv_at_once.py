@@ -109,6 +109,33 @@ async def test_of_all_that_take_a_lock_one_has_it(workers: list[Executor], app: 
         assert await one(workers, app, f'c.get("lock{round_}")') == answers.index(True)
 
 
+async def test_of_all_that_take_a_lock_that_expired_one_has_it(
+    workers: list[Executor], app: UUID, database: Database
+) -> None:
+    expire = "UPDATE kv_entries SET expires_at = now() - interval '1 second' WHERE expires_at > now()"
+    for round_ in range(5):
+        sources = [
+            f'c.set_if("lock", (), {number + 30 * round_}, #{{ ttl_seconds: 60 }})' for number in range(30)
+        ]
+        answers = await at_once(workers, app, sources)
+        assert answers.count(True) == 1
+        assert await one(workers, app, 'c.get("lock")') == answers.index(True) + 30 * round_
+        assert await database.execute(expire) == "UPDATE 1"
+
+
+async def test_who_keeps_a_lock_and_who_takes_it_over_are_never_both_right(
+    workers: list[Executor], app: UUID
+) -> None:
+    for round_ in range(5):
+        await one(workers, app, f'c.set("lock", {round_})')
+        keep = f'c.set_if("lock", {round_}, {round_}, #{{ ttl_seconds: 60 }})'
+        take = [
+            f'c.set_if("lock", {round_}, "thief {number}", #{{ ttl_seconds: 60 }})' for number in range(10)
+        ]
+        answers = await at_once(workers, app, [keep, *take])
+        assert answers[1:].count(True) == 1
+
+
 async def test_pages_have_each_key_that_stays_exactly_once_while_others_come_and_go(
     workers: list[Executor], app: UUID
 ) -> None:
@@ -125,8 +152,19 @@ async def test_pages_have_each_key_that_stays_exactly_once_while_others_come_and
         while at != () { let page = c.list(at, 9); all += page.keys; at = page.next_cursor; }
         all
     """
-    answers = await at_once(workers, app, [noise, walk] * 4)
-    for keys in answers[1::2]:
+    whole = """
+        let all = []; let at = "";
+        while at != () {
+            let page = c.entries(at, 9);
+            for entry in page.entries { all.push([entry.key, entry.value]); }
+            at = page.next_cursor;
+        }
+        all
+    """
+    answers = await at_once(workers, app, [noise, walk, noise, whole] * 3)
+    listed = [*answers[1::4], *([key for key, _ in entries] for entries in answers[3::4])]
+    for keys in listed:
         assert keys == sorted(set(keys))
         assert [key for key in keys if key in kept] == kept
     assert await one(workers, app, walk) == kept
+    assert await one(workers, app, whole) == [[key, int(key[1:])] for key in kept]

@@ -17,17 +17,21 @@ ON CONFLICT (app_id, collection, key) DO UPDATE
 SET value = excluded.value, expires_at = excluded.expires_at, updated_at = now();
 
 -- name: kv_add
--- Write a value where there is no row; tells whether it did.
-INSERT INTO kv_entries (app_id, collection, key, value)
-VALUES ($1, $2, $3, $4)
+-- Write a value where there is no row, to expire as kv_replace has it; tells whether it did.
+INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
+VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
 ON CONFLICT (app_id, collection, key) DO NOTHING
 RETURNING true;
 
 -- name: kv_replace
--- Write a value over a row that is locked, keeping when it expires; an expired one begins anew.
+-- Write a value over a row that is locked. It expires $5 seconds from now, however long the lock was waited for;
+-- where that is null, when the old one would have, and an expired one begins anew.
 UPDATE kv_entries
 SET value = $4, updated_at = now(),
-    expires_at = CASE WHEN expires_at > now() THEN expires_at END
+    expires_at = coalesce(
+        clock_timestamp() + make_interval(secs => $5),
+        CASE WHEN expires_at > now() THEN expires_at END
+    )
 WHERE app_id = $1 AND collection = $2 AND key = $3;
 
 -- name: kv_has
@@ -49,6 +53,23 @@ SELECT key FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key > $3 AND (expires_at IS NULL OR expires_at > now())
 ORDER BY key
 LIMIT $4;
+
+-- name: kv_entries
+-- Entries after $3 in byte order, at most $4, ending before the one (other than the first) with which keys and
+-- values would have over $5 bytes; and whether there are more behind each.
+WITH page AS (
+    SELECT key, value FROM kv_entries
+    WHERE app_id = $1 AND collection = $2 AND key > $3 AND (expires_at IS NULL OR expires_at > now())
+    ORDER BY key
+    LIMIT $4 + 1
+), measured AS (
+    SELECT key, value, row_number() OVER by_key AS place, count(*) OVER () AS found,
+        sum(octet_length(key) + octet_length(value)) OVER by_key AS bytes
+    FROM page WINDOW by_key AS (ORDER BY key)
+)
+SELECT key, value, place < found AS more FROM measured
+WHERE place <= $4 AND (place = 1 OR bytes <= $5)
+ORDER BY key;
 
 -- name: kv_forget
 -- Remove at most $1 entries that expired, those that nobody is about to write.

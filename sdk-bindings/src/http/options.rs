@@ -1,0 +1,100 @@
+//! What a script says about a request besides its URL and body, checked.
+
+use rhai::{Array, Dynamic, INT, ImmutableString, Map, NativeCallContext};
+
+use crate::args::{self, Thrown};
+use crate::host::fail;
+use crate::url;
+
+const KNOWN: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
+const MAX_TIMEOUT: usize = 60_000;
+const MAX_HEADERS: usize = 100;
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+
+/// What a script says about a request besides its URL and body.
+pub struct Options {
+    /// Names in lower case.
+    pub headers: Vec<(String, ImmutableString)>,
+    /// Encoded.
+    pub query: String,
+    pub timeout_ms: Option<INT>,
+    pub follow_redirects: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { headers: Vec::new(), query: String::new(), timeout_ms: None, follow_redirects: true }
+    }
+}
+
+impl Options {
+    pub fn read(context: &NativeCallContext, function: &str, map: &Map) -> Result<Self, Thrown> {
+        args::keys(function, "option", map, &KNOWN)?;
+        let mut options = Self::default();
+        for (key, value) in map {
+            match key.as_str() {
+                "headers" => {
+                    options.headers = args::map(function, "headers", value, |map| headers(function, map))??;
+                }
+                "query" => {
+                    options.query = args::map(function, "query", value, |map| {
+                        url::query(context, function, "query.", map)
+                    })??;
+                }
+                "timeout_ms" => {
+                    let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_TIMEOUT)?;
+                    options.timeout_ms = Some(milliseconds as INT);
+                }
+                _ => {
+                    options.follow_redirects = value
+                        .as_bool()
+                        .map_err(|given| args::mismatch(function, "follow_redirects", "a bool", given))?;
+                }
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, Thrown> {
+    let mut headers = Vec::with_capacity(map.len());
+    for (name, value) in map {
+        let name = name.to_ascii_lowercase();
+        if !is_token(&name) {
+            return Err(fail(function, format_args!("{name:?} is not a header name")));
+        }
+        match value.read_lock::<Array>() {
+            Some(values) => {
+                for value in values.iter() {
+                    headers.push((name.clone(), header(function, &name, value)?));
+                }
+            }
+            None => headers.push((name.clone(), header(function, &name, value)?)),
+        }
+    }
+    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        let most =
+            format_args!("headers must be {MAX_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
+        return Err(fail(function, most));
+    }
+    Ok(headers)
+}
+
+fn header(function: &str, name: &str, value: &Dynamic) -> Result<ImmutableString, Thrown> {
+    if !(value.is_string() || value.is_int() || value.is_bool() || value.is_char()) {
+        let expected = "a string or an array of strings";
+        return Err(args::mismatch(function, &format!("headers[{name:?}]"), expected, value.type_name()));
+    }
+    let text = value.to_string();
+    match text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        true => Err(fail(function, format_args!("header {name} holds a control character"))),
+        false => Ok(text.into()),
+    }
+}
+
+/// A token of RFC 9110, section 5.6.2: the name of a header, or a method.
+pub fn is_token(name: &str) -> bool {
+    !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}

@@ -1,0 +1,75 @@
+"""What a script catches: text where a function refuses, a map where the language finds something wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from picloud.execution.invocation import ScriptRequest
+from picloud.sandbox.engine import Engine
+from tests.workbench import Workbench, in_memory, value
+
+
+@pytest.fixture
+def workbench(engine: Engine) -> Iterator[Workbench]:
+    async def source(_call: object, _name: str) -> bytes | None:
+        return None
+
+    workbench = Workbench(engine, in_memory() | {"module_source": source})
+    yield workbench
+    workbench.close()
+
+
+async def caught(workbench: Workbench, source: str, body: bytes = b"") -> Any:
+    """What a script catches of what goes wrong."""
+    request = ScriptRequest(body=body, content_type="text/plain")
+    return value(await workbench.run(f"let e = (); try {{ {source} }} catch (x) {{ e = x; }} e", request))
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ('import "absent" as m; m::f()', "module not found"),
+        ('let n = "ab" + "sent"; import n as m; m::f()', "module not found"),
+        ('import "kv" as m; m::f()', "import: kv is there without an import"),
+        ('url::decode_query("a=1&b=%zz")', "url::decode_query: the '%' at byte 6 is not followed by two"),
+        ("json::parse(ctx.request.body)", "json::parse: the result is larger than a script may have it"),
+        ('throw "mine"', "mine"),
+    ],
+)
+async def test_a_refusal_is_caught_as_text(workbench: Workbench, source: str, text: str) -> None:
+    numbers = b"[" + b"1," * 10_000 + b"1]"
+    assert (await caught(workbench, source, numbers)).startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("1 / 0", "Division by zero"),
+        ("[1][5]", "out of bounds"),
+        ("absent()", "Function not found: absent"),
+        ("absent::f()", "Module not found: absent"),
+    ],
+)
+async def test_what_the_language_finds_wrong_is_caught_as_a_map_with_its_place(
+    workbench: Workbench, source: str, message: str
+) -> None:
+    error = await caught(workbench, f"\n  {source}")
+    assert message in error["message"]
+    assert (error["line"], error["position"]) >= (2, 3)
+
+
+async def test_a_blob_is_looped_over_in_ints_whatever_its_length(workbench: Workbench) -> None:
+    source = """
+        fn doubled(bytes) {
+            let sum = 0;
+            for byte in bytes { sum += byte * 2; }
+            sum
+        }
+        let digits = "";
+        digits.pad(40000, "c8");
+        [blob(3, 7), blob(), base64::decode("gP8=")].map(doubled) + [doubled(hex::decode(digits))]
+    """
+    assert value(await workbench.run(source)) == [42, 0, 766, 8_000_000]
