@@ -152,6 +152,8 @@ FRAMING = {
     "an endless chunk extension": forever(CHUNKED + b"5;", b"a" * 1000),
     "extensions of every chunk": forever(CHUNKED, b"1;" + b"a" * 1000 + b"\r\na\r\n"),
     "a byte a chunk": forever(CHUNKED, b"1\r\na\r\n" * 1000),
+    "small chunks": forever(CHUNKED, b"18\r\n" + b"a" * 24 + b"\r\n"),
+    "small chunks, all at once": forever(CHUNKED, (b"18\r\n" + b"a" * 24 + b"\r\n") * 5000),
 }
 
 

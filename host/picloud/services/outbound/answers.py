@@ -11,7 +11,7 @@ from picloud.services.outbound.refused import Failed
 MAX_ANSWER = 10 * 1024 * 1024
 PIECE = 64 * 1024
 
-_BREATH = 1024 * 1024  # decompressed without letting others run
+_BREATH = 128 * 1024  # decompressed without letting others run
 _MAX_MEMBERS = 1000
 _GZIP = b"\x1f\x8b"
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
