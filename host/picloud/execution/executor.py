@@ -7,6 +7,7 @@ import time
 from picloud.execution.gate import Gate
 from picloud.execution.invocation import Invocation
 from picloud.execution.record import Recorder
+from picloud.execution.sending import Sending
 from picloud.sandbox.limits import Limits
 from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.sandbox import Program, Sandbox
@@ -26,11 +27,13 @@ class Executor:
         """
         self.gate, self.sandbox, self._recorder = gate, sandbox, recorder
 
-    async def execute(self, invocation: Invocation) -> Outcome:
+    async def execute(self, invocation: Invocation, sending: Sending | None = None) -> Outcome:
         """Execute a script.
 
         Args:
             invocation: what, for whom, with what input.
+            sending: the way of the answer; an answer that is a file is on record when it ends. None puts
+                it on record at once.
 
         Returns:
             What came of it.
@@ -67,7 +70,11 @@ class Executor:
         finally:
             self.gate.leave(script.app_id)
             if self._recorder is not None:
-                self._recorder.record(invocation, outcome, started_at, call.decisions)
+                record = self._recorder.prepare(invocation, outcome, started_at, call.decisions)
+                if sending is None or outcome.response is None or outcome.response.file is None:
+                    record(None)
+                else:
+                    sending.await_end(record)
         return outcome
 
     async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:

@@ -11,6 +11,7 @@ import logging
 import operator
 import time
 from collections import deque
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import orjson
@@ -19,6 +20,7 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.errors import Unavailable
 from picloud.execution.invocation import Invocation
+from picloud.execution.sending import Sent
 from picloud.generations import Generations
 from picloud.sandbox.outcome import LogLine, Outcome
 from picloud.services.outbound.decisions import Decisions
@@ -33,6 +35,7 @@ RETRY_SECONDS = 1.0
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_BODY = 64 * 1024
 _REDACTED = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"))
+_STATUS = 8  # where a row has the status; the answer is behind it
 _SURELY_FLAT = 200  # so few brackets nest no deeper than orjson writes, which is 254
 _sql = load("execution_logs")
 
@@ -77,9 +80,31 @@ class Recorder:
             started_at: seconds since 1970-01-01 UTC.
             decisions: about its requests to the outside, if there were any.
         """
-        decisions = decisions or Decisions()
+        self.prepare(invocation, outcome, started_at, decisions or Decisions())(None)
+
+    def prepare(
+        self, invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions
+    ) -> Callable[[Sent | None], None]:
+        """Make a record, without holding on to what it is of: a file may be on its way for long.
+
+        Args:
+            invocation: what was to be executed.
+            outcome: what came of it.
+            started_at: seconds since 1970-01-01 UTC.
+            decisions: about its requests to the outside.
+
+        Returns:
+            Keeps the record; to be called once, with what was sent where that is not the script's answer.
+        """
         row = _row(invocation, outcome, started_at, decisions)
         size = _weight(invocation, outcome, decisions)
+
+        def keep(sent: Sent | None) -> None:
+            self._keep(row if sent is None else _with_sent(row, sent), size)
+
+        return keep
+
+    def _keep(self, row: Row, size: int) -> None:
         if self._bytes + size > MAX_WAITING_BYTES:
             self.dropped += 1
             return
@@ -212,6 +237,12 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions:
         orjson.Fragment(orjson.dumps([decision.facts() for decision in decisions.kept])),
         decisions.dropped,
     )
+
+
+def _with_sent(row: Row, sent: Sent) -> Row:
+    """A record that tells what was sent, where the row tells status and answer of the script."""
+    answer = {"headers": redact(sent.headers), "body": None, "body_size": sent.size}
+    return (*row[:_STATUS], sent.status, answer, *row[_STATUS + 2 :])
 
 
 def _weight(invocation: Invocation, outcome: Outcome, decisions: Decisions) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
@@ -11,14 +12,16 @@ from uuid_utils.compat import uuid7
 
 from picloud.errors import BadRequest, PicloudError
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
-from picloud.http.files import send_file
+from picloud.execution.sending import Sending, Sent
+from picloud.http.file_part import FileResponse
+from picloud.http.files import FileAnswer, send_file
 from picloud.http.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.respond import error_response
 from picloud.http.services import Services
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, holds_token
 from picloud.sandbox.limits import FIXED
-from picloud.sandbox.outcome import STATUS, Outcome
+from picloud.sandbox.outcome import STATUS, Outcome, Response
 
 MAX_QUERY_FIELDS = 1000
 MAX_BODY = FIXED["max_request_body"]
@@ -90,17 +93,34 @@ async def invoke(
         ),
         principal=principal,
     )
+    sending = Sending()
     try:
-        outcome = await services.executor.execute(invocation)
+        outcome = await services.executor.execute(invocation, sending)
         answer = outcome.response
         if answer is not None and answer.file is not None:
-            response = await send_file(services.files, request, invocation, answer, answer.file)
+            sent = FileAnswer(request.method, request.headers, answer.status, _headers(answer))
+            response = await send_file(services.files, invocation, answer.file, sent)
         else:
             response = present(outcome, invocation.request_id)
     except PicloudError as error:
         response = error_response(error, invocation.request_id)
+    except BaseException as error:
+        code = "cancelled" if isinstance(error, asyncio.CancelledError) else "internal"
+        sending.end(Sent(STATUS[code], (), 0))
+        raise
+    if sending.is_awaited:
+        _watch(sending, response)
     response.headers[EXECUTION_ID_HEADER] = str(invocation.execution_id)
     return response
+
+
+def _watch(sending: Sending, response: web.Response) -> None:
+    """See to it that the end of an answer is told, which that of a file comes to later."""
+    status, headers = response.status, [(name.lower(), value) for name, value in response.headers.items()]
+    if isinstance(response, FileResponse):
+        response.part.on_end = lambda size: sending.end(Sent(status, headers, size))
+    else:
+        sending.end(Sent(status, headers, len(response.body) if isinstance(response.body, bytes) else 0))
 
 
 def script_headers(request: web.Request) -> dict[str, str]:
@@ -176,12 +196,14 @@ def present(outcome: Outcome, request_id: str) -> web.Response:
     return web.Response(
         body=None if answer.status in _EMPTY else answer.body,
         status=answer.status,
-        headers=CIMultiDict(
-            (name, value)
-            for name, value in answer.headers
-            # Else a script could log its caller in as someone else, or out.
-            if name.lower() != "set-cookie" or not _is_ours(value)
-        ),
+        headers=_headers(answer),
+    )
+
+
+def _headers(answer: Response) -> CIMultiDict[str]:
+    """The headers of a script's that are sent; else it could log its caller in as someone else, or out."""
+    return CIMultiDict(
+        (name, value) for name, value in answer.headers if name.lower() != "set-cookie" or not _is_ours(value)
     )
 
 

@@ -15,7 +15,8 @@ from uuid import uuid4
 import pytest
 
 from picloud.execution.executor import Executor
-from picloud.http import files as http_files
+from picloud.http import file_part
+from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Outcome, Response
 from tests.integration.conftest import Worker
@@ -222,9 +223,9 @@ async def test_a_file_that_cannot_be_read_to_its_end_breaks_the_connection(
     site: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await upload(site)
-    read, pieces = http_files.FilePart.write, 0
+    read, pieces = file_part.FilePart.write, 0
 
-    async def broken(self: http_files.FilePart, writer: Any) -> None:
+    async def broken(self: file_part.FilePart, writer: Any) -> None:
         get_piece = self._blob.read
 
         async def piece(offset: int, length: int) -> bytes:
@@ -239,7 +240,7 @@ async def test_a_file_that_cannot_be_read_to_its_end_breaks_the_connection(
         )
         await read(self, writer)
 
-    monkeypatch.setattr(http_files.FilePart, "write", broken)
+    monkeypatch.setattr(file_part.FilePart, "write", broken)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port)
     writer.write(f"GET /file?id={made['id']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     async with asyncio.timeout(30):
@@ -270,6 +271,81 @@ async def test_clients_that_go_away_leave_no_file_open(site: Client, tmp_path: P
     async with asyncio.timeout(30):
         while held():  # noqa: ASYNC110  # nothing announces it
             await asyncio.sleep(0.01)
+
+
+LOG = "SELECT outcome, status, response FROM execution_logs WHERE request->>'path' = '/file' ORDER BY id"
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "headers", "status", "size"),
+    [
+        ("GET", "", {}, 200, len(DATA)),
+        ("POST", "&status=201", {"Range": "bytes=0-1"}, 201, len(DATA)),
+        ("GET", "", {"Range": "bytes=10-99"}, 206, 90),
+        ("GET", "", {"If-None-Match": TAG}, 304, 0),
+        ("GET", "&status=204", {}, 204, 0),
+        ("HEAD", "", {}, 200, 0),
+        ("GET", "", {"Range": f"bytes={len(DATA)}-"}, 416, None),
+    ],
+)
+async def test_the_record_of_an_execution_tells_what_was_sent_of_a_file(
+    site: Client, method: str, query: str, headers: dict[str, str], status: int, size: int | None
+) -> None:
+    made = await upload(site)
+    query += "&set-cookie=secret=1&x-own=yes"
+    answer = await site(method, f"/file?id={made['id']}{query}", headers=headers)
+    assert answer.status == status
+    (item, *_) = (await site.admin("GET", "/apps/default/executions")).json["items"]
+    assert (item["execution_id"], item["outcome"]) == (answer.headers["X-Execution-Id"], "ok")
+    assert item["status"] == status
+    logged = item["response"]
+    assert logged["body_size"] == (len(answer.body) if size is None else size)
+    if status == 416:
+        assert logged["headers"]["content-range"] == f"bytes */{len(DATA)}"
+        return
+    assert (logged["headers"]["x-own"], logged["headers"]["set-cookie"]) == ("yes", "[redacted]")
+    assert logged["headers"].get("content-range") == answer.headers.get("Content-Range")
+
+
+async def test_the_record_of_a_file_that_is_not_sent_tells_why(site: Client, tmp_path: Path) -> None:
+    made = await upload(site)
+    next((tmp_path / "files").glob("*/*/*")).unlink()
+    assert (await get(site, made["id"])).status == 500
+    (item, *_) = (await site.admin("GET", "/apps/default/executions")).json["items"]
+    assert (item["status"], item["outcome"]) == (500, "ok")
+
+
+@pytest.mark.parametrize("while_", ["it is sent", "it is opened"])
+async def test_the_record_of_a_transfer_that_broke_tells_how_much_was_sent(
+    site: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch, while_: str
+) -> None:
+    made = await upload(site, os.urandom(8_000_000))
+    if while_ == "it is opened":
+        opening = asyncio.Event()
+
+        async def forever(*_: object) -> None:
+            opening.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(worker.services.files, "open", forever)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
+    writer.write(f"GET /file?id={made['id']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    await (reader.readuntil(b"\r\n\r\n") if while_ == "it is sent" else opening.wait())
+    assert await worker.database.fetch(LOG) == []
+    writer.transport.abort()
+    async with asyncio.timeout(30):
+        while not (rows := await worker.database.fetch(LOG)):  # noqa: ASYNC110  # nothing announces it
+            await asyncio.sleep(0.01)
+    ((outcome, status, response),) = rows
+    assert (outcome, status) == ("ok", 200 if while_ == "it is sent" else 499)
+    assert (0 < response["body_size"] < 8_000_000) == (while_ == "it is sent")
+
+
+async def test_a_script_that_answers_with_a_file_sets_no_cookie_of_ours(site: Client) -> None:
+    made = await upload(site)
+    for cookie in (SESSION_COOKIE, SESSION_COOKIE_SECURE):
+        assert "Set-Cookie" not in (await get(site, made["id"], f"&set-cookie={cookie}=x")).headers
+    assert "Set-Cookie" in (await get(site, made["id"], "&set-cookie=theirs=x")).headers
 
 
 async def test_the_file_of_another_app_is_none(site: Client) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 
 from aiohttp import hdrs, web
+from multidict import MultiMapping
 from pydantic import Field
 
 from picloud.errors import (
@@ -130,7 +131,7 @@ class Call(Generic[BodyT, QueryT]):
     body: BodyT
     query: QueryT
     path: Mapping[str, str]
-    headers: Mapping[str, str]
+    headers: MultiMapping[str]
     head: bool
     secure: bool
     own_page: bool | None

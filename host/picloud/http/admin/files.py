@@ -10,10 +10,10 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
-from picloud.errors import FileUnreadable
+from picloud.errors import FileUnreadable, RangeUnsatisfiable
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.file_headers import SAFE_HEADERS, attachment
-from picloud.http.files import FilePart
+from picloud.http.file_headers import SAFE_HEADERS
+from picloud.http.files import FileAnswer
 from picloud.http.respond import SECURITY_HEADERS
 from picloud.http.services import Services
 from picloud.services.files.browse import FileCollection
@@ -81,19 +81,9 @@ async def get(services: Services, call: Call[Any, Any]) -> StoredFile:
 
 async def content(services: Services, call: Call[Any, Any]) -> web.Response:
     """Send a file's bytes, to be saved."""
-    file, body = await _find(services, call), None
-    if not call.head:
-        file, blob = await services.file_browser.open(file)
-        body = FilePart(blob, 0, file.size)
-    headers = {
-        **SECURITY_HEADERS,
-        **SAFE_HEADERS,
-        hdrs.CONTENT_TYPE: file.content_type,
-        hdrs.CONTENT_LENGTH: str(file.size),
-        hdrs.CONTENT_DISPOSITION: attachment(file.name),
-        hdrs.ETAG: f'"{file.sha256.hex()}"',
-    }
-    return web.Response(body=body, headers=headers)
+    method = hdrs.METH_HEAD if call.head else hdrs.METH_GET
+    answer = FileAnswer(method, call.headers, 200, {**SECURITY_HEADERS, **SAFE_HEADERS})
+    return await answer.send(await _find(services, call), services.file_browser.open)
 
 
 async def delete(services: Services, call: Call[Any, Any]) -> None:
@@ -132,8 +122,9 @@ ENDPOINTS = (
         path=f"{_FILE}/content",
         handle=content,
         access="files.read",
-        errors=(FileUnreadable,),
-        summary="Download a file: its bytes, as an attachment",
+        headers=("If-None-Match", "Range", "If-Range"),
+        errors=(FileUnreadable, RangeUnsatisfiable),
+        summary="Download a file: its bytes, or a part of them, as an attachment",
     ),
     Endpoint(
         method="DELETE",

@@ -69,11 +69,13 @@ def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[
         schema = shapes.of(endpoint.body, "sent")
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     done: Schema = {"description": "Done."}
+    more: dict[str, Schema] = {}
     if sends_bytes(endpoint):
-        done = {"description": "The bytes, whatever they are.", "content": {"*/*": {"schema": {}}}}
+        done, more = _bytes("The bytes, whatever they are."), {"206": _bytes("A part of the bytes.")}
+        more["304"] = {"description": "What you have is what there is."}
     elif endpoint.status != 204:
         done["content"] = {"application/json": {"schema": shapes.of(answer_of(endpoint), "answered")}}
-    made["responses"] = {str(endpoint.status): done} | responses.of(errors_of(endpoint))
+    made["responses"] = {str(endpoint.status): done} | more | responses.of(errors_of(endpoint))
     return made
 
 
@@ -112,6 +114,10 @@ def plain_operation(endpoint: PlainEndpoint, shapes: Shapes, responses: Response
             answers[str(status)]["content"] = {answer.media_type: {"schema": schema}}
     made["responses"] = answers | responses.of((*endpoint.errors, PicloudError))
     return made
+
+
+def _bytes(about: str) -> Schema:
+    return {"description": about, "content": {"*/*": {"schema": {}}}}
 
 
 def _access(endpoint: Endpoint) -> str:

@@ -46,6 +46,8 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
 HEADERS: Mapping[str, str] = {
     "User-Agent": "What the client calls itself; shown in the list of sessions.",
     "If-Match": 'The version that is to be changed, for example `"3"`; 409 when it is another by now.',
+    "If-Range": "The ETag of what you have a part of; when it is another by now, all is sent.",
+    "Range": "The part that is wanted, for example `bytes=1000-`; 206 with one, 416 behind the end.",
     "If-None-Match": "The ETag of what you have; 304 when it is still the same.",
 }
 """What a header of a request means."""

@@ -54,6 +54,29 @@ async def test_a_file_is_downloaded_whole_to_be_saved_and_never_run(client: Clie
         assert head.headers[name] == headers[name]
 
 
+async def test_a_download_is_conditional_and_comes_in_parts_as_from_a_script(
+    client: Client, worker: Worker
+) -> None:
+    path = f"/apps/default/files/c/{await worker.file('default', 'c', data=PAGE)}/content"
+    tag, end = (await client.admin("HEAD", path)).headers["ETag"], len(PAGE)
+
+    async def asked(**headers: str) -> tuple[int, bytes, str | None]:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        answer = await client.admin("GET", path, headers=sent)
+        if answer.status < 400:
+            assert answer.headers["ETag"] == tag
+            assert "sandbox" in answer.headers["Content-Security-Policy"]
+        return answer.status, answer.body, answer.headers.get("Content-Range")
+
+    assert await asked(If_None_Match=f'"x", {tag}') == (304, b"", None)
+    assert await asked(Range="bytes=5-9") == (206, PAGE[5:10], f"bytes 5-9/{end}")
+    rest = (206, PAGE[end - 7 :], f"bytes {end - 7}-{end - 1}/{end}")
+    assert await asked(Range=f"bytes={end - 7}-", If_Range=tag) == rest
+    assert await asked(Range="bytes=5-9", If_Range='"x"') == (200, PAGE, None)
+    status, _, told = await asked(Range=f"bytes={end}-")
+    assert (status, told) == (416, f"bytes */{end}")
+
+
 async def test_metadata_is_shown_as_it_was_written(client: Client, worker: Worker) -> None:
     file = await worker.file("default", "c")
     odd = '{"n": 1.10, "nul": "\\u0000", "half": "\\ud800"}'
