@@ -41,12 +41,20 @@ def add(commands: Commands) -> None:
         description="Run a script in the sandbox, without server and database; kv begins empty. "
         "It imports modules from NAME.rhai in its own folder. "
         "The response body goes to standard output, everything else to standard error. "
-        "Exit code: 0 it answered, 1 it failed, 3 it does not parse.",
+        "docs and files need a server. Exit code: 0 it answered, 1 it failed, 3 it does not parse.",
     )
     parser.add_argument("file", type=Path, help="a .rhai file, or - for standard input")
     parser.add_argument("--body", metavar="JSON", help="request body")
     parser.add_argument("--method", default="POST", help="request method (default: POST)")
     parser.add_argument("--query", default="", metavar="A=B&C=D", help="query string")
+    parser.add_argument(
+        "--header",
+        action="append",
+        default=[],
+        type=_header,
+        metavar="'NAME: VALUE'",
+        help="a header of the request; may be repeated",
+    )
     parser.add_argument(
         "--fuel", action="store_true", help="show what it cost: fuel, operations, memory, time, calls"
     )
@@ -55,6 +63,14 @@ def add(commands: Commands) -> None:
     )
     configuration.add_options(parser)
     parser.set_defaults(main=main)
+
+
+def _header(text: str) -> tuple[str, str]:
+    """A header as curl takes it. Args: text: `Name: value`."""
+    name, colon, value = text.partition(":")
+    if not name.strip() or not colon:
+        raise argparse.ArgumentTypeError(f"{text!r} is not as 'Name: value'")
+    return name.strip().lower(), value.strip()
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -90,11 +106,13 @@ async def _execute(
     arguments: argparse.Namespace, settings: Settings, source: bytes, beside: Beside
 ) -> Outcome:
     limits = Ceilings(settings.limits).resolve({})
+    headers: dict[str, str] = dict(arguments.header)
     request = ScriptRequest(
         method=arguments.method.upper(),
+        headers=headers,
         query=dict(parse_qsl(arguments.query, keep_blank_values=True)),
         body=(arguments.body or "").encode(),
-        content_type="application/json" if arguments.body else None,
+        content_type=headers.get("content-type", "application/json" if arguments.body else None),
     )
     outbound = configured(settings)
     more = {**client.host_functions(outbound), **modules.host_functions(beside)}

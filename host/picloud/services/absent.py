@@ -20,7 +20,7 @@ def completed(functions: Mapping[str, HostFunction], interface: Interface) -> di
     """
 
     async def refuse(_call: object, *_params: object) -> object:
-        raise ServiceError("there is no server here that could do this")
+        raise ServiceError("there is no server here that could do this: push the script, and run it there")
 
     names = [entry.name for entry in interface.functions if entry.namespace != "log"]
     return dict.fromkeys(names, refuse) | dict(functions)

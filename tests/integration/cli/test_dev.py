@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picloud.cli.exits import INTERRUPTED, NOT_ALLOWED, NOT_FOUND
+from picloud.cli.exits import INTERRUPTED, NOT_ALLOWED, NOT_FOUND, WRONG_USE
 from tests.integration.cli.conftest import Shell
 from tests.integration.http.conftest import Client
 
@@ -53,5 +53,6 @@ async def test_a_mistake_in_the_project_is_told_and_mended_while_it_runs(shell: 
 async def test_without_an_app_or_a_login_it_ends(shell: Shell) -> None:
     (shell.folder / "picloud.toml").write_text('[app]\nslug = "nix"\n')
     assert (await shell("dev")).code == NOT_FOUND
+    assert (await shell("dev", "nowhere")).code == WRONG_USE
     await shell.done("logout")
     assert (await shell("dev", "--url", shell.url)).code == NOT_ALLOWED

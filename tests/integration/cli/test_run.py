@@ -34,6 +34,20 @@ def test_a_body_and_a_query_reach_the_script() -> None:
     assert json.loads(ended.stdout) == {"name": "Ada", "q": "&", "method": "PUT"}
 
 
+def test_headers_reach_the_script_and_say_what_the_body_is() -> None:
+    source = "#{ sent: ctx.request.headers[`x-key`], body: ctx.request.body }"
+    ended = _run(source, "--header", "X-Key: a: b", "--header", "Content-Type: text/plain", "--body", "{}")
+    assert json.loads(ended.stdout) == {"sent": "a: b", "body": "{}"}
+    ended = _run(source, "--header", "X-Key")
+    assert (ended.returncode, "'X-Key' is not as 'Name: value'" in ended.stderr) == (2, True)
+
+
+def test_what_needs_a_server_says_so() -> None:
+    ended = _run('docs::collection("a").create(#{})')
+    assert ended.returncode == 1
+    assert "docs::create: there is no server here that could do this: push the script" in ended.stderr
+
+
 def test_a_body_that_is_no_json_fails_as_a_bad_request() -> None:
     ended = _run("1", "--body", "{")
     assert ended.returncode == 1

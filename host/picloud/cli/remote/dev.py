@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from picloud.cli.commands import Commands
-from picloud.cli.exits import NOT_ALLOWED, NOT_FOUND, UNREACHABLE, Failure
+from picloud.cli.exits import NOT_ALLOWED, NOT_FOUND, UNREACHABLE, Failure, wrong_use
 from picloud.cli.remote.context import PROJECT, Context, command
 from picloud.cli.remote.folder import server
 from picloud.cli.remote.folder.names import SUFFIX
@@ -37,6 +37,9 @@ def add(commands: Commands) -> None:
 
 
 async def _dev(context: Context) -> int:
+    folder: Path = context.arguments.folder
+    if not folder.is_dir():  # a picloud.toml may come, a folder hardly
+        raise wrong_use(f"there is no folder {folder}")
     dev = Dev(context)
     try:
         while True:
