@@ -27,6 +27,7 @@ from picloud.identity.actor import Actor
 from picloud.sandbox.limits import Ceilings
 from picloud.services.apps import Apps
 from picloud.services.modules import Modules
+from picloud.services.quotas import UNLIMITED, Quotas
 from picloud.services.script_draft import Draft
 from picloud.services.scripts import Script, Scripts
 from tests.scratch import scratch_folder
@@ -64,7 +65,7 @@ class Instance:
         await migrate(parameters)
         database, generations = await Database.open(parameters, 2), Generations()
         changes = Changes(database, generations)
-        service = Scripts(database, changes, executor, Ceilings())
+        service = Scripts(database, changes, executor, Ceilings(), Quotas(database, UNLIMITED))
         app = await Apps(database, changes).create("bench", "Bench", actor=ACTOR)
         script = await service.create(app.id, Draft("hello", '"hello"'), actor=ACTOR)
         await database.execute(FILL, app.id, scripts)

@@ -214,6 +214,13 @@ class Settings:
     quota_docs_mb: int = _knob(4096, whole(1, _MOST_MB), "Documents an app may keep, as JSON, in MiB.")
     quota_files_rows: int = _knob(100_000, whole(1, _MOST_ROWS), "Files an app may keep.")
     quota_files_mb: int = _knob(10_240, whole(1, _MOST_MB), "Files an app may keep, in MiB.")
+    quota_scripts_rows: int = _knob(
+        100_000,
+        whole(1, _MOST_ROWS),
+        "Versions of all scripts an app may keep; every save is one, and all are kept until their script is "
+        "deleted.",
+    )
+    quota_scripts_mb: int = _knob(1024, whole(1, _MOST_MB), "Sources of these versions, in MiB.")
     shutdown_grace_seconds: float = _knob(
         10, number(0), "How long a stop waits for running requests before it cuts them off."
     )

@@ -155,7 +155,7 @@ class Services:
         return cls(
             apps=Apps(database, changes),
             settings=Settings(database, changes),
-            scripts=Scripts(database, changes, executor, ceilings),
+            scripts=Scripts(database, changes, executor, ceilings, quotas),
             script_versions=ScriptVersions(database),
             modules=modules,
             routes=Routes(database, changes),

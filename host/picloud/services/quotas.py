@@ -24,7 +24,7 @@ from picloud.flights import Flights
 from picloud.sandbox.limits import MIB
 from picloud.services.turns import Turns
 
-Store: TypeAlias = Literal["kv", "docs", "files"]
+Store: TypeAlias = Literal["kv", "docs", "files", "scripts"]
 STORES: tuple[Store, ...] = get_args(Store)
 
 FRESH_SECONDS = 1.0
@@ -41,8 +41,8 @@ class Amount:
     """So much of a store: what is kept there, or what may be.
 
     Attributes:
-        rows: entries, documents or files.
-        bytes: of a key and its value; of a document as JSON; of a file.
+        rows: entries, documents, files or versions of scripts.
+        bytes: of a key and its value; of a document as JSON; of a file; of a version's source.
     """
 
     rows: int
@@ -54,9 +54,9 @@ class StoreUsage:
     """What an app keeps in a store, and what it may.
 
     Attributes:
-        store: "kv", "docs" or "files".
-        rows: entries, documents or files; of kv, also those that expired a moment ago.
-        bytes: of keys and values; of documents as JSON; of files.
+        store: "kv", "docs", "files" or "scripts".
+        rows: entries, documents, files or versions of scripts; of kv, also those that expired a moment ago.
+        bytes: of keys and values; of documents as JSON; of files; of the sources of versions.
         rows_limit: most rows.
         bytes_limit: most bytes.
     """
@@ -100,6 +100,7 @@ class Quotas:
             "kv": Amount(settings.quota_kv_rows, settings.quota_kv_mb * MIB),
             "docs": Amount(settings.quota_docs_rows, settings.quota_docs_mb * MIB),
             "files": Amount(settings.quota_files_rows, settings.quota_files_mb * MIB),
+            "scripts": Amount(settings.quota_scripts_rows, settings.quota_scripts_mb * MIB),
         }
         return cls(database, limits)
 
@@ -155,6 +156,20 @@ class Quotas:
             now = (await self._read(app_id)).get(store, _NOTHING)
             self._refuse(store, added, Amount(now.rows + rows, now.bytes + size))
 
+    async def settle(self, connection: Connection, app_id: UUID, store: Store, added: Amount) -> None:
+        """Refuse what a transaction added, where it is too much. It is exact but for others at the same time.
+
+        Args:
+            connection: of the transaction.
+            app_id: whose.
+            store: what was written to.
+            added: to it.
+
+        Raises:
+            QuotaUsedUp: there is no room.
+        """
+        self._refuse(store, added, (await self._read(app_id, connection)).get(store, _NOTHING))
+
     def _refuse(self, store: Store, added: Amount, after: Amount) -> None:
         """Refuse what leads past the limit. Args: after: what is kept, with what is added."""
         limit = self._limits[store]
@@ -187,5 +202,10 @@ class Quotas:
 
 
 _NOTHING = Amount(0, 0)
-_ROWS: Mapping[Store, str] = {"kv": "entries", "docs": "documents", "files": "files"}
+_ROWS: Mapping[Store, str] = {
+    "kv": "entries",
+    "docs": "documents",
+    "files": "files",
+    "scripts": "versions of scripts",
+}
 UNLIMITED: Mapping[Store, Amount] = dict.fromkeys(STORES, Amount(2**62, 2**62))

@@ -6,17 +6,23 @@ import asyncio
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from asyncpg import Record
 
-from picloud.db.pool import Database
+from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.errors import NotFound
+from picloud.identity.actor import Actor
 from picloud.services.line_diff import unified
 from picloud.services.page import Page, PageRequest
+from picloud.services.people import refusals
+from picloud.services.quotas import Amount, Quotas
 from picloud.services.script_draft import Kind
+
+if TYPE_CHECKING:
+    from picloud.services.scripts import Script
 
 _SQL = load("scripts")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
@@ -163,6 +169,36 @@ class ScriptVersions:
                 unified, before.source, after.source, f"version {old}", f"version {new}"
             )
         return Difference(old, new, text, _changes(before, after))
+
+
+async def keep_version(
+    connection: Connection, quotas: Quotas, script: Script, actor: Actor, message: str
+) -> None:
+    """Keep what was saved, for good.
+
+    Args:
+        connection: of the transaction that saves it.
+        quotas: what apps may keep.
+        script: as it is now.
+        actor: who saves.
+        message: about this version.
+
+    Raises:
+        QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
+    """
+    await connection.execute(
+        _SQL.script_version_insert,
+        script.app_id,
+        script.id,
+        script.version,
+        script.kind,
+        script.source,
+        script.sandbox,
+        actor.user_id,
+        message,
+    )
+    with refusals("source"):
+        await quotas.settle(connection, script.app_id, "scripts", Amount(1, len(script.source.encode())))
 
 
 def _fields(row: Record) -> dict[str, Any]:

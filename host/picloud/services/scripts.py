@@ -22,9 +22,10 @@ from picloud.sandbox.limits import Ceilings, Limits
 from picloud.services import script_imports
 from picloud.services.ids import parse_id
 from picloud.services.page import Page, PageRequest
+from picloud.services.quotas import Quotas
 from picloud.services.script_draft import Access, Draft, Kind, check_source
 from picloud.services.script_imports import Import
-from picloud.services.script_versions import Version
+from picloud.services.script_versions import Version, keep_version
 
 _SQL = load("scripts")
 _ROUTES = load("routes")
@@ -100,13 +101,19 @@ class Scripts:
     """The scripts of apps."""
 
     def __init__(
-        self, database: Database, changes: Changes, validator: Validator, ceilings: Ceilings
+        self,
+        database: Database,
+        changes: Changes,
+        validator: Validator,
+        ceilings: Ceilings,
+        quotas: Quotas,
     ) -> None:
         """Make it."""
         self._database = database
         self._changes = changes
         self._validator = validator
         self._ceilings = ceilings
+        self._quotas = quotas
 
     async def create(self, app_id: UUID, draft: Draft, *, message: str = "", actor: Actor) -> Script:
         """Make a script.
@@ -124,6 +131,7 @@ class Scripts:
             Invalid: a field is not acceptable.
             ScriptInvalid: the source does not parse.
             Conflict: the app has a script of this name.
+            QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
             NotFound: the app was deleted meanwhile.
         """
         imports = await self._check(draft)
@@ -147,7 +155,7 @@ class Scripts:
             assert row is not None
             script = Script(**row)
             await script_imports.keep(connection, app_id, script.id, imports)
-            await _keep_version(connection, script, actor, message)
+            await keep_version(connection, self._quotas, script, actor, message)
             await audit.write(connection, actor, app_id=app_id, target=script.id, after=script.told)
         return script
 
@@ -202,6 +210,7 @@ class Scripts:
                 become a module; or scripts import a module that would have another name, without `force`.
             Invalid: a field is not acceptable.
             ScriptInvalid: the source does not parse.
+            QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
             NotFound: it was deleted meanwhile.
         """
         if not patch:
@@ -238,6 +247,7 @@ class Scripts:
             Conflict: it is at another version; or routes point at what would become a module.
             Invalid: a limit is above a ceiling that was lowered since.
             ScriptInvalid: the source does not parse any more.
+            QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
             NotFound: it was deleted meanwhile.
         """
         return await self._revise(
@@ -353,7 +363,7 @@ class Scripts:
             if script.kind == "module" and saved.name != script.name and not force:
                 await script_imports.refuse_with_importers(connection, script.app_id, script.name, script.id)
             await script_imports.keep(connection, saved.app_id, saved.id, imports)
-            await _keep_version(connection, saved, actor, message)
+            await keep_version(connection, self._quotas, saved, actor, message)
             await audit.write(
                 connection,
                 actor,
@@ -370,20 +380,6 @@ def _check_version(script: Script, expected: int | None) -> None:
         raise Conflict(
             "the script was changed since; read it again", expected=expected, version=script.version
         )
-
-
-async def _keep_version(connection: Connection, script: Script, actor: Actor, message: str) -> None:
-    await connection.execute(
-        _SQL.script_version_insert,
-        script.app_id,
-        script.id,
-        script.version,
-        script.kind,
-        script.source,
-        script.sandbox,
-        actor.user_id,
-        message,
-    )
 
 
 async def _refuse_with_routes(connection: Connection, script: Script, message: str) -> None:

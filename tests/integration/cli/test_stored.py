@@ -82,5 +82,7 @@ async def test_files_are_listed_shown_saved_and_removed(shell: Shell, worker: Wo
 async def test_usage_is_shown_against_its_quotas(shell: Shell) -> None:
     await shell.done("kv", "set", "c", "k", "1", *DEFAULT)
     lines = (await shell.done("apps", "usage", "default")).splitlines()
-    assert [line.split()[:4:3] for line in lines[1:]] == [["kv", "2"], ["docs", "0"], ["files", "0"]]
+    kept = [line.split()[:2] for line in lines[1:]]
+    assert kept == [["kv", "1"], ["docs", "0"], ["files", "0"], ["scripts", "1"]]
+    assert lines[1].split()[3] == "2"
     assert (await shell("apps", "usage", "default", "--json")).json["items"][0]["rows"] == 1

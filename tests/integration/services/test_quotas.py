@@ -14,6 +14,8 @@ import ormsgpack
 import pytest
 
 from picloud import upkeep
+from picloud.db.migrate import migrate, migrations_folder
+from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.errors import ServiceError
 from picloud.services import quotas as quotas_service
@@ -30,8 +32,12 @@ TRUTH = """
 SELECT 'kv' AS store, app_id, count(*) AS rows, sum(octet_length(key) + octet_length(value))::bigint AS bytes
 FROM kv_entries GROUP BY app_id
 UNION ALL SELECT 'docs', app_id, count(*), sum(octet_length(data::text))::bigint FROM docs GROUP BY app_id
-UNION ALL SELECT 'files', app_id, count(*), sum(size)::bigint FROM files GROUP BY app_id
+UNION ALL SELECT 'files', app_id, count(*), sum(size + octet_length(metadata::text))::bigint
+FROM files GROUP BY app_id
+UNION ALL SELECT 'scripts', app_id, count(*), sum(octet_length(source))::bigint FROM script_versions
+GROUP BY app_id
 """
+NOTHING = dict.fromkeys(quotas_service.STORES, (0, 0))
 
 
 def call_of(app_id: UUID) -> Call:
@@ -58,7 +64,7 @@ class Stores:
     async def truth(self, app_id: UUID) -> dict[str, tuple[int, int]]:
         rows = await self.database.fetch(TRUTH)
         found = {row["store"]: (row["rows"], row["bytes"]) for row in rows if row["app_id"] == app_id}
-        return {"kv": (0, 0), "docs": (0, 0), "files": (0, 0)} | found
+        return NOTHING | found
 
 
 @pytest.fixture
@@ -110,6 +116,9 @@ async def _do_something(stores: Stores, choice: random.Random) -> None:
         lambda: stores.files.create(call, "c", "f", "text/plain", None, text.encode()),
         lambda: stores.files.update(call, "c", file, None, None, None, text.encode()),
         lambda: stores.files.update(call, "c", file, "g", None, None, None),
+        lambda: stores.files.create(call, "c", "f", "text/plain", f'{{"a": "{text}"}}', b"ab"),
+        lambda: stores.files.update(call, "c", file, None, None, f'{{"b": "{text}"}}', None),
+        lambda: stores.files.update(call, "c", file, None, None, f'{{"c": "{text}"}}', text.encode()),
         lambda: stores.files.delete(call, "c", file),
         lambda: Upkeep(stores.database).compact(),
         lambda: Upkeep(stores.database).forget(),
@@ -139,7 +148,7 @@ async def test_what_is_rolled_back_is_not_counted(stores: Stores) -> None:
             "INSERT INTO kv_entries (app_id, collection, key, value) VALUES ($1, 'c', 'k', 'v')", APPS[0]
         )
         await transaction.rollback()
-    assert await stores.usage(APPS[0]) == {"kv": (0, 0), "docs": (0, 0), "files": (0, 0)}
+    assert await stores.usage(APPS[0]) == NOTHING
 
 
 async def test_sums_added_up_by_many_at_once_are_exact(stores: Stores) -> None:
@@ -162,7 +171,7 @@ async def test_an_app_that_goes_takes_its_sums_along_also_those_not_yet_added_up
         await stores.docs.create(call_of(app_id), "c", "{}")
     await stores.database.execute("DELETE FROM apps WHERE id = $1", gone)
     await Upkeep(stores.database).compact()
-    assert await stores.usage(gone) == {"kv": (0, 0), "docs": (0, 0), "files": (0, 0)}
+    assert await stores.usage(gone) == NOTHING
     for table in ("usage_deltas", "app_usage"):
         assert await stores.database.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", gone) == 0
     assert await stores.usage(here) == await stores.truth(here)
@@ -260,13 +269,56 @@ async def test_a_file_that_would_not_fit_is_refused_before_it_is_stored(stores: 
         with pytest.raises(QuotaUsedUp, match=r"quota of 100 bytes is used up \(60 are kept\)"):
             await write()
     assert len([path for path in folder.glob("*/*/*") if path.is_file()]) == 1
-    await stores.files.create(call, "c", "g", "text/plain", None, b"x" * 40)
+    await stores.files.create(call, "c", "g", "text/plain", None, b"x" * 36)
     with pytest.raises(QuotaUsedUp, match="2 files"):
         await stores.files.create(call, "c", "h", "text/plain", None, b"")
     await stores.files.update(call, "c", id_, "renamed", None, None, None)
     await stores.files.update(call, "c", id_, None, None, None, b"x" * 60)
     assert await stores.files.delete(call, "c", id_)
     await stores.files.create(call, "c", "h", "text/plain", None, b"x" * 60)
+
+
+@limited(2, 100)
+async def test_metadata_of_files_counts(stores: Stores) -> None:
+    call, most = call_of(APPS[0]), '{"a":"' + "ü" * 21 + '"}'  # 50 bytes
+    id_ = (await stores.files.create(call, "c", "f", "text/plain", most, b"x" * 50))[7:43]
+    assert (await stores.usage(APPS[0]))["files"] == (1, 100)
+    with pytest.raises(QuotaUsedUp, match="100 bytes"):
+        await stores.files.create(call, "c", "g", "text/plain", None, b"")
+    more = most.replace("a", "aa")
+    for metadata, data in ((more, None), (more, b"x" * 50), (None, b"x" * 51), ('{"b":""}', b"x" * 93)):
+        with pytest.raises(QuotaUsedUp, match="100 bytes"):
+            await stores.files.update(call, "c", id_, None, None, metadata, data)
+    await stores.files.update(call, "c", id_, None, None, most.replace("a", "b"), b"y" * 50)
+    await stores.files.update(call, "c", id_, None, None, '{"b":""}', b"x" * 92)
+    assert (await stores.usage(APPS[0]))["files"] == (1, 100)
+    await stores.files.delete(call, "c", id_)
+    await Upkeep(stores.database).compact()
+    assert (await stores.usage(APPS[0]))["files"] == (0, 0)
+
+
+async def test_metadata_of_files_that_were_there_before_counts(
+    empty_database: ConnectionParameters, tmp_path: Path
+) -> None:
+    for one in sorted(migrations_folder().glob("*.sql"))[:11]:
+        (tmp_path / one.name).write_bytes(one.read_bytes())
+    await migrate(empty_database, tmp_path)
+    database = await Database.open(empty_database, 2)
+    await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'app', 'A')", APPS[0])
+    for blob in range(3):
+        await database.execute(
+            "INSERT INTO files (app_id, collection, id, blob, name, content_type, size, sha256, metadata)"
+            " VALUES ($1, 'c', $2, $2, 'f', 'a/b', 5, sha256(''), '{\"a\": 1}')",
+            APPS[0],
+            UUID(int=blob),
+        )
+    await migrate(empty_database)
+    quotas = Quotas(database, quotas_service.UNLIMITED)
+    assert [(one.rows, one.bytes) for one in await quotas.usage(APPS[0]) if one.store == "files"] == [(3, 39)]
+    await database.execute("DELETE FROM files")
+    await Upkeep(database).compact()
+    assert [(one.rows, one.bytes) for one in await quotas.usage(APPS[0]) if one.store == "files"] == [(0, 0)]
+    await database.close()
 
 
 @limited(5, 10_000)

@@ -5,9 +5,13 @@ VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)
 RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at;
 
 -- name: script_version_insert
--- Keep what was saved.
-INSERT INTO script_versions (app_id, script_id, version, kind, source, sandbox, author_id, message, sha256, size)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, sha256(convert_to($5, 'UTF8')), octet_length($5));
+-- Keep what was saved, and count it.
+WITH kept AS (
+    INSERT INTO script_versions (app_id, script_id, version, kind, source, sandbox, author_id, message, sha256, size)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, sha256(convert_to($5, 'UTF8')), octet_length($5))
+    RETURNING size
+)
+UPDATE scripts SET kept_bytes = kept_bytes + kept.size FROM kept WHERE app_id = $1 AND id = $2;
 
 -- name: script_versions_list
 -- A page of a script's versions without their sources, newest first; $3 is the last version of the page before.

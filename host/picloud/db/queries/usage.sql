@@ -5,6 +5,9 @@ FROM (
     SELECT store, rows, bytes FROM app_usage WHERE app_id = $1
     UNION ALL
     SELECT store, rows, bytes FROM usage_deltas WHERE app_id = $1
+    UNION ALL
+    -- Each save makes one version, from 1, and none is ever removed but with its script.
+    SELECT 'scripts', coalesce(sum(version), 0), coalesce(sum(kept_bytes), 0) FROM scripts WHERE app_id = $1
 ) AS counted
 GROUP BY store;
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from picloud.errors import BadRequest, Conflict, Invalid, ScriptInvalid
+from picloud.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
 from picloud.http.admin.endpoint import MAX_SOURCE_BODY, Call, Endpoint, ForceQuery, ListQuery
 from picloud.http.fields import Body
 from picloud.http.services import Services
@@ -164,7 +164,7 @@ ENDPOINTS = (
         status=201,
         body=NewScript,
         max_body=MAX_SOURCE_BODY,
-        errors=(Conflict, ScriptInvalid),
+        errors=(Conflict, ScriptInvalid, QuotaExceeded),
         summary="Make a script",
     ),
     Endpoint(
@@ -197,7 +197,7 @@ ENDPOINTS = (
         query=ForceQuery,
         max_body=MAX_SOURCE_BODY,
         headers=("If-Match",),
-        errors=(Conflict, ScriptInvalid),
+        errors=(Conflict, ScriptInvalid, QuotaExceeded),
         summary="Save the next version of a script",
     ),
     Endpoint(

@@ -32,6 +32,6 @@ ENDPOINTS = (
         path="/apps/{app}/usage",
         handle=get,
         access="app.read",
-        summary="Show what an app keeps in kv, documents and files, and its quotas",
+        summary="Show what an app keeps in kv, documents, files and versions of scripts, and its quotas",
     ),
 )

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from picloud.errors import Conflict, ScriptInvalid
+from picloud.errors import Conflict, QuotaExceeded, ScriptInvalid
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.admin.scripts import MAX_MESSAGE, expected_version
 from picloud.http.fields import Body, Query
@@ -119,7 +119,7 @@ ENDPOINTS = (
         action="script.restore",
         body=Restore,
         headers=("If-Match",),
-        errors=(Conflict, ScriptInvalid),
+        errors=(Conflict, ScriptInvalid, QuotaExceeded),
         summary="Save an earlier version of a script as its next one",
     ),
     Endpoint(

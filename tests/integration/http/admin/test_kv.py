@@ -11,6 +11,7 @@ import pytest
 
 from picloud.services import quotas
 from picloud.services.quotas import Amount
+from picloud.services.seed import HELLO
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Answer, Client
 
@@ -200,14 +201,17 @@ async def test_usage_is_shown_and_a_used_up_quota_refuses_what_adds(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quotas, "FRESH_SECONDS", 0.0)
+    script = await client.script('kv::collection("c").set("more", 1)')
     limits = dict.fromkeys(quotas.STORES, Amount(1, 1000))
     monkeypatch.setattr(worker.services.quotas, "_limits", limits)
     await put(client, "k", "abc")
     document = await client.admin("POST", "/apps/default/docs/c", {"data": {}})
+    kept = len(HELLO) + len(script["source"])
     assert (await client.admin("GET", "/apps/default/usage")).json["items"] == [
         {"store": "kv", "rows": 1, "bytes": 5, "rows_limit": 1, "bytes_limit": 1000},
         {"store": "docs", "rows": 1, "bytes": 2, "rows_limit": 1, "bytes_limit": 1000},
         {"store": "files", "rows": 0, "bytes": 0, "rows_limit": 1, "bytes_limit": 1000},
+        {"store": "scripts", "rows": 2, "bytes": kept, "rows_limit": 1, "bytes_limit": 1000},
     ]
     for method, where, body in (
         ("PUT", path("c", "more"), {"value": 1}),
@@ -220,8 +224,7 @@ async def test_usage_is_shown_and_a_used_up_quota_refuses_what_adds(
         assert (refused.status, refused.error) == (507, "quota_exceeded")
         assert "quota of 1" in refused.json["error"]["message"]
     await put(client, "k", "replaced")
-    source = 'kv::collection("c").set("more", 1)'
-    thrown = await client.execute(await client.script(source))
+    thrown = await client.execute(script)
     assert "kv::set: the app's quota of 1 entries is used up" in str(thrown.json)
     assert (await client.admin("DELETE", path("c", "k"))).status == 204
     await put(client, "more", 1)

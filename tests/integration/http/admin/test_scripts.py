@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from uuid import UUID
 
 import pytest
 
+from picloud.services.quotas import STORES, Amount
+from picloud.services.seed import HELLO
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Client
 
@@ -222,3 +225,32 @@ async def test_ten_thousand_scripts_are_listed_in_pages_that_join_up(client: Cli
         names += [script["name"] for script in page["items"]]
         cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
     assert sorted(names) == sorted(["hello", *(f"s{n}" for n in range(1, 10_001))])
+
+
+async def test_a_save_beyond_the_quota_of_versions_is_refused_and_changes_nothing(
+    client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = await client.script('"one"')
+    path = f"/scripts/{script['id']}"
+    kept = {one.store: one for one in await worker.services.quotas.usage(UUID(script["app_id"]))}["scripts"]
+    assert (kept.rows, kept.bytes) == (2, len(HELLO) + 5)
+    for room, message in (
+        (Amount(3, 10_000), "quota of 3 versions of scripts"),
+        (Amount(9, len(HELLO) + 12), f"quota of {len(HELLO) + 12} bytes"),
+    ):
+        limits = dict.fromkeys(STORES, room)
+        monkeypatch.setattr(worker.services.quotas, "_limits", limits)
+        if room.rows == 3:
+            assert (await client.admin("PATCH", path, {"source": '"two"'})).status == 200
+        for method, where, body in (
+            ("PATCH", path, {"source": '"three"'}),
+            ("POST", f"{path}/versions/1:restore", {}),
+            ("POST", "/apps/default/scripts", {"name": "more", "source": '"more"'}),
+        ):
+            refused = await client.admin(method, where, body)
+            assert (refused.status, refused.error) == (507, "quota_exceeded")
+            assert message in refused.json["error"]["message"]
+        assert (await client.admin("GET", path)).json["version"] == 2
+        assert len((await client.admin("GET", f"{path}/versions")).json["items"]) == 2
+    await client.admin("DELETE", path)
+    await client.script('"more"', name="more")
