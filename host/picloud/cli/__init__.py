@@ -7,7 +7,6 @@ far away does not wait for the parts of a server.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from importlib import import_module
 
 from picloud import __version__
 from picloud.cli.exits import EXIT_CODES, FAILED, INTERRUPTED, WRONG_USE, Failure
-from picloud.cli.terminal import fail, paint
+from picloud.cli.terminal import fail, json_text, paint
 
 GROUPS = {
     "This machine": {
@@ -108,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except Failure as failure:
         if getattr(arguments, "json", False):
-            print(json.dumps(failure.as_json, ensure_ascii=False), file=sys.stderr)
+            print(json_text(failure.as_json), file=sys.stderr)
         else:
             fail(failure.message)
         return failure.exit_code

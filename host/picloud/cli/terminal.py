@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import unicodedata
@@ -34,6 +35,19 @@ def plain(text: str, keep: str = "") -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def json_text(value: object, indent: int | None = None) -> str:
+    """JSON in which what would steer the terminal is escaped, as JSON escapes it.
+
+    Args:
+        value: what JSON can say.
+        indent: spaces a level; None for one line.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if text.isascii() and "\x7f" not in text:  # `json` has escaped the others
+        return text
+    return "".join(f"\\u{ord(one):04x}" if one != "\n" and steers(one) else one for one in text)
 
 
 def steers(character: str) -> bool:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from picloud.cli.terminal import bar, fail, plain, table
+from picloud.cli.terminal import bar, fail, json_text, plain, table
 
 
 def test_columns_are_as_wide_as_their_widest_cell() -> None:
@@ -31,6 +33,17 @@ def test_a_bar_is_as_long_as_its_value_says(value: float, shown: str) -> None:
 )
 def test_what_would_steer_the_terminal_is_made_visible(text: str, shown: str) -> None:
     assert plain(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["plain", "größe ✓ 日本 🎈", "\x1b[31m\r\n", "\x9b2J", "\x7f", "\u202egpj.exe", "\u2066x\u2028\ud800"],
+)
+def test_json_steers_no_terminal_and_says_the_same(text: str) -> None:
+    said = json_text({text: [text]}, indent=2)
+    assert json.loads(said) == {text: [text]}
+    assert plain(said, keep="\n") == said
+    assert json_text(text) in said
 
 
 def test_control_characters_that_are_kept_stay() -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import tempfile
 from pathlib import Path
 
-from picloud.cli.terminal import steers
+from picloud.cli.terminal import json_text
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
@@ -42,9 +41,7 @@ def _umask() -> int:
 
 def toml_text(text: str) -> str:
     """A text as TOML writes it; what would steer a terminal is escaped. Args: text: no lone surrogates."""
-    return "".join(
-        f"\\u{ord(one):04x}" if steers(one) else one for one in json.dumps(text, ensure_ascii=False)
-    )
+    return json_text(text)
 
 
 def toml_key(name: str) -> str:

@@ -13,7 +13,7 @@ from picloud.cli.remote.context import Context, add_options, command
 from picloud.cli.remote.follow import Follower, follow
 from picloud.cli.remote.noun import positive
 from picloud.cli.remote.output import print_json
-from picloud.cli.terminal import paint, plain
+from picloud.cli.terminal import json_text, paint, plain
 
 _LIMIT = 20
 _LEVELS = {"error": "31", "warn": "33", "info": "36"}
@@ -71,7 +71,7 @@ async def print_all(context: Context, follower: Follower, limit: int, app: str) 
     """
     names = Names(context.client, app)
     async for item in follow(follower, limit):
-        print(json.dumps(item, ensure_ascii=False) if context.json else await shown(item, names), flush=True)
+        print(json_text(item) if context.json else await shown(item, names), flush=True)
 
 
 class Names:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from picloud.cli.remote.client import Json
-from picloud.cli.terminal import paint, plain, table
+from picloud.cli.terminal import json_text, paint, plain, table
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ def cell(value: object) -> str:
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return plain(", ".join(value)) or "-"
     if isinstance(value, dict | list):
-        return plain(json.dumps(value, ensure_ascii=False)) if value else "-"
+        return json_text(value) if value else "-"
     return plain(str(value))
 
 
@@ -58,7 +57,7 @@ def moment(value: str | None) -> str:
 
 def print_json(value: object) -> None:
     """Print the API's JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json_text(value, indent=2))
 
 
 def print_table(columns: Sequence[Column], items: Iterable[Json], nothing: str) -> None:

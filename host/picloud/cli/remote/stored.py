@@ -11,7 +11,7 @@ from picloud.cli.exits import DONE, wrong_use
 from picloud.cli.remote.context import Context, read_text
 from picloud.cli.remote.noun import Argument, Verb, in_path, own
 from picloud.cli.remote.output import Column, print_json, print_table
-from picloud.cli.terminal import plain
+from picloud.cli.terminal import json_text
 
 COLLECTION = in_path("collection", "name of the collection")
 
@@ -51,7 +51,7 @@ async def read_json(_context: Context, text: str) -> Any:
 
 def print_value(value: object) -> None:
     """Print JSON for people."""
-    print(plain(json.dumps(value, indent=2, ensure_ascii=False), keep="\n"))
+    print(json_text(value, indent=2))
 
 
 async def _list(
