@@ -42,7 +42,8 @@ class Amount:
 
     Attributes:
         rows: entries, documents, files or versions of scripts.
-        bytes: of a key and its value; of a document as JSON; of a file; of a version's source.
+        bytes: of a key and its value; of a document as JSON; of a file and its metadata; of a version's
+            source.
     """
 
     rows: int
@@ -56,7 +57,8 @@ class StoreUsage:
     Attributes:
         store: "kv", "docs", "files" or "scripts".
         rows: entries, documents, files or versions of scripts; of kv, also those that expired a moment ago.
-        bytes: of keys and values; of documents as JSON; of files; of the sources of versions.
+        bytes: of keys and values; of documents as JSON; of files and their metadata; of the sources of
+            versions.
         rows_limit: most rows.
         bytes_limit: most bytes.
     """

@@ -18,7 +18,7 @@ from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.services import people
 from picloud.services.docs.filter import Find, parse_find
-from picloud.services.docs.service import MAX_FOUND, check_data, refusals
+from picloud.services.docs.service import MAX_FOUND, TOO_DEEP, check_data, refusals
 from picloud.services.docs.sql import page_statement
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
@@ -261,7 +261,7 @@ def _json(data: dict[str, Any]) -> str:
     try:
         return orjson.dumps(data).decode()
     except orjson.JSONEncodeError:
-        raise Invalid("the document is nested too deeply", field="data") from None
+        raise Invalid(TOO_DEEP, field="data") from None
 
 
 def _id(text: str) -> UUID:

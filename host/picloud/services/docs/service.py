@@ -29,6 +29,8 @@ from picloud.services.turns import Turns
 MAX_DATA = 1024 * 1024
 MAX_FOUND = 8 * 1024 * 1024
 """Bytes of envelopes one call gives: a page of a thousand large documents would be a gigabyte."""
+TOO_DEEP = "the document is nested deeper than 127 levels"
+"""The error of what no script could read again: that reads 128, of which the envelope is one."""
 SEARCHES_AT_ONCE = 4
 """Of one app, in one worker: a search may read a whole collection, and connections are for all apps."""
 
@@ -220,10 +222,12 @@ def refusals() -> Iterator[None]:
     except asyncpg.CheckViolationError as error:
         if error.constraint_name == "docs_data_check":
             raise ServiceError("a document must be a map") from None
+        if error.constraint_name == "docs_depth_check":
+            raise ServiceError(TOO_DEEP) from None
         raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON") from None
     except asyncpg.UntranslatableCharacterError:
         raise ServiceError("a document must not hold a NUL character") from None
     except asyncpg.StatementTooComplexError:
-        raise ServiceError("the document is nested too deeply") from None
+        raise ServiceError(TOO_DEEP) from None
     except asyncpg.DataError:
         raise ServiceError("the document is no JSON that can be stored") from None

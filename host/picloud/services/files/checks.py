@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from picloud.errors import ServiceError
@@ -9,6 +10,8 @@ from picloud.errors import ServiceError
 MAX_NAME = 255
 MAX_CONTENT_TYPE = 255
 MAX_METADATA = 16 * 1024
+MAX_LEVELS = 127
+"""Scripts read 128 levels, and metadata comes inside of one."""
 OCTETS = "application/octet-stream"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -54,7 +57,7 @@ def check_content_type(content_type: str) -> None:
 
 
 def check_metadata(metadata: str | None) -> None:
-    """Refuse metadata that is too large; that it is an object is for the database to see.
+    """Refuse metadata that is too large or too deep; that it is an object is for the database to see.
 
     Args:
         metadata: JSON.
@@ -62,5 +65,27 @@ def check_metadata(metadata: str | None) -> None:
     Raises:
         ServiceError: it is refused.
     """
-    if metadata is not None and (size := len(metadata.encode())) > MAX_METADATA:
+    if metadata is None:
+        return
+    if (size := len(metadata.encode())) > MAX_METADATA:
         raise ServiceError(f"metadata has at most {MAX_METADATA} bytes as JSON, this has {size}")
+    if metadata.count("[") + metadata.count("{") > MAX_LEVELS and _is_deep(metadata):
+        raise ServiceError(f"metadata is nested deeper than {MAX_LEVELS} levels")
+
+
+def _is_deep(text: str) -> bool:
+    """Whether JSON is nested deeper than a script can read it."""
+    try:
+        level = [json.loads(text, parse_int=str)]  # a number may be longer than Python likes
+    except RecursionError:
+        return True
+    except ValueError:
+        return False  # it is no JSON, and will not be stored
+    for _ in range(MAX_LEVELS):
+        level = [
+            item
+            for value in level
+            if isinstance(value, (dict, list))
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
+    return any(isinstance(value, (dict, list)) for value in level)

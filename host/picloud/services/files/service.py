@@ -307,10 +307,12 @@ class Files:
         check_content_type(content_type)
         check_metadata(metadata)
 
+        kept = "{}" if metadata is None else metadata
+
         async def create() -> str:
-            await self._quotas.admit(app_id, "files", 1, len(data))
+            await self._quotas.admit(app_id, "files", 1, len(data) + len(kept.encode()))
             blob, digest = await self._blobs.put(app_id, data)
-            values = (name, content_type, len(data), digest, "{}" if metadata is None else metadata)
+            values = (name, content_type, len(data), digest, kept)
             async with self._blobs.naming(blob) as connection:
                 return str(
                     await connection.fetchval(_SQL.file_create, app_id, collection, uuid7(), blob.id, *values)
@@ -320,13 +322,18 @@ class Files:
 
     async def _update(self, file: File, changed: tuple[str | None, ...], data: bytes | None) -> str:
         names = (file.app_id, file.collection, file.id)
+        metadata = changed[-1]
+        grows = 0 if data is None else len(data) - file.size
+        if metadata is not None:
+            grows += len(metadata.encode()) - len(file.metadata.encode())
+        if grows > 0:
+            await self._quotas.admit(file.app_id, "files", 0, grows)
         if data is None:
             with refusals():
                 entry = await self._database.fetchval(_SQL.file_update, *names, *changed, None, None, None)
             if entry is None:
                 raise ServiceError("no such file")
             return str(entry)
-        await self._quotas.admit(file.app_id, "files", 0, max(0, len(data) - file.size))
         blob, digest = await self._blobs.put(file.app_id, data)
         async with self._blobs.naming(blob) as connection:
             before = await connection.fetchval(_SQL.file_lock, *names)

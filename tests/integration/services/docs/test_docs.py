@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from picloud.db.pool import Database
 from picloud.errors import ServiceError
@@ -52,6 +54,10 @@ async def run(worker: Worker, app: UUID, source: str | ScriptVersion, **limits: 
 async def create(docs: DatabaseDocs, call: Call, data: Any, collection: str = "c") -> str:
     made = await docs.create(call, collection, json.dumps(data))
     return str(json.loads(made)["id"])
+
+
+def compact(data: Any) -> str:
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 async def data_of(docs: DatabaseDocs, call: Call, id_: str) -> Any:
@@ -209,9 +215,9 @@ async def test_the_deepest_value_a_script_can_make_comes_back(worker: Worker, ap
     assert isinstance(message, str)
 
 
-async def test_what_is_nested_beyond_what_postgresql_reads_is_refused(docs: DatabaseDocs, call: Call) -> None:
-    for levels in (100_000, 250_000):
-        with pytest.raises(ServiceError, match="nested too deeply"):
+async def test_what_is_nested_deeper_than_scripts_read_is_refused(docs: DatabaseDocs, call: Call) -> None:
+    for levels in (127, 1000, 5000, 100_000, 250_000):
+        with pytest.raises(ServiceError, match="deeper than 127 levels"):
             await docs.create(call, "c", '{"a":' + "[" * levels + "]" * levels + "}")
     assert await docs.count(call, "c", {}) == 0
 
@@ -249,14 +255,62 @@ async def test_the_largest_document_is_kept(docs: DatabaseDocs, call: Call) -> N
     assert await data_of(docs, call, id_) == {"a": text}
 
 
-async def test_patches_cannot_make_a_document_grow_for_good(docs: DatabaseDocs, call: Call) -> None:
-    id_ = await create(docs, call, {})
-    piece = "x" * 600_000
-    for number in range(3):
-        await docs.patch(call, "c", id_, json.dumps({str(number): piece}))
-    with pytest.raises(ServiceError, match="at most"):
-        await docs.patch(call, "c", id_, json.dumps({"more": piece}))
-    assert sorted(await data_of(docs, call, id_)) == ["0", "1", "2"]
+@pytest.mark.parametrize("leaf", ["1", "{}", "[]"])
+async def test_the_deepest_document_is_kept_and_read_and_no_patch_makes_it_deeper(
+    worker: Worker, app: UUID, docs: DatabaseDocs, call: Call, leaf: str
+) -> None:
+    around = 126 if leaf == "1" else 125
+
+    def nested(levels: int) -> str:
+        return '{"a":' + "[" * levels + leaf + "]" * levels + "}"
+
+    id_ = str(json.loads(await docs.create(call, "c", nested(around)))["id"])
+    assert await run(worker, app, C + f'c.get("{id_}").data.a.len()') == 1
+    assert await run(worker, app, C + "c.find(#{}).len()") == 1
+    for levels in (around + 1, 1000):
+        for change in (docs.update, docs.patch):
+            with pytest.raises(ServiceError, match="deeper than 127 levels"):
+                await change(call, "c", id_, nested(levels))
+    await docs.patch(call, "c", id_, '{"b": 1}')
+
+
+async def test_a_patch_leads_to_no_larger_document_than_can_be_written(
+    docs: DatabaseDocs, call: Call
+) -> None:
+    odd = ', : \\" ü' * 50_000
+    kept = {"odd": odd, "list": [1, {"a": None}, [], {}, ", "] * 100}
+    id_ = str(json.loads(await docs.create(call, "c", compact(kept)))["id"])
+    room = MAX_DATA - len(compact({**kept, "x": ""}).encode())
+    with pytest.raises(ServiceError, match="at most 1048576 bytes as JSON"):
+        await docs.patch(call, "c", id_, compact({"x": "x" * (room + 1)}))
+    await docs.patch(call, "c", id_, compact({"x": "x" * room}))
+    whole = {**kept, "x": "x" * room}
+    assert await data_of(docs, call, id_) == whole
+    assert len(compact(whole).encode()) == MAX_DATA
+    await docs.update(call, "c", id_, compact(whole))
+    await docs.patch(call, "c", id_, '{"list": null}')
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+    | st.just(": , "),
+    lambda inner: (
+        st.lists(inner)
+        | st.dictionaries(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])), inner)
+    ),
+    max_leaves=30,
+)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(JSON, min_size=1))
+async def test_the_database_measures_json_as_it_is_sent(database: Database, values: list[Any]) -> None:
+    texts = [compact(value) for value in values]
+    sizes = await database.fetch("SELECT docs_json_size(t::jsonb) FROM unnest($1::text[]) AS t", texts)
+    assert [size for (size,) in sizes] == [len(text.encode()) for text in texts]
 
 
 # RFC 7396, appendix A: those whose original and patch are objects, as documents and patches must be.

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.services.files.checks import is_content_type
+from picloud.errors import ServiceError
+from picloud.services.files.checks import check_metadata, is_content_type
 
 GOOD = [
     "text/plain",
@@ -52,6 +53,16 @@ def test_anything_else_is_none(text: str) -> None:
 def test_what_passes_is_one_line_of_ascii(text: str) -> None:
     if is_content_type(text):
         assert re.fullmatch(r"[\t\x20-\x7e]{3,255}", text)
+
+
+@pytest.mark.parametrize("leaf", ["[]", "{}", "1", '"[[[{{{"', "9" * 5000, '"\\ud800"', "[]," * 500 + "1"])
+def test_metadata_is_no_deeper_than_scripts_read(leaf: str) -> None:
+    around = 126 if leaf[0] in "[{" else 127  # maps and arrays around what is in the middle
+    check_metadata('{"a":' + "[" * (around - 1) + leaf + "]" * (around - 1) + "}")
+    for more in (1, 1000, 5000):
+        deep = '{"a":' + "[" * (around - 1 + more) + leaf + "]" * (around - 1 + more) + "}"
+        with pytest.raises(ServiceError, match="deeper than 127 levels"):
+            check_metadata(deep)
 
 
 @pytest.mark.parametrize("piece", [';a="', "; a=a", ";\t \t ", '\\"', "!"])
