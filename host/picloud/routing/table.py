@@ -8,7 +8,8 @@ tenant could make a match take as long as they like. Here `MAX_SHAPES` look-ups 
 every set of routes. (Known from packet classification: tuple space search, Srinivasan et al. 1999.)
 
 A hundred thousand routes do not fit into a processor's nearest caches, so a look-up touches as little
-as it can of what belongs to one route: its key, which is one string, and one tuple.
+as it can of what belongs to one route: its key, which is one string, and one tuple. A look-up that finds
+nothing touches others' keys; so exact paths are a dictionary for each length, and most need not be asked.
 """
 
 from __future__ import annotations
@@ -98,8 +99,6 @@ class Shape:
 
     def key(self, segments: tuple[object, ...]) -> str:
         """The literal segments of a path that is long enough, or of a pattern, as one text."""
-        if self.kind == "exact":
-            return _END.join(segments)  # type: ignore[arg-type]  # all of them are
         picked = self._pick(segments)
         return picked if isinstance(picked, str) else _END.join(picked)
 
@@ -142,29 +141,37 @@ class Bucket:
         """Make it without any routes."""
         self.host = host
         self.shapes: dict[str, Shape] = {}
-        self._exact = Shape(self, "", PathPattern(("",)))
+        self._exact: dict[int, Shape] = {}  # by length
         # At the index of a path's length the shapes that can match it, those of equal precedence together;
         # the last is for every longer path. Empty until it is needed.
         self._ranks: list[list[list[Shape]]] = []
 
     def shape(self, pattern: RoutePattern) -> Shape:
         """Where a route belongs, made when it is not there."""
-        name = pattern.shape
-        if not name:
-            return self._exact
-        shape = self.shapes.get(name)
+        name, length = pattern.shape, len(pattern.path.segments)
+        shape = self.shapes.get(name) if name else self._exact.get(length)
         if shape is None:
-            shape = self.shapes[name] = Shape(self, name, pattern.path)
-            self._ranks.clear()
+            shape = Shape(self, name, pattern.path)
+            if name:
+                self.shapes[name] = shape
+                self._ranks.clear()
+            else:
+                self._exact[length] = shape
         return shape
 
     def remove(self, route: Routed) -> None:
         """Take a route out."""
-        route.shape.remove(route)
-        if not route.shape.routes and self.shapes.pop(route.shape.name, None) is not None:
+        shape = route.shape
+        shape.remove(route)
+        if shape.routes:
+            return
+        if shape.name:
+            del self.shapes[shape.name]
             self._ranks.clear()
+        else:
+            del self._exact[shape.length]
 
-    def match(self, method: str, segments: Segments, others: set[str]) -> Routed | None:
+    def match(self, method: str, segments: Segments, others: list[str]) -> Routed | None:
         """Find the route for a request.
 
         Args:
@@ -175,22 +182,24 @@ class Bucket:
         Returns:
             The best route, or None.
         """
-        exact = self._exact.routes.get(_END.join(segments))
+        exact = self._exact.get(len(segments))
         if exact is not None:
-            if isinstance(exact, Routed) and exact.method == method:  # most requests
-                return exact
-            route = _choose((exact,) if isinstance(exact, Routed) else exact, method, others)
-            if route is not None:
-                return route
+            found = exact.routes.get(_END.join(segments))
+            if isinstance(found, Routed) and found.method == method:  # most requests
+                return found
+            if found is not None:
+                route = _choose((found,) if isinstance(found, Routed) else found, method, others)
+                if route is not None:
+                    return route
         if not self.shapes:
             return None
         ranks = self._ranks or self._rank()
         for rank in ranks[min(len(segments), len(ranks) - 1)]:
-            found = rank[0].find(segments)
+            fitting = rank[0].find(segments)
             for shape in rank[1:]:
-                found += shape.find(segments)
-            if found:
-                route = _choose(found, method, others)
+                fitting += shape.find(segments)
+            if fitting:
+                route = _choose(fitting, method, others)
                 if route is not None:
                     return route
         return None
@@ -273,7 +282,7 @@ class RouteTable:
             MethodNotAllowed: routes have this path, with other methods only.
         """
         for bucket in self._buckets(host) if self._strict or self._below else (self._any,):
-            others: set[str] = set()
+            others: list[str] = []
             route = bucket.match(method, segments, others)
             if route is not None:
                 return _bind(route, host, segments)
@@ -302,7 +311,7 @@ class RouteTable:
         yield self._any
 
 
-def _choose(found: tuple[Routed, ...], method: str, others: set[str]) -> Routed | None:
+def _choose(found: tuple[Routed, ...], method: str, others: list[str]) -> Routed | None:
     """Of routes that differ in method only, that with the method, else GET for HEAD, else that for any."""
     get = any_ = None
     for route in found:
@@ -312,7 +321,7 @@ def _choose(found: tuple[Routed, ...], method: str, others: set[str]) -> Routed 
         if own is None:
             any_ = route
         else:
-            others.add(own)
+            others.append(own)
             if own == "GET":
                 get = route
     return (get if method == "HEAD" else None) or any_
@@ -329,6 +338,6 @@ def _bind(route: Routed, host: str, segments: Segments) -> Match:
     return Match(route, params, "/".join(segments[shape.length :]) if shape.kind == "prefix" else "")
 
 
-def _allowed(methods: set[str]) -> list[str]:
+def _allowed(methods: list[str]) -> list[str]:
     """What Allow says: OPTIONS is answered everywhere."""
-    return sorted(methods | {"OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
+    return sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))

@@ -159,6 +159,13 @@ def test_no_routes_make_a_match_look_up_more_than_once_for_each_shape(data: st.D
     assert looked == MAX_SHAPES
 
 
+def test_a_table_keeps_no_shape_without_routes() -> None:
+    routes = table("GET /a", "POST /a", "GET /b/c", "GET /:x", "GET /x/*")
+    for number in range(5):
+        routes.drop(UUID(int=number))
+    assert (routes._any._exact, routes._any.shapes) == ({}, {})
+
+
 def test_a_route_with_the_method_beats_one_for_any() -> None:
     assert answer(("* /a", "POST /a"), "POST", "/a")[0] == "POST /a"
     assert answer(("* /a", "POST /a"), "PUT", "/a")[0] == "* /a"
