@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from picloud.sandbox.abi import InterfaceViolation
+from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Response, ScriptError
 from picloud.sandbox.unpack import unpack
@@ -90,7 +91,7 @@ def script_error(said: dict[str, object]) -> ScriptError:
         return value if type(value) is int and 0 < value < 1 << 31 else None
 
     module = said.get("module")
-    message = str(said.get("message") or "unknown error")[:4096]
+    message = hinted(str(said.get("message") or "unknown error")[:4096])
     return ScriptError(message, number("line"), number("column"), module if isinstance(module, str) else None)
 
 

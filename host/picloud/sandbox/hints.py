@@ -1,0 +1,79 @@
+"""What a script could have meant by a function that is not there."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+
+from picloud.sandbox.abi import INTERFACE_FILE
+
+_NOT_FOUND = re.compile(r"Function not found: ([\w:]+) \(((?:\(\)|[^()])*)\)")
+_STRING = "&str | ImmutableString | String"
+"""How the interpreter calls a string that is a literal."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What interface.toml has of one namespace: name -> signature.
+
+    Attributes:
+        functions: called as `namespace::name`.
+        methods: called on its collections.
+    """
+
+    functions: Mapping[str, str]
+    methods: Mapping[str, str]
+
+
+def hinted(message: str) -> str:
+    """A message about a function that is not there, with what there is instead.
+
+    Args:
+        message: an error of the guest.
+
+    Returns:
+        The message, in the names of types that `type_of` gives; any other one as it is.
+    """
+    if (found := _NOT_FOUND.match(message)) is None:
+        return message
+    name, types = found[1], found[2].replace(_STRING, "string").split(", ")
+    said = f"Function not found: {name} ({', '.join(types)}){message[found.end() :]}"
+    hint = _hint(name, types[0])
+    return f"{said}; {hint}" if hint else said
+
+
+def _hint(name: str, first: str) -> str | None:
+    namespace, colons, function = name.rpartition("::")
+    if colons and namespace in _known():
+        known = _known()[namespace]
+        if function in known.methods and function not in known.functions:
+            return f"there is {namespace}::collection(name).{known.methods[function]}"
+        return _nearest(function, known.functions, f"{namespace}::", namespace)
+    namespace = first.removesuffix("::collection")
+    if namespace != first and namespace in _known():
+        return _nearest(name, _known()[namespace].methods, "", "it")
+    return "() stands for what is not there" if first == "()" else None
+
+
+def _nearest(name: str, known: Mapping[str, str], prefix: str, whose: str) -> str:
+    """The signature of that name or of one much like it, else all names."""
+    if near := get_close_matches(name, known, 1):
+        return f"there is {prefix}{known[near[0]]}"
+    return f"{whose} has {', '.join(sorted(known))}"
+
+
+@cache
+def _known() -> dict[str, _Known]:
+    functions: dict[str, dict[str, str]] = {}
+    for entry in tomllib.loads(INTERFACE_FILE.read_text("utf-8"))["function"]:
+        functions.setdefault(entry["namespace"], {})[entry["name"]] = entry["signature"]
+    return {
+        namespace: _Known({"collection": named.pop("collection")}, named)
+        if "collection" in named
+        else _Known(named, {})
+        for namespace, named in functions.items()
+    }
