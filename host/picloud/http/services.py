@@ -158,7 +158,7 @@ class Services:
             scripts=Scripts(database, changes, executor, ceilings, quotas),
             script_versions=ScriptVersions(database),
             modules=modules,
-            routes=Routes(database, changes),
+            routes=Routes(database, changes, admin_host),
             domains=Domains(database, changes, admin_host),
             executions=Executions(database, lambda: all_written(generations)),
             users=users,

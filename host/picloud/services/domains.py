@@ -81,8 +81,7 @@ class Domains:
             NotFound: the app was deleted meanwhile.
         """
         claim = parse_claim(pattern)
-        if claim == self._admin_host:
-            raise Invalid("on this host only the admin API answers (PICLOUD_ADMIN_HOST)", field="pattern")
+        refuse_admin_host(claim, self._admin_host, "pattern")
         try:
             async with self._changes.announce("domains") as connection:
                 if await connection.fetchrow(_ROUTES.routes_lock, app_id) is None:
@@ -154,6 +153,21 @@ class Domains:
                 "which takes the capability domain.manage there",
                 **details,
             )
+
+
+def refuse_admin_host(host: str, admin_host: str | None, field: str) -> None:
+    """Refuse what no app can have.
+
+    Args:
+        host: a host, normalised.
+        admin_host: the only one the admin API answers on, or None.
+        field: where the host was given.
+
+    Raises:
+        Invalid: they are the same.
+    """
+    if host == admin_host:
+        raise Invalid("on this host only the admin API answers (PICLOUD_ADMIN_HOST)", field=field)
 
 
 def _taken(claim: str, app_id: UUID | None = None) -> Conflict:

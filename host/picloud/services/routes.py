@@ -20,6 +20,7 @@ from picloud.routing.conflict import RoutePattern, conflict
 from picloud.routing.hosts import HostKind, covering, parse_host
 from picloud.routing.pattern import PathKind, parse_method, parse_path
 from picloud.routing.table import MAX_SHAPES
+from picloud.services.domains import refuse_admin_host
 from picloud.services.ids import parse_id
 from picloud.services.page import Page, PageRequest
 
@@ -119,9 +120,16 @@ class RouteCheck:
 class Routes:
     """The routes of apps."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
-        """Make it."""
+    def __init__(self, database: Database, changes: Changes, admin_host: str | None = None) -> None:
+        """Make it.
+
+        Args:
+            database: the pool.
+            changes: makes writes known.
+            admin_host: a host that no app can have, or None.
+        """
         self._database = database
+        self._admin_host = admin_host
         self._changes = changes
 
     async def create(self, app_id: UUID, draft: RouteDraft, actor: Actor) -> Route:
@@ -297,6 +305,7 @@ class Routes:
     async def _within(self, connection: Connection, app_id: UUID, pattern: RoutePattern) -> None:
         """Refuse a host that is not the app's, and a shape more than the table takes."""
         host = pattern.host.shape
+        refuse_admin_host(host, self._admin_host, "host")
         if host != "any" and not await connection.fetchval(_DOMAINS.domain_claimed, app_id, covering(host)):
             raise Invalid(f"no domain of the app covers the host {host!r}", field="host")
         if pattern.shape:

@@ -12,6 +12,7 @@ import pytest
 from picloud.http import application
 from picloud.http.admin_host import AdminHost
 from picloud.services.domains import Domains
+from picloud.services.routes import Routes
 from picloud.services.seed import seed
 from tests.integration.conftest import CONSOLE, Worker
 from tests.integration.http.conftest import ADMIN, Client, serving
@@ -41,7 +42,8 @@ async def ask(worker: Worker) -> AsyncIterator[_Raw]:
     app = await worker.services.apps.get("default")
     await worker.services.domains.create(app.id, "*.example.com", CONSOLE)
     domains = Domains(worker.database, worker.changes, OURS)
-    services = replace(worker.services, admin_host=OURS, domains=domains)
+    routes = Routes(worker.database, worker.changes, OURS)
+    services = replace(worker.services, admin_host=OURS, domains=domains, routes=routes)
     async with serving(replace(worker, services=services)) as client:
         client.token = await worker.session_of(await worker.person("ada", "owner"))
         yield _Raw(client)
@@ -93,6 +95,23 @@ async def test_no_app_claims_the_host_of_the_admin_api(ask: _Raw, pattern: str) 
     path, body = f"{ADMIN}/apps/default/domains", json.dumps({"pattern": pattern})
     status, _, said = await ask("POST", OURS, path, body)
     assert (status, said["error"]["details"]["field"]) == (422, "pattern")
+
+
+@pytest.mark.parametrize("path", ["routes", "routes:check"])
+@pytest.mark.parametrize("host", [OURS, "Cloud.Example.COM."])
+async def test_no_route_names_the_host_of_the_admin_api(
+    ask: _Raw, worker: Worker, host: str, path: str
+) -> None:
+    script = str(await worker.database.fetchval("SELECT id FROM scripts"))
+    under = f"{ADMIN}/apps/default/{path}"  # the app has the wildcard domain in which the host lies
+    status, _, said = await ask(
+        "POST", OURS, under, json.dumps({"script_id": script, "path": "/x", "host": host})
+    )
+    assert (status, said["error"]["details"]["field"]) == (422, "host")
+    assert "PICLOUD_ADMIN_HOST" in said["error"]["message"]
+    for other in ("cloud2.example.com", "*.example.com", f"*.{OURS}"):
+        body = json.dumps({"script_id": script, "path": f"/{len(other)}", "host": other})
+        assert (await ask("POST", OURS, under, body))[0] in (200, 201)
 
 
 @pytest.mark.parametrize("host", [OURS, "localhost", "nowhere.org"])
