@@ -30,6 +30,7 @@ GROUPS = {
         "logout": "remote.login",
         "whoami": "remote.login",
         "password": "remote.password",
+        "sessions": "remote.sessions",
     },
     "An app from a folder": {"push": "remote.push", "pull": "remote.pull", "dev": "remote.dev"},
     "What a server has": {
@@ -37,6 +38,7 @@ GROUPS = {
         "scripts": "remote.scripts",
         "routes": "remote.routes",
         "domains": "remote.domains",
+        "settings": "remote.settings",
         "kv": "remote.kv",
         "docs": "remote.docs",
         "files": "remote.stored_files",

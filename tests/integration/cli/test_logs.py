@@ -93,3 +93,27 @@ async def test_a_reader_that_goes_away_is_no_error_message(shell: Shell, client:
     )
     out, err = await process.communicate()
     assert (out, err) == (b"[\n", b"")
+
+
+async def test_calls_to_the_outside_are_shown_with_what_was_decided_and_what_came_of_them(
+    shell: Shell, client: Client, worker: Worker
+) -> None:
+    await client("GET", "/hello")
+    await shell.done("logs", *DEFAULT)  # it is written
+    common = {"method": "GET", "hops": 0, "ms": 12.34, "bytes_out": 0, "bytes_in": 7, "error": None}
+    calls = [
+        common | {"host": "api.example:8443", "category": "allowed", "status": 200, "hops": 1},
+        common | {"host": "slow.example", "category": "allowed", "status": None, "error": "timeout"},
+        common | {"host": "10.0.0.1", "category": "private address", "status": None},
+        common | {"method": "", "host": "", "category": "not a URL\x1b[2J", "status": None},
+    ]
+    await worker.database.execute("UPDATE execution_logs SET outbound = $1, outbound_dropped = 3", calls)
+    lines = (await shell.done("logs", *DEFAULT)).splitlines()
+    assert lines[1:] == [
+        "    http GET api.example:8443  200  1 redirect, 12.3 ms, 0 bytes out, 7 in",
+        "    http GET slow.example  timeout  12.3 ms, 0 bytes out, 7 in",
+        "    http GET 10.0.0.1  refused: private address",
+        "    http ?  refused: not a URL\\x1b[2J",
+        "    (3 more calls are not on record)",
+    ]
+    assert (await shell("logs", *DEFAULT, "--json")).json[0]["outbound"] == calls

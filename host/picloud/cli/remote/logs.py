@@ -1,4 +1,4 @@
-"""`picloud logs`: executions and the lines they logged."""
+"""`picloud logs`: executions, the lines they logged, and their calls to the outside."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "logs",
-        help="executions and the lines they logged",
-        description="Show the last executions of an app, oldest first, with the lines they logged. "
+        help="executions, the lines they logged and their calls to the outside",
+        description="Show the last executions of an app, oldest first, with the lines they logged and what "
+        "became of their calls to the outside. "
         "With --follow it goes on until Ctrl-C; --json then prints one execution a line.",
     )
     parser.add_argument("--script", metavar="NAME", help="only of this script: name or id")
@@ -91,7 +92,7 @@ class Names:
 
 
 async def shown(item: Json, names: Names) -> str:
-    """An execution for people: a line about it, then a line for each that it logged.
+    """An execution for people: a line about it, then one for each that it logged and each call it made.
 
     Args:
         item: an execution of the API.
@@ -109,6 +110,9 @@ async def shown(item: Json, names: Names) -> str:
     lines += [_line(line) for line in item["logs"]]
     if item["logs_dropped"]:
         lines.append(paint(f"    ({plain(str(item['logs_dropped']))} more lines were dropped)", "2"))
+    lines += [_call(decision) for decision in item["outbound"]]
+    if item["outbound_dropped"]:
+        lines.append(paint(f"    ({plain(str(item['outbound_dropped']))} more calls are not on record)", "2"))
     if item["error"]:
         lines.append(f"    {paint('error', '31')} {plain(_place(item['error']))}")
     return "\n".join(lines)
@@ -118,6 +122,21 @@ def _line(line: Json) -> str:
     data = "" if line.get("data") is None else f" {json.dumps(line['data'], ensure_ascii=False)}"
     level = paint(plain(line["level"]), _LEVELS.get(line["level"], "2"))
     return f"    {level} {plain(str(line['message']) + data)}"
+
+
+def _call(decision: Json) -> str:
+    """A call to the outside: where to, what came of it, and what it cost."""
+    allowed = decision["category"] == "allowed"
+    came = decision["error"] or decision["status"] or "-" if allowed else f"refused: {decision['category']}"
+    fine = allowed and not decision["error"]
+    where = plain(f"{decision['method']} {decision['host'] or '?'}".strip())
+    hops = decision["hops"]
+    cost = [f"{hops} redirect{'' if hops == 1 else 's'}"] if hops else []
+    if allowed:
+        sizes = f"{decision['bytes_out']} bytes out, {decision['bytes_in']} in"
+        cost += [f"{decision['ms']:.1f} ms", sizes]
+    outcome = paint(plain(str(came)), "32" if fine else "31")
+    return f"    {paint('http', '36')} {where}  {outcome}  {paint(plain(', '.join(cost)), '2')}".rstrip()
 
 
 def _place(error: dict[str, Any]) -> str:

@@ -19,6 +19,19 @@ def test_names_and_values_of_fields_are_plain(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.splitlines()[0] == f"{SAFE}  {SAFE}"
 
 
+_CALL = {
+    "method": HOSTILE,
+    "host": HOSTILE,
+    "category": "allowed",
+    "status": HOSTILE,
+    "error": HOSTILE,
+    "hops": HOSTILE,
+    "ms": 1.0,
+    "bytes_out": HOSTILE,
+    "bytes_in": HOSTILE,
+}
+
+
 async def test_every_part_of_an_execution_is_plain() -> None:
     item = {
         "started_at": "2026-01-01T00:00:00+00:00",
@@ -31,6 +44,8 @@ async def test_every_part_of_an_execution_is_plain() -> None:
         "wall_ms": 1.0,
         "logs": [{"level": HOSTILE, "message": HOSTILE, "data": HOSTILE}],
         "logs_dropped": HOSTILE,
+        "outbound": [_CALL, {**_CALL, "category": HOSTILE}],
+        "outbound_dropped": HOSTILE,
         "error": {"message": HOSTILE, "line": HOSTILE, "column": HOSTILE, "module": HOSTILE},
     }
     said = await shown(item, Names(cast("Client", None), ""))

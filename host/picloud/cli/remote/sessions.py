@@ -1,0 +1,106 @@
+"""`picloud sessions`: where one is logged in by a password, and an end to that. No key will do."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from picloud.cli.commands import Commands
+from picloud.cli.exits import DONE, wrong_use
+from picloud.cli.prompt import ask_secret, confirm_by_name
+from picloud.cli.remote import credentials
+from picloud.cli.remote.client import Json
+from picloud.cli.remote.context import add_options, find_target
+from picloud.cli.remote.login import ask_username
+from picloud.cli.remote.output import column, moment, print_json, print_table
+from picloud.cli.remote.session import Opened, session
+
+_ASKED = (
+    "This needs your password: a key will not do. It is asked for at a terminal, else read from the first "
+    "line of standard input. The session that the command itself opens for it is left out."
+)
+_COLUMNS = (
+    column("id"),
+    column("address", "from"),
+    column("user_agent", "by"),
+    column("created_at", "began", moment),
+    column("last_seen_at", "last used", moment),
+    column("expires_at", "ends", moment),
+)
+
+
+def add(commands: Commands) -> None:
+    """Add the commands to the command line."""
+    about = "your sessions: where you are logged in by password"
+    verbs = commands.add_parser("sessions", help=about, description=f"{about.capitalize()}.").add_subparsers(
+        dest="verb", metavar="VERB", required=True
+    )
+    listing = verbs.add_parser("list", help="list your sessions", description=f"List them. {_ASKED}")
+    _add_options(listing)
+    listing.set_defaults(main=_command(_list))
+
+    revoke = verbs.add_parser("revoke", help="end sessions of yours", description=f"End some. {_ASKED}")
+    revoke.add_argument("sessions", nargs="*", metavar="SESSION", help="its id")
+    revoke.add_argument("--all", action="store_true", help="every session")
+    revoke.add_argument("--yes", action="store_true", help="do not ask")
+    _add_options(revoke)
+    revoke.set_defaults(main=_revoke)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--username", metavar="NAME", help="default: that of the login")
+    add_options(parser)
+
+
+def _command(
+    work: Callable[[Opened, argparse.Namespace], Awaitable[int]],
+) -> Callable[[argparse.Namespace], int]:
+    """Make a main of what is done in a session of the command's own."""
+
+    def main(arguments: argparse.Namespace) -> int:
+        url = find_target(arguments).url
+        login = credentials.read().logins.get(url)
+        username = arguments.username or (login.username if login else ask_username())
+        password = ask_secret(f"Password of {username}:")
+
+        async def run() -> int:
+            async with session(url, username, password) as opened:
+                return await work(opened, arguments)
+
+        return asyncio.run(run())
+
+    return main
+
+
+async def _others(opened: Opened) -> list[Json]:
+    return [one for one in await opened.client.items("auth/sessions") if not one["is_current"]]
+
+
+async def _list(opened: Opened, arguments: argparse.Namespace) -> int:
+    found = await _others(opened)
+    if arguments.json:
+        print_json(found)
+    else:
+        print_table(_COLUMNS, found, "no sessions")
+    return DONE
+
+
+def _revoke(arguments: argparse.Namespace) -> int:
+    if bool(arguments.sessions) == arguments.all:
+        raise wrong_use("which? Give the ids of sessions, or --all")
+    named = "all" if arguments.all else arguments.sessions[0]
+    many = "every session of yours" if arguments.all else f"{len(arguments.sessions)} of your sessions"
+    confirm_by_name(f"ends {many}", named, arguments.yes)
+    return _command(_end)(arguments)
+
+
+async def _end(opened: Opened, arguments: argparse.Namespace) -> int:
+    ids = [one["id"] for one in await _others(opened)] if arguments.all else arguments.sessions
+    for one in ids:
+        await opened.client.call("DELETE", "auth/sessions/{session}", session=one)
+    if arguments.json:
+        print_json({"revoked": ids})
+    else:
+        print(f"ended {len(ids)} session{'' if len(ids) == 1 else 's'}")
+    return DONE

@@ -1,0 +1,96 @@
+"""`picloud settings`: what pages of other origins may do with an app (CORS)."""
+
+from __future__ import annotations
+
+from picloud.cli.exits import wrong_use
+from picloud.cli.remote.client import Json
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.noun import Noun, Verb, in_body, own
+from picloud.cli.remote.output import print_fields
+from picloud.cli.terminal import paint
+
+_RESET = ("methods", "headers", "expose_headers", "credentials", "max_age_seconds")
+
+
+async def _yes(_context: Context, typed: str) -> bool:
+    return typed == "yes"
+
+
+def _cors(context: Context, body: Json) -> None:
+    """Put what was typed where the API has it."""
+    typed = context.arguments
+    cors = {**dict.fromkeys(typed.given_reset or ()), **body}
+    body.clear()
+    if typed.given_no_cors:
+        if cors:
+            raise wrong_use("--no-cors takes all CORS settings away; give it alone")
+        body["cors"] = None
+    elif cors:
+        body["cors"] = cors
+
+
+def _show(_context: Context, answer: Json) -> None:
+    if answer["cors"] is None:
+        print(paint("no CORS settings: pages of other origins cannot read what the app answers", "2"))
+    else:
+        print_fields(answer["cors"])
+
+
+NOUN = Noun(
+    "settings",
+    "what pages of other origins may do with an app (CORS)",
+    (
+        Verb(name="show", help="show an app's settings", path="apps/{app}/settings", show=_show),
+        Verb(
+            name="update",
+            help="change an app's settings; what is not given stays",
+            method="PATCH",
+            path="apps/{app}/settings",
+            arguments=(
+                in_body(
+                    "--origin",
+                    "an origin such as https://shop.example.com, or '*'; repeat it for more",
+                    "origins",
+                    action="append",
+                ),
+                in_body(
+                    "--method",
+                    "a method its pages may use, or '*'; repeat it for more",
+                    "methods",
+                    action="append",
+                ),
+                in_body(
+                    "--header",
+                    "a request header they may set, or '*'; repeat it for more",
+                    "headers",
+                    action="append",
+                ),
+                in_body(
+                    "--expose",
+                    "a response header they may read, or '*'; repeat it for more",
+                    "expose_headers",
+                    action="append",
+                    metavar="HEADER",
+                ),
+                in_body(
+                    "--credentials",
+                    "whether cookies and Authorization may come along",
+                    read=_yes,
+                    choices=("yes", "no"),
+                ),
+                in_body(
+                    "--max-age",
+                    "how long a browser may remember the answer",
+                    "max_age_seconds",
+                    type=int,
+                    metavar="SECONDS",
+                ),
+                own("--reset", "back to the default; repeat it for more", action="append", choices=_RESET),
+                own("--no-cors", "take all of it away", action="store_true"),
+            ),
+            finish=_cors,
+            show=_show,
+        ),
+    ),
+)
+add = NOUN.add
