@@ -1,8 +1,9 @@
-"""Every example of docs/script-guide.md answers what the page says it answers."""
+"""Every example of docs/script-guide.md answers what it says, and every one of docs/functions.md is true."""
 
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +24,7 @@ from picloud.routing.hosts import ANY_HOST
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import parse_path
 from picloud.routing.table import RouteTable
+from picloud.sandbox.abi import INTERFACE_FILE
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -59,6 +61,9 @@ def examples() -> Iterator[Any]:
 
 EXAMPLES = list(examples())
 THINGS = next(example.values[0] for example in EXAMPLES if 'docs::collection("things")' in example.values[0])
+FUNCTIONS: dict[str, list[str]] = {}
+for function in tomllib.loads(INTERFACE_FILE.read_text("utf-8"))["function"]:
+    FUNCTIONS.setdefault(function["namespace"], []).append(function["example"])
 FILTERS = re.findall(r"^\| `(#\{.*\})` \|([a-d ]*)\| .*\|$", PAGE, re.MULTILINE)
 
 Run: TypeAlias = Callable[..., Awaitable[tuple[int, bytes]]]
@@ -151,3 +156,12 @@ async def test_a_filter_finds_what_the_page_says(run: Run) -> None:
     asked = ", ".join(f"things.find({text}).map(|thing| thing.data.name)" for text, _ in FILTERS)
     _, body = await run(f"{THINGS};\n[{asked}]")
     assert orjson.loads(body) == [names.split() for _, names in FILTERS]
+
+
+@pytest.mark.parametrize("namespace", FUNCTIONS)
+async def test_an_example_of_a_function_is_true(namespace: str, run: Run) -> None:
+    """Against the real services; the guest's own tests run them against its native ones."""
+    for example in FUNCTIONS[namespace]:
+        elsewhere = re.search(r'"(https://[^"?]+)', example)
+        source = f"// where {elsewhere[1]} answers {{}}\n{example}" if elsewhere else example
+        assert await run(source) == (200, b"true"), example
