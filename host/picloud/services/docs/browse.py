@@ -19,7 +19,7 @@ from picloud.identity.actor import Actor
 from picloud.services import people
 from picloud.services.docs.filter import Find, parse_find
 from picloud.services.docs.service import MAX_FOUND, TOO_DEEP, check_data, refusals
-from picloud.services.docs.sql import page_statement
+from picloud.services.docs.sql import page_statement, write_json
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
 from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor, write_cursor
@@ -36,13 +36,15 @@ class DocCollection:
 
     Attributes:
         name: its name.
-        documents: how many it has.
+        documents: how many it has, counted up to 1,000.
         bytes: how many these have as JSON.
+        more: there are more than were counted.
     """
 
     name: str
     documents: int
     bytes: int
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,10 @@ class DocBrowser:
             Invalid: the cursor is not one that was given out.
         """
         after = read_name_cursor(cursor)
-        async with self._searches.turn(app_id):  # all of the app's documents are counted
-            rows = await self._database.fetch(_BROWSE.doc_collections, app_id, after, limit + 1)
+        async with self._searches.turn(app_id):  # documents of each are counted
+            rows = await self._database.fetch(
+                _BROWSE.doc_collections, app_id, after, limit + 1, people.MOST_COUNTED
+            )
         return page_of_names(rows, limit, lambda row: DocCollection(**row))
 
     async def list(
@@ -259,8 +263,8 @@ def _read(filter_: str | None) -> tuple[Find, bool]:
 
 def _json(data: dict[str, Any]) -> str:
     try:
-        return orjson.dumps(data).decode()
-    except orjson.JSONEncodeError:
+        return write_json(data)
+    except RecursionError:
         raise Invalid(TOO_DEEP, field="data") from None
 
 

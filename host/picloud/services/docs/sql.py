@@ -180,18 +180,26 @@ def _value(made: Statement, path: Path) -> str:
     return "(" + " -> ".join(["data", *(made.bind(name, "text") for name in path)]) + ")"
 
 
-def _json(value: Json) -> str:
+def write_json(value: Json) -> str:
     """JSON as guests write it into documents, large floats with all their digits.
 
     PostgreSQL compares decimals, and the shortest text of a float is not quite the same number.
+
+    Args:
+        value: of a document, or one to find there.
+
+    Raises:
+        RecursionError: it is nested some hundred levels deep.
     """
     match value:
         case float() if abs(value) >= 1e16:
             return f"{value:.1f}"
         case list():
-            return f"[{','.join(map(_json, value))}]"
+            return f"[{','.join(map(write_json, value))}]"
         case dict():
-            return f"{{{','.join([f'{_json(name)}:{_json(item)}' for name, item in value.items()])}}}"
+            return (
+                f"{{{','.join([f'{write_json(name)}:{write_json(item)}' for name, item in value.items()])}}}"
+            )
         case _:
             return orjson.dumps(value).decode()
 
@@ -201,8 +209,8 @@ def _holds(made: Statement, path: Path, value: Json) -> str:
         value = {name: value}
     scoped = {f"{made.parameters[0]}{made.parameters[1]}": value}
     return (
-        f"data @> {made.bind(_json(value), 'jsonb')}"
-        f" AND docs_scoped(app_id, collection, data) @> {made.bind(_json(scoped), 'jsonb')}"
+        f"data @> {made.bind(write_json(value), 'jsonb')}"
+        f" AND docs_scoped(app_id, collection, data) @> {made.bind(write_json(scoped), 'jsonb')}"
     )
 
 
@@ -211,7 +219,7 @@ def _equals(made: Statement, path: Path, value: Json) -> str:
     if not isinstance(value, list | dict):
         return f"({holds})"
     # An array or object holds what has less in it, too.
-    return f"({holds} AND {_value(made, path)} = {made.bind(_json(value), 'jsonb')})"
+    return f"({holds} AND {_value(made, path)} = {made.bind(write_json(value), 'jsonb')})"
 
 
 def _contains(made: Statement, path: Path, value: str | float | bool | None) -> str:
@@ -228,7 +236,7 @@ def _compares(made: Statement, condition: Compares) -> str:
     if isinstance(value, str):
         text = f"({field_} #>> '{{}}') COLLATE \"C\" {operator} {made.bind(value, 'text')}"
         return f"coalesce(jsonb_typeof({field_}) = 'string' AND {text}, FALSE)"
-    number = made.bind(_json(value), "jsonb")
+    number = made.bind(write_json(value), "jsonb")
     return f"coalesce(jsonb_typeof({field_}) = 'number' AND {field_} {operator} {number}, FALSE)"
 
 
