@@ -18,7 +18,7 @@ from picloud.services import kv_value
 from picloud.services.kv import check_names, check_ttl, check_value
 from picloud.services.kv_value import Value
 from picloud.services.page import Page, page_of_names, read_name_cursor
-from picloud.services.people import find_name, refusals
+from picloud.services.people import MOST_COUNTED, find_name, refusals
 from picloud.services.quotas import Quotas
 from picloud.services.turns import Turns
 
@@ -32,13 +32,15 @@ class KvCollection:
 
     Attributes:
         name: its name.
-        entries: how many it has.
-        bytes: of their keys and values.
+        entries: how many it has, counted up to 1,000.
+        bytes: of the keys and values of these.
+        more: there are more than were counted.
     """
 
     name: str
     entries: int
     bytes: int
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +108,8 @@ class KvBrowser:
             Invalid: the cursor is not one that was given out.
         """
         after = read_name_cursor(cursor)
-        async with self._searches.turn(app_id):  # all of the app's entries are counted
-            rows = await self._database.fetch(_SQL.kv_collections, app_id, after, limit + 1)
+        async with self._searches.turn(app_id):  # entries of each are counted
+            rows = await self._database.fetch(_SQL.kv_collections, app_id, after, limit + 1, MOST_COUNTED)
         return page_of_names(rows, limit, lambda row: KvCollection(**row))
 
     async def list(

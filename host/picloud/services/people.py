@@ -9,6 +9,9 @@ from picloud.errors import Invalid, NotFound, QuotaExceeded, ServiceError
 from picloud.services.kv import check_names
 from picloud.services.quotas import QuotaUsedUp
 
+MOST_COUNTED = 1000
+"""Of each collection in a list of them."""
+
 
 def find_name(collection: str, key: str = "-") -> None:
     """Refuse to look for what no collection or key can be called.

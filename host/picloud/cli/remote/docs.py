@@ -46,7 +46,12 @@ NOUN = Noun(
     "docs",
     "documents that scripts keep",
     (
-        list_verb("docs", "documents", (column("name"), column("documents"), column("bytes")), _COLUMNS),
+        list_verb(
+            "docs",
+            "documents",
+            (column("name"), column("documents"), column("bytes"), column("more")),
+            _COLUMNS,
+        ),
         Verb(
             name="get",
             help="show a document",

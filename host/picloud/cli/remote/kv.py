@@ -50,7 +50,7 @@ NOUN = Noun(
         list_verb(
             "kv",
             "keys",
-            (column("name"), column("entries"), column("bytes")),
+            (column("name"), column("entries"), column("bytes"), column("more")),
             (
                 column("key"),
                 column("size", "bytes"),

@@ -50,7 +50,7 @@ NOUN = Noun(
         list_verb(
             "files",
             "files",
-            (column("name"), column("files"), column("bytes")),
+            (column("name"), column("files"), column("bytes"), column("more")),
             (
                 column("id"),
                 column("name"),

@@ -81,10 +81,33 @@ DELETE FROM kv_entries entry USING expired
 WHERE entry.app_id = expired.app_id AND entry.collection = expired.collection AND entry.key = expired.key;
 
 -- name: kv_collections
--- The collections of an app by name after $2, at most $3: how many entries each has, and of how many bytes.
-SELECT collection AS name, count(*) AS entries, sum(octet_length(key) + octet_length(value))::bigint AS bytes
-FROM kv_entries WHERE app_id = $1 AND collection > $2 AND (expires_at IS NULL OR expires_at > now())
-GROUP BY collection ORDER BY collection LIMIT $3;
+-- The collections of an app by name after $2, at most $3: how many entries each has, and of how many bytes, up to $4.
+-- From name to name by the index: what is in between is not read.
+WITH RECURSIVE names (name, place) AS (
+    (
+        SELECT collection, 1 FROM kv_entries
+        WHERE app_id = $1 AND collection > $2 AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY collection LIMIT 1
+    )
+    UNION ALL
+    SELECT (
+        SELECT collection FROM kv_entries
+        WHERE app_id = $1 AND collection > names.name AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY collection LIMIT 1
+    ), place + 1
+    FROM names WHERE name IS NOT NULL AND place < $3
+)
+SELECT name, entries, bytes, more FROM names, LATERAL (
+    SELECT count(*) FILTER (WHERE place <= $4) AS entries, sum(size) FILTER (WHERE place <= $4)::bigint AS bytes,
+        count(*) > $4 AS more
+    FROM (
+        SELECT octet_length(key) + octet_length(value) AS size, row_number() OVER (ORDER BY key) AS place
+        FROM kv_entries
+        WHERE app_id = $1 AND collection = names.name AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY key LIMIT $4 + 1
+    ) AS first
+) AS counted
+WHERE name IS NOT NULL ORDER BY name;
 
 -- name: kv_keys
 -- Keys after $3, from $4 and before $5, at most $6, with all but their values.

@@ -14,7 +14,7 @@ from picloud.services.files.file import File
 from picloud.services.files.service import Files
 from picloud.services.files.store import OpenBlob
 from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor
-from picloud.services.people import find_name
+from picloud.services.people import MOST_COUNTED, find_name
 from picloud.services.turns import Turns
 
 _SQL = load("files")
@@ -26,13 +26,15 @@ class FileCollection:
 
     Attributes:
         name: its name.
-        files: how many it has.
+        files: how many it has, counted up to 1,000.
         bytes: how many these have.
+        more: there are more than were counted.
     """
 
     name: str
     files: int
     bytes: int
+    more: bool
 
 
 class FileBrowser:
@@ -54,8 +56,8 @@ class FileBrowser:
             Invalid: the cursor is not one that was given out.
         """
         after = read_name_cursor(cursor)
-        async with self._searches.turn(app_id):  # all of the app's files are counted
-            rows = await self._database.fetch(_SQL.file_collections, app_id, after, limit + 1)
+        async with self._searches.turn(app_id):  # files of each are counted
+            rows = await self._database.fetch(_SQL.file_collections, app_id, after, limit + 1, MOST_COUNTED)
         return page_of_names(rows, limit, lambda row: FileCollection(**row))
 
     async def list(self, app_id: UUID, collection: str, page: PageRequest) -> Page[File]:

@@ -28,7 +28,7 @@ async def test_files_are_listed_shown_and_removed(client: Client, worker: Worker
     assert shown == items[0]
     assert (shown["sha256"], shown["metadata"]) == (hashlib.sha256(b"one").hexdigest(), {})
     assert (await client.admin("GET", "/apps/default/files")).json["items"] == [
-        {"name": "c", "files": 2, "bytes": 7}
+        {"name": "c", "files": 2, "bytes": 7, "more": False}
     ]
     assert (await client.admin("DELETE", path)).status == 204
     for method, where in (("GET", path), ("DELETE", path), ("GET", f"{path}/content")):

@@ -60,7 +60,7 @@ async def test_an_entry_is_written_shown_listed_and_removed(client: Client) -> N
     (item,) = (await client.admin("GET", "/apps/default/kv/c")).json["items"]
     assert item == {name: again[name] for name in item}
     assert (await client.admin("GET", "/apps/default/kv")).json["items"] == [
-        {"name": "c", "entries": 1, "bytes": 1 + 5}
+        {"name": "c", "entries": 1, "bytes": 1 + 5, "more": False}
     ]
     assert (await client.admin("DELETE", path("c", "k"))).status == 204
     for method, where in (("GET", path("c", "k")), ("DELETE", path("c", "k")), ("GET", "/apps/default/kv/c")):
