@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import ormsgpack
 
-from picloud.errors import Overloaded, ScriptInvalid
+from picloud.errors import Overloaded, ScriptInvalid, Unavailable
 from picloud.sandbox import abi, capi
 from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.cache import ImageCache
@@ -190,6 +190,8 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
             return "script_error", ScriptError("the interpreter broke its interface with the host")
         case Overloaded():
             return error.code, ScriptError(error.message)
+        case Unavailable():  # the pool said so in a line; a trace of every execution meanwhile would fill disks
+            return "internal", ScriptError(error.message)
         case _:
             logger.exception("an execution failed", exc_info=error)
             return "internal", ScriptError("something went wrong inside PiCloud")

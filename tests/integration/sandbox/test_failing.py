@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from picloud.errors import Unavailable
 from picloud.execution.invocation import ScriptRequest
 from picloud.sandbox.engine import Engine
 from tests.workbench import Workbench, in_memory, value
@@ -73,3 +74,17 @@ async def test_a_blob_is_looped_over_in_ints_whatever_its_length(workbench: Work
         [blob(3, 7), blob(), base64::decode("gP8=")].map(doubled) + [doubled(hex::decode(digits))]
     """
     assert value(await workbench.run(source)) == [42, 0, 766, 8_000_000]
+
+
+async def test_a_database_that_is_away_is_no_error_of_each_execution(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def away(*_params: object) -> None:
+        raise Unavailable
+
+    workbench = Workbench(engine, in_memory() | {"kv_get": away})
+    outcome = await workbench.run('kv::collection("c").get("k")')
+    workbench.close()
+    assert outcome.error is not None
+    assert (outcome.code, outcome.error.message) == ("internal", Unavailable().message)
+    assert caplog.records == []
