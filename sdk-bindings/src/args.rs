@@ -84,10 +84,9 @@ pub fn mismatch(function: &str, param: &str, expected: &str, given: &str) -> Thr
     fail(function, format_args!("{param} must be {expected}, not {given}"))
 }
 
-/// A type's name as a script knows it: a handle comes with its Rust path, and what it is a handle of.
+/// A type's name as a script knows it: a handle (`kv::collection`) comes with its Rust path.
 pub fn type_name(name: &str) -> String {
-    let path = name.split('<').next().unwrap_or_default();
-    path.rsplit_once("::").map_or_else(|| name.to_owned(), |(_, last)| last.to_lowercase())
+    name.rsplit_once("::").map_or_else(|| name.to_owned(), |(_, last)| last.to_lowercase())
 }
 
 /// Refuses a string of `length` bytes that the interpreter would refuse once it were there: ask before

@@ -1,10 +1,10 @@
 //! `docs::` the app's documents: JSON that can be searched.
 
-use rhai::{Dynamic, Engine, INT, NativeCallContext};
+use rhai::{Dynamic, Engine, INT, ImmutableString, NativeCallContext};
 
 use crate::args::{self, Thrown};
 use crate::document::{self, found, whole};
-use crate::handle::{self, Namespace, method};
+use crate::handle::{self, Handle, method};
 use crate::host::{self, fail};
 use crate::wire::Writer;
 
@@ -23,18 +23,27 @@ const MAX_DOCUMENT: usize = 1024 * 1024;
 /// How many bytes a filter may have on its way to the host.
 const MAX_FILTER: usize = 48 * 1024;
 
+/// What `docs::collection` gives.
 #[derive(Clone)]
-struct Docs;
-
-impl Namespace for Docs {
-    const COLLECTION: &'static str = "docs::collection";
+struct Collection {
+    name: ImmutableString,
 }
 
-type Collection = handle::Collection<Docs>;
+impl Handle for Collection {
+    const FUNCTION: &'static str = "docs::collection";
+
+    fn new(name: ImmutableString) -> Self {
+        Self { name }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
 
 /// Registers the namespace, and the methods of its handle.
 pub fn register(engine: &mut Engine) {
-    handle::register::<Docs>(engine);
+    handle::register::<Collection>(engine);
     method("create")
         .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, data: Dynamic| {
             c.create(&context, &data)
@@ -65,7 +74,7 @@ pub fn register(engine: &mut Engine) {
         },
     );
     method("delete").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.delete(id));
-    handle::pages::<Docs>(engine, "docs::list", &LIST, document::page);
+    handle::pages::<Collection>(engine, "docs::list", &LIST, document::page);
 }
 
 impl Collection {

@@ -5,7 +5,7 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use crate::args::{self, Thrown};
 use crate::blob::Blob;
 use crate::document::{self, found, whole};
-use crate::handle::{self, Namespace, method};
+use crate::handle::{self, Handle, method};
 use crate::host::{self, fail};
 use crate::wire::Writer;
 
@@ -23,14 +23,23 @@ const MAX_NAME: usize = 255;
 /// How many bytes the metadata of a file may have as JSON.
 const MAX_METADATA: usize = 16 * 1024;
 
+/// What `files::collection` gives.
 #[derive(Clone)]
-struct Files;
-
-impl Namespace for Files {
-    const COLLECTION: &'static str = "files::collection";
+struct Collection {
+    name: ImmutableString,
 }
 
-type Collection = handle::Collection<Files>;
+impl Handle for Collection {
+    const FUNCTION: &'static str = "files::collection";
+
+    fn new(name: ImmutableString) -> Self {
+        Self { name }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
 
 /// A file as the body of an answer, which the host sends by itself.
 #[derive(Clone)]
@@ -41,7 +50,7 @@ pub struct File {
 
 /// Registers the namespace, and the methods of its handle.
 pub fn register(engine: &mut Engine) {
-    handle::register::<Files>(engine);
+    handle::register::<Collection>(engine);
     engine.register_type_with_name::<File>("file");
     method("create")
         .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, file: Dynamic| {
@@ -72,7 +81,7 @@ pub fn register(engine: &mut Engine) {
         .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, id: Dynamic| {
             c.response(&context, id)
         });
-    handle::pages::<Files>(engine, "files::list", &LIST, document::page);
+    handle::pages::<Collection>(engine, "files::list", &LIST, document::page);
 }
 
 impl Collection {

@@ -1,9 +1,9 @@
 //! `kv::` the app's key-value store.
 
-use rhai::{Array, Dynamic, Engine, INT, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map, NativeCallContext};
 
 use crate::args::{self, Thrown};
-use crate::handle::{self, Namespace, method};
+use crate::handle::{self, Handle, method};
 use crate::host::{self, Reply, fail};
 use crate::wire::{Reader, Writer};
 
@@ -18,18 +18,27 @@ crate::import!(SET_IF, "kv_set_if");
 
 const MAX_KEY: usize = 512;
 
+/// What `kv::collection` gives.
 #[derive(Clone)]
-struct Kv;
-
-impl Namespace for Kv {
-    const COLLECTION: &'static str = "kv::collection";
+struct Collection {
+    name: ImmutableString,
 }
 
-type Collection = handle::Collection<Kv>;
+impl Handle for Collection {
+    const FUNCTION: &'static str = "kv::collection";
+
+    fn new(name: ImmutableString) -> Self {
+        Self { name }
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
 
 /// Registers the namespace, and the methods of its handle.
 pub fn register(engine: &mut Engine) {
-    handle::register::<Kv>(engine);
+    handle::register::<Collection>(engine);
     method("get")
         .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, key: Dynamic| {
             c.get(&context, key)
@@ -45,10 +54,10 @@ pub fn register(engine: &mut Engine) {
     );
     method("has").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.has(key));
     method("delete").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.delete(key));
-    handle::pages::<Kv>(engine, "kv::list", &LIST, |context, function, reply| {
+    handle::pages::<Collection>(engine, "kv::list", &LIST, |context, function, reply| {
         args::result_fits(context, function, reply.value()?)
     });
-    handle::pages::<Kv>(engine, "kv::entries", &ENTRIES, entries);
+    handle::pages::<Collection>(engine, "kv::entries", &ENTRIES, entries);
     method("increment")
         .register_into_engine(engine, |c: &mut Collection, key: Dynamic, n: Dynamic| c.increment(key, &n));
     method("set_if").register_into_engine(
