@@ -190,7 +190,7 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
             return "script_error", ScriptError("the interpreter broke its interface with the host")
         case Overloaded():
             return error.code, ScriptError(error.message)
-        case Unavailable():  # the pool said so in a line; a trace of every execution meanwhile would fill disks
+        case Unavailable():  # the pool said so in a line; a trace of every execution would fill disks
             return "internal", ScriptError(error.message)
         case _:
             logger.exception("an execution failed", exc_info=error)
