@@ -16,6 +16,8 @@ from picloud.db.queries import load
 from picloud.errors import Conflict
 from picloud.generations import Generations
 from picloud.routing.conflict import RoutePattern, conflict
+from picloud.routing.hosts import ANY_HOST
+from picloud.routing.pattern import Parameter, PathPattern
 from picloud.services.domains import Domains
 from picloud.services.routes import Route, RouteDraft, Routes, columns
 from tests.integration.conftest import CONSOLE
@@ -25,6 +27,14 @@ APP = "INSERT INTO apps (id, slug, name) VALUES ($1, $2, 'A')"
 SCRIPT = """
 INSERT INTO scripts (app_id, id, name, kind, version, source) VALUES ($1, $2, 's', 'endpoint', 1, '1')
 """
+
+
+@st.composite
+def long_patterns(draw: st.DrawFn) -> RoutePattern:
+    """With a tail of six: nothing but its places keeps two apart."""
+    places = draw(st.lists(st.sampled_from(("a", "b", None)), min_size=5, max_size=5))
+    segments = [Parameter(f"p{at}") if one is None else one for at, one in enumerate([None, *places])]
+    return RoutePattern("GET", ANY_HOST, PathPattern(tuple(segments)))
 
 
 async def app_with_script(database: Database) -> tuple[UUID, UUID]:
@@ -59,7 +69,7 @@ async def refusals(
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(patterns=st.lists(route_patterns, min_size=1, max_size=8))
+@given(patterns=st.lists(route_patterns, max_size=8) | st.lists(long_patterns(), max_size=12))
 def test_the_database_finds_exactly_the_conflicts_that_there_are(
     connection_parameters: ConnectionParameters, patterns: list[RoutePattern]
 ) -> None:

@@ -20,10 +20,13 @@ RETURNING id, app_id, script_id, method, host, host_kind, path, path_kind, dispa
 
 -- name: routes_conflicting
 -- Routes with the stem ($2) and method ($3) of a new one, of whose tails no literal segments keep them apart.
+-- A tail begins with a parameter. The next places decide nearly always, in a third of the time of the rest.
 SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch_mode, created_at, updated_at
 FROM routes
 WHERE app_id = $1 AND md5(stem) = md5($2) AND stem = $2 AND method IS NOT DISTINCT FROM $3
   AND id IS DISTINCT FROM $5
+  AND (tail[2] <> ($4::text[])[2]) IS NOT TRUE AND (tail[3] <> ($4::text[])[3]) IS NOT TRUE
+  AND (tail[4] <> ($4::text[])[4]) IS NOT TRUE
   AND NOT EXISTS (SELECT FROM unnest(tail, $4::text[]) AS pair (theirs, ours) WHERE theirs <> ours)
 ORDER BY id;
 
