@@ -139,7 +139,7 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
         written[PROJECT] = new
         # What a person wrote has comments and an order of its own.
         if old is not None and (local is None or text.write(local) != old):
-            changed.append(PROJECT)
+            changed.append(f"{PROJECT} (written by hand)")
     bases = {
         name: Base(remote.held[name].version, digest(remote.scripts[name].source), file)
         for name, file in files.items()

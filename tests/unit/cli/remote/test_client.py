@@ -74,6 +74,14 @@ def test_who_sends_a_key_that_ended_is_told_where_it_stands(monkeypatch: pytest.
     assert refused.message == "the key in PICLOUD_TOKEN is unknown, revoked or expired"
 
 
+def test_who_sees_no_such_app_is_told_where_theirs_are() -> None:
+    needs = "this needs the capability app.read, "
+    of_others = Refused(403, {"message": f"{needs}which a viewer of the app has"})
+    assert of_others.message.endswith("; picloud apps list has the apps that are yours")
+    by_key = f"{needs}for which the key lacks the scope script:read"
+    assert Refused(403, {"message": by_key}).message == by_key
+
+
 def test_what_the_api_calls_a_parameter_has_the_name_of_the_option() -> None:
     refused = Refused(409, {"message": "routes point at this script; ?force=true deletes them"})
     assert refused.message == "routes point at this script; --force deletes them"
