@@ -98,7 +98,7 @@ async def test_a_viewer_finds_only_what_is_described(client: Client, worker: Wor
     login = await client.admin("POST", "/auth/login", {"username": "vera", "password": PASSWORD})
     client.token = login.json["token"]
     known["user"] = viewer.json["id"]
-    await run(client, tmp_path, await key_of(client), known, "coverage")
+    await run(client, tmp_path, await key_of(client), known, "examples,coverage,fuzzing")
 
 
 async def test_nobody_finds_only_what_is_described(client: Client, tmp_path: Path) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
 
-from picloud.errors import Overloaded, Throttled, Unauthenticated
+from picloud.db.pool import Database
+from picloud.errors import Overloaded, PicloudError, Throttled, Unauthenticated
 from picloud.identity import passwords as passwords_module
 from picloud.identity.actor import Actor
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
@@ -194,3 +197,56 @@ async def test_a_failure_is_written_down_for_accounts_that_exist_and_never_what_
     )
     assert "secret guess" not in everything
     assert "my password" not in everything
+
+
+class Work:
+    """What a log-in does: statements in their order, and passwords that are checked."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.done: list[str] = []
+        for name in ("execute", "fetch", "fetchrow", "fetchval"):
+            monkeypatch.setattr(Database, name, self._noting(getattr(Database, name)))
+        verify = PasswordHasher.verify
+
+        def noting(hasher: PasswordHasher, stored: str, password: str) -> Any:
+            self.done.append("argon2 " + stored.rpartition("$")[0].rpartition("$")[0])  # with its parameters
+            return verify(hasher, stored, password)
+
+        monkeypatch.setattr(PasswordHasher, "verify", noting)
+
+    def _noting(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def noting(database: Database, statement: str, *values: Any) -> Any:
+            self.done.append(statement)
+            return await method(database, statement, *values)
+
+        return noting
+
+
+async def test_a_refused_log_in_is_the_same_work_for_every_name_in_every_branch(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.person("ada", "owner")
+    await worker.person("ida")
+    await worker.services.users.update("ida", {"is_active": False}, CONSOLE)
+    work = Work(monkeypatch)
+
+    async def works(username: str, password: str, address: str, refusal: type[PicloudError]) -> list[str]:
+        work.done.clear()
+        with pytest.raises(refusal):
+            await worker.services.log_in.log_in(username, password, from_address(address))
+        await worker.services.background.settled()
+        return list(work.done)
+
+    each = (("ada", "a wrong guess"), ("ida", PASSWORD), ("eve", "a wrong guess"))
+    attempts = [
+        [await works(name, password, "192.0.2.1", Unauthenticated) for name, password in each]
+        for _ in range(6)
+    ]
+    expected = attempts[0][0]
+    assert [one.startswith("argon2") for one in expected].count(True) == 1
+    assert [[one == expected for one in three] for three in attempts] == [[True] * 3] * 6
+    await worker.database.execute("UPDATE login_attempts SET not_before = now() + interval '1 minute'")
+    for address in ("192.0.2.1", "198.51.100.1"):
+        throttled = [await works(name, password, address, Throttled) for name, password in each]
+        assert throttled[0] == throttled[1] == throttled[2]
+        assert not any(one.startswith("argon2") for one in throttled[0])

@@ -31,6 +31,19 @@ async def test_a_user_that_is_not_there_has_no_password(passwords: Passwords) ->
         assert not await passwords.verify(None, guess)
 
 
+async def test_the_first_check_of_a_process_takes_as_long_for_a_user_as_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hashed: list[str] = []
+    monkeypatch.setattr(PasswordHasher, "hash", lambda _, password: hashed.append(password) or "no hash")
+    for stored in ("$argon2id$", None):
+        passwords = Passwords()
+        for _ in range(3):
+            assert not await passwords.verify(stored, "correct horse")
+        passwords.close()
+    assert hashed == ["no user has this password"] * 2
+
+
 async def test_a_broken_hash_fits_no_password(passwords: Passwords) -> None:
     assert not await passwords.verify("not a hash", "correct horse")
 
