@@ -64,7 +64,7 @@ async def test_documents_are_made_found_changed_and_removed(shell: Shell) -> Non
 
 async def test_files_are_listed_shown_saved_and_removed(shell: Shell, worker: Worker) -> None:
     id_ = await worker.file("default", "up", "../a\\b.txt", b"as it is")
-    assert (await shell.done("files", "list", *DEFAULT)).splitlines()[1].split() == ["up", "1", "8"]
+    assert (await shell.done("files", "list", *DEFAULT)).splitlines()[1].split() == ["up", "1", "8", "no"]
     assert (await shell.done("files", "list", "up", *DEFAULT)).splitlines()[1].split()[0] == id_
     assert (await shell("files", "show", "up", id_, "--json", *DEFAULT)).json["size"] == 8
     assert await shell.done("files", "download", "up", id_, *DEFAULT) == "wrote .._a_b.txt, 8 bytes\n"
