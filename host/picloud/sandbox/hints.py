@@ -1,4 +1,4 @@
-"""What a script could have meant by a function that is not there."""
+"""What a script could have meant: beside an error of the language, what there is instead."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ from picloud.sandbox.abi import INTERFACE_FILE
 _NOT_FOUND = re.compile(r"Function not found: ([\w:]+) \(((?:\(\)|[^()])*)\)")
 _STRING = "&str | ImmutableString | String"
 """How the interpreter calls a string that is a literal."""
+_NOT_JSON = {
+    f"a value of type {kind} cannot be written as JSON": hint
+    for kind, hint in {
+        "file": "answer #{ statusCode: 200, body: file }",
+        "blob": "base64::encode makes text of it, or answer #{ statusCode: 200, body: blob }",
+    }.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +37,17 @@ class _Known:
 
 
 def hinted(message: str) -> str:
-    """A message about a function that is not there, with what there is instead.
+    """An error with a hint, where there is one.
 
     Args:
         message: an error of the guest.
 
     Returns:
-        The message, in the names of types that `type_of` gives; any other one as it is.
+        The message, in the names of types that `type_of` gives, with what there is instead; any other one as
+        it is.
     """
+    if message in _NOT_JSON:
+        return f"{message}; {_NOT_JSON[message]}"
     if (found := _NOT_FOUND.match(message)) is None:
         return message
     name, types = found[1], found[2].replace(_STRING, "string").split(", ")

@@ -37,6 +37,13 @@ def test_a_function_that_is_not_there_is_told_with_what_there_is(message: str, h
     assert hint in hinted(f"Function not found: {message}")
 
 
+@pytest.mark.parametrize(("kind", "hint"), [("file", "body: file }"), ("blob", "base64::encode makes text")])
+def test_what_json_cannot_say_is_told_with_what_can_be_done(kind: str, hint: str) -> None:
+    message = f"a value of type {kind} cannot be written as JSON"
+    assert hinted(message).startswith(f"{message}; ")
+    assert hint in hinted(message)
+
+
 @pytest.mark.parametrize(
     "message",
     [

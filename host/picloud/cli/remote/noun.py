@@ -47,7 +47,8 @@ class Argument:
     def add(self, parser: argparse.ArgumentParser) -> None:
         """Add it to a verb."""
         word = self.flag.lstrip("-").upper()
-        metavar = {} if "action" in self.options or "choices" in self.options else {"metavar": word}
+        takes_text = self.options.get("action", "append") == "append" and "choices" not in self.options
+        metavar = {"metavar": word} if takes_text else {}
         if self.flag.startswith("-"):
             short = ("-m",) if self.flag == "--message" else ()
             parser.add_argument(
