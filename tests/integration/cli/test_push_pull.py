@@ -118,6 +118,13 @@ async def test_a_dry_run_shows_the_plan_and_changes_nothing(shell: Shell, folder
     assert (await shell("push", "project", "--dry-run")).code == DOES_NOT_PARSE
 
 
+async def test_a_slug_that_is_none_steers_no_terminal(shell: Shell, folder: Path) -> None:
+    (folder / "picloud.toml").write_text('[app]\nslug = "x\\u001b[2J\\u202e"\n')
+    shown = await shell.done("push", "project", "--dry-run")
+    assert "x\\x1b[2J\\u202e: " in shown
+    assert not set(shown) & set("\x1b\u202e")
+
+
 async def test_one_script_that_does_not_parse_keeps_all_as_it_was(shell: Shell, folder: Path) -> None:
     (folder / "bad.rhai").write_text("let x = ;\n")
     ended = await shell("push", "project", "--create-app")

@@ -158,10 +158,7 @@ class Client:
         answer = await self.request(method, f"{ADMIN}/{fill(path, **parts)}", data, headers, query)
         if answer.status == 204:
             return None
-        try:
-            shown = json.loads(answer.body)
-        except ValueError:
-            shown = None
+        shown = _json(answer.body)
         if answer.status < 300 and isinstance(shown, dict):
             return shown
         raise self._refusal(answer, shown)
@@ -180,10 +177,7 @@ class Client:
         answer = await self.request("GET", address, seconds=_SECONDS_TO_DOWNLOAD)
         if answer.status == 200:
             return answer.body
-        try:
-            shown = json.loads(answer.body)
-        except ValueError:
-            shown = None
+        shown = _json(answer.body)
         raise self._refusal(answer, shown)
 
     def _refusal(self, answer: Answer, shown: object) -> Failure:
@@ -295,6 +289,14 @@ def fill(path: str, **parts: str) -> str:
         parts: any text.
     """
     return path.format_map({name: quote(part, safe="").replace(".", "%2E") for name, part in parts.items()})
+
+
+def _json(body: bytes) -> Any:
+    """What a body says, or None where it is no JSON, or nested deeper than anything of PiCloud's."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _text(value: object) -> str:

@@ -200,7 +200,7 @@ def app_of_folder() -> str | None:
     """The slug that the picloud.toml of this folder has, or None."""
     try:
         document = tomllib.loads(Path(PROJECT).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     app = document.get("app")
     slug = app.get("slug") if isinstance(app, dict) else None

@@ -93,8 +93,6 @@ async def _pull(context: Context) -> int:
 def _folder(asked: str | None, slug: str) -> Path:
     if asked is None or app_of_folder() == slug:
         return Path()
-    if Path(slug).name != slug or slug.startswith("."):  # no PiCloud makes such a slug
-        raise Failure(f"{slug!r} cannot be a folder; give one")
     return Path(slug)
 
 

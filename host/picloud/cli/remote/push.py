@@ -99,11 +99,11 @@ async def _push(context: Context) -> int:
 def summary(pushed: Pushed, dry: bool = False) -> str:
     """A line about a push, and one for each import of something that is missing."""
     if not pushed.steps:
-        return f"{pushed.project.slug}: nothing to do"
+        return f"{plain(pushed.project.slug)}: nothing to do"
     counts = Counter(step.verb for step in pushed.steps)
     words: dict[Verb, str] = {"create": "new", "update": "changed", "delete": "deleted"}
     told = ", ".join(f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb])
-    said = f"{pushed.project.slug}: {told}" + (" (nothing was done: --dry-run)" if dry else "")
+    said = f"{plain(pushed.project.slug)}: {told}" + (" (nothing was done: --dry-run)" if dry else "")
     return "\n".join([said, *(f"{paint('note', '33')}: {line}" for line in pushed.missing)])
 
 
@@ -140,7 +140,9 @@ async def push(context: Context, dry: bool = False) -> Pushed:
             wanted, remote.id or "", steps, left_over, imports.missing(wanted, remote, steps, names)
         )
     if any(step.verb == "delete" for step in steps):
-        confirm_by_name(f"deletes what has a - above from the app {wanted.slug}", wanted.slug, typed.yes)
+        confirm_by_name(
+            f"deletes what has a - above from the app {plain(wanted.slug)}", wanted.slug, typed.yes
+        )
     app_id, rest = remote.id, steps
     if app_id is None:
         app_id, names = await _make_app(client, wanted, remote, steps)
@@ -160,7 +162,10 @@ def _agree_to_make(context: Context, slug: str) -> None:
     if context.arguments.create_app:
         return
     if at_terminal():
-        if ask(f"There is no app {slug} on {context.client.url}. Make it? [y/N]").lower() in ("y", "yes"):
+        if ask(f"There is no app {plain(slug)} on {context.client.url}. Make it? [y/N]").lower() in (
+            "y",
+            "yes",
+        ):
             return
         raise Failure("nothing was done", NOT_FOUND, "not_found")
     raise Failure(f"there is no app {slug!r}; --create-app makes it", NOT_FOUND, "not_found")

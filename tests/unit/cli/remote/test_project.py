@@ -121,6 +121,8 @@ dispatch_mode = "async"
         (APP + "[routes]\npath = '/x'\n", "routes: a route begins with [[routes]], in double brackets"),
         (APP + 2 * "[routes]\npath = '/x'\n", "; a route begins with [[routes]], in double brackets"),
         ("[app\n", "is not valid TOML: "),
+        (APP + "x = " + "1" * 5000, "is no TOML that can be read"),
+        (APP + "x = " + "[" * 20_000, "is no TOML that can be read"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, document: str, says: str) -> None:

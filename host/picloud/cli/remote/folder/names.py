@@ -63,7 +63,8 @@ def _stem(name: str) -> str:
     stem = unicodedata.normalize("NFC", name)
     stem = "".join(one if one.isalnum() or one in "_- ." else "_" for one in stem)
     stem = stem.encode()[:_MAX_BYTES].decode(errors="ignore").lstrip("-. ").rstrip(". ")
-    if not stem or stem.partition(".")[0].rstrip().casefold() in _DEVICES:
+    # NFKC: Windows takes COM¹ for COM1.
+    if not stem or _folded(stem.partition(".")[0]).rstrip() in _DEVICES:
         stem = f"script-{stem}".rstrip("-")
     return stem
 

@@ -124,6 +124,9 @@ def _parse(text: str, where: str) -> _Document:
             for problem in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise wrong_use("\n".join(lines)) from None
+    except (ValueError, RecursionError):
+        why = "a number has too many digits, or brackets are nested too deeply"
+        raise wrong_use(f"{where} is no TOML that can be read: {why}") from None
 
 
 def _place(parts: tuple[int | str, ...]) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from picloud.cli.exits import DOES_NOT_PARSE, NOT_FOUND, Failure
-from picloud.cli.remote.client import Client, Json, Refused
+from picloud.cli.remote.client import Client, Json, Refused, Unreachable
 from picloud.cli.remote.context import parse_error
 from picloud.cli.remote.folder.parts import Held, Project, Remote, Route, Script
 from picloud.cli.remote.folder.plan import Step
@@ -27,6 +29,60 @@ _CALLS = {
 }
 
 
+def _encodable(text: str) -> str:
+    text.encode()  # JSON can hold half of a character, a file cannot
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_encodable)]
+
+
+class _Item(BaseModel):
+    """What is written into a folder, or shown: nothing else may come in its place."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    id: _Text
+
+
+class _App(_Item):
+    slug: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")  # it becomes the name of a folder
+    name: _Text
+    description: _Text
+
+
+class _Domain(_Item):
+    pattern: _Text
+
+
+class _Script(_Item):
+    name: _Text
+    source: _Text
+    kind: _Text
+    description: _Text
+    execute_access: _Text
+    sandbox: dict[_Text, int]
+    version: int
+
+
+class _Route(_Item):
+    script_id: _Text
+    method: _Text | None
+    path: _Text
+    host: _Text
+    dispatch_mode: _Text
+
+
+_Any = TypeVar("_Any", bound=_Item)
+
+
+def _checked(client: Client, kind: type[_Any], item: Json) -> _Any:
+    try:
+        return kind.model_validate(item)
+    except ValidationError as error:
+        raise Unreachable(f"{client.url} answers, but not as PiCloud does") from error
+
+
 async def read(client: Client, slug: str) -> Remote:
     """Read an app.
 
@@ -41,42 +97,39 @@ async def read(client: Client, slug: str) -> Remote:
         Refused, Unreachable: it cannot be read.
     """
     try:
-        app = await client.call("GET", "apps/{app}", app=slug)
+        app = _checked(client, _App, await client.call("GET", "apps/{app}", app=slug))
     except Refused as refused:
         if refused.exit_code == NOT_FOUND:
             return Remote()
         raise
-    domains, summaries, routes = await asyncio.gather(
-        *(client.items(f"apps/{{app}}/{what}", app=app["id"]) for what in ("domains", "scripts", "routes"))
+    lists = await asyncio.gather(
+        *(client.items(f"apps/{{app}}/{what}", app=app.id) for what in ("domains", "scripts", "routes"))
     )
-    scripts = await _each(summaries, lambda one: client.call("GET", "scripts/{id}", id=one["id"]))
-    names = {one["id"]: one["name"] for one in scripts}
+    domains = [_checked(client, _Domain, one) for one in lists[0]]
+    ids = [_checked(client, _Item, one).id for one in lists[1]]
+    whole = await _each(ids, lambda id_: client.call("GET", "scripts/{id}", id=id_))
+    scripts = [_checked(client, _Script, one) for one in whole]
+    routes = [_checked(client, _Route, one) for one in lists[2]]
+    names = {one.id: one.name for one in scripts}
     return Remote(
-        app["id"],
-        app["slug"],
-        app["name"],
-        app["description"],
-        {one["pattern"]: one["id"] for one in domains},
-        {one["name"]: _script(one) for one in scripts},
-        {one["name"]: Held(one["id"], one["version"]) for one in scripts},
-        {_route(one, names): one["id"] for one in routes},
+        app.id,
+        app.slug,
+        app.name,
+        app.description,
+        {one.pattern: one.id for one in domains},
+        {one.name: _script(one) for one in scripts},
+        {one.name: Held(one.id, one.version) for one in scripts},
+        {_route(one, names): one.id for one in routes},
     )
 
 
-def _script(item: Json) -> Script:
-    return Script(
-        item["name"],
-        item["source"],
-        item["kind"],
-        item["description"],
-        item["execute_access"],
-        item["sandbox"],
-    )
+def _script(item: _Script) -> Script:
+    return Script(item.name, item.source, item.kind, item.description, item.execute_access, item.sandbox)
 
 
-def _route(item: Json, names: Mapping[str, str]) -> Route:
-    script = names.get(item["script_id"]) or str(item["script_id"])
-    return Route(script, item["method"], item["path"], item["host"], item["dispatch_mode"])
+def _route(item: _Route, names: Mapping[str, str]) -> Route:
+    script = names.get(item.script_id) or item.script_id
+    return Route(script, item.method, item.path, item.host, item.dispatch_mode)
 
 
 async def validate(

@@ -1,0 +1,117 @@
+"""A server that means harm to the folder of who pulls from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from picloud.cli.remote.client import Client, Unreachable, connect
+from picloud.cli.remote.folder import server
+from picloud.cli.remote.folder.parts import Remote
+
+APP = {"id": "1", "slug": "shop", "name": "Shop", "description": ""}
+SCRIPT = {
+    "id": "2",
+    "name": "a",
+    "source": "1",
+    "kind": "endpoint",
+    "description": "",
+    "version": 1,
+    "execute_access": "open",
+    "sandbox": {"max_fuel": 1},
+}
+ROUTE = {"id": "3", "script_id": "2", "method": None, "path": "/", "host": "any", "dispatch_mode": "sync"}
+DOMAIN = {"id": "4", "pattern": "shop.example"}
+
+
+def without(item: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in item.items() if key != name}
+
+
+async def read(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Remote:
+    """What is read of a server that answers as a test says; by the first part of the path below the app."""
+    said = {
+        "app": APP,
+        "script": SCRIPT,
+        "scripts": [SCRIPT],
+        "routes": [ROUTE],
+        "domains": [DOMAIN],
+        **answers,
+    }
+
+    async def call(_: Client, _method: str, path: str, *_more: Any, **_parts: str) -> Any:
+        return said["script" if path.startswith("scripts/") else "app"]
+
+    async def items(_: Client, path: str, **_parts: str) -> Any:
+        return said[path.rpartition("/")[2]]
+
+    monkeypatch.setattr(Client, "call", call)
+    monkeypatch.setattr(Client, "items", items)
+    async with connect("http://server.example", "token") as client:
+        return await server.read(client, "shop")
+
+
+async def test_an_honest_server_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = await read(monkeypatch, app={**APP, "more": "of a later version"})
+    assert (remote.slug, list(remote.scripts), list(remote.domains)) == ("shop", ["a"], ["shop.example"])
+
+
+@pytest.mark.parametrize(
+    "slug", ["../x", "..", "", "a/b", "a\\b", ".git", "C:x", "x\n[app]", "x\x1b[2J", "X", 5]
+)
+async def test_a_slug_that_is_none_names_no_folder(slug: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unreachable, match="not as PiCloud does"):
+        await read(monkeypatch, app={**APP, "slug": slug})
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"app": without(APP, "name")},
+        {"scripts": ["2"]},
+        {"scripts": [{"id": ["2"]}]},
+        {"routes": [without(ROUTE, "path")]},
+        {"routes": [{**ROUTE, "dispatch_mode": 1}]},
+        {"domains": [{**DOMAIN, "pattern": None}]},
+        *(
+            {"script": {**SCRIPT, name: value}}
+            for name, value in (
+                *(
+                    ("name", ["a"]),
+                    ("name", "\ud800"),
+                    ("source", None),
+                    ("source", "\udc80"),
+                    ("version", "1"),
+                ),
+                *(("sandbox", [1]), ("sandbox", {"max_fuel": '1 }\n[scripts."x"]\nfile = "secret.rhai"\n#'})),
+            )
+        ),
+    ],
+    ids=ascii,
+)
+async def test_what_is_no_app_is_not_written_anywhere(
+    answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(Unreachable, match="not as PiCloud does"):
+        await read(monkeypatch, **answers)
+
+
+async def test_json_that_is_nested_too_deeply_is_none() -> None:
+    application = web.Application()
+
+    async def deep(_: web.Request) -> web.Response:
+        return web.Response(body=b"[" * 100_000, content_type="application/json")
+
+    application.router.add_get("/{path:.*}", deep)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        async with connect(f"http://127.0.0.1:{runner.addresses[0][1]}", "token") as client:
+            with pytest.raises(Unreachable, match="not as PiCloud does"):
+                await client.call("GET", "apps")
+    finally:
+        await runner.cleanup()
