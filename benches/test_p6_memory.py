@@ -97,6 +97,6 @@ def test_p6_image_of_a_hundred_lines(
     hundred = Invocation(APP, script, "execute", "bench", ScriptRequest())
     outcome = loop.run_until_complete(executor.execute(hundred))
     assert outcome.code == "ok", outcome
-    image = executor.sandbox.cache.find((APP, 1))
+    image = executor.sandbox.cache.find(script.image_key)
     assert image is not None
     report("P6 image of a 100-line script", f"{image.size / 1024:.0f} KiB", "<= 64 KiB")
