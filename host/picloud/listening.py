@@ -76,7 +76,9 @@ def allow_open_files(connections: int) -> None:
 
 
 def warn_if_exposed(listening: socket.socket, proxied: bool, apart: bool) -> None:
-    """Warn when others than this machine can connect and no proxy is known, or apps share the admin's host.
+    """Warn when others can connect without a proxy, and when what they reach shares the admin's host.
+
+    Whoever has a proxy in front serves others, also where only this machine can connect to the server.
 
     Args:
         listening: the socket.
@@ -84,15 +86,14 @@ def warn_if_exposed(listening: socket.socket, proxied: bool, apart: bool) -> Non
         apart: whether the admin API has a host of its own.
     """
     address = listening.getsockname()[0]
-    if ip_address(address.partition("%")[0]).is_loopback:
-        return
-    if not proxied:
+    is_open = not ip_address(address.partition("%")[0]).is_loopback
+    if is_open and not proxied:
         _log.warning(
             "listening on %s without TLS: passwords and tokens cross the network in clear; put a TLS proxy "
             "in front and name it in PICLOUD_TRUSTED_PROXIES",
             address,
         )
-    if not apart:
+    if (is_open or proxied) and not apart:
         _log.warning(
             "the admin API answers on the hosts of the apps too: a page that a script serves there acts in "
             "the name of whoever is logged in; give it a host of its own with PICLOUD_ADMIN_HOST"

@@ -65,6 +65,8 @@ def test_a_host_that_is_not_ours_is_refused(host: str, what: str) -> None:
     ("host", "proxied", "apart", "warnings"),
     [
         ("127.0.0.1", False, False, []),
+        ("127.0.0.1", True, False, ["PICLOUD_ADMIN_HOST"]),
+        ("127.0.0.1", True, True, []),
         ("0.0.0.0", False, True, ["without TLS"]),
         ("0.0.0.0", True, False, ["PICLOUD_ADMIN_HOST"]),
         ("0.0.0.0", True, True, []),
