@@ -181,8 +181,8 @@ class Quotas:
         ):
             if more > 0 and kept > most:
                 raise QuotaUsedUp(
-                    f"the app's quota of {most} {what} is used up ({kept - more} are kept); remove some, "
-                    f"or have the operator raise PICLOUD_QUOTA_{store.upper()}_{knob}"
+                    f"the app's quota of {most} {what} has no room for this ({kept - more} are kept); "
+                    f"remove some, or have the operator raise PICLOUD_QUOTA_{store.upper()}_{knob}"
                 )
 
     async def _recent(self, app_id: UUID) -> Mapping[str, Amount]:
