@@ -147,6 +147,15 @@ async def test_a_document_of_any_depth_is_shown_or_refused(client: Client) -> No
         assert (await client.admin("POST", COLLECTION, {"data": data})).status == 422
 
 
+async def test_a_patch_makes_no_document_larger_than_one_that_can_be_written(client: Client) -> None:
+    path = f"{COLLECTION}/{(await create(client, {'a': 'x' * 600_000}))['id']}"
+    answer = await client.admin("PATCH", path, {"data": {"b": "x" * 448_600}})
+    assert (answer.status, answer.error, answer.details) == (422, "invalid", {"field": "data"})
+    assert answer.json["error"]["message"] == "a document has at most 1048576 bytes as JSON"
+    room = 1024 * 1024 - len('{"a":"","b":""}') - 600_000
+    assert (await client.admin("PATCH", path, {"data": {"b": "x" * room}})).status == 200
+
+
 async def test_numbers_are_shown_as_they_are_kept(client: Client, worker: Worker) -> None:
     made = await create(client, {})
     await worker.database.execute(
