@@ -195,8 +195,9 @@ class Connection(web.RequestHandler):
         messages = self._messages
         for at in range(-count, 0):
             message, body = messages[at]
-            if isinstance(message, _ErrInfo):
-                self._cannot_be_read()
+            if isinstance(message, _ErrInfo):  # the parser complains of a head of its own, or of a body
+                if not self._body.is_eof():
+                    self._give_up_body("its framing is broken")  # one request gets one answer
                 return
             try:
                 judged = judge(message, MAX_HEAD if large else None)
@@ -206,11 +207,6 @@ class Connection(web.RequestHandler):
                 if judged is not message:
                     messages[at] = (judged, body)
             self._body = body
-
-    def _cannot_be_read(self) -> None:
-        """The last message is the parser's complaint: about a head of its own, or a body."""
-        if not self._body.is_eof():
-            self._give_up_body("its framing is broken")  # one request gets one answer
 
     def _decline_upgrade(self) -> None:
         """What came behind a request for another protocol is HTTP: aiohttp would not have it judged."""
