@@ -36,7 +36,9 @@ MAX_LISTED = 8 * MIB
 """Bytes of entries one call gives."""
 MAX_LIMIT = 1000
 AT_ONCE = 4
-"""Files of one app that are written or checked at once, in one worker: memory, and the store's threads."""
+"""Files of one app that are written at once, in one worker: memory, and the store's threads."""
+CHECKS_AT_ONCE = 2
+"""Files of one app that are checked at once: each takes a core and a thread that reads, as others do."""
 
 _SQL = load("files")
 
@@ -71,7 +73,7 @@ class Files:
         """
         self._database, self._blobs = database, Blobs(database, store)
         self._quotas = quotas or Quotas(database, UNLIMITED)
-        self._turns = Turns(AT_ONCE)
+        self._turns, self._checks = Turns(AT_ONCE), Turns(CHECKS_AT_ONCE)
 
     async def close(self) -> None:
         """Wait for what is being written, and let go of the store."""
@@ -150,7 +152,7 @@ class Files:
             return None
         if file.size > MAX_DATA:
             raise ServiceError(f"the file has more than {MAX_DATA} bytes; answer with response(id)")
-        async with self._turns.turn(call.app_id):
+        async with self._checks.turn(call.app_id):
             read = await self._blobs.read(file)
         if read is None:
             return None
@@ -257,7 +259,7 @@ class Files:
             Corrupted: the bytes are not those that were stored.
             ServiceError: they cannot be read.
         """
-        async with self._turns.turn(file.app_id):
+        async with self._checks.turn(file.app_id):
             return await self._blobs.verified(file)
 
     async def remove(

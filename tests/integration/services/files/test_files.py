@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 import re
+import threading
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,8 +17,8 @@ import pytest
 from picloud.db.pool import Database
 from picloud.errors import ServiceError
 from picloud.services.files import folder as folder_module
-from picloud.services.files.folder import FolderStore
-from picloud.services.files.service import AT_ONCE, MAX_DATA, Files
+from picloud.services.files.folder import READERS, FolderStore
+from picloud.services.files.service import AT_ONCE, CHECKS_AT_ONCE, MAX_DATA, Files
 from picloud.services.files.store import Blob
 from tests.integration.services.files.conftest import PAUPER, PRINCE, calling, create, named, on_disk
 
@@ -91,7 +92,7 @@ async def test_a_request_that_says_no_content_type_leaves_octets(files: Files, s
         ({"metadata": "[]"}, "metadata must be a map"),
         ({"metadata": "{"}, "metadata is no JSON that can be stored"),
         ({"metadata": '{"a": "' + "x" * 16384 + '"}'}, "metadata has at most 16384 bytes as JSON, this has"),
-        ({"metadata": '{"a":' + "[" * 16000}, "metadata is no JSON that can be stored"),
+        ({"metadata": '{"a":' + "[" * 16000}, "metadata is nested deeper than 127 levels"),
         ({"data": bytes(MAX_DATA + 1)}, f"data must have at most {MAX_DATA} bytes"),
     ],
 )
@@ -317,6 +318,31 @@ async def test_an_app_has_so_many_turns_and_others_have_their_own(
     gate.set()
     await asyncio.gather(*flood)
     assert most == AT_ONCE
+
+
+async def test_an_app_that_reads_much_leaves_threads_for_others(
+    files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, theirs = await create(files, b"long"), await create(files, b"", app_id=PAUPER)
+    reading, gate, pieces = 0, threading.Event(), folder_module._Descriptor.pieces
+
+    def slow(self: Any, offset: int, length: int) -> Any:
+        nonlocal reading
+        if length == 4:
+            reading += 1
+            gate.wait()
+        return pieces(self, offset, length)
+
+    monkeypatch.setattr(folder_module._Descriptor, "pieces", slow)
+    flood = [asyncio.create_task(files.get(CALL, "notes", mine["id"])) for _ in range(2 * READERS)]
+    try:
+        async with asyncio.timeout(10):
+            while reading < CHECKS_AT_ONCE:  # noqa: ASYNC110  # threads announce nothing here
+                await asyncio.sleep(0.001)
+            assert await files.get(calling(PAUPER), "notes", theirs["id"]) is not None
+    finally:
+        gate.set()
+    assert all(await asyncio.gather(*flood))
 
 
 async def test_what_the_disk_says_is_put_in_words_and_leaves_nothing(
