@@ -236,7 +236,11 @@ def test_a_patch_is_checked_like_a_post(blog: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=1000", "cursor=x", "cursor=-1", "titel=x", "q=" + "a+" * 11]
+    "query",
+    [
+        *("limit=0", "limit=1000", "cursor=x", "cursor=-1", "titel=x", "q=" + "a+" * 11),
+        *("q=%00", "tag=a%00", "author=%00b", "cursor=%00"),
+    ],
 )
 def test_a_search_that_makes_no_sense_is_refused(site: Site, query: str) -> None:
     answer = site.ask("blog", "GET", f"/posts?{query}")

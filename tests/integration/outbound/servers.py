@@ -54,6 +54,7 @@ class WebServer:
         requests: what arrived.
         connections: how many were made, whether or not anything was said on them.
         gone: how many of them the client has closed.
+        resumed: how many went on with a TLS session of one before.
         port: where it listens.
     """
 
@@ -62,6 +63,7 @@ class WebServer:
     requests: list[Arrived] = field(default_factory=list)
     connections: int = 0
     gone: int = 0
+    resumed: int = 0
     port: int = 0
     _servers: list[asyncio.Server] = field(default_factory=list)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -88,6 +90,8 @@ class WebServer:
         self._tasks.add(task)
         self.connections += 1
         number = self.connections
+        if self.tls is not None:
+            self.resumed += writer.get_extra_info("ssl_object").session_reused
         try:
             while await self._serve(reader, writer, number):
                 pass

@@ -7,11 +7,12 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from tests.integration.outbound.conftest import Make, WayOut
-from tests.integration.outbound.servers import NameServer, WebServer
+from tests.integration.outbound.servers import NameServer, WebServer, redirect
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
@@ -67,6 +68,22 @@ async def test_a_server_under_another_name_is_asked_nothing(trusting: WayOut, se
     said = await trusting.refused(secure.url(host="bad.example"))
     assert said == f"the certificate of bad.example:{secure.port} is not valid"
     assert secure.requests == []
+
+
+async def test_no_session_goes_from_one_connection_to_another(trusting: WayOut, secure: WebServer) -> None:
+    """By a session that is resumed a server could tell that two apps are of one instance."""
+    for number in range(4):
+        await trusting.of(UUID(int=number)).request(secure.url(host="good.example"))
+    assert (secure.connections, secure.resumed) == (4, 0)
+
+
+async def test_a_redirect_to_a_server_that_nobody_vouches_for_is_not_followed(
+    trusting: WayOut, secure: WebServer
+) -> None:
+    secure.answers["/"] = redirect(secure.url("/b", "bad.example"), 307)
+    said = await trusting.refused(secure.url(host="good.example"), method="POST", body=b"s3cr3t")
+    assert said == f"the certificate of bad.example:{secure.port} is not valid"
+    assert [one.line for one in secure.requests] == ["POST /"]
 
 
 async def test_plain_http_is_no_answer_to_https(dev: WayOut) -> None:

@@ -38,6 +38,15 @@ PUBLIC = [
 ]  # fmt: skip
 
 
+SPECIAL = [
+    "192.0.0.0/29", "192.0.0.8/32", "192.0.0.9/32", "192.0.0.10/32", "192.0.0.170/31", "192.0.0.192/32",
+    "192.88.99.2/32", "255.255.255.255/32", "100:0:0:1::/64", "2001:1::1/128", "2001:1::2/128",
+    "2001:1::3/128", "2001:2::/48", "2001:3::/32", "2001:4:112::/48", "2001:10::/28", "2001:20::/28",
+    "2001:30::/28",
+]  # fmt: skip
+"""The pieces of these ranges that the IANA registries of special-purpose addresses name apart."""
+
+
 def wrapped(inner: IPv4Address) -> dict[str, IPv6Address]:
     """An IPv4 address in every costume there is."""
     bits = int(inner)
@@ -71,6 +80,11 @@ def category(address: Address | str, port: int = 443, rule: Addresses | None = N
 @pytest.mark.parametrize("address", [*ENDS_IPV4, *ENDS_IPV6], ids=str)
 def test_the_ends_of_every_denied_range_are_refused(address: Address) -> None:
     assert category(address) == "private address"
+
+
+@pytest.mark.parametrize("text", SPECIAL)
+def test_no_piece_of_a_range_is_open_though_the_registry_calls_some_of_them_global(text: str) -> None:
+    assert {category(ip_network(text)[0]), category(ip_network(text)[-1])} == {"private address"}
 
 
 @pytest.mark.parametrize("address", ENDS_IPV4, ids=str)
