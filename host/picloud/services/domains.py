@@ -142,6 +142,8 @@ class Domains:
         other, pattern = around["app_id"], around["pattern"]
         principal = actor.principal
         seen = principal is None or may(principal, "app.read", other)
+        if pattern == claim and other == app_id:
+            raise Conflict(f"this app claims the host {claim!r} already", field="pattern", app_id=other)
         if pattern == claim:
             raise _taken(claim, other if seen else None)
         if other != app_id and not (principal is None or may(principal, "domain.manage", other)):
