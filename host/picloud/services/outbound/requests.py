@@ -13,8 +13,7 @@ MAX_BODY = 10 * 1024 * 1024
 
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _DENIED_METHODS = frozenset(("CONNECT", "TRACE", "TRACK"))
-_AS_GET = {301: ("POST",), 302: ("POST",), 303: ("POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
-_AS_IT_IS = (301, 302, 303, 307, 308)
+_REDIRECTS = (301, 302, 303, 307, 308)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +46,13 @@ class Request:
         Raises:
             Refused: the redirect leads where no request may go.
         """
-        if status not in _AS_IT_IS or not location:
+        if status not in _REDIRECTS or not location:
             return None
         following = replace(self, target=targets.follow(self.target, location))
         if following.target.origin != self.target.origin:
             following = replace(following, headers=without(following.headers, CREDENTIALS))
-        if self.method in _AS_GET.get(status, ()):
+        is_seen_elsewhere = status == 303 and self.method not in ("GET", "HEAD")
+        if is_seen_elsewhere or (status in (301, 302) and self.method == "POST"):
             following = replace(
                 following, method="GET", headers=without(following.headers, ABOUT_BODY), body=None
             )
