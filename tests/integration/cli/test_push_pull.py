@@ -141,6 +141,23 @@ async def test_one_script_that_does_not_parse_keeps_all_as_it_was(shell: Shell, 
     assert "~ script greet  source" in await shell.done("push", "project")
 
 
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [
+        ("max_fule = 5", "max_fule: there is no such limit; there is max_fuel"),
+        ("timeout_seconds = 100000", "timeout_seconds: is above this server's ceiling of "),
+    ],
+)
+async def test_a_limit_that_no_script_can_have_keeps_all_as_it_was(
+    shell: Shell, folder: Path, limit: str, says: str
+) -> None:
+    (folder / "picloud.toml").write_text(f"{TOML}\n[scripts.greet]\nsandbox = {{ {limit} }}\n")
+    for words in (("--dry-run",), ()):
+        ended = await shell("push", "project", "--create-app", *words)
+        assert (ended.code, f"scripts.greet.sandbox.{says}" in ended.err) == (WRONG_USE, True), ended.err
+    assert (await shell("apps", "show", "shop")).code == NOT_FOUND
+
+
 async def test_what_others_changed_is_not_written_over(shell: Shell, folder: Path) -> None:
     await shell.done("push", "project", "--create-app")
     await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')

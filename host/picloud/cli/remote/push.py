@@ -14,7 +14,7 @@ from picloud.cli.exits import DONE, NOT_FOUND, Failure
 from picloud.cli.prompt import ask, at_terminal, confirm_by_name
 from picloud.cli.remote.client import Client, Json, Refused, Unreachable
 from picloud.cli.remote.context import Context, add_options, command
-from picloud.cli.remote.folder import imports, plan, project, server, state
+from picloud.cli.remote.folder import imports, limits, plan, project, server, state
 from picloud.cli.remote.folder.parts import Project, Remote
 from picloud.cli.remote.folder.plan import Step, Verb
 from picloud.cli.remote.folder.state import Base, State, digest
@@ -130,6 +130,7 @@ async def push(context: Context, dry: bool = False) -> Pushed:
     if not context.json:
         for step in steps:
             print(shown(step))
+    await limits.check(client, wanted)
     names: dict[str, list[str]] = {}
     if remote.id is not None:
         names = await server.validate(client, remote.id, wanted, remote, steps)

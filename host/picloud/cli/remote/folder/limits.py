@@ -1,0 +1,35 @@
+"""Limits that a folder asks for, checked before anything is changed."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from picloud.cli.exits import wrong_use
+from picloud.cli.remote.client import Client
+from picloud.cli.remote.context import PROJECT
+from picloud.cli.remote.folder.parts import Project
+
+
+async def check(client: Client, wanted: Project) -> None:
+    """See that the server has these limits, and lets scripts have so much.
+
+    Args:
+        client: of the server.
+        wanted: what the folder says.
+
+    Raises:
+        Failure: a limit is not there or above its ceiling; the message says which.
+        Refused, Unreachable: as for `Client.call`.
+    """
+    asked = {name: script.sandbox for name, script in wanted.scripts.items() if script.sandbox}
+    if not asked:
+        return
+    ceilings = {str(limit["name"]): int(limit["ceiling"]) for limit in await client.items("limits")}
+    for script, limits in asked.items():
+        for name, value in limits.items():
+            place = f"{PROJECT}: scripts.{script}.sandbox.{name}"
+            if name not in ceilings:
+                near = get_close_matches(name, ceilings, 1) or sorted(ceilings)
+                raise wrong_use(f"{place}: there is no such limit; there is {', '.join(near)}")
+            if value > ceilings[name]:
+                raise wrong_use(f"{place}: is above this server's ceiling of {ceilings[name]}")
