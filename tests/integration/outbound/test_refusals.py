@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from picloud.services.outbound import decisions
 from picloud.services.outbound.addresses import DENIED_IPV4, DENIED_IPV6
 from tests.integration.outbound.conftest import Make, WayOut
 from tests.integration.outbound.servers import WebServer
@@ -176,6 +177,22 @@ async def test_a_refusal_is_on_record_with_its_host_and_without_what_may_be_secr
         *("a.example:22", "a.example:22000", "a.example", "a.example", "a.example", "169.254.169.254", ""),
     ]
     assert "s3cr3t" not in str(records)
+
+
+async def test_no_refusal_hides_behind_many_calls_that_were_allowed(
+    dev: WayOut, web: WebServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decisions, "MAX_DECISIONS", 3)
+    monkeypatch.setattr(decisions, "MAX_REFUSALS", 2)
+    for _ in range(5):
+        await dev.request(web.url())
+    for host in ("169.254.169.254", "0.0.0.0", "224.0.0.1"):
+        await dev.refused(f"http://{host}/")
+        await dev.request(web.url())
+    kept = [one.host for one in dev.call.decisions.kept]
+    assert kept == [*[f"127.0.0.1:{web.port}"] * 3, "169.254.169.254", "0.0.0.0"]
+    assert dev.call.decisions.dropped == 6
+    assert all(one.ms > 0 for one in dev.call.decisions.kept)
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 60_001, 2**40])

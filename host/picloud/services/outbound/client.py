@@ -131,7 +131,7 @@ class Outbound:
             decision.error = "cancelled"
             raise
         finally:
-            decision.end()
+            call.decisions.end(decision)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass, field
 
 MAX_DECISIONS = 200
+MAX_REFUSALS = 200
+ALLOWED = "allowed"
 
 
 @dataclass(slots=True)
@@ -27,7 +29,7 @@ class Decision:
 
     method: str = ""
     host: str = ""
-    category: str = "allowed"
+    category: str = ALLOWED
     status: int | None = None
     error: str | None = None
     hops: int = 0
@@ -48,7 +50,9 @@ class Decision:
 
 @dataclass(slots=True)
 class Decisions:
-    """Those of one execution, the first `MAX_DECISIONS` of them.
+    """Those of one execution: the first `MAX_DECISIONS`, and of the others the first refused `MAX_REFUSALS`.
+
+    So nobody hides what they reached for behind calls that harm nobody.
 
     Attributes:
         kept: in the order of the calls.
@@ -57,12 +61,22 @@ class Decisions:
 
     kept: list[Decision] = field(default_factory=list)
     dropped: int = 0
+    _beyond: Decision | None = None
 
     def begin(self) -> Decision:
-        """Keep a new decision, to be filled in as the call goes on."""
+        """Keep a new decision, to be filled in as the call goes on; `end` is owed, before the next."""
         decision = Decision()
         if len(self.kept) < MAX_DECISIONS:
             self.kept.append(decision)
         else:
             self.dropped += 1
+            self._beyond = decision
         return decision
+
+    def end(self, decision: Decision) -> None:
+        """The call has ended. Args: decision: about it, filled in."""
+        decision.end()
+        is_refused = decision.category != ALLOWED
+        if decision is self._beyond and is_refused and len(self.kept) < MAX_DECISIONS + MAX_REFUSALS:
+            self.kept.append(decision)
+            self.dropped -= 1
