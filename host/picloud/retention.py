@@ -21,20 +21,21 @@ _SQL = load("retention")
 
 
 class Retention:
-    """Sweeps the audit log, sessions, keys, log-in attempts and places, and setup links.
+    """Sweeps the logs of audit and executions, sessions, keys, log-in attempts and places, and setup links.
 
     Two nodes that do it at once do no harm.
     """
 
-    def __init__(self, database: Database, audit_days: int) -> None:
+    def __init__(self, database: Database, audit_days: int, execution_days: int = 0) -> None:
         """Make it, idle.
 
         Args:
             database: the pool.
             audit_days: entries of the audit log older than this are forgotten; 0 keeps them for ever.
+            execution_days: the same of the execution log.
         """
         self._database = database
-        self._audit_days = audit_days
+        self._days = {_SQL.audit_sweep: audit_days, _SQL.executions_sweep: execution_days}
         self._rounds = Rounds("nothing was swept", EVERY_SECONDS, self.sweep)
 
     def start(self) -> None:
@@ -56,7 +57,9 @@ class Retention:
         await self._database.execute(_SQL.keys_sweep, EXPIRED_KEYS)
         await self._database.execute(_SQL.attempts_sweep, FORGET)
         await self._database.execute(_SQL.sources_sweep, REMEMBER)
-        if self._audit_days:
-            oldest = first_id_of(time.time() - timedelta(days=self._audit_days).total_seconds())
-            while await self._database.execute(_SQL.audit_sweep, oldest, BATCH) != "DELETE 0":
+        for sweep, days in self._days.items():
+            if not days:
+                continue
+            oldest = first_id_of(time.time() - timedelta(days=days).total_seconds())
+            while await self._database.execute(sweep, oldest, BATCH) != "DELETE 0":
                 pass  # in batches, so that none holds locks or memory for long

@@ -273,7 +273,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
         passwords = Passwords()
         closing.callback(passwords.close)
         if place.slot == 0:
-            retention = Retention(database, settings.audit_retention_days)
+            retention = Retention(database, settings.audit_retention_days, settings.execution_retention_days)
             retention.start()
             closing.push_async_callback(retention.close)
             upkeep = Upkeep(database)

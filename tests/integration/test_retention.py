@@ -7,6 +7,7 @@ import logging
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -20,6 +21,9 @@ from picloud.identity.throttle import Throttle
 from picloud.retention import Retention
 from picloud.services.ids import first_id_of
 from tests.integration.conftest import CONSOLE, Worker
+from tests.integration.http.conftest import Client, anyone, client
+
+__all__ = ["anyone", "client"]
 
 
 async def _entries(database: Database, *days: float) -> None:
@@ -43,6 +47,27 @@ async def test_entries_are_forgotten_by_their_age_and_none_where_it_is_0(
     assert len(await _left(database)) == 6
     await Retention(database, 30).sweep()
     assert await _left(database) == ["29", "1"]
+
+
+async def test_executions_are_forgotten_by_their_age_in_every_app_and_none_where_it_is_0(
+    client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH", 2)
+    database = worker.database
+    await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
+    for app in ("default", "shop"):
+        script = await client.script("1", "s", app)
+        for ago in (40, 35, 31, 29, 1):
+            execution = (await client.execute(script)).headers["X-Execution-Id"]
+            await client.admin("GET", f"/scripts/{script['id']}/logs")  # it is written
+            then = UUID(int=first_id_of(time.time() - ago * 86_400).int + UUID(execution).int % 2**64)
+            aged = "UPDATE execution_logs SET id = $1, request_id = $2 WHERE id = $3"
+            await database.execute(aged, then, f"{app} {ago}", execution)
+    left = "SELECT array_agg(request_id ORDER BY request_id) FROM execution_logs"
+    await Retention(database, 30).sweep()
+    assert len(await database.fetchval(left)) == 10
+    await Retention(database, 0, 30).sweep()
+    assert await database.fetchval(left) == ["default 1", "default 29", "shop 1", "shop 29"]
 
 
 async def test_what_is_over_is_forgotten_and_what_is_not_stays(worker: Worker) -> None:

@@ -159,6 +159,11 @@ class Settings:
     audit_retention_days: int = _knob(
         365, whole(0, 36_500), "Days the audit log keeps what happened; 0 keeps it for ever."
     )
+    execution_retention_days: int = _knob(
+        30,
+        whole(0, 36_500),
+        "Days the execution log keeps what ran, with what it logged; 0 keeps it for ever.",
+    )
     max_concurrent_executions: int = _knob(
         256, whole(1, 100_000), "Executions a worker runs at once; beyond it callers get 503."
     )

@@ -3,6 +3,13 @@
 WITH old AS (SELECT id FROM audit_log WHERE id < $1 ORDER BY id LIMIT $2)
 DELETE FROM audit_log USING old WHERE audit_log.id = old.id;
 
+-- name: executions_sweep
+-- Forget the oldest executions of every app before an id, some thousand of each at a time; by the primary key, whose first column is the app.
+DELETE FROM execution_logs USING apps CROSS JOIN LATERAL (
+    SELECT app_id, id FROM execution_logs WHERE app_id = apps.id AND id < $1 ORDER BY id LIMIT $2
+) AS old
+WHERE execution_logs.app_id = old.app_id AND execution_logs.id = old.id;
+
 -- name: sessions_sweep
 -- Forget sessions that are over.
 DELETE FROM admin_sessions WHERE expires_at <= now();
