@@ -196,9 +196,10 @@ class DatabaseDocs:
         """
         check_names(collection, "-")
         after = position_for_script(cursor, limit, MAX_LIMIT)
-        rows = await self._database.fetch(
-            _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
-        )
+        async with self._searches.turn(call.app_id):  # a page may be as large as what is found
+            rows = await self._database.fetch(
+                _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
+            )
         return page_for_script(rows, limit, "docs", "envelope")
 
 

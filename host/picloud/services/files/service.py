@@ -37,8 +37,8 @@ MAX_LISTED = 8 * MIB
 MAX_LIMIT = 1000
 AT_ONCE = 4
 """Files of one app that are written at once, in one worker: memory, and the store's threads."""
-CHECKS_AT_ONCE = 2
-"""Files of one app that are checked at once: each takes a core and a thread that reads, as others do."""
+READS_AT_ONCE = 2
+"""Files of one app, or pages of them, that are read at once: others want the threads and connections, too."""
 
 _SQL = load("files")
 
@@ -73,7 +73,7 @@ class Files:
         """
         self._database, self._blobs = database, Blobs(database, store)
         self._quotas = quotas or Quotas(database, UNLIMITED)
-        self._turns, self._checks = Turns(AT_ONCE), Turns(CHECKS_AT_ONCE)
+        self._turns, self._reads = Turns(AT_ONCE), Turns(READS_AT_ONCE)
 
     async def close(self) -> None:
         """Wait for what is being written, and let go of the store."""
@@ -152,7 +152,7 @@ class Files:
             return None
         if file.size > MAX_DATA:
             raise ServiceError(f"the file has more than {MAX_DATA} bytes; answer with response(id)")
-        async with self._checks.turn(call.app_id):
+        async with self._reads.turn(call.app_id):
             read = await self._blobs.read(file)
         if read is None:
             return None
@@ -224,9 +224,10 @@ class Files:
         """
         check_names(collection, "-")
         after = position_for_script(cursor, limit, MAX_LIMIT)
-        rows = await self._database.fetch(
-            _SQL.files_list, call.app_id, collection, after, limit + 1, MAX_LISTED
-        )
+        async with self._reads.turn(call.app_id):
+            rows = await self._database.fetch(
+                _SQL.files_list, call.app_id, collection, after, limit + 1, MAX_LISTED
+            )
         return page_for_script(rows, limit, "files", "entry")
 
     async def find(self, app_id: UUID, collection: str, id_: str) -> File | None:
@@ -259,7 +260,7 @@ class Files:
             Corrupted: the bytes are not those that were stored.
             ServiceError: they cannot be read.
         """
-        async with self._checks.turn(file.app_id):
+        async with self._reads.turn(file.app_id):
             return await self._blobs.verified(file)
 
     async def remove(

@@ -18,7 +18,7 @@ from picloud.db.pool import Database
 from picloud.errors import ServiceError
 from picloud.services.files import folder as folder_module
 from picloud.services.files.folder import READERS, FolderStore
-from picloud.services.files.service import AT_ONCE, CHECKS_AT_ONCE, MAX_DATA, Files
+from picloud.services.files.service import AT_ONCE, MAX_DATA, READS_AT_ONCE, Files
 from picloud.services.files.store import Blob
 from tests.integration.services.files.conftest import PAUPER, PRINCE, calling, create, named, on_disk
 
@@ -337,7 +337,7 @@ async def test_an_app_that_reads_much_leaves_threads_for_others(
     flood = [asyncio.create_task(files.get(CALL, "notes", mine["id"])) for _ in range(2 * READERS)]
     try:
         async with asyncio.timeout(10):
-            while reading < CHECKS_AT_ONCE:  # noqa: ASYNC110  # threads announce nothing here
+            while reading < READS_AT_ONCE:  # noqa: ASYNC110  # threads announce nothing here
                 await asyncio.sleep(0.001)
             assert await files.get(calling(PAUPER), "notes", theirs["id"]) is not None
     finally:
