@@ -31,6 +31,7 @@ ADMIN = "/api/v1/admin"
 PAGE = 200
 """The most items the API gives at once."""
 
+_MAX_ANSWER = 256 * 1024 * 1024  # more than any page of a list or file of PiCloud's has
 _SECONDS_TO_CONNECT, _SECONDS, _SECONDS_TO_DOWNLOAD = 10, 60, 3600
 _EXIT_CODES = {
     400: WRONG_USE,
@@ -262,7 +263,12 @@ class Client:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                return Answer(response.status, response.headers, await response.read())
+                body = bytearray()
+                async for piece in response.content.iter_any():
+                    body += piece
+                    if len(body) > _MAX_ANSWER:
+                        raise Unreachable(f"{self.url} answers with more than {_MAX_ANSWER} bytes")
+                return Answer(response.status, response.headers, bytes(body))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{self.url} cannot be reached: {_reason(error)}") from error
 

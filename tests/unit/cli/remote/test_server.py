@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiohttp import web
 
+from picloud.cli.remote import client
 from picloud.cli.remote.client import Client, Unreachable, connect
 from picloud.cli.remote.folder import server
 from picloud.cli.remote.folder.parts import Remote
@@ -49,8 +53,8 @@ async def read(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Remote:
 
     monkeypatch.setattr(Client, "call", call)
     monkeypatch.setattr(Client, "items", items)
-    async with connect("http://server.example", "token") as client:
-        return await server.read(client, "shop")
+    async with connect("http://server.example", "token") as asking:
+        return await server.read(asking, "shop")
 
 
 async def test_an_honest_server_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,20 +102,34 @@ async def test_what_is_no_app_is_not_written_anywhere(
         await read(monkeypatch, **answers)
 
 
-async def test_json_that_is_nested_too_deeply_is_none() -> None:
+@asynccontextmanager
+async def answering(response: Callable[[], web.Response]) -> AsyncIterator[Client]:
+    """A client of a server that always answers the same."""
     application = web.Application()
 
-    async def deep(_: web.Request) -> web.Response:
-        return web.Response(body=b"[" * 100_000, content_type="application/json")
+    async def handler(_: web.Request) -> web.Response:
+        return response()
 
-    application.router.add_get("/{path:.*}", deep)
+    application.router.add_get("/{path:.*}", handler)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with connect(f"http://127.0.0.1:{runner.addresses[0][1]}", "token") as client:
-            with pytest.raises(Unreachable, match="not as PiCloud does"):
-                await client.call("GET", "apps")
+        async with connect(f"http://127.0.0.1:{runner.addresses[0][1]}", "token") as one:
+            yield one
     finally:
         await runner.cleanup()
+
+
+async def test_json_that_is_nested_too_deeply_is_none() -> None:
+    async with answering(lambda: web.Response(body=b"[" * 100_000)) as asking:
+        with pytest.raises(Unreachable, match="not as PiCloud does"):
+            await asking.call("GET", "apps")
+
+
+async def test_an_answer_that_swells_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_MAX_ANSWER", 1024 * 1024)
+    bomb = gzip.compress(bytes(50 * 1024 * 1024))
+    async with answering(lambda: web.Response(body=bomb, headers={"Content-Encoding": "gzip"})) as asking:
+        with pytest.raises(Unreachable, match="answers with more than 1048576 bytes"):
+            await asking.call("GET", "apps")
