@@ -255,7 +255,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             sweep.start()
             closing.push_async_callback(sweep.close)
         functions = {
-            **kv.host_functions(kv.DatabaseKeyValue(database, quotas)),
+            **kv.host_functions(kv.DatabaseKeyValue(database, quotas, searches)),
             **clock.host_functions(),
             **request.host_functions(),
             **modules.host_functions(modules.Modules(database, generations)),

@@ -134,7 +134,7 @@ async def worker(
     quotas, searches = Quotas.configured(database, Settings()), docs_service.searches(database)
     files = files_service.Files(database, FolderStore(tmp_path / "files"), quotas)
     here = {
-        **kv.host_functions(kv.DatabaseKeyValue(database, quotas)),
+        **kv.host_functions(kv.DatabaseKeyValue(database, quotas, searches)),
         **clock.host_functions(),
         **request.host_functions(),
         **modules.host_functions(modules.Modules(database, generations)),

@@ -22,10 +22,13 @@ from picloud.sandbox.abi import NIL, HostFunction
 from picloud.services.call import Call
 from picloud.services.packed import unpack
 from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.turns import Turns
 
 MAX_VALUE = 1024 * 1024
 MAX_PAGE_BYTES = 256 * 1024
 """Keys and values of a page of entries; a page of one entry may have more."""
+LISTS_AT_ONCE = 4
+"""Of one app, in one worker: a list may pass over much that expired, and connections are for all apps."""
 MAX_TTL = 10 * 365 * 24 * 3600
 _INT64 = range(-(2**63), 2**63)
 _sql = load("kv")
@@ -84,10 +87,17 @@ def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
 class DatabaseKeyValue:
     """kv in PostgreSQL."""
 
-    def __init__(self, database: Database, quotas: Quotas | None = None) -> None:
-        """Make the service. Args: database: the pool. quotas: of apps; None for none."""
+    def __init__(self, database: Database, quotas: Quotas | None = None, turns: Turns | None = None) -> None:
+        """Make the service.
+
+        Args:
+            database: the pool.
+            quotas: of apps; None for none.
+            turns: of lists, with searches in documents; None for its own.
+        """
         self._database = database
         self._quotas = quotas or Quotas(database, UNLIMITED)
+        self._lists = turns or Turns(LISTS_AT_ONCE)
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
         """The value of a key.
@@ -155,7 +165,8 @@ class DatabaseKeyValue:
             ServiceError: an argument is not acceptable.
         """
         after = page_start(collection, cursor, limit)
-        rows = await self._database.fetch(_sql.kv_list, call.app_id, collection, after, limit + 1)
+        async with self._lists.turn(call.app_id):
+            rows = await self._database.fetch(_sql.kv_list, call.app_id, collection, after, limit + 1)
         return page([row["key"] for row in rows], limit)
 
     async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
@@ -176,7 +187,8 @@ class DatabaseKeyValue:
         """
         after = page_start(collection, cursor, limit)
         names = (call.app_id, collection)
-        rows = await self._database.fetch(_sql.kv_entries, *names, after, limit, MAX_PAGE_BYTES)
+        async with self._lists.turn(call.app_id):
+            rows = await self._database.fetch(_sql.kv_entries, *names, after, limit, MAX_PAGE_BYTES)
         return page_of_entries([(row["key"], row["value"]) for row in rows], bool(rows) and rows[-1]["more"])
 
     async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:

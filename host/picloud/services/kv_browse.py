@@ -130,9 +130,10 @@ class KvBrowser:
         """
         find_name(collection)
         after = read_name_cursor(cursor)
-        rows = await self._database.fetch(
-            _SQL.kv_keys, app_id, collection, after, prefix, end_of(prefix), limit + 1
-        )
+        async with self._searches.turn(app_id):  # it may pass over many that expired
+            rows = await self._database.fetch(
+                _SQL.kv_keys, app_id, collection, after, prefix, end_of(prefix), limit + 1
+            )
         if not rows and cursor is None and not await self._database.fetchval(_SQL.kv_any, app_id, collection):
             raise NotFound("collection", collection)
         return page_of_names(rows, limit, _key)

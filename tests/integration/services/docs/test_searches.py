@@ -14,6 +14,7 @@ from picloud.services.call import Call
 from picloud.services.docs.browse import DocBrowser
 from picloud.services.docs.service import SEARCHES_AT_ONCE, DatabaseDocs, searches
 from picloud.services.files.browse import FileBrowser
+from picloud.services.kv import DatabaseKeyValue
 from picloud.services.kv_browse import KvBrowser
 from picloud.services.page import PageRequest
 from picloud.services.quotas import UNLIMITED, Quotas
@@ -40,7 +41,11 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
             running -= 1
 
     async def slow_rows(self: Database, sql: str, *rest: Any) -> Any:
-        if "FROM docs WHERE" in sql or sql.startswith(("WITH RECURSIVE names", "SELECT id, asked, (")):
+        if (
+            "FROM docs WHERE" in sql
+            or "kv_entries" in sql
+            or sql.startswith(("WITH RECURSIVE names", "SELECT id, asked, ("))
+        ):
             await searched(self, sql)
         return await fetch(self, sql, *rest)
 
@@ -52,11 +57,12 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
     database = await Database.open(connection_parameters, 12)
     quotas, turns = Quotas(database, UNLIMITED), searches(database)
     docs, browser = DatabaseDocs(database, quotas, turns), DocBrowser(database, quotas, turns)
-    kv = KvBrowser(database, quotas, turns)
+    kv, entries = KvBrowser(database, quotas, turns), DatabaseKeyValue(database, quotas, turns)
     files = FileBrowser(database, worker.services.files, turns)
     calls = [Call(await worker.app(f"app-{n}"), uuid4(), uuid4()) for n in range(apps)]
     for call in calls:
         await docs.create(call, "c", "{}")
+        await entries.set(call, "c", "k", b"\x01", None)
     monkeypatch.setattr(Database, "fetch", slow_rows)
     monkeypatch.setattr(Database, "fetchval", slow_value)
     waiting = [
@@ -66,6 +72,9 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
             docs.count(call, "c", {}),
             docs.find(call, "c", {}),
             docs.list(call, "c", None, 1),
+            entries.list(call, "c", None, 1),
+            entries.entries(call, "c", None, 1),
+            kv.list(call.app_id, "c", "", 1, None),
             browser.list(call.app_id, "c", '{"a": {"$exists": false}}', PageRequest()),
             browser.collections(call.app_id, 1, None),
             kv.collections(call.app_id, 1, None),
@@ -74,6 +83,6 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
     ]
     assert await database.fetchval("SELECT 1") == 1
     await asyncio.gather(*waiting)
-    assert len(kinds) == 7
+    assert len(kinds) == 10
     assert most == (SEARCHES_AT_ONCE if apps == 1 else 6)
     await database.close()
