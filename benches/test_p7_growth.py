@@ -37,7 +37,7 @@ FROM generate_series(1, $2::int) n
 """
 FILL_NEIGHBOUR = """
 INSERT INTO docs (app_id, collection, id, data)
-SELECT $1, 'c', gen_random_uuid(), '{"kind": "k7"}' FROM generate_series(1, $2::int)
+SELECT $1, 'c', gen_random_uuid(), '{"kind": "k7", "n": 105}' FROM generate_series(1, $2::int)
 """
 FILL_KV = """
 INSERT INTO kv_entries (app_id, collection, key, value)
@@ -49,6 +49,9 @@ SHAPES: dict[str, dict[str, Any]] = {
     "$contains a number": {"tags": {"$contains": 77}},
     "equality and a range": {"kind": "k7", "n": {"$gte": 100}},
     "a range alone": {"n": {"$gt": 100, "$lt": 110}},
+    "a range of texts": {"title": {"$gte": "Document 10", "$lt": "Document 100"}, "$limit": 20},
+    "a range in $or": {"$or": [{"n": {"$lt": 10}}, {"kind": "k7"}]},
+    "a range that meets all": {"n": {"$gte": 0}, "$limit": 20},
     "the newest 20": {"$limit": 20},
 }
 
@@ -56,11 +59,18 @@ SHAPES: dict[str, dict[str, Any]] = {
 async def fill(database: Database) -> dict[int, Call]:
     """Two apps with documents and entries."""
     calls = {}
+    made = await database.fetch(
+        "SELECT indexdef FROM pg_indexes WHERE indexname IN ('docs_scope', 'docs_ordered')"
+    )
+    await database.execute("DROP INDEX docs_scope, docs_ordered")
     for size in (FEW, MANY):
         app = calls[size] = await make_app(database)
         await database.execute(FILL_DOCS, app.app_id, size)
         kept = 10 if size == FEW else MANY
         await database.execute(FILL_KV, app.app_id, kept, ormsgpack.packb({"name": "bolt", "price": 21}))
+    for (index,) in made:  # quicker than document by document
+        await database.execute(index)
+    await database.execute("ALTER INDEX docs_ordered ALTER COLUMN 1 SET STATISTICS 0")
     await database.execute("VACUUM ANALYZE")
     return calls
 
@@ -117,20 +127,18 @@ def test_p7_docs(
 ) -> None:
     database, calls = grown
     docs, find = DatabaseDocs(database), parse_find(SHAPES[shape])
-    times = 1 if shape == "a range alone" else 20
 
     def of(size: int) -> Callable[[], list[float]]:
-        return timed(loop, lambda: docs.find(calls[size], "c", SHAPES[shape]), times)
+        return timed(loop, lambda: docs.find(calls[size], "c", SHAPES[shape]), 20)
 
     of(FEW)()
     of(MANY)()
     ratio = take_turns(of(MANY), of(FEW), ROUNDS)
     used = loop.run_until_complete(indexes(database, *find_statement(find, calls[MANY].app_id, "c", 2**23)))
-    goal = "" if shape == "a range alone" else "<= 1.2x"
     report(
         f"P7 docs, {shape}: {MANY:,} : {FEW:,}",
         f"{ratio}  {ratio.ours * 1e3:.2f} ms : {ratio.baseline * 1e3:.2f} ms, by {used}",
-        goal,
+        "<= 1.2x",
     )
 
 
@@ -140,7 +148,7 @@ def test_p7_docs_count(
     database, calls = grown
     docs = DatabaseDocs(database)
     figures = []
-    for filter_ in ({"kind": "k7"}, {}):
+    for filter_ in ({"kind": "k7"}, {"n": {"$lt": 10}}, {"n": {"$gte": 0}}, {}):
         seconds = median(timed(loop, lambda f=filter_: docs.count(calls[MANY], "c", f), 3)())
         statement = count_statement(parse_find(filter_), calls[MANY].app_id, "c")
         used = loop.run_until_complete(indexes(database, *statement))
@@ -170,19 +178,23 @@ def test_p7_kv(
 def test_p7_docs_beside_a_neighbour(
     grown: tuple[Database, dict[int, Call]], loop: Loop, report: Callable[[str, str, str], None]
 ) -> None:
-    """Runs last: from here on another app has many documents that meet the condition of ours."""
+    """Runs last: from here on another app has many documents that meet the conditions of ours."""
     database, calls = grown
-    docs, filter_ = DatabaseDocs(database), SHAPES["equality"]
-    once = timed(loop, lambda: docs.find(calls[MANY], "c", filter_), 3)
-    alone = median(once())
+    docs, shapes = DatabaseDocs(database), ("equality", "a range alone")
+    once = {
+        shape: timed(loop, lambda shape=shape: docs.find(calls[MANY], "c", SHAPES[shape]), 50)
+        for shape in shapes
+    }
+    alone = {shape: median(once[shape]()) for shape in shapes}
     neighbour = loop.run_until_complete(make_app(database))
     loop.run_until_complete(database.execute(FILL_NEIGHBOUR, neighbour.app_id, NEIGHBOUR))
     loop.run_until_complete(database.execute("VACUUM ANALYZE docs"))
-    beside = median(once())
-    statement = find_statement(parse_find(filter_), calls[MANY].app_id, "c", 2**23)
-    used = loop.run_until_complete(indexes(database, *statement))
-    report(
-        f"P7 docs, equality beside {NEIGHBOUR:,} of another app : alone",
-        f"{beside / alone:.2f}x  {beside * 1e3:.2f} ms : {alone * 1e3:.2f} ms, by {used}",
-        "<= 1.2x",
-    )
+    for shape in shapes:
+        beside = median(once[shape]())
+        statement = find_statement(parse_find(SHAPES[shape]), calls[MANY].app_id, "c", 2**23)
+        used = loop.run_until_complete(indexes(database, *statement))
+        report(
+            f"P7 docs, {shape} beside {NEIGHBOUR:,} of another app : alone",
+            f"{beside / alone[shape]:.2f}x  {beside * 1e3:.2f} ms : {alone[shape] * 1e3:.2f} ms, by {used}",
+            "<= 1.2x",
+        )

@@ -17,9 +17,10 @@ from picloud.errors import Invalid, NotFound
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.services import people
+from picloud.services.docs.conditions import write_json
 from picloud.services.docs.filter import Find, parse_find
 from picloud.services.docs.service import MAX_FOUND, TOO_DEEP, check_data, refusals
-from picloud.services.docs.sql import page_statement, write_json
+from picloud.services.docs.sql import page_statement
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
 from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor, write_cursor

@@ -6,11 +6,9 @@ import json
 from typing import Any
 from uuid import uuid4
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from picloud.db.pool import Database
 from picloud.services.call import Call
 from picloud.services.docs.service import DatabaseDocs
 from picloud.services.docs.sql import SORTED_BY
@@ -62,22 +60,6 @@ FILTERS = st.recursive(
     max_leaves=4,
 )
 SORTS = st.lists(st.builds(str.__add__, st.sampled_from(["", "-"]), PATHS), max_size=3)
-
-
-@pytest.fixture
-async def docs(database: Database) -> DatabaseDocs:
-    return DatabaseDocs(database)
-
-
-@pytest.fixture
-async def call(database: Database) -> Call:
-    app = uuid4()
-    await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, $2, 'A')", app, f"a{app.hex[-20:]}")
-    return Call(app, uuid4(), uuid4(), None)
-
-
-async def data(envelopes: list[str]) -> list[Any]:
-    return [json.loads(envelope)["data"] for envelope in envelopes]
 
 
 @settings(

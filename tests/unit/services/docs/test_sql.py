@@ -18,7 +18,7 @@ from picloud.services.docs.sql import count_statement, find_statement
 APP = uuid4()
 # Every word and sign that statements are made of. Names of users' begin with the marker.
 MARKER = "zq"
-TOKEN = re.compile(r"""\$\d+|\w+|"[^"]*"|'[^']*'|::|->|#>>|@>|<=|>=|[^\w\s]""")
+TOKEN = re.compile(r"""\$\d+|\w+|"[^"]*"|'[^']*'|::|->|#>>|@>|@@|<=|>=|[^\w\s]""")
 WORDS = {
     *("SELECT", "FROM", "WHERE", "AND", "OR", "NOT", "AS", "OVER", "ORDER", "BY", "LIMIT", "OFFSET", "ASC"),
     *("DESC", "NULLS", "FIRST", "LAST", "IS", "NULL", "TRUE", "FALSE", "COLLATE", "ROWS", "UNBOUNDED"),
@@ -32,7 +32,10 @@ WORDS = {
         "docs_text",
         "app_id",
         "docs_scoped",
+        "docs_ordered",
+        "docs_sample",
     ),
+    *("WITH", "MATERIALIZED", "UNION", "ALL", "sample", "many", "tsquery", "3", "@@", "+", ">"),
     *("collection", "data", "id", "size", "total", "envelope", "found", "counted", "sum", "count", "text"),
     *("coalesce", "jsonb_typeof", "strpos", "jsonb", "bigint", '"C"', "'{}'", "'string'", "'number'", "133"),
     *("left", "256", "0", "::", "->", "#>>", "@>", *"<=>=<>=+*.,()-", "<=", ">="),
@@ -96,16 +99,33 @@ def test_no_text_of_users_is_ever_part_of_the_sql(filter_: Any, sort: Any, limit
         assert tuple(parameters[:2]) == (APP, MARKER)
 
 
+def outside_brackets(sql: str) -> str:
+    """What stands in the same brackets as the beginning, without what is in brackets of its own."""
+    kept, depth = "", 0
+    for sign in sql:
+        depth += (sign == "(") - (sign == ")")
+        if depth < 0:
+            break
+        if depth == 0 and sign != ")":
+            kept += sign
+    return kept
+
+
 @given(filter_=FILTERS)
-def test_the_scope_is_always_there_and_the_condition_is_one_unit_beside_it(filter_: Any) -> None:
-    scope = "WHERE app_id = $1 AND collection = $2 AND "
+def test_documents_are_read_within_the_scope_alone(filter_: Any) -> None:
     for sql, _ in statements(filter_):
-        _, _, rest = sql.partition(f"FROM docs {scope}")
-        end = next(
-            end for end in range(len(rest) + 1) if rest.count("(", 0, end) == rest.count(")", 0, end) > 0
-        )
-        assert re.match(r"(NOT )*(coalesce)?\(", rest)
-        assert rest[end:] == "" or rest[end:].startswith(" ORDER BY ")
+        read = sql.split("FROM docs")[1:]
+        assert read
+        for rest in read:
+            assert rest.startswith(
+                (
+                    "_sample($1, $2) AS docs WHERE ",
+                    " WHERE app_id = $1 AND collection = $2 AND ",
+                    " WHERE coalesce(app_id = $1 AND collection = $2, FALSE) AND ",
+                    " doc WHERE app_id = $1 AND collection = $2 AND ",
+                )
+            )
+            assert " OR " not in outside_brackets(rest)
 
 
 def test_equal_values_are_one_parameter() -> None:
