@@ -109,8 +109,9 @@ def timed(loop: Loop, once: Callable[[], Awaitable[object]], times: int) -> Call
 
 
 async def indexes(database: Database, sql: str, parameters: Any) -> str:
-    """Which indexes a statement uses, by its plan."""
-    rows = await database.fetch(f"EXPLAIN {sql}", *parameters)
+    """Which indexes a statement used, by its plan."""
+    plan = await database.fetch(f"EXPLAIN (ANALYZE, TIMING OFF) {sql}", *parameters)
+    rows = [row for row in plan if "never executed" not in row[0]]
     used = [line.split(" on ")[1].split()[0] for (line,) in rows if "Bitmap Index Scan" in line]
     used += [line.split(" using ")[1].split()[0] for (line,) in rows if " using " in line]
     whole = [line.strip() for (line,) in rows if "Seq Scan" in line]
