@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
-from picloud.errors import MethodNotAllowed, NotFound, PicloudError, UnknownHost
+from picloud.errors import BadRequest, MethodNotAllowed, NotFound, PicloudError, UnknownHost
 from picloud.http.body import read_body
 from picloud.http.caller import visitor
 from picloud.http.cors import allow, is_preflight, preflight
@@ -15,6 +15,7 @@ from picloud.http.middleware import REQUEST_ID, named
 from picloud.http.peer import peer
 from picloud.http.respond import error_response
 from picloud.http.services import Services
+from picloud.identity.tokens import holds_token
 from picloud.routing.paths import Segments, split_path
 from picloud.routing.pattern import is_reserved
 from picloud.services.directory import AppRouting
@@ -56,6 +57,8 @@ class Public:
         segments = split_path(request.raw_path.partition("?")[0])
         if is_reserved(segments):
             raise await _nothing_of_our_own(request)
+        if holds_token("/".join(segments)):  # a path cannot lose it on its way to the script, as headers do
+            raise BadRequest("the path holds a credential of PiCloud; send it in the Authorization header")
         asked = peer(request).host
         found = await self._services.directory.find(asked)
         if found is None:

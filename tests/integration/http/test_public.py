@@ -113,6 +113,17 @@ async def test_no_token_in_a_query_reaches_a_script_or_its_log(client: Client) -
     assert str(client.token).encode() not in logged.body
 
 
+@pytest.mark.parametrize("path", ["/hello/{}", "/{}", "/a%2Fpi%73_{}", "/:{}/x"])
+async def test_a_token_in_a_path_is_refused_before_anything_looks_at_it(client: Client, path: str) -> None:
+    token = str(client.token)
+    path = path.format(token.removeprefix("pis_") if "pi%73_" in path else token)
+    client.token = None
+    answer = await client("GET", path)
+    assert (answer.status, answer.json["error"]["code"]) == (400, "request_invalid")
+    assert "Authorization header" in answer.json["error"]["message"]
+    assert token.encode() not in answer.body
+
+
 async def test_a_script_cannot_set_the_cookie_of_a_session(client: Client) -> None:
     source = '#{statusCode: 200, body: "", headers: #{"Set-Cookie": ctx.request.query.c}}'
     await client.route(await client.script(source), "/set")

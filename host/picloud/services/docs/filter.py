@@ -16,6 +16,8 @@ MAX_LEVELS = 5
 MAX_LIMIT = 1000
 MAX_SKIP = 1_000_000
 MAX_CONDITIONS = 256
+MAX_COMPARISONS = 32
+"""Of `$gt`, `$gte`, `$lt` and `$lte`, together: each looks into a sample of documents before any is found."""
 MAX_PARTS = 1024
 """Bytes of the texts of `$contains`, together: PostgreSQL may hold each against every byte of a document, and
 does not stop before it is through."""
@@ -144,7 +146,7 @@ class _Reader:
     """
 
     def __init__(self) -> None:
-        self._count = self._parts = 0
+        self._count = self._comparisons = self._parts = 0
 
     def filter(self, filter_: Any, depth: int) -> Condition:
         if not isinstance(filter_, Mapping):
@@ -197,6 +199,12 @@ class _Reader:
             raise ServiceError(f"unknown operator {name}; there are {_KNOWN}")
         condition = make(path, operand)
         self._add(max(_elements(operand) - (name in ("$in", "$nin")), 1))
+        if isinstance(condition, Compares):
+            self._comparisons += 1
+            if self._comparisons > MAX_COMPARISONS:
+                raise ServiceError(
+                    f"the filter has more than {MAX_COMPARISONS} comparisons with $gt, $gte, $lt and $lte"
+                )
         if name == "$contains" and isinstance(operand, str):
             self._parts += len(operand.encode())
             if self._parts > MAX_PARTS:

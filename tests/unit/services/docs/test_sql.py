@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.errors import ServiceError
-from picloud.services.docs.filter import MAX_CONDITIONS, MAX_DEPTH, MAX_PARTS, parse_find
+from picloud.services.docs.filter import MAX_COMPARISONS, MAX_CONDITIONS, MAX_DEPTH, MAX_PARTS, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
 
 APP = uuid4()
@@ -165,6 +165,7 @@ def operators(levels: int) -> dict[str, Any]:
 TOP = "unknown operator $foo; beside fields there are $and, $or, $not, $sort, $limit and $skip"
 KNOWN = "unknown operator $foo; there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains, $not"
 MANY = "the filter has more than 256 conditions"
+ORDERED = "the filter has more than 32 comparisons with $gt, $gte, $lt and $lte"
 LONG = "the texts of $contains have more than 1024 bytes in all"
 
 
@@ -236,6 +237,8 @@ LONG = "the texts of $contains have more than 1024 bytes in all"
         ({"a": [1] * MAX_CONDITIONS}, MANY),
         ({"a": {"$ne": [[{"b": [1] * MAX_CONDITIONS}]]}}, MANY),
         ({"a": {"$in": [[1] * MAX_CONDITIONS]}}, MANY),
+        ({str(n): {"$gt": n} for n in range(MAX_COMPARISONS + 1)}, ORDERED),
+        ({"$or": [{"a": {"$not": {"$gt": n, "$lte": "b"}}} for n in range(17)]}, ORDERED),
         ({"a": {"$contains": "b" + "a" * MAX_PARTS}}, LONG),
         ({"$or": [{"a": {"$contains": "é" * 100}}, {"a": {"$not": {"$contains": "a" * 825}}}]}, LONG),
     ],
