@@ -248,14 +248,14 @@ async def test_a_step_that_fails_says_what_was_done_and_the_next_push_goes_on(
     shell: Shell, folder: Path, client: Client
 ) -> None:
     await shell.done("push", "project", "--create-app")
-    toml = TOML.replace("shop.example.com", "taken.example.com")
-    (folder / "picloud.toml").write_text(
-        toml + "\n[scripts.greet]\nsandbox = { max_fuel = 99999999999999 }\n"
-    )
-    ended = await shell("push", "project")
-    assert ended.code == WRONG_USE
-    assert "1 of 2 steps were done; this failed: update script greet" in ended.err
+    await client.admin("POST", "/apps", {"slug": "other", "name": "Other"})
+    await client.admin("POST", "/apps/other/domains", {"pattern": "taken.example.com"})
+    toml = TOML.replace('"shop.example.com"', '"shop.example.com", "free.example.com", "taken.example.com"')
     (folder / "picloud.toml").write_text(toml)
+    ended = await shell("push", "project")
+    assert ended.code == CONFLICT
+    assert "1 of 2 steps were done; this failed: create domain taken.example.com" in ended.err
+    (folder / "picloud.toml").write_text(toml.replace(', "taken.example.com"', ""))
     assert (await shell.done("push", "project")).startswith("shop: nothing to do\n")
 
 

@@ -205,7 +205,7 @@ async def test_the_log_is_newest_first_in_pages_and_filtered(client: Client, wor
     assert ids == sorted(ids, reverse=True)
     assert set(everything[0]) == {
         "id", "at", "user_id", "username", "key_id", "address", "request_id", "action", "outcome", "reason",
-        "app_id", "target", "before", "after",
+        "app_id", "target", "before", "after", "times", "last_at",
     }  # fmt: skip
     read: list[str] = []
     cursor = ""

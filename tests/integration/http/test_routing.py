@@ -8,6 +8,7 @@ import pytest
 
 from picloud.errors import Unavailable
 from picloud.execution.invocation import Invocation
+from picloud.execution.sending import Sending
 from picloud.identity.principal import Principal
 from picloud.sandbox.outcome import Outcome
 from tests.integration.conftest import Worker
@@ -172,9 +173,9 @@ async def test_a_database_that_is_away_makes_the_caller_nobody_and_no_error(
     seen: list[object] = []
     execute = worker.services.executor.execute
 
-    async def watched(invocation: Invocation) -> Outcome:
+    async def watched(invocation: Invocation, sending: Sending) -> Outcome:
         seen.append(invocation.principal)
-        return await execute(invocation)
+        return await execute(invocation, sending)
 
     async def away(*_: object) -> None:
         raise Unavailable
