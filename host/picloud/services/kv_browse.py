@@ -18,7 +18,7 @@ from picloud.services import kv_value
 from picloud.services.kv import check_names, check_ttl, check_value
 from picloud.services.kv_value import Value
 from picloud.services.page import Page, page_of_names, read_name_cursor
-from picloud.services.people import MOST_COUNTED, find_name, refusals
+from picloud.services.people import find_name, list_collections, refusals
 from picloud.services.quotas import Quotas
 from picloud.services.turns import Turns
 
@@ -107,10 +107,9 @@ class KvBrowser:
         Raises:
             Invalid: the cursor is not one that was given out.
         """
-        after = read_name_cursor(cursor)
-        async with self._searches.turn(app_id):  # entries of each are counted
-            rows = await self._database.fetch(_SQL.kv_collections, app_id, after, limit + 1, MOST_COUNTED)
-        return page_of_names(rows, limit, lambda row: KvCollection(**row))
+        return await list_collections(
+            self._database, self._searches, _SQL.kv_collections, KvCollection, app_id, limit, cursor
+        )
 
     async def list(
         self, app_id: UUID, collection: str, prefix: str, limit: int, cursor: str | None

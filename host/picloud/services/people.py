@@ -2,15 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
+from uuid import UUID
 
+from picloud.db.pool import Database
 from picloud.errors import Invalid, NotFound, QuotaExceeded, ServiceError
 from picloud.services.kv import check_names
+from picloud.services.page import Page, page_of_names, read_name_cursor
 from picloud.services.quotas import QuotaUsedUp
+from picloud.services.turns import Turns
 
 MOST_COUNTED = 1000
 """Of each collection in a list of them."""
+
+T = TypeVar("T")
+
+
+async def list_collections(
+    database: Database,
+    searches: Turns,
+    statement: str,
+    make: Callable[..., T],
+    app_id: UUID,
+    limit: int,
+    cursor: str | None,
+) -> Page[T]:
+    """List the collections of an app by name, with what is in each counted.
+
+    Args:
+        database: the pool.
+        searches: turns, for what is counted is read.
+        statement: gives those of app `$1` after the name `$2`, at most `$3`, each counted up to `$4`.
+        make: makes a collection of the columns, by their names.
+        app_id: the app.
+        limit: at most so many.
+        cursor: of the page before; None for the first.
+
+    Returns:
+        A page of them.
+
+    Raises:
+        Invalid: the cursor is not one that was given out.
+    """
+    after = read_name_cursor(cursor)
+    async with searches.turn(app_id):
+        rows = await database.fetch(statement, app_id, after, limit + 1, MOST_COUNTED)
+    return page_of_names(rows, limit, lambda row: make(**row))
 
 
 def find_name(collection: str, key: str = "-") -> None:

@@ -23,7 +23,7 @@ from picloud.services.docs.service import MAX_FOUND, TOO_DEEP, check_data, refus
 from picloud.services.docs.sql import page_statement
 from picloud.services.ids import parse_id
 from picloud.services.kv import check_names
-from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor, write_cursor
+from picloud.services.page import Page, PageRequest, write_cursor
 from picloud.services.quotas import Quotas
 from picloud.services.turns import Turns
 
@@ -87,12 +87,9 @@ class DocBrowser:
         Raises:
             Invalid: the cursor is not one that was given out.
         """
-        after = read_name_cursor(cursor)
-        async with self._searches.turn(app_id):  # documents of each are counted
-            rows = await self._database.fetch(
-                _BROWSE.doc_collections, app_id, after, limit + 1, people.MOST_COUNTED
-            )
-        return page_of_names(rows, limit, lambda row: DocCollection(**row))
+        return await people.list_collections(
+            self._database, self._searches, _BROWSE.doc_collections, DocCollection, app_id, limit, cursor
+        )
 
     async def list(
         self, app_id: UUID, collection: str, filter_: str | None, page: PageRequest

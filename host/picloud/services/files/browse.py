@@ -13,8 +13,8 @@ from picloud.identity.actor import Actor
 from picloud.services.files.file import File
 from picloud.services.files.service import Files
 from picloud.services.files.store import OpenBlob
-from picloud.services.page import Page, PageRequest, page_of_names, read_name_cursor
-from picloud.services.people import MOST_COUNTED, find_name
+from picloud.services.page import Page, PageRequest
+from picloud.services.people import find_name, list_collections
 from picloud.services.turns import Turns
 
 _SQL = load("files")
@@ -55,10 +55,9 @@ class FileBrowser:
         Raises:
             Invalid: the cursor is not one that was given out.
         """
-        after = read_name_cursor(cursor)
-        async with self._searches.turn(app_id):  # files of each are counted
-            rows = await self._database.fetch(_SQL.file_collections, app_id, after, limit + 1, MOST_COUNTED)
-        return page_of_names(rows, limit, lambda row: FileCollection(**row))
+        return await list_collections(
+            self._database, self._searches, _SQL.file_collections, FileCollection, app_id, limit, cursor
+        )
 
     async def list(self, app_id: UUID, collection: str, page: PageRequest) -> Page[File]:
         """List the files of a collection, oldest first.
