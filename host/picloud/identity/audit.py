@@ -94,20 +94,7 @@ async def write(
         before: JSON-able fields before it, without secrets.
         after: JSON-able fields after it, without secrets.
     """
-    await connection.execute(
-        _SQL.audit_insert,
-        uuid7(),
-        app_id,
-        actor.user_id,
-        actor.name,
-        actor.key_id,
-        actor.address,
-        actor.request_id,
-        actor.action,
-        _target(target),
-        before,
-        after,
-    )
+    await connection.execute(_SQL.audit_insert, *_head(actor, app_id), _target(target), before, after)
 
 
 async def write_refusal(
@@ -126,10 +113,25 @@ async def write_refusal(
         target: what it was about, as text.
     """
     hour = int(time.time()) // HOUR
-    told, beyond = _target(target), None if actor.principal is not None else _target(target)
+    told = _target(target)
+    beyond = None if actor.principal is not None else told
     common = (hour, actor.user_id, actor.key_id, actor.action, reason, app_id)
     await database.execute(
         _SQL.audit_refused,
+        *_head(actor, app_id),
+        reason,
+        told,
+        token_hash(repr((*common, told, actor.address))),
+        token_hash(repr((*common, beyond))),
+        first_id_of(hour * HOUR),
+        MOST_REFUSALS,
+        beyond,
+    )
+
+
+def _head(actor: Actor, app_id: UUID | None) -> tuple[object, ...]:
+    """The first columns of an entry: its id, where, who and what."""
+    return (
         uuid7(),
         app_id,
         actor.user_id,
@@ -138,13 +140,6 @@ async def write_refusal(
         actor.address,
         actor.request_id,
         actor.action,
-        reason,
-        told,
-        token_hash(repr((*common, told, actor.address))),
-        token_hash(repr((*common, beyond))),
-        first_id_of(hour * HOUR),
-        MOST_REFUSALS,
-        beyond,
     )
 
 
