@@ -57,7 +57,8 @@ class Public:
         segments = split_path(request.raw_path.partition("?")[0])
         if is_reserved(segments):
             raise await _nothing_of_our_own(request)
-        if holds_token("/".join(segments)):  # a path cannot lose it on its way to the script, as headers do
+        path = "/" + "/".join(segments)
+        if holds_token(path):  # a path cannot lose it on its way to the script, as headers do
             raise BadRequest("the path holds a credential of PiCloud; send it in the Authorization header")
         asked = peer(request).host
         found = await self._services.directory.find(asked)
@@ -65,12 +66,12 @@ class Public:
             raise UnknownHost(asked)
         app, host = found
         if app.cors is None:
-            return await self._answer(request, app, host, segments)
+            return await self._answer(request, app, host, segments, path)
         if is_preflight(request):
             return preflight(app.cors, request)
         response: web.StreamResponse
         try:
-            response = await self._answer(request, app, host, segments)
+            response = await self._answer(request, app, host, segments, path)
         except PicloudError as error:
             response = error_response(error, request[REQUEST_ID])
         except web.HTTPException as error:
@@ -79,7 +80,7 @@ class Public:
         return response
 
     async def _answer(
-        self, request: web.Request, app: AppRouting, host: str, segments: Segments
+        self, request: web.Request, app: AppRouting, host: str, segments: Segments, path: str
     ) -> web.StreamResponse:
         try:
             match = app.routes.match(request.method, host, segments)
@@ -97,7 +98,7 @@ class Public:
             request,
             live.version,
             ingress="route",
-            path="/" + "/".join(segments),
+            path=path,
             body=body,
             params=match.params,
             rest=match.rest,
