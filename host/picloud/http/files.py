@@ -12,13 +12,12 @@ from picloud.errors import FileUnreadable, Forbidden, NotFound, RangeUnsatisfiab
 from picloud.execution.invocation import Invocation
 from picloud.http.file_headers import SAFE_HEADERS, attachment, is_known, parse_range
 from picloud.http.file_part import FilePart, FileResponse
+from picloud.http.respond import BODILESS
 from picloud.identity.capabilities import may
 from picloud.sandbox.outcome import FileReference
 from picloud.services.files.file import File
 from picloud.services.files.service import Files
 from picloud.services.files.store import OpenBlob
-
-_BODILESS = (204, 304)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ class FileAnswer:
         known = ",".join(self.asked.getall(hdrs.IF_NONE_MATCH, ()))
         if self._plain and is_known(known, _tag(file)):
             return web.Response(status=304, headers=self._headers(file, about_body=False))
-        if self.method == hdrs.METH_HEAD or self.status in _BODILESS:
+        if self.method == hdrs.METH_HEAD or self.status in BODILESS:
             headers = self._headers(file)
             headers[hdrs.CONTENT_LENGTH] = str(file.size)
             return web.Response(status=self.status, headers=headers)

@@ -16,7 +16,7 @@ from picloud.execution.sending import Sending, Sent
 from picloud.http.file_part import FileResponse
 from picloud.http.files import FileAnswer, send_file
 from picloud.http.middleware import EXECUTION_ID_HEADER, REQUEST_ID
-from picloud.http.respond import error_response
+from picloud.http.respond import BODILESS, error_response
 from picloud.http.services import Services
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, holds_token
@@ -27,7 +27,6 @@ MAX_QUERY_FIELDS = 1000
 MAX_BODY = FIXED["max_request_body"]
 NOTHING: dict[str, str] = {}  # never written to
 
-_EMPTY = frozenset({204, 304})
 _OUR_COOKIES = frozenset({SESSION_COOKIE, SESSION_COOKIE_SECURE})
 OUTCOME_MESSAGES = {
     "script_invalid": "the script does not parse",
@@ -194,7 +193,7 @@ def present(outcome: Outcome, request_id: str) -> web.Response:
     if answer is None:
         return error_response(_OutcomeError(outcome), request_id)
     return web.Response(
-        body=None if answer.status in _EMPTY else answer.body,
+        body=None if answer.status in BODILESS else answer.body,
         status=answer.status,
         headers=_headers(answer),
     )

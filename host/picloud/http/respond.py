@@ -11,6 +11,9 @@ from aiohttp import web
 
 from picloud.errors import PicloudError
 
+BODILESS = frozenset({204, 304})
+"""Statuses of answers without a body, whatever a script says (RFC 9110, 15.3.5 and 15.4.5)."""
+
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
