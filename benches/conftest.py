@@ -14,8 +14,8 @@ import pytest
 from benches.native import SCRIPTS, Native
 from uuid_utils.compat import uuid7
 
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
@@ -23,10 +23,11 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
-from picloud.services.absent import completed
-from picloud.services.call import Call
-from picloud.services.kv_memory import MemoryKeyValue
+from picloud.services import clock
+from picloud.services.call_context import Call
+from picloud.services.kv import service as kv
+from picloud.services.kv.memory import MemoryKeyValue
+from picloud.services.unavailable import completed
 
 APP = uuid7()
 LIMITS = Ceilings().resolve({"max_operations": 10_000_000, "max_array_size": 100_000})

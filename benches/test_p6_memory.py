@@ -11,17 +11,18 @@ import ormsgpack
 from benches.conftest import APP, LIMITS, invocation
 from benches.memory import private_bytes
 
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
-from picloud.services.absent import completed
-from picloud.services.call import Call
-from picloud.services.kv_memory import MemoryKeyValue
+from picloud.services import clock
+from picloud.services.call_context import Call
+from picloud.services.kv import service as kv
+from picloud.services.kv.memory import MemoryKeyValue
+from picloud.services.unavailable import completed
 
 WAITING = 2000
 # Ten functions of ten lines: about what a script of that length looks like.

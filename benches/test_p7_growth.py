@@ -17,11 +17,11 @@ from benches.ratio import take_turns
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
 from picloud.db.pool import Database
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs.filter import parse_find
 from picloud.services.docs.service import DatabaseDocs
 from picloud.services.docs.sql import count_statement, find_statement
-from picloud.services.kv import DatabaseKeyValue
+from picloud.services.kv.service import DatabaseKeyValue
 from tests.scratch import scratch_folder
 
 FEW, MANY, NEIGHBOUR = 1_000, 1_000_000, 100_000

@@ -23,21 +23,21 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from uuid_utils.compat import uuid7
 from yarl import URL
 
+from picloud.control.routes import RouteDraft, Routes, columns
+from picloud.control.routing_cache import Directory
+from picloud.core.generations import Generations
 from picloud.db.changes import Changes
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.generations import Generations
-from picloud.http.peer import peer
+from picloud.http.edge.peer import peer
 from picloud.identity.actor import Actor
 from picloud.identity.tokens import holds_token
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import is_reserved
 from picloud.routing.table import RouteTable
-from picloud.services.directory import Directory
-from picloud.services.routes import RouteDraft, Routes, columns
 from tests.scratch import scratch_folder
 
 FEW, MANY = 10, 100_000
@@ -159,7 +159,7 @@ def test_p7_look_up(kind: str, report: Callable[[str, str, str], None], quiet: N
 def test_p7_match(
     kind: str, loop: Loop, apps: dict[int, App], report: Callable[[str, str, str], None], quiet: None
 ) -> None:
-    """All that lies between a request's head and its route, as http/public.py does it."""
+    """All that lies between a request's head and its route, as http/public/routes.py does it."""
     chance = random.Random(7)
 
     def of(size: int) -> Callable[[], list[float]]:

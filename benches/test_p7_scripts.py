@@ -14,6 +14,11 @@ from benches.ratio import take_turns
 from pytest_benchmark.fixture import BenchmarkFixture
 from uuid_utils.compat import uuid7
 
+from picloud.control.apps import Apps
+from picloud.control.scripts.draft import Draft
+from picloud.control.scripts.modules import Modules
+from picloud.control.scripts.service import Script, Scripts
+from picloud.core.generations import Generations
 from picloud.db.changes import Changes
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
@@ -21,15 +26,10 @@ from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.execution.executor import Executor
 from picloud.execution.invocation import Invocation, ScriptRequest
-from picloud.execution.scripts import LiveScripts
-from picloud.generations import Generations
+from picloud.execution.live_scripts import LiveScripts
 from picloud.identity.actor import Actor
 from picloud.sandbox.limits import Ceilings
-from picloud.services.apps import Apps
-from picloud.services.modules import Modules
 from picloud.services.quotas import UNLIMITED, Quotas
-from picloud.services.script_draft import Draft
-from picloud.services.scripts import Script, Scripts
 from tests.scratch import scratch_folder
 
 FEW, MANY = 10, 10_000

@@ -20,11 +20,12 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Program, Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
+from picloud.services import clock
 from picloud.services import request as request_service
-from picloud.services.absent import completed
-from picloud.services.call import Call
-from picloud.services.kv_memory import MemoryKeyValue
+from picloud.services.call_context import Call
+from picloud.services.kv import service as kv
+from picloud.services.kv.memory import MemoryKeyValue
+from picloud.services.unavailable import completed
 
 NOBODY = UUID(int=0)
 _scripts = itertools.count(1)

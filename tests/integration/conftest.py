@@ -13,34 +13,36 @@ import pytest
 from argon2 import PasswordHasher
 
 from picloud.config import Settings
+from picloud.control.health import Health
+from picloud.control.scripts import modules
+from picloud.core.generations import Generations
 from picloud.db.changes import Changes
 from picloud.db.migrate import latest_version
 from picloud.db.pool import Database
+from picloud.execution.admission import Gate
+from picloud.execution.capability_check import guarded
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
-from picloud.execution.guard import guarded
+from picloud.execution.platform import Services
 from picloud.execution.record import Recorder
-from picloud.generations import Generations
-from picloud.http.services import Services
+from picloud.identity.accounts import User
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import SCOPES
 from picloud.identity.keys import NewKey
 from picloud.identity.passwords import Passwords
 from picloud.identity.principal import AppRole, Role
-from picloud.identity.users import User
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv, modules, request
-from picloud.services.absent import completed
-from picloud.services.call import Call
+from picloud.services import clock, request
+from picloud.services.call_context import Call
 from picloud.services.docs import service as docs_service
 from picloud.services.files import service as files_service
 from picloud.services.files.folder import FolderStore
-from picloud.services.health import Health
+from picloud.services.kv import service as kv
 from picloud.services.quotas import Quotas
+from picloud.services.unavailable import completed
 
 SLOTS = 64
 CONSOLE = Actor.console("test.arrange")

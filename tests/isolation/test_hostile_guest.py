@@ -13,7 +13,7 @@ import ormsgpack
 import pytest
 import wasmtime
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.sandbox import capi, run
 from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.limits import FIXED, MIB

@@ -11,9 +11,9 @@ from uuid import UUID
 import psutil
 import pytest
 
-from picloud.errors import Overloaded
+from picloud.core.errors import Overloaded
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import MIB

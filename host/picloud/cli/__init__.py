@@ -41,7 +41,7 @@ GROUPS = {
         "settings": "remote.settings",
         "kv": "remote.kv",
         "docs": "remote.docs",
-        "files": "remote.stored_files",
+        "files": "remote.files",
         "logs": "remote.logs",
         "members": "remote.members",
         "users": "remote.users",
@@ -129,8 +129,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _failed(error: Exception) -> int:
     """Say what went wrong in parts that know nothing of a command line."""
     from picloud.config import ConfigError
+    from picloud.core.errors import PicloudError
     from picloud.db.unusable import DatabaseUnusable
-    from picloud.errors import PicloudError
     from picloud.services.files.store import StoreUnusable
 
     if isinstance(error, ConfigError):

@@ -11,15 +11,15 @@ from collections.abc import Awaitable, Callable
 from picloud.cli import configuration
 from picloud.cli.commands import Commands
 from picloud.cli.database import database
+from picloud.core.errors import Invalid
+from picloud.core.generations import Generations
 from picloud.db.changes import Changes
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.errors import Invalid
-from picloud.generations import Generations
+from picloud.identity.accounts import ROLES, Users, check_username
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords, check_password
-from picloud.identity.users import ROLES, Users, check_username
 
 
 def add(commands: Commands) -> None:

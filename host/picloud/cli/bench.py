@@ -8,13 +8,13 @@ import dataclasses
 import json
 import sys
 
-from picloud import logs
-from picloud.bench import WORKS, Figures, WrongAnswer, measure
 from picloud.cli import configuration
+from picloud.cli.benchmark import WORKS, Figures, WrongAnswer, measure
 from picloud.cli.commands import Commands
 from picloud.cli.local import executor
 from picloud.cli.terminal import bar, fail, paint
 from picloud.config import Settings
+from picloud.core import logs
 
 
 def add(commands: Commands) -> None:

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 from picloud.cli.commands import Commands
+from picloud.cli.reference import PAGES
 from picloud.cli.terminal import fail, paint, table
 from picloud.config import TABLE, Configuration, load
-from picloud.config.reference import PAGES
 
 FLAGS = ("host", "port", "data_dir", "workers")
 

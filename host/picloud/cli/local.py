@@ -10,16 +10,17 @@ from pathlib import Path
 from types import MappingProxyType
 
 from picloud.config import Settings
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv, request
-from picloud.services.absent import completed
-from picloud.services.kv_memory import MemoryKeyValue
+from picloud.services import clock, request
+from picloud.services.kv import service as kv
+from picloud.services.kv.memory import MemoryKeyValue
+from picloud.services.unavailable import completed
 
 NOTHING_MORE: Mapping[str, HostFunction] = MappingProxyType({})
 

@@ -14,19 +14,19 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from picloud import logs
 from picloud.cli import configuration
-from picloud.cli.beside import Beside, Unreadable
 from picloud.cli.commands import Commands
 from picloud.cli.excerpt import excerpt
 from picloud.cli.exits import DOES_NOT_PARSE, FAILED, WRONG_USE
 from picloud.cli.local import executor
+from picloud.cli.local_modules import Beside, Unreadable
 from picloud.cli.terminal import fail, paint
 from picloud.config import Settings
+from picloud.control.scripts import modules
+from picloud.core import logs
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK, Outcome, ScriptError
-from picloud.services import modules
 from picloud.services.outbound import client
 from picloud.services.outbound.configured import configured
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from picloud import logs
 from picloud.cli import configuration
 from picloud.cli.commands import Commands
 from picloud.cli.exits import Failure
-from picloud.listening import CannotListen
-from picloud.server import serve
+from picloud.core import logs
+from picloud.server.serve import serve
+from picloud.server.sockets import CannotListen
 
 
 def add(commands: Commands) -> None:

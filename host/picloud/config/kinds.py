@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from picloud.config.ports import Ports
-from picloud.errors import Invalid
+from picloud.core.errors import Invalid
 from picloud.routing.hosts import parse_host
 
 

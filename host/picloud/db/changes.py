@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from picloud.core.generations import Generations
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.generations import Generations
 
 CHANNEL = "picloud_changed"
 """NOTIFY channel; the payload is the topic."""

@@ -8,10 +8,10 @@ import logging
 from collections.abc import Callable
 from typing import TypeAlias
 
+from picloud.core.errors import Unavailable
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import BROKEN, connect
 from picloud.db.unusable import DatabaseUnusable
-from picloud.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 

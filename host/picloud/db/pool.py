@@ -12,9 +12,9 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
+from picloud.core.errors import Unavailable
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.unusable import DatabaseUnusable
-from picloud.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 

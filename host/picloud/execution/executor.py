@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 
-from picloud.execution.gate import Gate
+from picloud.execution.admission import Gate
+from picloud.execution.delivery import Sending
 from picloud.execution.invocation import Invocation
 from picloud.execution.record import Recorder
-from picloud.execution.sending import Sending
 from picloud.sandbox.limits import Limits
 from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.sandbox import Program, Sandbox
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 
 
 class Executor:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import ormsgpack
 
+from picloud.control.scripts.modules import Module
 from picloud.identity.principal import Principal
 from picloud.sandbox.limits import FIXED, Limits
-from picloud.services.modules import Module
 
 BODY_COMES_ALONG = 48 * 1024
 """Bytes up to which a body is part of the guest's input; of a longer one it is told the length, and asks."""

@@ -16,15 +16,15 @@ from datetime import UTC, datetime
 
 import orjson
 
+from picloud.core.errors import Unavailable
+from picloud.core.generations import Generations
+from picloud.core.text import clean
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Unavailable
+from picloud.execution.delivery import Sent
 from picloud.execution.invocation import Invocation
-from picloud.execution.sending import Sent
-from picloud.generations import Generations
 from picloud.sandbox.outcome import LogLine, Outcome
 from picloud.services.outbound.decisions import Decisions
-from picloud.text import clean
 
 logger = logging.getLogger(__name__)
 

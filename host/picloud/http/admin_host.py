@@ -9,8 +9,8 @@ from __future__ import annotations
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from picloud.errors import NotFound
-from picloud.http.peer import peer
+from picloud.core.errors import NotFound
+from picloud.http.edge.peer import peer
 from picloud.routing.hosts import host_name
 from picloud.routing.paths import Segments, split_path
 from picloud.routing.pattern import is_reserved

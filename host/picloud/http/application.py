@@ -8,7 +8,8 @@ import re
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from picloud.http import execute, health, setup_page
+from picloud.execution.platform import Services
+from picloud.http import health, setup_page
 from picloud.http.admin import (
     apps,
     audit,
@@ -31,13 +32,13 @@ from picloud.http.admin import (
 )
 from picloud.http.admin.endpoint import PREFIX
 from picloud.http.admin_host import AdminHost
-from picloud.http.expect import judge_expectation
-from picloud.http.middleware import edge
+from picloud.http.edge.expect_continue import judge_expectation
+from picloud.http.edge.middleware import edge
 from picloud.http.openapi import serve
 from picloud.http.openapi.document import document
-from picloud.http.plain import PlainEndpoint
-from picloud.http.public import CatchAll, Public
-from picloud.http.services import Services
+from picloud.http.plain_endpoint import PlainEndpoint
+from picloud.http.public import execute
+from picloud.http.public.routes import CatchAll, Public
 
 ENDPOINTS = (
     *auth.ENDPOINTS,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from aiohttp import hdrs, web
 
-from picloud.errors import Unavailable
-from picloud.http.peer import peer
+from picloud.core.errors import Unavailable
+from picloud.http.edge.peer import peer
 from picloud.identity.credentials import Credentials
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, bearer_token

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from picloud.errors import NotReady
-from picloud.http.plain import Answer, PlainEndpoint
-from picloud.http.respond import SECURITY_HEADERS, json_response
-from picloud.services.health import Health, Versions
+from picloud.control.health import Health, Versions
+from picloud.core.errors import NotReady
+from picloud.http.edge.responses import SECURITY_HEADERS, json_response
+from picloud.http.plain_endpoint import Answer, PlainEndpoint
 
 
 class HealthPages:

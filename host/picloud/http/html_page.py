@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from picloud.http.respond import SECURITY_HEADERS
+from picloud.http.edge.responses import SECURITY_HEADERS
 
 _PAGES = Path(__file__).with_name("pages")
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)

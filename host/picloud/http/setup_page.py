@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from picloud.errors import Unavailable
+from picloud.core.errors import Unavailable
 from picloud.http.html_page import HtmlPage
-from picloud.http.plain import Answer, PlainEndpoint
+from picloud.http.plain_endpoint import Answer, PlainEndpoint
 from picloud.identity.setup import Setup
 
 

@@ -16,14 +16,14 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from picloud.core.errors import Unavailable
+from picloud.core.ids import first_id_of
+from picloud.core.pagination import Page, PageRequest
+from picloud.core.text import clean
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Unavailable
 from picloud.identity.actor import Actor
 from picloud.identity.tokens import token_hash
-from picloud.services.ids import first_id_of
-from picloud.services.page import Page, PageRequest
-from picloud.text import clean
 
 MAX_TARGET = 512
 HOUR = 3600

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
-from picloud.errors import Forbidden, Unauthenticated
+from picloud.core.errors import Forbidden, Unauthenticated
 from picloud.identity.principal import AppRole, Principal, Role
 
 INSTANCE_ROLES: tuple[Role, ...] = ("member", "admin", "owner")

@@ -19,10 +19,10 @@ from uuid import UUID
 from asyncpg import Record
 from cachetools import TTLCache
 
-from picloud.background import Background
+from picloud.core.background import Background
+from picloud.core.generations import Generations
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.generations import Generations
 from picloud.identity.principal import NO_MEMBERSHIPS, AppRole, KeyGrant, Principal
 from picloud.identity.tokens import KEY, KEY_PREFIX, KEY_PREFIX_LENGTH, SESSION_TOKEN, token_hash
 

@@ -11,17 +11,17 @@ from uuid import UUID
 from asyncpg import ForeignKeyViolationError
 from uuid_utils.compat import uuid7
 
+from picloud.core.errors import Conflict, Forbidden, Invalid, NotFound
+from picloud.core.pagination import Page, PageRequest
+from picloud.core.validation import check_name
 from picloud.db.changes import Changes
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import Conflict, Forbidden, Invalid, NotFound
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES, authorise, may
 from picloud.identity.principal import KeyGrant, Principal, Role
 from picloud.identity.tokens import KEY_PREFIX, KEY_PREFIX_LENGTH, new_key, token_hash
-from picloud.services.page import Page, PageRequest
-from picloud.services.texts import check_name
 
 MOST_KEYS = 100
 """Keys of one user, unless configured otherwise."""

@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 
 from asyncpg import Record
 
-from picloud.address import source
-from picloud.background import Background
+from picloud.core.background import Background
+from picloud.core.client_address import source
+from picloud.core.errors import Overloaded, Unauthenticated
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Overloaded, Unauthenticated
 from picloud.identity import audit
+from picloud.identity.accounts import User, Users, is_username
 from picloud.identity.actor import Actor
 from picloud.identity.login_sources import LoginSources, place_of
 from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Opened, Sessions
 from picloud.identity.throttle import Throttle
-from picloud.identity.users import User, Users, is_username
 
 _SQL = load("users")
 

@@ -12,15 +12,15 @@ from uuid import UUID
 
 from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 
+from picloud.core.errors import Conflict, Invalid, NotFound
+from picloud.core.pagination import Page, PageRequest
 from picloud.db.changes import Changes
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Conflict, Invalid, NotFound
 from picloud.identity import audit
+from picloud.identity.accounts import find_user
 from picloud.identity.actor import Actor
 from picloud.identity.principal import AppRole
-from picloud.identity.users import find_user
-from picloud.services.page import Page, PageRequest
 
 _SQL = load("members")
 

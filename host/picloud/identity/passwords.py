@@ -10,7 +10,7 @@ from typing import TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from picloud.errors import Invalid, Overloaded
+from picloud.core.errors import Invalid, Overloaded
 
 MIN_BYTES, MAX_BYTES = 10, 256
 MAX_WAITING = 100

@@ -8,16 +8,16 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from picloud.core.errors import NotFound, Unauthenticated
+from picloud.core.pagination import Page, PageRequest
+from picloud.core.text import clean
 from picloud.db.changes import Changes
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import NotFound, Unauthenticated
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.principal import Principal, Role
 from picloud.identity.tokens import SESSION_PREFIX, new_token, token_hash
-from picloud.services.page import Page, PageRequest
-from picloud.text import clean
 
 ABSOLUTE = timedelta(days=30)
 """However much it is used, no session lives longer."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from picloud.core.errors import SetupOver
 from picloud.db.changes import Changes
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import SetupOver
 from picloud.identity import audit
+from picloud.identity.accounts import User, check_username, insert_user, logged
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
 from picloud.identity.tokens import new_token, token_hash
-from picloud.identity.users import User, check_username, insert_user, logged
 
 LINK_LIFETIME = timedelta(hours=1)
 

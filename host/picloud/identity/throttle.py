@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from picloud.core.errors import Throttled
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import Throttled
 from picloud.identity.tokens import token_hash
 
 FORGET = timedelta(hours=1)

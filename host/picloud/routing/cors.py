@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from picloud.errors import Invalid
+from picloud.core.errors import Invalid
 from picloud.routing.hosts import host_name, parse_claim
 from picloud.routing.pattern import METHODS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from picloud.errors import BadRequest, Invalid, MethodNotAllowed, NotFound
+from picloud.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound
 from picloud.routing.domains import DomainTable
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import is_reserved

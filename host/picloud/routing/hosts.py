@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import idna
 
-from picloud.errors import Invalid
+from picloud.core.errors import Invalid
 from picloud.routing.pattern import NAME
 
 MAX_HOST = 253

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-from picloud.errors import BadRequest
+from picloud.core.errors import BadRequest
 
 Segments = tuple[str, ...]
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from picloud.errors import BadRequest, Invalid
+from picloud.core.errors import BadRequest, Invalid
 from picloud.routing.paths import Segments, decode_segment, join_path
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")

@@ -21,7 +21,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from picloud.errors import MethodNotAllowed, NotFound
+from picloud.core.errors import MethodNotAllowed, NotFound
 from picloud.routing.conflict import RoutePattern
 from picloud.routing.hosts import ANY_HOST, HostPattern
 from picloud.routing.paths import Segments, join_path

@@ -15,7 +15,7 @@ from typing import Any
 
 import ormsgpack
 
-from picloud.sandbox.unpack import unpack
+from picloud.core.msgpack import unpack
 
 ABI_VERSION = 1
 INTERFACE_FILE = Path(__file__).parents[1] / "assets" / "interface.toml"

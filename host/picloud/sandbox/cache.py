@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 
 from cachetools import LRUCache
 
-from picloud.flights import Flights
+from picloud.core.single_flight import Flights
 from picloud.sandbox.image import Image
 from picloud.sandbox.store import ImageStore
 

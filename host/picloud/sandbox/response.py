@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
+from picloud.core.msgpack import unpack
 from picloud.sandbox.abi import InterfaceViolation
 from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Response, ScriptError
-from picloud.sandbox.unpack import unpack
 
 SESSION_COOKIES = ("picloud_session", "__host-picloud_session")
 

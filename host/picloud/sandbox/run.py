@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine, Generator, Mapping
 from typing import Any
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.sandbox import abi, capi
 from picloud.sandbox.abi import HostFunction, Signature
 from picloud.sandbox.engine import SLICE_FUEL, Engine

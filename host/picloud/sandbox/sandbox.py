@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 
 import ormsgpack
 
-from picloud.errors import Overloaded, ScriptInvalid, Unavailable
+from picloud.core.errors import Overloaded, ScriptInvalid, Unavailable
+from picloud.core.msgpack import unpack
 from picloud.sandbox import abi, capi
 from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.cache import ImageCache
@@ -21,7 +22,6 @@ from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.response import Answer, script_error
 from picloud.sandbox.run import Run, Stopped
 from picloud.sandbox.threads import Threads
-from picloud.sandbox.unpack import unpack
 
 logger = logging.getLogger(__name__)
 

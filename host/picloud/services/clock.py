@@ -6,9 +6,9 @@ import os
 import time
 from collections.abc import Mapping
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.sandbox.abi import HostFunction
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 
 MAX_RANDOM = 65_536
 

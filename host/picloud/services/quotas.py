@@ -17,12 +17,12 @@ from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
 from picloud.config import Settings
+from picloud.core.app_limiter import Turns
+from picloud.core.errors import ServiceError
+from picloud.core.single_flight import Flights
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import ServiceError
-from picloud.flights import Flights
 from picloud.sandbox.limits import MIB
-from picloud.services.turns import Turns
 
 Store: TypeAlias = Literal["kv", "docs", "files", "scripts"]
 STORES: tuple[Store, ...] = get_args(Store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from picloud.sandbox.abi import HostFunction
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 
 
 async def body(call: Call) -> bytes:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from picloud.bench import WORKS, Figures
 from picloud.cli import main
 from picloud.cli.bench import shown
+from picloud.cli.benchmark import WORKS, Figures
 
 
 def test_every_work_is_measured_three_ways(capsys: pytest.CaptureFixture[str]) -> None:

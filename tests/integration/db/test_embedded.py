@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from picloud.core.errors import Unavailable
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.errors import Unavailable
 from tests.integration.db.forked import as_user, child
 from tests.integration.db.servers import answers, processes_of, psql, wait_for
 from tests.scratch import scratch_folder

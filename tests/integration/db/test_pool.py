@@ -10,10 +10,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from picloud.core.errors import Unavailable
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.db.unusable import DatabaseUnusable
-from picloud.errors import Unavailable
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from picloud.core.errors import Unavailable
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.errors import Unavailable
 
 Runner = Callable[[Coroutine[None, None, None]], None]
 

@@ -15,9 +15,10 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from picloud.config import Settings
+from picloud.control.scripts.modules import Module
 from picloud.db.pool import Database
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.routing.conflict import RoutePattern
 from picloud.routing.hosts import ANY_HOST
@@ -30,11 +31,10 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs import service as docs
 from picloud.services.files import service as files
 from picloud.services.files.folder import FolderStore
-from picloud.services.modules import Module
 from picloud.services.outbound.client import host_functions
 from picloud.services.outbound.configured import configured
 from picloud.services.quotas import Quotas

@@ -9,19 +9,19 @@ from uuid import UUID
 
 import pytest
 
+from picloud.core.generations import Generations
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database, connect
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.execution.invocation import ScriptRequest
 from picloud.execution.record import MAX_BODY, MAX_WAITING_BYTES, Recorder
-from picloud.generations import Generations
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.outbound.decisions import MAX_DECISIONS
 from tests.workbench import NOBODY, in_memory, invocation, script, until
 

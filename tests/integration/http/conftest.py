@@ -16,9 +16,9 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from picloud.control.seed import seed
 from picloud.http.application import build_application
-from picloud.http.connection import Rules, connections
-from picloud.services.seed import seed
+from picloud.http.edge.connection import Rules, connections
 from tests.integration.conftest import Worker
 from tests.integration.http.described import Description
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from picloud.control.domains import Domains
+from picloud.control.routes import Routes
+from picloud.control.seed import seed
 from picloud.http import application
 from picloud.http.admin_host import AdminHost
-from picloud.services.domains import Domains
-from picloud.services.routes import Routes
-from picloud.services.seed import seed
 from tests.integration.conftest import CONSOLE, Worker
 from tests.integration.http.conftest import ADMIN, Client, serving
 

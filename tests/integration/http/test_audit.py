@@ -9,14 +9,14 @@ from uuid import uuid4
 
 import pytest
 
+from picloud.core.errors import Unavailable
+from picloud.core.pagination import PageRequest
 from picloud.db.pool import Database
-from picloud.errors import Unavailable
 from picloud.http.application import ENDPOINTS
 from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.audit import Audit, AuditFilter
 from picloud.identity.principal import Principal
-from picloud.services.page import PageRequest
 from picloud.services.quotas import STORES, Amount
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 from tests.integration.http.conftest import OWNER, Client

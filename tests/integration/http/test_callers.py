@@ -7,8 +7,9 @@ from uuid import UUID
 
 import pytest
 
-from picloud.http import execute, public
-from picloud.http.body import read_body
+from picloud.http.edge.request_body import read_body
+from picloud.http.public import execute
+from picloud.http.public import routes as public
 from picloud.identity.principal import AppRole
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Client

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from picloud.errors import NotFound
+from picloud.core.errors import NotFound
 from tests.integration.http.conftest import ADMIN, Client
 from tests.integration.http.described import Description
 

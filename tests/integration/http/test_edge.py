@@ -14,10 +14,10 @@ import zlib
 
 import pytest
 
+from picloud.control.seed import seed
 from picloud.db.pool import Database
 from picloud.http.admin.endpoint import Endpoint
 from picloud.http.application import ENDPOINTS
-from picloud.services.seed import seed
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import ADMIN, Client, serving
 
@@ -42,7 +42,7 @@ async def test_what_goes_wrong_inside_is_a_500_that_tells_nothing_and_a_log_entr
     assert (answer.status, answer.error) == (500, "internal")
     assert b"secret" not in answer.body
     assert b"10.1.2.3" not in answer.body
-    entry = next(record for record in caplog.records if record.name == "picloud.http.middleware")
+    entry = next(record for record in caplog.records if record.name == "picloud.http.edge.middleware")
     assert entry.exc_info is not None
     assert entry.request_id == answer.headers["X-Request-Id"]  # type: ignore[attr-defined]
 

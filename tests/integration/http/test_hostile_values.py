@@ -11,10 +11,10 @@ import orjson
 import ormsgpack
 import pytest
 
-from picloud.errors import ServiceError
-from picloud.services import kv
-from picloud.services.call import Call
+from picloud.core.errors import ServiceError
+from picloud.services.call_context import Call
 from picloud.services.docs.service import DatabaseDocs
+from picloud.services.kv import service as kv
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import ADMIN, Client
 from tests.isolation.hostile import engine, guest

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from picloud.errors import Unavailable
+from picloud.core.errors import Unavailable
+from picloud.execution.delivery import Sending
 from picloud.execution.invocation import Invocation
-from picloud.execution.sending import Sending
 from picloud.identity.principal import Principal
 from picloud.sandbox.outcome import Outcome
 from tests.integration.conftest import Worker

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from picloud.http.admin import endpoint
-from picloud.http.body import read_body
+from picloud.http.edge.request_body import read_body
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 from tests.integration.conftest import PASSWORD, Worker
 from tests.integration.http.conftest import ADMIN, OWNER, Answer, Client, serving

@@ -10,11 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
-from picloud.http.body import read_body
-from picloud.http.connection import Edge, Rules, connections
-from picloud.http.middleware import edge
-from picloud.http.peer import peer
-from picloud.http.public import CatchAll
+from picloud.http.edge.connection import Edge, Rules, connections
+from picloud.http.edge.middleware import edge
+from picloud.http.edge.peer import peer
+from picloud.http.edge.request_body import read_body
+from picloud.http.public.routes import CatchAll
 
 LARGE = 10 * 1024 * 1024
 _LARGE = bytes(LARGE)

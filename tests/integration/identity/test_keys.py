@@ -9,16 +9,16 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from picloud.background import Background
-from picloud.errors import Conflict, Forbidden, Invalid, NotFound, PicloudError
+from picloud.core.background import Background
+from picloud.core.errors import Conflict, Forbidden, Invalid, NotFound, PicloudError
+from picloud.core.pagination import PageRequest
+from picloud.identity.accounts import User
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import SCOPES, may
 from picloud.identity.credentials import Credentials
 from picloud.identity.keys import Key, Keys, NewKey
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import token_hash
-from picloud.identity.users import User
-from picloud.services.page import PageRequest
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 
+from picloud.core.errors import Overloaded, PicloudError, Throttled, Unauthenticated
 from picloud.db.pool import Database
-from picloud.errors import Overloaded, PicloudError, Throttled, Unauthenticated
 from picloud.identity import passwords as passwords_module
 from picloud.identity.actor import Actor
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker

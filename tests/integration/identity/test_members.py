@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import pytest
 
-from picloud.errors import Conflict, Invalid, NotFound, PicloudError
+from picloud.core.errors import Conflict, Invalid, NotFound, PicloudError
+from picloud.core.pagination import PageRequest
+from picloud.identity.accounts import User
 from picloud.identity.capabilities import may
 from picloud.identity.members import Member
 from picloud.identity.principal import Principal, Role
-from picloud.identity.users import User
-from picloud.services.page import PageRequest
 from tests.integration.conftest import CONSOLE, Worker
 
 

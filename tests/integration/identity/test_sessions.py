@@ -8,13 +8,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from picloud.background import Background
-from picloud.errors import NotFound, Unauthenticated, Unavailable
+from picloud.core.background import Background
+from picloud.core.errors import NotFound, Unauthenticated, Unavailable
+from picloud.core.pagination import PageRequest
+from picloud.identity.accounts import User
 from picloud.identity.credentials import Credentials
 from picloud.identity.sessions import ABSOLUTE, MAX_USER_AGENT, Sessions
 from picloud.identity.tokens import token_hash
-from picloud.identity.users import User
-from picloud.services.page import PageRequest
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from picloud.errors import Invalid, SetupOver
+from picloud.core.errors import Invalid, SetupOver
 from picloud.identity.actor import Actor
 from tests.integration.conftest import Worker
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from picloud.core.errors import Throttled, Unavailable
 from picloud.db.pool import Database
-from picloud.errors import Throttled, Unavailable
 from picloud.identity.throttle import FORGET, Throttle
 
 

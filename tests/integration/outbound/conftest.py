@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from picloud.errors import ServiceError
-from picloud.services.call import Call
+from picloud.core.errors import ServiceError
+from picloud.services.call_context import Call
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import Bounds
 from picloud.services.outbound.client import Outbound

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 import uvloop
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.services.outbound import apps, connector
 from picloud.services.outbound.apps import Bounds
 from tests.integration.outbound.conftest import APP, Make, WayOut

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from tests.integration.outbound.conftest import WayOut
 from tests.integration.outbound.servers import Handler, WebServer, answer, redirect
 from tests.workbench import until

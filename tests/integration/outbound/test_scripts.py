@@ -10,12 +10,12 @@ from uuid import uuid4
 
 import pytest
 
+from picloud.core.generations import Generations
 from picloud.db.pool import Database
+from picloud.execution.admission import Gate
+from picloud.execution.capability_check import guarded
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
-from picloud.execution.guard import guarded
 from picloud.execution.record import Recorder
-from picloud.generations import Generations
 from picloud.identity.principal import Principal
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import orjson
 import pytest
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.execution.invocation import BODY_COMES_ALONG, ScriptRequest
 from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.engine import Engine

@@ -10,16 +10,17 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from picloud.db.pool import Database
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.execution.invocation import ScriptVersion
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
-from picloud.services.absent import completed
+from picloud.services import clock
+from picloud.services.kv import service as kv
+from picloud.services.unavailable import completed
 from tests.workbench import invocation, script, value
 
 C = 'let c = kv::collection("c"); '

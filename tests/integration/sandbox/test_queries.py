@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from picloud.errors import BadRequest
+from picloud.core.errors import BadRequest
 from picloud.execution.invocation import ScriptRequest
-from picloud.http.invoke import script_query
+from picloud.http.public.invoke import script_query
 from picloud.sandbox.engine import Engine
 from tests.workbench import Workbench, value
 

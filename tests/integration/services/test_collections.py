@@ -11,7 +11,7 @@ import pytest
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.services.people import MOST_COUNTED
+from picloud.services.collections import MOST_COUNTED
 from tests.integration.conftest import Worker
 
 INSERT = {

@@ -13,14 +13,15 @@ import pytest
 
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
+from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.execution.gate import Gate
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, kv
-from picloud.services.absent import completed
+from picloud.services import clock
+from picloud.services.kv import service as kv
+from picloud.services.unavailable import completed
 from tests.integration.conftest import Worker
 from tests.workbench import invocation, script, value
 

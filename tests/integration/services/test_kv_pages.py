@@ -8,9 +8,9 @@ import ormsgpack
 import pytest
 
 from picloud.db.pool import Database
-from picloud.services.call import Call
-from picloud.services.kv import MAX_PAGE_BYTES, DatabaseKeyValue, KeyValue
-from picloud.services.kv_memory import MemoryKeyValue
+from picloud.services.call_context import Call
+from picloud.services.kv.memory import MemoryKeyValue
+from picloud.services.kv.service import MAX_PAGE_BYTES, DatabaseKeyValue, KeyValue
 
 HALF = MAX_PAGE_BYTES // 2
 

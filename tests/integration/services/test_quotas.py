@@ -13,19 +13,19 @@ from uuid import UUID, uuid4
 import ormsgpack
 import pytest
 
-from picloud import upkeep
+from picloud.core.errors import ServiceError
 from picloud.db.migrate import migrate, migrations_folder
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.errors import ServiceError
+from picloud.server.jobs import usage as upkeep
+from picloud.server.jobs.usage import Upkeep
 from picloud.services import quotas as quotas_service
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs.service import DatabaseDocs
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
-from picloud.services.kv import DatabaseKeyValue
+from picloud.services.kv.service import DatabaseKeyValue
 from picloud.services.quotas import Amount, Quotas, QuotaUsedUp, Store
-from picloud.upkeep import Upkeep
 
 APPS = (UUID(int=1), UUID(int=2))
 TRUTH = """

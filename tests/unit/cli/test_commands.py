@@ -157,7 +157,7 @@ import sys
 from picloud.cli import parser
 parser({command!r})
 loaded = [name for name in sys.modules if name.startswith("picloud.")]
-heavy = ("picloud.server", "picloud.db", "picloud.services", "picloud.sandbox", "picloud.http")
+heavy = ("picloud.server.serve", "picloud.db", "picloud.services", "picloud.sandbox", "picloud.http")
 assert not any(name.startswith(heavy) for name in loaded), loaded
 assert not {{"asyncpg", "wasmtime"}} & set(sys.modules)
 """

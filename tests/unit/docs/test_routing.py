@@ -8,15 +8,15 @@ from uuid import UUID
 
 import pytest
 
-from picloud.errors import BadRequest, Invalid, MethodNotAllowed, NotFound
+from picloud.control.domains import MAX_DOMAINS
+from picloud.control.routes import MAX_ROUTES
+from picloud.core.errors import BadRequest, Invalid, MethodNotAllowed, NotFound
 from picloud.routing.conflict import RoutePattern, conflict
 from picloud.routing.domains import DomainTable
 from picloud.routing.hosts import parse_claim, parse_host
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import parse_path
 from picloud.routing.table import MAX_SHAPES, Match, RouteTable
-from picloud.services.domains import MAX_DOMAINS
-from picloud.services.routes import MAX_ROUTES
 
 PAGE = (Path(__file__).parents[3] / "docs" / "routing.md").read_text("utf-8")
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from picloud.errors import Forbidden, Unauthenticated
+from picloud.core.errors import Forbidden, Unauthenticated
 from picloud.identity.capabilities import CAPABILITIES, SCOPES, app_capabilities, authorise, may
 from picloud.identity.principal import KeyGrant, Principal
 

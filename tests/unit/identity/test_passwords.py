@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from argon2 import PasswordHasher
 
-from picloud.errors import Invalid
+from picloud.core.errors import Invalid
 from picloud.identity.passwords import Passwords, check_password
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from picloud.errors import Invalid
+from picloud.core.errors import Invalid
 from picloud.routing.cors import Cors
 
 

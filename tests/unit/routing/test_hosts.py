@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from picloud.errors import Invalid
+from picloud.core.errors import Invalid
 from picloud.routing.hosts import HostPattern, covering, host_name, parse_claim, parse_host
 
 label = st.from_regex(r"[a-z_]([a-z0-9_-]{0,5}[a-z0-9_])?", fullmatch=True).filter(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.errors import BadRequest
+from picloud.core.errors import BadRequest
 from picloud.routing.paths import join_path, split_path
 
 segment = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12).filter(

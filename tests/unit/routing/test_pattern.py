@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.errors import Invalid
+from picloud.core.errors import Invalid
 from picloud.routing.pattern import Parameter, PathPattern, is_reserved, parse_method, parse_path
 
 literal = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8).filter(

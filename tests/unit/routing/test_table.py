@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from picloud.errors import MethodNotAllowed, NotFound
+from picloud.core.errors import MethodNotAllowed, NotFound
 from picloud.routing.conflict import RoutePattern, conflict
 from picloud.routing.hosts import ANY_HOST, parse_host
 from picloud.routing.paths import Segments, split_path

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picloud.core.msgpack import MAX_VALUES, unpack
 from picloud.sandbox import abi
 from picloud.sandbox.abi import Interface, InterfaceMismatch, InterfaceViolation, Signature
-from picloud.sandbox.unpack import MAX_VALUES, unpack
 from tests.workbench import idle_functions
 
 INTERFACE = Interface.load()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import FORCE, Noun, Verb, in_body, in_path
 from picloud.cli.remote.output import column, moment, print_table
+from picloud.cli.remote.resource import FORCE, Noun, Verb, in_body, in_path
 
 _APP = in_path("app", "slug or id")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from picloud.cli.exits import DONE
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import Noun, Verb, own
 from picloud.cli.remote.output import column, moment, print_json, print_table
+from picloud.cli.remote.resource import Noun, Verb, own
 
 _COLUMNS = (
     column("at", shown=moment),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from picloud.cli.exits import Failure
-from picloud.cli.remote.files import toml_text, write_whole
+from picloud.cli.remote.atomic_file import toml_text, write_whole
 
 
 @dataclass(frozen=True, slots=True)

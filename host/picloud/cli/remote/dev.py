@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from picloud.cli.commands import Commands
 from picloud.cli.exits import NOT_ALLOWED, NOT_FOUND, UNREACHABLE, Failure, wrong_use
 from picloud.cli.remote.context import PROJECT, Context, command
-from picloud.cli.remote.folder import server
-from picloud.cli.remote.folder.names import SUFFIX
-from picloud.cli.remote.folder.parts import Project, Remote
+from picloud.cli.remote.folder import remote_app as server
+from picloud.cli.remote.folder.file_names import SUFFIX
+from picloud.cli.remote.folder.model import Project, Remote
 from picloud.cli.remote.follow import Follower
 from picloud.cli.remote.logs import print_all
 from picloud.cli.remote.push import add_folder_options, push, summary

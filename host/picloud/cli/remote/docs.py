@@ -6,10 +6,10 @@ from typing import Any
 
 from picloud.cli.exits import DONE, wrong_use
 from picloud.cli.remote.client import Json
+from picloud.cli.remote.collections_common import COLLECTION, list_verb, print_value, read_json
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import Noun, Verb, in_body, in_path, in_query, own
 from picloud.cli.remote.output import column, moment, print_fields, print_json
-from picloud.cli.remote.stored import COLLECTION, list_verb, print_value, read_json
+from picloud.cli.remote.resource import Noun, Verb, in_body, in_path, in_query, own
 
 _ID = in_path("id", "id of the document", "document")
 _DOCUMENT = "apps/{app}/docs/{collection}/{document}"

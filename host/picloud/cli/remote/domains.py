@@ -6,8 +6,8 @@ from typing import Any
 
 from picloud.cli.exits import NOT_FOUND, Failure
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import FORCE, Noun, Verb, in_body, in_path
 from picloud.cli.remote.output import column, moment
+from picloud.cli.remote.resource import FORCE, Noun, Verb, in_body, in_path
 
 
 async def _domain(context: Context, pattern: str) -> Any:

@@ -1,49 +1,84 @@
-"""Files that commands keep: written whole or not at all, and text for TOML."""
+"""`picloud files`."""
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
+import sys
 from pathlib import Path
 
-from picloud.cli.terminal import json_text
+from picloud.cli.exits import DONE, wrong_use
+from picloud.cli.remote.atomic_file import write_whole
+from picloud.cli.remote.collections_common import COLLECTION, list_verb
+from picloud.cli.remote.context import Context
+from picloud.cli.remote.output import column, moment, print_json
+from picloud.cli.remote.resource import Noun, Verb, in_path, own
+from picloud.cli.terminal import plain
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_ID = in_path("id", "id of the file", "file")
+_FILE = "apps/{app}/files/{collection}/{file}"
+_SEPARATORS = re.compile(r"[\\/]")
 
 
-def write_whole(file: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new one.
-
-    Args:
-        file: in a folder that exists; a link in its place is replaced, not followed.
-        data: the content.
-        mode: permissions, less the umask where others may read.
-    """
-    handle, name = tempfile.mkstemp(prefix=f".{file.name[:50]}.", dir=file.parent)
+async def _download(context: Context) -> int:
+    given = context.arguments
+    parts = {"app": context.app, "collection": given.given_collection, "file": given.given_id}
+    about = await context.client.call("GET", _FILE, **parts)
+    to = given.given_output
+    # Whoever stored it gave it its name: it must not lead out of this folder, nor over what is in it.
+    place = Path(to or _SEPARATORS.sub("_", about["name"]))
+    if to is None and (place.exists() or place.is_symlink()):
+        raise wrong_use(f"there is a {str(place)!r} here already; --output names another")
+    data = await context.client.download(f"{_FILE}/content", **parts)
+    if to == "-":
+        sys.stdout.buffer.write(data)
+        return DONE
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).chmod(mode & ~_umask())
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_whole(place, data)
+    except OSError as error:
+        raise wrong_use(f"{place} cannot be written: {error.strerror}") from error
+    if context.json:
+        print_json(about)
+    else:
+        print(plain(f"wrote {place}, {len(data)} bytes"))
+    return DONE
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
-
-
-def toml_text(text: str) -> str:
-    """A text as TOML writes it; what would steer a terminal is escaped. Args: text: no lone surrogates."""
-    return json_text(text)
-
-
-def toml_key(name: str) -> str:
-    """A key as TOML writes it: bare where it can be. Args: name: any text."""
-    return name if _BARE.fullmatch(name) else toml_text(name)
+NOUN = Noun(
+    "files",
+    "files that scripts keep",
+    (
+        list_verb(
+            "files",
+            "files",
+            (column("name"), column("files"), column("bytes"), column("more")),
+            (
+                column("id"),
+                column("name"),
+                column("content_type", "type"),
+                column("size", "bytes"),
+                column("updated_at", "changed", moment),
+            ),
+        ),
+        Verb(name="show", help="show a file, without its bytes", path=_FILE, arguments=(COLLECTION, _ID)),
+        Verb(
+            name="download",
+            help="save a file under its name in this folder",
+            arguments=(
+                own("collection", "name of the collection"),
+                own("id", "id of the file"),
+                own("--output", "save it as this, or write it to standard output with -", metavar="FILE"),
+            ),
+            run=_download,
+        ),
+        Verb(
+            name="delete",
+            help="remove a file",
+            method="DELETE",
+            path=_FILE,
+            arguments=(COLLECTION, _ID),
+            destroys="deletes the file {id} of {collection}",
+            said="deleted {given_id}",
+        ),
+    ),
+)
+add = NOUN.add

@@ -10,8 +10,8 @@ from typing import Any
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import Noun, Verb, in_body, in_path, in_query, user
 from picloud.cli.remote.output import cell, column, moment
+from picloud.cli.remote.resource import Noun, Verb, in_body, in_path, in_query, user
 from picloud.cli.terminal import paint
 from picloud.identity.capabilities import SCOPES
 

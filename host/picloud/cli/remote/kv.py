@@ -9,10 +9,10 @@ from typing import Any
 
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.client import Json
+from picloud.cli.remote.collections_common import COLLECTION, list_verb, print_value, read_json
 from picloud.cli.remote.context import Context, read_text
-from picloud.cli.remote.noun import Noun, Verb, in_body, in_path, in_query, own, positive
 from picloud.cli.remote.output import column, moment
-from picloud.cli.remote.stored import COLLECTION, list_verb, print_value, read_json
+from picloud.cli.remote.resource import Noun, Verb, in_body, in_path, in_query, own, positive
 from picloud.cli.terminal import fail
 
 _KEY = in_path("key", "key of the entry", "entry")

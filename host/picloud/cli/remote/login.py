@@ -17,7 +17,7 @@ from picloud.cli.remote.client import Json, Refused, Unreachable, connect
 from picloud.cli.remote.context import Context, Target, add_options, command, find_target
 from picloud.cli.remote.credentials import Login
 from picloud.cli.remote.output import print_fields, print_json
-from picloud.cli.remote.session import session
+from picloud.cli.remote.temporary_session import session
 from picloud.cli.terminal import fail, plain
 from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES
 

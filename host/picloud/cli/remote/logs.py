@@ -11,8 +11,8 @@ from picloud.cli.exits import DONE
 from picloud.cli.remote.client import Client, Json
 from picloud.cli.remote.context import Context, add_options, command
 from picloud.cli.remote.follow import Follower, follow
-from picloud.cli.remote.noun import positive
 from picloud.cli.remote.output import print_json
+from picloud.cli.remote.resource import positive
 from picloud.cli.terminal import json_text, paint, plain
 
 _LIMIT = 20

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from picloud.cli.remote.noun import Noun, Verb, in_body, in_path
 from picloud.cli.remote.output import column, moment
+from picloud.cli.remote.resource import Noun, Verb, in_body, in_path
 from picloud.identity.capabilities import APP_ROLES
 
 _USER = in_path("user", "name or id")

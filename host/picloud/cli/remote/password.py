@@ -12,7 +12,7 @@ from picloud.cli.remote import credentials
 from picloud.cli.remote.context import add_options, find_target
 from picloud.cli.remote.login import ask_username
 from picloud.cli.remote.output import print_json
-from picloud.cli.remote.session import session
+from picloud.cli.remote.temporary_session import session
 
 
 def add(commands: Commands) -> None:

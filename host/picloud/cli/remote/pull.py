@@ -8,11 +8,13 @@ from typing import Any
 
 from picloud.cli.commands import Commands
 from picloud.cli.exits import CONFLICT, DONE, NOT_FOUND, Failure, wrong_use
+from picloud.cli.remote.atomic_file import write_whole
 from picloud.cli.remote.context import PROJECT, Context, add_options, app_of_folder, command
-from picloud.cli.remote.files import write_whole
-from picloud.cli.remote.folder import project, server, state, text
-from picloud.cli.remote.folder.names import file_names, is_script_file
-from picloud.cli.remote.folder.parts import Project, Remote
+from picloud.cli.remote.folder import project, state
+from picloud.cli.remote.folder import remote_app as server
+from picloud.cli.remote.folder import toml_writer as text
+from picloud.cli.remote.folder.file_names import file_names, is_script_file
+from picloud.cli.remote.folder.model import Project, Remote
 from picloud.cli.remote.folder.state import Base, State, digest
 from picloud.cli.remote.output import print_json
 from picloud.cli.terminal import plain

@@ -14,8 +14,9 @@ from picloud.cli.exits import DONE, NOT_FOUND, Failure
 from picloud.cli.prompt import ask, at_terminal, confirm_by_name
 from picloud.cli.remote.client import Client, Json, Refused, Unreachable
 from picloud.cli.remote.context import Context, add_options, command
-from picloud.cli.remote.folder import imports, limits, plan, project, server, state
-from picloud.cli.remote.folder.parts import Project, Remote
+from picloud.cli.remote.folder import imports, limits, plan, project, state
+from picloud.cli.remote.folder import remote_app as server
+from picloud.cli.remote.folder.model import Project, Remote
 from picloud.cli.remote.folder.plan import Step, Verb
 from picloud.cli.remote.folder.state import Base, State, digest
 from picloud.cli.remote.output import print_json

@@ -7,8 +7,8 @@ from typing import Any
 from picloud.cli.exits import CONFLICT, DONE, NOT_FOUND, Failure, wrong_use
 from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import Noun, Verb, any_method, in_body, in_path, own, script
 from picloud.cli.remote.output import cell, column, print_json, print_table
+from picloud.cli.remote.resource import Noun, Verb, any_method, in_body, in_path, own, script
 from picloud.cli.terminal import paint, plain
 
 _COLUMNS = (

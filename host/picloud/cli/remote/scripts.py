@@ -7,8 +7,8 @@ import sys
 from picloud.cli.exits import DONE, FAILED, wrong_use
 from picloud.cli.remote.client import Json, fill
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import FORCE, MESSAGE, Noun, Verb, in_body, in_path, in_query, own, script
 from picloud.cli.remote.output import cell, column, moment, print_fields, print_json, print_table
+from picloud.cli.remote.resource import FORCE, MESSAGE, Noun, Verb, in_body, in_path, in_query, own, script
 from picloud.cli.terminal import paint, plain
 
 _SCRIPT = in_path("script", "name or id", read=script)

@@ -14,7 +14,7 @@ from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import add_options, find_target
 from picloud.cli.remote.login import ask_username
 from picloud.cli.remote.output import column, moment, print_json, print_table
-from picloud.cli.remote.session import Opened, session
+from picloud.cli.remote.temporary_session import Opened, session
 
 _ASKED = (
     "This needs your password: a key will not do. It is asked for at a terminal, else read from the first "

@@ -5,8 +5,8 @@ from __future__ import annotations
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import Noun, Verb, in_body, own
 from picloud.cli.remote.output import print_fields
+from picloud.cli.remote.resource import Noun, Verb, in_body, own
 from picloud.cli.terminal import paint
 
 _RESET = ("methods", "headers", "expose_headers", "credentials", "max_age_seconds")

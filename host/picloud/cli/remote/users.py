@@ -7,8 +7,8 @@ from typing import Any
 from picloud.cli.prompt import ask_secret
 from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import Context
-from picloud.cli.remote.noun import Noun, Verb, in_body, in_path, no_value
 from picloud.cli.remote.output import column, moment
+from picloud.cli.remote.resource import Noun, Verb, in_body, in_path, no_value
 from picloud.identity.capabilities import INSTANCE_ROLES
 
 _USER = in_path("user", "name or id")

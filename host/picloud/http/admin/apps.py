@@ -7,16 +7,16 @@ from typing import Any
 
 from pydantic import Field
 
-from picloud.errors import Conflict, Forbidden
+from picloud.control.apps import App
+from picloud.control.slugs import SlugState
+from picloud.core.errors import Conflict, Forbidden
+from picloud.core.pagination import Page
+from picloud.core.validation import MAX_DESCRIPTION, MAX_NAME
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
+from picloud.http.admin.fields import Body
 from picloud.identity.capabilities import app_capabilities, may
 from picloud.identity.principal import AppRole, Principal
-from picloud.services.apps import App
-from picloud.services.page import Page
-from picloud.services.slugs import SlugState
-from picloud.services.texts import MAX_DESCRIPTION, MAX_NAME
 
 _HOW = frozenset({"takeover"})
 

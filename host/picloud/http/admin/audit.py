@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Literal
 from uuid import UUID
 
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.services import Services
 from picloud.identity.audit import AuditEntry, AuditFilter
-from picloud.services.page import Page
 
 
 class AuditQuery(ListQuery):

@@ -9,17 +9,25 @@ from uuid import UUID
 
 from pydantic import Field
 
-from picloud.errors import Conflict, Forbidden, NotFound, Overloaded, SetupOver, Throttled, Unauthenticated
+from picloud.core.errors import (
+    Conflict,
+    Forbidden,
+    NotFound,
+    Overloaded,
+    SetupOver,
+    Throttled,
+    Unauthenticated,
+)
+from picloud.core.ids import parse_id
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery, WithHeaders
-from picloud.http.fields import Body
-from picloud.http.services import Services
+from picloud.http.admin.fields import Body
+from picloud.identity.accounts import User
 from picloud.identity.capabilities import instance_capabilities
 from picloud.identity.principal import Role
 from picloud.identity.sessions import ABSOLUTE, Opened, Session
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
-from picloud.identity.users import User
-from picloud.services.ids import parse_id
-from picloud.services.page import Page
 
 
 class Login(Body):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from picloud.errors import QuotaExceeded
+from picloud.core.errors import QuotaExceeded
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
-from picloud.services.docs.browse import DocCollection, Document
-from picloud.services.page import Page
+from picloud.http.admin.fields import Body
+from picloud.services.docs.admin import DocCollection, Document
 
 
 class FindQuery(ListQuery):

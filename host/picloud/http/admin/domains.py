@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from picloud.errors import Conflict
+from picloud.control.domains import Domain
+from picloud.core.errors import Conflict
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
-from picloud.services.domains import Domain
-from picloud.services.page import Page
+from picloud.http.admin.fields import Body
 
 
 class NewDomain(Body):

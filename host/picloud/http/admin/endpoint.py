@@ -16,7 +16,9 @@ from aiohttp import hdrs, web
 from multidict import MultiMapping
 from pydantic import Field
 
-from picloud.errors import (
+from picloud.control.apps import App
+from picloud.control.scripts.service import Script
+from picloud.core.errors import (
     Conflict,
     Forbidden,
     NotFound,
@@ -25,19 +27,17 @@ from picloud.errors import (
     Unauthenticated,
     UnknownContentType,
 )
-from picloud.http.body import read_body
+from picloud.core.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, read_cursor, unmark_cursor
+from picloud.execution.platform import Services
+from picloud.http.admin.fields import Body, Query, parse_json, parse_query
 from picloud.http.caller import Credential, credential, is_own_page, is_same_origin, is_secure
-from picloud.http.fields import Body, Query, parse_json, parse_query
-from picloud.http.middleware import REQUEST_ID
-from picloud.http.peer import peer
-from picloud.http.respond import SECURITY_HEADERS, json_response
-from picloud.http.services import Services
+from picloud.http.edge.middleware import REQUEST_ID
+from picloud.http.edge.peer import peer
+from picloud.http.edge.request_body import read_body
+from picloud.http.edge.responses import SECURITY_HEADERS, json_response
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import authorise
 from picloud.identity.principal import Principal
-from picloud.services.apps import App
-from picloud.services.page import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, read_cursor, unmark_cursor
-from picloud.services.scripts import Script
 
 PREFIX = "/api/v1/admin"
 MAX_BODY = 256 * 1024

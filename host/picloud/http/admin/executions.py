@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from picloud.control.executions import Execution
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.services import Services
-from picloud.services.executions import Execution
-from picloud.services.page import Page
 
 
 class LogQuery(ListQuery):

@@ -10,15 +10,15 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
-from picloud.errors import FileUnreadable, RangeUnsatisfiable
+from picloud.core.errors import FileUnreadable, RangeUnsatisfiable
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.file_headers import SAFE_HEADERS
-from picloud.http.files import FileAnswer
-from picloud.http.respond import SECURITY_HEADERS
-from picloud.http.services import Services
-from picloud.services.files.browse import FileCollection
+from picloud.http.edge.responses import SECURITY_HEADERS
+from picloud.http.public.file_headers import SAFE_HEADERS
+from picloud.http.public.file_response import FileAnswer
+from picloud.services.files.admin import FileCollection
 from picloud.services.files.file import File
-from picloud.services.page import Page
 
 
 @dataclass(frozen=True, slots=True)

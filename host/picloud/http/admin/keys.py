@@ -9,14 +9,14 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from picloud.errors import Conflict, Forbidden, NotFound
+from picloud.core.errors import Conflict, Forbidden, NotFound
+from picloud.core.ids import parse_id
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
+from picloud.http.admin.fields import Body
 from picloud.identity.capabilities import Scope
 from picloud.identity.keys import Key, NewKey
-from picloud.services.ids import parse_id
-from picloud.services.page import Page
 
 
 def _moment(value: object) -> object:

@@ -6,14 +6,14 @@ from typing import Any
 
 from pydantic import Field
 
-from picloud.errors import QuotaExceeded
+from picloud.core.errors import QuotaExceeded
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
-from picloud.services.kv import MAX_TTL
-from picloud.services.kv_browse import KvCollection, KvEntry, KvKey
-from picloud.services.kv_value import Value
-from picloud.services.page import Page
+from picloud.http.admin.fields import Body
+from picloud.services.kv.admin import KvCollection, KvEntry, KvKey
+from picloud.services.kv.service import MAX_TTL
+from picloud.services.kv.value_json import Value
 
 
 class KeyQuery(ListQuery):

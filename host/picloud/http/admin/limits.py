@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from picloud.core.pagination import Page, write_cursor
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.services import Services
-from picloud.services.page import Page, write_cursor
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from typing import Any
 
 from pydantic import Field
 
-from picloud.errors import Conflict
+from picloud.core.errors import Conflict
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
+from picloud.http.admin.fields import Body
 from picloud.identity.members import Member
 from picloud.identity.principal import AppRole
-from picloud.services.page import Page
 
 
 class MemberRole(Body):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from picloud.control.scripts.imports import Import
+from picloud.control.scripts.service import ScriptSummary
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.services import Services
-from picloud.services.page import Page
-from picloud.services.script_imports import Import
-from picloud.services.scripts import ScriptSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import Field
 
-from picloud.errors import Conflict, NotFound
+from picloud.control.routes import Route, RouteCheck, RouteDraft
+from picloud.core.errors import Conflict, NotFound
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
+from picloud.http.admin.fields import Body
 from picloud.routing.explain import explain
-from picloud.services.page import Page
-from picloud.services.routes import Route, RouteCheck, RouteDraft
 
 
 class NewRoute(Body):

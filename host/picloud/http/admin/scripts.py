@@ -9,14 +9,14 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from picloud.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
+from picloud.control.scripts.draft import Access, Draft, Kind
+from picloud.control.scripts.imports import Import
+from picloud.control.scripts.service import Script, ScriptSummary
+from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import MAX_SOURCE_BODY, Call, Endpoint, ForceQuery, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
-from picloud.services.page import Page
-from picloud.services.script_draft import Access, Draft, Kind
-from picloud.services.script_imports import Import
-from picloud.services.scripts import Script, ScriptSummary
+from picloud.http.admin.fields import Body
 
 _ABOUT_THE_SAVE = frozenset({"version", "message"})
 MAX_MESSAGE = 1024

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from picloud.control.app_settings import AppSettings
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint
-from picloud.http.fields import Body
-from picloud.http.services import Services
-from picloud.services.settings import AppSettings
+from picloud.http.admin.fields import Body
 
 
 class CorsPatch(Body):

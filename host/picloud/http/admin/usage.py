@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint
-from picloud.http.services import Services
 from picloud.services.quotas import StoreUsage
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from picloud.errors import Conflict, Overloaded
+from picloud.core.errors import Conflict, Overloaded
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
-from picloud.http.fields import Body
-from picloud.http.services import Services
+from picloud.http.admin.fields import Body
+from picloud.identity.accounts import User, UserChanges
 from picloud.identity.principal import Role
-from picloud.identity.users import User, UserChanges
-from picloud.services.page import Page
 
 
 class NewUser(Body):

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from picloud.errors import Conflict, QuotaExceeded, ScriptInvalid
+from picloud.control.scripts.service import Script
+from picloud.control.scripts.versions import LAST_VERSION, Version, VersionSummary
+from picloud.core.errors import Conflict, QuotaExceeded, ScriptInvalid
+from picloud.core.pagination import Page
+from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.fields import Body, Query
 from picloud.http.admin.scripts import MAX_MESSAGE, expected_version
-from picloud.http.fields import Body, Query
-from picloud.http.services import Services
-from picloud.services.page import Page
-from picloud.services.script_versions import LAST_VERSION, Version, VersionSummary
-from picloud.services.scripts import Script
 
 
 class Restore(Body):

@@ -11,7 +11,7 @@ from picloud.http.openapi.failures import Responses, all_errors, error_schema
 from picloud.http.openapi.operations import answer_of, operation, plain_operation, sends_bytes, tag_of
 from picloud.http.openapi.shapes import Direction, Shapes
 from picloud.http.openapi.words import ABOUT, EXAMPLES, Schema
-from picloud.http.plain import PlainEndpoint
+from picloud.http.plain_endpoint import PlainEndpoint
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 
 

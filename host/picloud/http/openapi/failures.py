@@ -5,11 +5,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable, Mapping
 
-from picloud import errors
-from picloud.errors import PicloudError
+from picloud.core import errors
+from picloud.core.errors import PicloudError
 from picloud.http.admin.endpoint import Endpoint, NoBody
-from picloud.http.invoke import OUTCOME_MESSAGES
 from picloud.http.openapi.words import Schema
+from picloud.http.public.invoke import OUTCOME_MESSAGES
 from picloud.sandbox.outcome import STATUS as OUTCOMES
 
 _BODY = (

@@ -10,12 +10,12 @@ from typing import Any
 
 from aiohttp import web
 
-from picloud.errors import PicloudError
+from picloud.core.errors import PicloudError
 from picloud.http.admin.endpoint import Endpoint, NoBody, WithHeaders
 from picloud.http.openapi.failures import Responses, errors_of, scripted_responses
 from picloud.http.openapi.shapes import Shapes, query_shape
 from picloud.http.openapi.words import HEADERS, PATH_PARAMETERS, Schema
-from picloud.http.plain import PlainEndpoint
+from picloud.http.plain_endpoint import PlainEndpoint
 from picloud.identity.capabilities import CAPABILITIES
 
 _CAPABILITIES = {one.name: one for one in CAPABILITIES}

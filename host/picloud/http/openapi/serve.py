@@ -10,9 +10,9 @@ from typing import Any
 import orjson
 from aiohttp import hdrs, web
 
+from picloud.http.edge.responses import SECURITY_HEADERS
 from picloud.http.html_page import HtmlPage
-from picloud.http.plain import Answer, PlainEndpoint
-from picloud.http.respond import SECURITY_HEADERS
+from picloud.http.plain_endpoint import Answer, PlainEndpoint
 
 
 def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[PlainEndpoint, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 
 MAX_LEVELS = 5
 MAX_LIMIT = 1000

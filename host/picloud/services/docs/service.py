@@ -13,18 +13,18 @@ from typing import Any
 import asyncpg
 from uuid_utils.compat import uuid7
 
+from picloud.core.app_limiter import Turns
+from picloud.core.errors import ServiceError
+from picloud.core.ids import parse_id
+from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.errors import ServiceError
 from picloud.sandbox.abi import HostFunction
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs.filter import MAX_LIMIT, Find, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
-from picloud.services.ids import parse_id
-from picloud.services.kv import check_names
-from picloud.services.page import page_for_script, position_for_script
+from picloud.services.kv.service import check_names
 from picloud.services.quotas import UNLIMITED, Quotas
-from picloud.services.turns import Turns
 
 MAX_DATA = 1024 * 1024
 MAX_FOUND = 8 * 1024 * 1024

@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from picloud.core.errors import ServiceError
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import ServiceError
 from picloud.services.files.file import Corrupted, File
 from picloud.services.files.store import Blob, BlobMissing, BlobStore, OpenBlob
 

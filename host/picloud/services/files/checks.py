@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 
 MAX_NAME = 255
 MAX_CONTENT_TYPE = 255

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.services.files.store import Blob
 
 

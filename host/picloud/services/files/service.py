@@ -8,12 +8,15 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from picloud.core.app_limiter import Turns
+from picloud.core.errors import ServiceError
+from picloud.core.ids import parse_id
+from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.errors import ServiceError
 from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.limits import MIB
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.files.blobs import Blobs, refusals
 from picloud.services.files.checks import (
     OCTETS,
@@ -24,11 +27,8 @@ from picloud.services.files.checks import (
 )
 from picloud.services.files.file import File
 from picloud.services.files.store import Blob, BlobStore, OpenBlob
-from picloud.services.ids import parse_id
-from picloud.services.kv import check_names
-from picloud.services.page import page_for_script, position_for_script
+from picloud.services.kv.service import check_names
 from picloud.services.quotas import UNLIMITED, Quotas
-from picloud.services.turns import Turns
 
 MAX_DATA = 10 * MIB
 """Bytes of a file that pass through a script in one call."""

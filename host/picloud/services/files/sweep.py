@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+from picloud.core.periodic import Rounds
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.rounds import Rounds
 from picloud.services.files.store import Blob, BlobStore, StoreUnusable
 
 EVERY_SECONDS = 3600.0

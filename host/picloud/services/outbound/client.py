@@ -10,9 +10,9 @@ from typing import Protocol
 from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.sandbox.abi import HostFunction
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.outbound import answers
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import Apps, Bounds, Share

@@ -1,4 +1,4 @@
-"""Promises of http/admin/docs.py and services/docs/browse.py."""
+"""Promises of http/admin/docs.py and services/docs/admin.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from picloud.services.docs import browse
+from picloud.services.docs import admin as browse
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Answer, Client
 

@@ -1,4 +1,4 @@
-"""Promises of http/admin/domains.py and services/domains.py."""
+"""Promises of http/admin/domains.py and control/domains.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from picloud.services import domains as domains_service
+from picloud.control import domains as domains_service
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Answer, Client
 

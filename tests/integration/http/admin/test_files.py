@@ -1,4 +1,4 @@
-"""Promises of http/admin/files.py and services/files/browse.py."""
+"""Promises of http/admin/files.py and services/files/admin.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of http/admin/kv.py, services/kv_browse.py and http/admin/usage.py."""
+"""Promises of http/admin/kv.py, services/kv/admin.py and http/admin/usage.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from urllib.parse import quote
 import ormsgpack
 import pytest
 
+from picloud.control.seed import HELLO
 from picloud.services import quotas
 from picloud.services.quotas import Amount
-from picloud.services.seed import HELLO
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Answer, Client
 

@@ -1,4 +1,4 @@
-"""Promises of http/admin/routes.py and services/routes.py."""
+"""Promises of http/admin/routes.py and control/routes.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from picloud.services import routes as routes_service
+from picloud.control import routes as routes_service
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Answer, Client
 

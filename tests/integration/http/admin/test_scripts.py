@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
+from picloud.control.seed import HELLO
 from picloud.services.quotas import STORES, Amount
-from picloud.services.seed import HELLO
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Client
 

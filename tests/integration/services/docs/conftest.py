@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from picloud.db.pool import Database
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs.service import DatabaseDocs
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from picloud.core.errors import ServiceError
 from picloud.db.pool import Database
-from picloud.errors import ServiceError
 from picloud.execution.invocation import ScriptVersion
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs.service import MAX_DATA, MAX_FOUND, DatabaseDocs
 from picloud.services.docs.sql import _ENVELOPE_SIZE
 from tests.integration.conftest import Worker

@@ -9,7 +9,7 @@ from uuid import uuid4
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs.service import DatabaseDocs
 from picloud.services.docs.sql import SORTED_BY
 from tests.integration.services.docs.reference import in_order, matches, written

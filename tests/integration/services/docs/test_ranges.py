@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from picloud.db.migrate import migrate, migrations_folder
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.docs.conditions import Statement, needs_ranges, write_lookup
 from picloud.services.docs.filter import parse_find
 from picloud.services.docs.service import DatabaseDocs

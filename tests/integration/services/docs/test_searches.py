@@ -8,15 +8,15 @@ from uuid import uuid4
 
 import pytest
 
+from picloud.core.pagination import PageRequest
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.services.call import Call
-from picloud.services.docs.browse import DocBrowser
+from picloud.services.call_context import Call
+from picloud.services.docs.admin import DocBrowser
 from picloud.services.docs.service import SEARCHES_AT_ONCE, DatabaseDocs, searches
-from picloud.services.files.browse import FileBrowser
-from picloud.services.kv import DatabaseKeyValue
-from picloud.services.kv_browse import KvBrowser
-from picloud.services.page import PageRequest
+from picloud.services.files.admin import FileBrowser
+from picloud.services.kv.admin import KvBrowser
+from picloud.services.kv.service import DatabaseKeyValue
 from picloud.services.quotas import UNLIMITED, Quotas
 from tests.integration.conftest import Worker
 

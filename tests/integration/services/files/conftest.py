@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from picloud.db.pool import Database
-from picloud.services.call import Call
+from picloud.services.call_context import Call
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
 

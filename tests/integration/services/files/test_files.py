@@ -14,8 +14,8 @@ from uuid import uuid4
 
 import pytest
 
+from picloud.core.errors import ServiceError
 from picloud.db.pool import Database
-from picloud.errors import ServiceError
 from picloud.services.files import folder as folder_module
 from picloud.services.files.folder import READERS, FolderStore
 from picloud.services.files.service import AT_ONCE, MAX_DATA, READS_AT_ONCE, Files

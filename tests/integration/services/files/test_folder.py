@@ -15,9 +15,9 @@ from uuid import uuid4
 
 import pytest
 
+from picloud.core.errors import ServiceError
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.errors import ServiceError
 from picloud.services.files import folder as folder_module
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from picloud.core.errors import NotFound, ServiceError
+from picloud.core.pagination import PageRequest
 from picloud.db.pool import Database
-from picloud.errors import NotFound, ServiceError
 from picloud.services.docs.service import searches
-from picloud.services.files.browse import FileBrowser
+from picloud.services.files.admin import FileBrowser
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
 from picloud.services.files.sweep import Sweep
-from picloud.services.page import PageRequest
 from tests.integration.services.files.conftest import PAUPER, PRINCE, calling, named, on_disk
 
 COLLECTIONS = st.sampled_from(["notes", "Notes", "é", "a/../b"])

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from picloud.core.errors import ServiceError
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.errors import ServiceError
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
 from picloud.services.files.store import Blob, StoreUnusable

@@ -6,7 +6,7 @@ import unicodedata
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from picloud.cli.remote.folder.names import file_names, script_name
+from picloud.cli.remote.folder.file_names import file_names, script_name
 
 NAMES = st.text(
     st.characters(exclude_categories=("Cc", "Cs")) | st.sampled_from("./\\:~%aA"), min_size=1, max_size=128

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from picloud.cli.exits import CONFLICT, Failure
 from picloud.cli.remote.folder import plan
-from picloud.cli.remote.folder.parts import Held, Project, Remote, Route, Script
+from picloud.cli.remote.folder.model import Held, Project, Remote, Route, Script
 from picloud.cli.remote.folder.plan import Step
 from picloud.cli.remote.folder.state import Base, State, digest
 from picloud.routing.hosts import covering

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.cli.exits import WRONG_USE, Failure
-from picloud.cli.remote.folder import text
-from picloud.cli.remote.folder.names import file_names
-from picloud.cli.remote.folder.parts import Project, Remote, Route, Script
+from picloud.cli.remote.folder import toml_writer as text
+from picloud.cli.remote.folder.file_names import file_names
+from picloud.cli.remote.folder.model import Project, Remote, Route, Script
 from picloud.cli.remote.folder.project import load
 from tests.unit.cli.remote.test_names import NAMES
 

@@ -12,8 +12,8 @@ from aiohttp import web
 
 from picloud.cli.remote import client
 from picloud.cli.remote.client import Client, Unreachable, connect
-from picloud.cli.remote.folder import server
-from picloud.cli.remote.folder.parts import Remote
+from picloud.cli.remote.folder import remote_app as server
+from picloud.cli.remote.folder.model import Remote
 
 APP = {"id": "1", "slug": "shop", "name": "Shop", "description": ""}
 SCRIPT = {

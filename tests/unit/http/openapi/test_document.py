@@ -13,12 +13,12 @@ import orjson
 import pytest
 from jsonschema_rs import Draft202012Validator
 
-from picloud import errors
-from picloud.errors import PicloudError
+from picloud.core import errors
+from picloud.core.errors import PicloudError
+from picloud.execution.platform import Services
 from picloud.http.application import ENDPOINTS, PLAIN_ENDPOINTS, build_application
 from picloud.http.openapi.document import document
 from picloud.http.openapi.shapes import attributes, summary
-from picloud.http.services import Services
 from picloud.sandbox.outcome import STATUS
 
 DOCUMENT = document(ENDPOINTS, PLAIN_ENDPOINTS)

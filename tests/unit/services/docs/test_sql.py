@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.services.docs.filter import MAX_COMPARISONS, MAX_CONDITIONS, MAX_DEPTH, MAX_PARTS, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
 

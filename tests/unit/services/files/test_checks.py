@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.errors import ServiceError
+from picloud.core.errors import ServiceError
 from picloud.services.files.checks import check_metadata, is_content_type
 
 GOOD = [

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from picloud.cli.exits import CONFLICT, Failure
 from picloud.cli.remote.client import Client
-from picloud.cli.remote.folder.parts import Project, Remote
+from picloud.cli.remote.folder.model import Project, Remote
 from picloud.cli.remote.folder.plan import Step
 from picloud.cli.terminal import plain
 

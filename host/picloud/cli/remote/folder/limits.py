@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.client import Client
 from picloud.cli.remote.context import PROJECT
-from picloud.cli.remote.folder.parts import Project
+from picloud.cli.remote.folder.model import Project
 
 
 async def check(client: Client, wanted: Project) -> None:

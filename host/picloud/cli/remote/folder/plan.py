@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from picloud.cli.exits import CONFLICT, Failure
-from picloud.cli.remote.folder.parts import Project, Remote, Route, Script
+from picloud.cli.remote.folder.model import Project, Remote, Route, Script
 from picloud.cli.remote.folder.state import State
 from picloud.routing.hosts import covering
 

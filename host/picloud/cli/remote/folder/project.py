@@ -35,12 +35,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.context import PROJECT, read_text
-from picloud.cli.remote.folder.names import SUFFIX, is_script_file, script_name
-from picloud.cli.remote.folder.parts import Project, Route, Script
-from picloud.errors import PicloudError
+from picloud.cli.remote.folder.file_names import SUFFIX, is_script_file, script_name
+from picloud.cli.remote.folder.model import Project, Route, Script
+from picloud.core.errors import PicloudError
+from picloud.core.validation_messages import worded
 from picloud.routing.hosts import covering, parse_claim, parse_host
 from picloud.routing.pattern import parse_method, parse_path
-from picloud.wording import worded
 
 
 class _Table(BaseModel):

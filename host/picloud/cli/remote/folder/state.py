@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from picloud.cli.exits import Failure, wrong_use
-from picloud.cli.remote.files import write_whole
+from picloud.cli.remote.atomic_file import write_whole
 
 FOLDER = ".picloud"
 

@@ -1,0 +1,49 @@
+"""Files that commands keep: written whole or not at all, and text for TOML."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from picloud.cli.terminal import json_text
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+
+
+def write_whole(file: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file so that a reader, or a crash, sees the old content or the new one.
+
+    Args:
+        file: in a folder that exists; a link in its place is replaced, not followed.
+        data: the content.
+        mode: permissions, less the umask where others may read.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{file.name[:50]}.", dir=file.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(mode & ~_umask())
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def toml_text(text: str) -> str:
+    """A text as TOML writes it; what would steer a terminal is escaped. Args: text: no lone surrogates."""
+    return json_text(text)
+
+
+def toml_key(name: str) -> str:
+    """A key as TOML writes it: bare where it can be. Args: name: any text."""
+    return name if _BARE.fullmatch(name) else toml_text(name)

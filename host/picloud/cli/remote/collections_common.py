@@ -1,0 +1,75 @@
+"""What `picloud kv`, `docs` and `files` have in common: they list collections, and what is in one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from picloud.cli.exits import DONE, wrong_use
+from picloud.cli.remote.context import Context, read_text
+from picloud.cli.remote.output import Column, print_json, print_table
+from picloud.cli.remote.resource import Argument, Verb, in_path, own
+from picloud.cli.terminal import json_text
+
+COLLECTION = in_path("collection", "name of the collection")
+
+
+def list_verb(
+    noun: str,
+    what: str,
+    collections: Sequence[Column],
+    items: tuple[Column, ...],
+    arguments: tuple[Argument, ...] = (),
+) -> Verb:
+    """The verb that lists collections, or what is in one of them.
+
+    Args:
+        noun: as in the API's paths.
+        what: in a collection, in the plural.
+        collections: columns of collections.
+        items: columns of what is in one.
+        arguments: parameters of the list of what is in one.
+    """
+    return Verb(
+        name="list",
+        help=f"list the collections of an app, or the {what} of one",
+        arguments=(own("collection", "only this one, and what is in it", nargs="?"), *arguments),
+        columns=items,
+        run=partial(_list, noun, collections, items, arguments),
+    )
+
+
+async def read_json(_context: Context, text: str) -> Any:
+    """Read JSON of the command line, or of standard input where that is `-`."""
+    try:
+        return json.loads(read_text("-") if text == "-" else text)
+    except ValueError as error:
+        raise wrong_use(f"this is no JSON: {error}") from None
+
+
+def print_value(value: object) -> None:
+    """Print JSON for people."""
+    print(json_text(value, indent=2))
+
+
+async def _list(
+    noun: str,
+    collections: Sequence[Column],
+    items: Sequence[Column],
+    arguments: Sequence[Argument],
+    context: Context,
+) -> int:
+    given = context.arguments
+    path, query, parts, columns = f"apps/{{app}}/{noun}", {}, {"app": context.app}, collections
+    if given.given_collection is not None:
+        path, columns = f"{path}/{{collection}}", items
+        parts["collection"] = given.given_collection
+        query = {one.field: getattr(given, one.name) for one in arguments}
+    found = await context.client.items(path, query, given.limit, **parts)
+    if context.json:
+        print_json(found)
+    else:
+        print_table(columns, found, "nothing here")
+    return DONE

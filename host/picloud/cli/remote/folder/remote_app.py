@@ -1,0 +1,228 @@
+"""What a server has of an app, and doing the steps of a plan there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from picloud.cli.exits import DOES_NOT_PARSE, NOT_FOUND, Failure
+from picloud.cli.remote.client import Client, Json, Refused, Unreachable
+from picloud.cli.remote.context import parse_error
+from picloud.cli.remote.folder.model import Held, Project, Remote, Route, Script
+from picloud.cli.remote.folder.plan import Step
+
+_AT_ONCE = 8
+_CALLS = {
+    ("app", "create"): ("POST", "apps"),
+    ("app", "update"): ("PATCH", "apps/{app}"),
+    ("domain", "create"): ("POST", "apps/{app}/domains"),
+    ("domain", "delete"): ("DELETE", "apps/{app}/domains/{id}"),
+    ("script", "create"): ("POST", "apps/{app}/scripts"),
+    ("script", "update"): ("PATCH", "scripts/{id}"),
+    ("script", "delete"): ("DELETE", "scripts/{id}"),
+    ("route", "create"): ("POST", "apps/{app}/routes"),
+    ("route", "update"): ("PATCH", "apps/{app}/routes/{id}"),
+    ("route", "delete"): ("DELETE", "apps/{app}/routes/{id}"),
+}
+
+
+def _encodable(text: str) -> str:
+    text.encode()  # JSON can hold half of a character, a file cannot
+    return text
+
+
+_Text = Annotated[str, AfterValidator(_encodable)]
+
+
+class _Item(BaseModel):
+    """What is written into a folder, or shown: nothing else may come in its place."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    id: _Text
+
+
+class _App(_Item):
+    slug: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")  # it becomes the name of a folder
+    name: _Text
+    description: _Text
+
+
+class _Domain(_Item):
+    pattern: _Text
+
+
+class _Script(_Item):
+    name: _Text
+    source: _Text
+    kind: _Text
+    description: _Text
+    execute_access: _Text
+    sandbox: dict[_Text, int]
+    version: int
+
+
+class _Route(_Item):
+    script_id: _Text
+    method: _Text | None
+    path: _Text
+    host: _Text
+    dispatch_mode: _Text
+
+
+_Any = TypeVar("_Any", bound=_Item)
+
+
+def _checked(client: Client, kind: type[_Any], item: Json) -> _Any:
+    try:
+        return kind.model_validate(item)
+    except ValidationError as error:
+        raise Unreachable(f"{client.url} answers, but not as PiCloud does") from error
+
+
+async def read(client: Client, slug: str) -> Remote:
+    """Read an app.
+
+    Args:
+        client: of the server.
+        slug: of the app.
+
+    Returns:
+        What is there; a `Remote` without id where there is no such app.
+
+    Raises:
+        Refused, Unreachable: it cannot be read.
+    """
+    try:
+        app = _checked(client, _App, await client.call("GET", "apps/{app}", app=slug))
+    except Refused as refused:
+        if refused.exit_code == NOT_FOUND:
+            return Remote()
+        raise
+    lists = await asyncio.gather(
+        *(client.items(f"apps/{{app}}/{what}", app=app.id) for what in ("domains", "scripts", "routes"))
+    )
+    domains = [_checked(client, _Domain, one) for one in lists[0]]
+    ids = [_checked(client, _Item, one).id for one in lists[1]]
+    whole = await _each(ids, lambda id_: client.call("GET", "scripts/{id}", id=id_))
+    scripts = [_checked(client, _Script, one) for one in whole]
+    routes = [_checked(client, _Route, one) for one in lists[2]]
+    names = {one.id: one.name for one in scripts}
+    return Remote(
+        app.id,
+        app.slug,
+        app.name,
+        app.description,
+        {one.pattern: one.id for one in domains},
+        {one.name: _script(one) for one in scripts},
+        {one.name: Held(one.id, one.version) for one in scripts},
+        {_route(one, names): one.id for one in routes},
+    )
+
+
+def _script(item: _Script) -> Script:
+    return Script(item.name, item.source, item.kind, item.description, item.execute_access, item.sandbox)
+
+
+def _route(item: _Route, names: Mapping[str, str]) -> Route:
+    script = names.get(item.script_id) or item.script_id
+    return Route(script, item.method, item.path, item.host, item.dispatch_mode)
+
+
+async def validate(
+    client: Client, app: str, project: Project, remote: Remote, steps: list[Step]
+) -> dict[str, list[str]]:
+    """Let the server parse every source that is about to be saved, before anything is.
+
+    Args:
+        client: of the server.
+        app: its id.
+        project: has the sources and their files.
+        remote: what is there.
+        steps: of the plan.
+
+    Returns:
+        Script name -> names that its source imports literally.
+
+    Raises:
+        Failure: some do not parse; it shows each with its line.
+    """
+    imports: dict[str, list[str]] = {}
+
+    async def check(step: Step) -> str | None:
+        there = remote.scripts.get(step.name)
+        kind = project.scripts[step.name].kind or (there.kind if there else None) or "endpoint"
+        source = project.scripts[step.name].source
+        try:
+            answer: Json = await client.call(
+                "POST", "apps/{app}/scripts:validate", {"source": source, "kind": kind}, app=app
+            )
+        except Refused as refused:
+            if refused.exit_code != DOES_NOT_PARSE:
+                raise
+            return parse_error(refused, project.files[step.name], source)
+        imports[step.name] = [one["name"] for one in answer["imports"]]
+        return None
+
+    saved = [step for step in steps if step.noun == "script" and "source" in step.body]
+    errors = [error for error in await _each(saved, check) if error is not None]
+    if errors:
+        raise Failure("\n".join(["nothing was changed:", *errors]), DOES_NOT_PARSE, "script_invalid")
+    return imports
+
+
+async def apply(
+    client: Client,
+    app: str,
+    remote: Remote,
+    steps: list[Step],
+    message: str,
+    done: Callable[[Step, Json], None],
+) -> None:
+    """Do the steps of a plan.
+
+    Args:
+        client: of the server.
+        app: id or slug; of the app that is made, where the plan makes it.
+        remote: what is there.
+        steps: of the plan.
+        message: about the versions that are saved.
+        done: is told of each step and what the server answered ({} for a deletion).
+
+    Raises:
+        Refused, Unreachable: a step failed; those before it are done.
+    """
+    ids = {name: held.id for name, held in remote.held.items()}
+    for step in steps:
+        method, path = _CALLS[step.noun, step.verb]
+        body: Json = dict(step.body)
+        if step.script is not None:
+            body["script_id"] = ids[step.script]
+        if message and step.noun == "script":
+            body["message"] = message
+        sent = None if method == "DELETE" else body
+        # Of modules that import each other and all go, none can be the first without it.
+        is_module = step.noun == "script" and step.verb == "delete" and _is_module(remote, step.name)
+        query = {"force": "true"} if is_module else None
+        answer = await client.call(method, path, sent, query, app=app, id=step.id)
+        if step.noun == "script" and answer is not None:
+            ids[step.name] = answer["id"]
+        done(step, answer or {})
+
+
+def _is_module(remote: Remote, name: str) -> bool:
+    return remote.scripts[name].kind == "module"
+
+
+async def _each(items: list[Any], work: Callable[[Any], Any]) -> list[Any]:
+    """Do something for each, a few at once, in order."""
+    turn = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(item: Any) -> Any:
+        async with turn:
+            return await work(item)
+
+    return list(await asyncio.gather(*(one(item) for item in items)))

@@ -1,0 +1,92 @@
+"""Writing `picloud.toml`; see `project.py` for its grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from picloud.cli.remote.atomic_file import toml_key, toml_text
+from picloud.cli.remote.folder.file_names import SUFFIX, script_name
+from picloud.cli.remote.folder.model import Project, Remote, Route, Script
+
+DEFAULTS: Mapping[str, object] = {
+    "kind": "endpoint",
+    "description": "",
+    "execute_access": "open",
+    "sandbox": {},
+}
+"""What a script has when nothing is said at its making."""
+
+
+def project_of(slug: str, remote: Remote, files: Mapping[str, str]) -> Project:
+    """The folder of an app as a server has it: all is said but what is the default.
+
+    Args:
+        slug: of the app.
+        remote: what the server has.
+        files: script name -> file.
+    """
+    return arranged(
+        Project(
+            slug,
+            remote.name,
+            remote.description,
+            tuple(remote.domains),
+            dict(remote.scripts),
+            dict(files),
+            tuple(remote.routes),
+        )
+    )
+
+
+def arranged(project: Project) -> Project:
+    """The same with domains and routes in the order that `pull` gives them. Args: project: in any order."""
+    domains, routes = project.domains, project.routes
+    if domains is not None:
+        domains = tuple(sorted(domains))
+    if routes is not None:
+        routes = tuple(sorted(routes, key=lambda route: (route.path, route.method or "", route.host)))
+    return replace(project, domains=domains, routes=routes)
+
+
+def write(project: Project) -> str:
+    """The text of a `picloud.toml`. Args: project: what it is to say."""
+    lines = ["[app]", f"slug = {toml_text(project.slug)}"]
+    if project.name is not None:
+        lines.append(f"name = {toml_text(project.name)}")
+    if project.description:
+        lines.append(f"description = {toml_text(project.description)}")
+    if project.domains is not None:
+        lines.append(f"domains = [{', '.join(map(toml_text, project.domains))}]")
+    if project.routes == ():
+        # TOML wants it above all tables, and will not have it beside the [[routes]] that people add below.
+        lines = ["routes = []  # none; [[routes]] take the place of this line", "", *lines]
+    for name, script in sorted(project.scripts.items()):
+        entry = _entry(script, project.files[name])
+        if entry:
+            lines += ["", f"[scripts.{toml_key(name)}]", *entry]
+    for route in project.routes or ():
+        lines += ["", "[[routes]]", *_route(route)]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(script: Script, file: str) -> list[str]:
+    lines = []
+    # File systems may spell accents in another way, so only ASCII names go without saying.
+    if script_name(file) != script.name or file != script.name + SUFFIX or not file.isascii():
+        lines.append(f"file = {toml_text(file)}")
+    for field in ("kind", "description", "execute_access"):
+        value = getattr(script, field)
+        if value not in (None, DEFAULTS[field]):
+            lines.append(f"{field} = {toml_text(value)}")
+    if script.sandbox:
+        limits = ", ".join(f"{toml_key(name)} = {value}" for name, value in sorted(script.sandbox.items()))
+        lines.append(f"sandbox = {{ {limits} }}")
+    return lines
+
+
+def _route(route: Route) -> list[str]:
+    said = {"script": route.script, "method": route.method, "path": route.path}
+    said |= {"host": None if route.host == "any" else route.host}
+    said |= {"dispatch_mode": None if route.dispatch_mode == "sync" else route.dispatch_mode}
+    return [f"{name} = {toml_text(value)}" for name, value in said.items() if value is not None]

@@ -1,0 +1,1 @@
+"""The control plane: apps, domains, routes, scripts and their settings."""

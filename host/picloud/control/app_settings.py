@@ -1,0 +1,98 @@
+"""Settings of apps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from picloud.core.errors import NotFound
+from picloud.db.changes import Changes
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.identity import audit
+from picloud.identity.actor import Actor
+from picloud.routing.cors import Cors
+
+_SQL = load("apps")
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """The settings of an app.
+
+    Attributes:
+        cors: what pages of other origins may do, or None for what browsers allow by themselves.
+    """
+
+    cors: Cors | None
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the audit log says of them."""
+        return {"cors": self.cors.as_json() if self.cors is not None else None}
+
+
+class Settings:
+    """The settings of apps."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        """Make it."""
+        self._database = database
+        self._changes = changes
+
+    async def get(self, app_id: UUID) -> AppSettings:
+        """Read the settings of an app.
+
+        Args:
+            app_id: the app.
+
+        Returns:
+            Its settings.
+
+        Raises:
+            NotFound: it was deleted meanwhile.
+        """
+        return _settings(app_id, await self._database.fetchrow(_SQL.app_settings, app_id))
+
+    async def update(self, app_id: UUID, patch: Mapping[str, Any], actor: Actor) -> AppSettings:
+        """Change the settings of an app.
+
+        Args:
+            app_id: the app.
+            patch: JSON merge patch: `cors` is null or fields of `Cors`, where null stands for the default.
+            actor: who changes them.
+
+        Returns:
+            The settings as they are now.
+
+        Raises:
+            Invalid: a field is not acceptable.
+            NotFound: the app was deleted meanwhile.
+        """
+        if "cors" not in patch:
+            return await self.get(app_id)
+        async with self._changes.announce("routes") as connection:
+            before = _settings(app_id, await connection.fetchrow(_SQL.app_settings_lock, app_id))
+            after = AppSettings(_patched(before.cors, patch["cors"]))
+            await connection.execute(_SQL.app_settings_update, app_id, after.told["cors"])
+            await audit.write(
+                connection, actor, app_id=app_id, target=app_id, before=before.told, after=after.told
+            )
+        return after
+
+
+def _settings(app_id: UUID, row: Record | None) -> AppSettings:
+    if row is None:
+        raise NotFound("app", app_id)
+    return AppSettings(Cors.stored(row["cors"]))
+
+
+def _patched(cors: Cors | None, patch: Mapping[str, Any] | None) -> Cors | None:
+    if patch is None:
+        return None
+    merged = (cors.as_json() if cors is not None else {}) | dict(patch)
+    return Cors.parse({name: value for name, value in merged.items() if value is not None})

@@ -1,0 +1,190 @@
+"""Domains: which hosts an app claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from asyncpg import UniqueViolationError
+from uuid_utils.compat import uuid7
+
+from picloud.core.errors import Conflict, Invalid, NotFound
+from picloud.core.ids import parse_id
+from picloud.core.pagination import Page, PageRequest
+from picloud.db.changes import Changes
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.identity import audit
+from picloud.identity.actor import Actor
+from picloud.identity.capabilities import may
+from picloud.routing.hosts import covering, parse_claim
+
+MAX_DOMAINS = 1000
+"""Claims of one app."""
+
+_SQL, _ROUTES = load("domains"), load("routes")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A claim.
+
+    Attributes:
+        id: the claim.
+        app_id: its app.
+        pattern: the host, normalised, or `*.` and the name that the hosts are below.
+        kind: "exact" or "wildcard".
+        created_at: when it was made.
+    """
+
+    id: UUID
+    app_id: UUID
+    pattern: str
+    kind: str
+    created_at: datetime
+
+
+class Domains:
+    """The claims of apps."""
+
+    def __init__(self, database: Database, changes: Changes, admin_host: str | None = None) -> None:
+        """Make it.
+
+        Args:
+            database: the pool.
+            changes: makes writes known.
+            admin_host: a host that no app can have, or None.
+        """
+        self._database = database
+        self._admin_host = admin_host
+        self._changes = changes
+
+    async def create(self, app_id: UUID, pattern: str, actor: Actor) -> Domain:
+        """Claim a host, or all hosts below a name.
+
+        What lies inside another app's wildcard takes requests away from that app, so it needs
+        `domain.manage` there too.
+
+        Args:
+            app_id: the app.
+            pattern: `api.example.com` or `*.example.com`.
+            actor: who claims it.
+
+        Returns:
+            The claim.
+
+        Raises:
+            Invalid: it is no host, or that of the admin API.
+            Conflict: an app has claimed it; or it lies inside another app's wildcard; or the app has
+                `MAX_DOMAINS` claims. The other app is told to those who may see it.
+            NotFound: the app was deleted meanwhile.
+        """
+        claim = parse_claim(pattern)
+        refuse_admin_host(claim, self._admin_host, "pattern")
+        try:
+            async with self._changes.announce("domains") as connection:
+                if await connection.fetchrow(_ROUTES.routes_lock, app_id) is None:
+                    raise NotFound("app", app_id)
+                await self._refuse_taken(connection, app_id, claim, actor)
+                if await connection.fetchval(_SQL.domain_count, app_id) >= MAX_DOMAINS:
+                    raise Conflict(f"an app has at most {MAX_DOMAINS} domains", limit=MAX_DOMAINS)
+                row = await connection.fetchrow(_SQL.domain_insert, app_id, uuid7(), claim)
+                assert row is not None
+                domain = Domain(**row)
+                await audit.write(connection, actor, app_id=app_id, target=domain.id, after=_told(domain))
+        except UniqueViolationError:  # another was faster
+            raise _taken(claim) from None
+        return domain
+
+    async def list(self, app_id: UUID, page: PageRequest) -> Page[Domain]:
+        """List an app's claims, oldest first."""
+        rows = await self._database.fetch(_SQL.domains_list, app_id, page.after, page.limit + 1)
+        return Page.of(rows, page.limit, lambda row: Domain(**row))
+
+    async def delete(self, app_id: UUID, domain_id: str, actor: Actor, force: bool = False) -> None:
+        """Give a claim up.
+
+        Args:
+            app_id: the app.
+            domain_id: as it stands in a URL.
+            actor: who gives it up.
+            force: delete the routes that name a host which no claim covers any more.
+
+        Raises:
+            NotFound: the app has no such claim.
+            Conflict: there are such routes (they are in the details) and `force` is not given.
+        """
+        parsed = parse_id(domain_id)
+        if parsed is None:
+            raise NotFound("domain", domain_id)
+        async with self._changes.announce("domains", "routes") as connection:
+            await connection.execute(_ROUTES.routes_lock, app_id)
+            row = await connection.fetchrow(_SQL.domain_delete, app_id, parsed)
+            if row is None:
+                raise NotFound("domain", domain_id)
+            hosts = await _uncovered(connection, app_id)
+            if hosts and not force:
+                routes = await connection.fetch(_ROUTES.routes_on_hosts, app_id, hosts)
+                raise Conflict(
+                    "routes name hosts of this domain; ?force=true deletes them",
+                    routes=[dict(route) for route in routes],
+                )
+            if hosts:
+                await connection.execute(_ROUTES.routes_delete_on_hosts, app_id, hosts)
+            before = {**_told(Domain(**row)), "hosts_of_deleted_routes": hosts}
+            await audit.write(connection, actor, app_id=app_id, target=parsed, before=before)
+
+    async def _refuse_taken(self, connection: Connection, app_id: UUID, claim: str, actor: Actor) -> None:
+        around = await connection.fetchrow(_SQL.domain_around, covering(claim))
+        if around is None:
+            return
+        other, pattern = around["app_id"], around["pattern"]
+        principal = actor.principal
+        seen = principal is None or may(principal, "app.read", other)
+        if pattern == claim and other == app_id:
+            raise Conflict(f"this app claims the host {claim!r} already", field="pattern", app_id=other)
+        if pattern == claim:
+            raise _taken(claim, other if seen else None)
+        if other != app_id and not (principal is None or may(principal, "domain.manage", other)):
+            details: dict[str, object] = {"field": "pattern"}
+            if seen:
+                details |= {"app_id": other, "inside": pattern}
+            raise Conflict(
+                f"the host {claim!r} lies inside another app's wildcard, "
+                "which takes the capability domain.manage there",
+                **details,
+            )
+
+
+def refuse_admin_host(host: str, admin_host: str | None, field: str) -> None:
+    """Refuse what no app can have.
+
+    Args:
+        host: a host, normalised.
+        admin_host: the only one the admin API answers on, or None.
+        field: where the host was given.
+
+    Raises:
+        Invalid: they are the same.
+    """
+    if host == admin_host:
+        raise Invalid("on this host only the admin API answers (PICLOUD_ADMIN_HOST)", field=field)
+
+
+def _taken(claim: str, app_id: UUID | None = None) -> Conflict:
+    details: dict[str, object] = (
+        {"field": "pattern"} if app_id is None else {"field": "pattern", "app_id": app_id}
+    )
+    return Conflict(f"the host {claim!r} is claimed already", **details)
+
+
+async def _uncovered(connection: Connection, app_id: UUID) -> list[str]:
+    """The hosts that routes of an app name and no claim of it covers."""
+    claims = {row["pattern"] for row in await connection.fetch(_SQL.domain_patterns, app_id)}
+    hosts = [row["host_shape"] for row in await connection.fetch(_ROUTES.route_hosts, app_id)]
+    return [host for host in hosts if claims.isdisjoint(covering(host))]
+
+
+def _told(domain: Domain) -> dict[str, object]:
+    return {"pattern": domain.pattern}

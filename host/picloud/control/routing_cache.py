@@ -1,0 +1,230 @@
+"""Where requests go: the routing tables in memory, never older than the last answered write.
+
+Claims are one table for the instance. Routes are a table for each app, read when it is first asked for.
+Every change of an app's routes or CORS settings makes its revision grow; when the node's generation says
+that some have changed, the revisions of the apps in memory are compared with the database's, and only an
+app whose revision is another is read again, mostly just the routes that changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from asyncpg import Record
+
+from picloud.core.errors import Unavailable
+from picloud.core.generations import Generations
+from picloud.core.single_flight import Flights
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.routing.conflict import RoutePattern
+from picloud.routing.cors import Cors
+from picloud.routing.domains import DomainTable
+from picloud.routing.hosts import parse_host
+from picloud.routing.pattern import parse_path
+from picloud.routing.table import RouteTable
+
+CHECK_SECONDS = 30.0
+"""How often the tables are compared with the database although nothing was heard."""
+
+_CHANGES_KEPT = 900  # revisions; the database keeps some more (migrations/0003_routing.sql)
+_CHANGES_TAKEN = 1000  # routes; more are read as a whole
+_AT_ONCE = 500  # routes; parsing them takes some milliseconds, then others get a turn
+
+_DOMAINS, _ROUTES = load("domains"), load("routes")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class AppRouting:
+    """Where requests to one app go.
+
+    Attributes:
+        app_id: the app.
+        routes: method, host and path -> route.
+        cors: what pages of other origins may do, or None for what browsers allow by themselves.
+        revision: where the app stood at least when this was read.
+    """
+
+    app_id: UUID
+    routes: RouteTable
+    cors: Cors | None
+    revision: int
+
+
+class Directory:
+    """Keeps the tables of this worker."""
+
+    def __init__(
+        self, database: Database, generations: Generations, check_seconds: float = CHECK_SECONDS
+    ) -> None:
+        """Make it; requests read the tables.
+
+        Args:
+            database: the pool.
+            generations: tell when what is in memory is out of date.
+            check_seconds: how often to compare with the database all the same.
+        """
+        self._database = database
+        self._current = generations.current
+        self._check_seconds = check_seconds
+        self._check_at = time.monotonic() + check_seconds
+        self._check: asyncio.Task[None] | None = None
+
+        self._domains = DomainTable(())
+        self._domains_print = 0
+        self._domains_seen = b""  # generation before the table was read; no generation is empty
+        self._apps: dict[UUID, AppRouting] = {}
+        self._behind: set[UUID] = set()
+        self._routes_seen = b""  # generation before the revisions were last compared
+
+        self._flights: Flights[str | UUID] = Flights()  # "domains", "revisions", an app's routes
+
+    async def find(self, host: str) -> tuple[AppRouting, str] | None:
+        """The app a request is for, from memory unless a write was announced since.
+
+        Args:
+            host: the Host header as it came.
+
+        Returns:
+            Its routing and the host's name as routes are compared with; None when no app claims the host.
+
+        Raises:
+            Unavailable: something had to be read and the database cannot be reached.
+        """
+        if self._domains_seen != self._current("domains"):
+            await self.domains()
+        found = self._domains.find(host)
+        if found is None:
+            return None
+        app_id, name = found
+        app = self._apps.get(app_id)
+        if app is None or self._routes_seen != self._current("routes") or app_id in self._behind:
+            app = await self.app(app_id)
+        if time.monotonic() >= self._check_at:
+            self._check_at = time.monotonic() + self._check_seconds
+            self._check = asyncio.create_task(self.check(), name="check routing tables")
+        return (app, name) if app is not None else None
+
+    async def domains(self) -> DomainTable:
+        """All claims as they are now. Raises: Unavailable: as `find`."""
+        return await self._flights.get(
+            "domains",
+            lambda: self._domains if self._domains_seen == self._current("domains") else None,
+            self._read_domains,
+        )
+
+    async def app(self, app_id: UUID) -> AppRouting | None:
+        """The routing of one app as it is now.
+
+        Args:
+            app_id: the app.
+
+        Returns:
+            Its routing, or None when there is no such app.
+
+        Raises:
+            Unavailable: as `find`.
+        """
+        await self._flights.get(
+            "revisions",
+            lambda: True if self._routes_seen == self._current("routes") else None,
+            self._compare_revisions,
+        )
+        return await self._flights.get(
+            app_id,
+            lambda: self._apps.get(app_id) if app_id not in self._behind else None,
+            lambda: self._load(app_id),
+        )
+
+    async def check(self) -> None:
+        """Compare every table with the database, whatever was heard; what is out of date is read when needed.
+
+        A database that cannot be reached changes nothing: what is in memory is as good as before.
+        """
+        try:
+            await self._flights.get("revisions", lambda: None, self._compare_revisions)
+            if await self._database.fetchval(_DOMAINS.domains_fingerprint) != self._domains_print:
+                self._domains_seen = b""
+        except Unavailable:
+            _log.warning("the routing tables could not be compared with the database")
+
+    async def _read_domains(self) -> DomainTable:
+        seen = self._current("domains")
+        # The fingerprint first: if it is older than the table, the next check reads anew.
+        self._domains_print = await self._database.fetchval(_DOMAINS.domains_fingerprint)
+        rows = await self._database.fetch(_DOMAINS.domains_all)
+        self._domains = DomainTable((row["pattern"], row["app_id"]) for row in rows)
+        self._domains_seen = seen
+        return self._domains
+
+    async def _compare_revisions(self) -> bool:
+        """Find out which of the apps in memory are behind."""
+        seen = self._current("routes")
+        if self._apps:
+            rows = await self._database.fetch(_ROUTES.routing_revisions, list(self._apps))
+            revisions = {row["id"]: row["routing_revision"] for row in rows}
+            for app_id, app in list(self._apps.items()):
+                if app_id not in revisions:
+                    del self._apps[app_id]
+                # Not "older than": a table that was read meanwhile is newer than this answer.
+                elif app.revision != revisions[app_id]:
+                    self._behind.add(app_id)
+        self._routes_seen = seen
+        return True
+
+    def _keep(self, app_id: UUID, app: AppRouting | None, seen: bytes) -> None:
+        """Keep what was read; it is behind already when the revisions were compared while it was."""
+        if app is None:
+            self._apps.pop(app_id, None)
+        else:
+            self._apps[app_id] = app
+        if app is not None and self._routes_seen != seen:
+            self._behind.add(app_id)
+        else:
+            self._behind.discard(app_id)
+
+    async def _load(self, app_id: UUID) -> AppRouting | None:
+        known, seen = self._apps.get(app_id), self._routes_seen
+        app = await self._update(known) if known is not None else None
+        if app is None:
+            app = await self._load_whole(app_id)
+        self._keep(app_id, app, seen)
+        return app
+
+    async def _update(self, known: AppRouting) -> AppRouting | None:
+        """Take over what has changed; None when that is too much, or the app is gone."""
+        rows = await self._database.fetch(
+            _ROUTES.routes_changed_since, known.app_id, known.revision, _CHANGES_TAKEN
+        )
+        if not rows or len(rows) == _CHANGES_TAKEN:
+            return None
+        revision, cors = rows[0]["routing_revision"], rows[0]["cors"]
+        if revision - known.revision > _CHANGES_KEPT:
+            return None
+        changed = {row["route_id"]: row for row in rows if row["route_id"] is not None}
+        patterns = {route_id: _pattern(row) for route_id, row in changed.items() if row["path"] is not None}
+        # From here on nothing waits: no request sees half of it.
+        for route_id in changed:
+            known.routes.drop(route_id)
+        for route_id, pattern in patterns.items():
+            known.routes.put(route_id, changed[route_id]["script_id"], pattern)
+        return replace(known, cors=Cors.stored(cors), revision=revision)
+
+    async def _load_whole(self, app_id: UUID) -> AppRouting | None:
+        async with self._database.transaction() as connection:  # a cursor needs one
+            row = await connection.fetchrow(_ROUTES.app_routing, app_id)
+            if row is None:
+                return None
+            table = RouteTable()
+            async for route in connection.cursor(_ROUTES.routes_of_app, app_id, prefetch=_AT_ONCE):
+                table.put(route["id"], route["script_id"], _pattern(route))
+        return AppRouting(app_id, table, Cors.stored(row["cors"]), row["routing_revision"])
+
+
+def _pattern(row: Record) -> RoutePattern:
+    return RoutePattern(row["method"], parse_host(row["host"]), parse_path(row["path"]))

@@ -1,0 +1,1 @@
+"""Scripts: what is saved, its versions, and what it imports."""

@@ -1,0 +1,103 @@
+"""What a script may say: its fields, checked, and how a patch changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeAlias
+
+from picloud.control.scripts.module_names import check_module_name
+from picloud.core.errors import Invalid
+from picloud.core.validation import check_description, check_name, refuse_null
+from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
+
+Kind: TypeAlias = Literal["endpoint", "module"]
+Access: TypeAlias = Literal["open", "members"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The fields of a script that people write.
+
+    Attributes:
+        name: unique in the app.
+        source: Rhai.
+        kind: whether it answers requests or is imported by other scripts.
+        description: free text.
+        sandbox: limit overrides by name.
+        execute_access: who may execute it by its id: everyone, or whoever may read the app.
+    """
+
+    name: str
+    source: str
+    kind: Kind = "endpoint"
+    description: str = ""
+    sandbox: Mapping[str, Any] = field(default_factory=dict)
+    execute_access: Access = "open"
+
+    def patched(self, patch: Mapping[str, Any]) -> Draft:
+        """Apply a JSON merge patch: what is absent stays, null clears what can be empty.
+
+        Args:
+            patch: new values of some of the fields; `sandbox` is merged name by name.
+
+        Returns:
+            The draft with the patch applied.
+
+        Raises:
+            Invalid: null for a field that cannot be empty.
+        """
+        refuse_null(patch, "name", "source", "kind")
+        changed = dict(patch)
+        if "description" in patch:
+            changed["description"] = patch["description"] or ""
+        if "execute_access" in patch:
+            changed["execute_access"] = patch["execute_access"] or "open"
+        if "sandbox" in patch:
+            merged = {**self.sandbox, **(patch["sandbox"] or {})} if patch["sandbox"] is not None else {}
+            changed["sandbox"] = {
+                name: value for name, value in merged.items() if value is not None or name not in PER_SCRIPT
+            }
+        return replace(self, **changed)
+
+    def check(self, ceilings: Ceilings) -> Limits:
+        """Check everything but whether the source parses.
+
+        Args:
+            ceilings: of this instance.
+
+        Returns:
+            The limits the script runs with.
+
+        Raises:
+            Invalid: a field is not acceptable; the message says which and why.
+        """
+        check_name(self.name)
+        if self.kind == "module":
+            check_module_name(self.name)
+        check_description(self.description)
+        check_source(self.source)
+        try:
+            return ceilings.resolve(self.sandbox)
+        except LimitRefused as refusal:
+            details = dict(refusal.details) | {"field": f"sandbox.{refusal.field}"}
+            raise Invalid(str(refusal), **details) from None
+
+
+def check_source(source: str) -> None:
+    """Refuse a source that is too large.
+
+    Args:
+        source: Rhai.
+
+    Raises:
+        Invalid: it has more bytes than `max_source_size`.
+    """
+    size, ceiling = len(source.encode()), FIXED["max_source_size"]
+    if size > ceiling:
+        raise Invalid(
+            f"the source has {size} bytes, above the ceiling of {ceiling}",
+            field="source",
+            requested=size,
+            ceiling=ceiling,
+        )

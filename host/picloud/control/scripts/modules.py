@@ -1,0 +1,206 @@
+"""Modules: a script with all that it imports, and who imports what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+from asyncpg import Record
+from cachetools import LRUCache
+
+from picloud.control.scripts.imports import MAX_MODULES, Import, describe
+from picloud.control.scripts.module_names import unusable
+from picloud.control.scripts.service import Script, ScriptSummary
+from picloud.core.errors import NotFound, ServiceError
+from picloud.core.generations import Generations
+from picloud.core.pagination import Page, PageRequest
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.sandbox.abi import HostFunction
+from picloud.services.call_context import Call
+
+MAX_BYTES = 4 * 1024 * 1024
+"""Bytes of the sources of all modules of one script."""
+MOST_MISSING = 4096
+"""Names that a worker remembers to be those of no module."""
+
+_SQL = load("modules")
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True)
+class Module:
+    """A version of a module.
+
+    Attributes:
+        id: the script.
+        version: grows by one with every save.
+        name: that it is imported by.
+        source: Rhai, UTF-8.
+    """
+
+    id: UUID
+    version: int
+    name: str
+    source: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A script and its modules, all as of one moment.
+
+    Attributes:
+        id: the script.
+        app_id: its app.
+        name: unique in the app.
+        kind: "endpoint" or "module".
+        version: grows by one with every save.
+        sandbox: limit overrides by name.
+        execute_access: "open" or "members".
+        source: Rhai, UTF-8.
+        modules: those that it imports literally, directly or by others, in the order of their ids. One that
+            is missing is not among them; that is for the script to find.
+        refusal: why it cannot be executed, for its author, or None.
+    """
+
+    id: UUID
+    app_id: UUID
+    name: str
+    kind: str
+    version: int
+    sandbox: Mapping[str, int]
+    execute_access: str
+    source: bytes
+    modules: tuple[Module, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def sources(self) -> dict[tuple[UUID, int], bytes]:
+        """Every source, by script and version."""
+        return {
+            (self.id, self.version): self.source,
+            **{(module.id, module.version): module.source for module in self.modules},
+        }
+
+
+class Sources(Protocol):
+    """Where modules come from whose name a script made while it ran."""
+
+    async def source(self, call: Call, name: str) -> bytes | None:
+        """The source of a module, or None where there is none."""
+
+
+def host_functions(modules: Sources) -> Mapping[str, HostFunction]:
+    """The host function of imports that are no literals, by import name."""
+    return {"module_source": modules.source}
+
+
+class Modules:
+    """The modules of apps."""
+
+    def __init__(self, database: Database, generations: Generations) -> None:
+        """Make it. Args: database: the pool. generations: tell when scripts were saved."""
+        self._database, self._current = database, generations.current
+        # Many scripts import the same few: their sources are in memory once.
+        self._shared: WeakValueDictionary[UUID, Module] = WeakValueDictionary()
+        # App and name -> where the topic was when there was no such module.
+        self._missing: LRUCache[tuple[UUID, str], bytes] = LRUCache(MOST_MISSING)
+
+    async def load(self, script_id: UUID, before: Loaded | None = None) -> Loaded:
+        """Read a script with its modules, in one statement.
+
+        Args:
+            script_id: the script.
+            before: what it was when it was read last; what has not changed since is not read again.
+
+        Returns:
+            The script as it is now.
+
+        Raises:
+            NotFound: there is none.
+        """
+        held = before.sources if before is not None else {}
+        rows = await self._database.fetch(
+            _SQL.script_to_run,
+            script_id,
+            [script for script, _ in held],
+            [version for _, version in held],
+            MAX_MODULES + 2,
+            MAX_BYTES,
+        )
+        script = next((row for row in rows if row["is_script"]), None)
+        if script is None:
+            raise NotFound("script", script_id)
+        needed = sorted((row for row in rows if not row["is_script"]), key=lambda row: row["id"].int)
+        refusal = _refusal(len(needed), script["total"])
+        return Loaded(
+            script_id,
+            script["app_id"],
+            script["name"],
+            script["kind"],
+            script["version"],
+            script["sandbox"],
+            script["execute_access"],
+            _source(script, held),
+            tuple(self._module(row, held) for row in needed) if refusal is None else (),
+            refusal,
+        )
+
+    def _module(self, row: Record, held: Mapping[tuple[UUID, int], bytes]) -> Module:
+        module = self._shared.get(row["id"])
+        if module is None or module.version != row["version"]:
+            module = Module(row["id"], row["version"], row["name"], _source(row, held))
+            self._shared[module.id] = module
+        return module
+
+    async def source(self, call: Call, name: str) -> bytes | None:
+        """The source of a module whose name a script made while it ran.
+
+        Args:
+            call: whose.
+            name: any text.
+
+        Returns:
+            Rhai, UTF-8, as it is now, or None where the app has no such script.
+
+        Raises:
+            ServiceError: the script of this name is no module.
+        """
+        generation = self._current("scripts")
+        if unusable(name) is not None or self._missing.get((call.app_id, name)) == generation:
+            return None
+        row = await self._database.fetchrow(_SQL.module_source, call.app_id, name)
+        if row is None:
+            self._missing[call.app_id, name] = generation
+            return None
+        if row["kind"] != "module":
+            raise ServiceError("module unavailable")
+        source: str = row["source"]
+        return source.encode()
+
+    async def imports(self, script: Script) -> list[Import]:
+        """What a script imports by literal names. Args: script: as it was just read."""
+        rows = await self._database.fetch(_SQL.script_imports_list, script.app_id, script.id)
+        return await describe(self._database, script.app_id, [row["name"] for row in rows])
+
+    async def imported_by(self, script: Script, page: PageRequest) -> Page[ScriptSummary]:
+        """List the scripts that import a script's name literally, without their sources, oldest first."""
+        rows = await self._database.fetch(
+            _SQL.importers_list, script.app_id, page.after, page.limit + 1, script.id, script.name
+        )
+        return Page.of(rows, page.limit, lambda row: ScriptSummary(**row))
+
+
+def _source(row: Record, held: Mapping[tuple[UUID, int], bytes]) -> bytes:
+    source: str | None = row["source"]
+    return source.encode() if source is not None else held[row["id"], row["version"]]
+
+
+def _refusal(count: int, size: int) -> str | None:
+    if count > MAX_MODULES:
+        return f"the script needs more than {MAX_MODULES} modules, those that modules import included"
+    if size > MAX_BYTES:
+        return f"the modules of the script have {size} bytes together, above the ceiling of {MAX_BYTES}"
+    return None

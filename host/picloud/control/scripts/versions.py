@@ -1,0 +1,218 @@
+"""Versions of a script: each save is kept, can be read, compared and restored."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from asyncpg import Record
+
+from picloud.control.scripts.draft import Kind
+from picloud.control.scripts.line_diff import unified
+from picloud.core.errors import NotFound
+from picloud.core.pagination import Page, PageRequest
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.identity.actor import Actor
+from picloud.services.collections import refusals
+from picloud.services.quotas import Amount, Quotas
+
+if TYPE_CHECKING:
+    from picloud.control.scripts.service import Script
+
+_SQL = load("scripts")
+_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
+LAST_VERSION = 2**31 - 1
+"""The largest the database can number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who saved a version.
+
+    Attributes:
+        id: the user.
+        username: their name of today, or None when they were deleted.
+    """
+
+    id: UUID
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSummary:
+    """A version without its source: what it runs as, and who saved it.
+
+    Attributes:
+        version: its number, from 1.
+        kind: of the script then.
+        sandbox: limit overrides by name then.
+        author: who saved it, or None for the console.
+        message: what they said about it.
+        created_at: when.
+        sha256: of the source's UTF-8, in hexadecimal.
+        size: of the source in bytes.
+    """
+
+    version: int
+    kind: Kind
+    sandbox: dict[str, int]
+    author: Author | None
+    message: str
+    created_at: datetime
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Version(VersionSummary):
+    """A version.
+
+    Attributes:
+        source: Rhai.
+    """
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What changed from one version of a script to another.
+
+    Attributes:
+        old: number of the one.
+        new: number of the other.
+        text: unified diff of the sources; empty where they are the same.
+        changes: values before and after of what else is different: "kind", "sandbox.<limit>".
+    """
+
+    old: int
+    new: int
+    text: str
+    changes: dict[str, tuple[str | int | None, str | int | None]]
+
+
+class ScriptVersions:
+    """The versions of scripts."""
+
+    def __init__(self, database: Database) -> None:
+        """Make it."""
+        self._database = database
+        self._comparing = asyncio.Lock()  # one diff at a time: its thread takes turns with the loop
+
+    async def list(self, app_id: UUID, script_id: UUID, page: PageRequest) -> Page[VersionSummary]:
+        """List a script's versions without their sources, newest first.
+
+        Args:
+            app_id: the app.
+            script_id: a script of it.
+            page: which part; the position is a version's number.
+
+        Returns:
+            The page.
+        """
+        before = min(page.after.int, LAST_VERSION) if page.after is not None else None
+        rows = await self._database.fetch(
+            _SQL.script_versions_list, app_id, script_id, before, page.limit + 1
+        )
+        return Page.of(
+            rows,
+            page.limit,
+            lambda row: VersionSummary(**_fields(row)),
+            position=lambda row: UUID(int=row["version"]),
+        )
+
+    async def get(self, app_id: UUID, script_id: UUID, version: str | int) -> Version:
+        """Find a version.
+
+        Args:
+            app_id: the app.
+            script_id: a script of it.
+            version: its number, also as it stands in a URL.
+
+        Returns:
+            The version.
+
+        Raises:
+            NotFound: there is none, or not any more.
+        """
+        match, row = _NUMBER.fullmatch(str(version)), None
+        if match is not None and (number := int(match[0])) <= LAST_VERSION:
+            row = await self._database.fetchrow(_SQL.script_version_find, app_id, script_id, number)
+        if row is None:
+            raise NotFound("version", version)
+        return Version(**_fields(row))
+
+    async def compare(self, app_id: UUID, script_id: UUID, old: int, new: int) -> Difference:
+        """Compare two versions.
+
+        Args:
+            app_id: the app.
+            script_id: a script of it.
+            old: number of the one.
+            new: number of the other.
+
+        Returns:
+            What changed from the one to the other.
+
+        Raises:
+            NotFound: there is no such version.
+        """
+        before = await self.get(app_id, script_id, old)
+        after = await self.get(app_id, script_id, new)
+        async with self._comparing:
+            text = await asyncio.to_thread(
+                unified, before.source, after.source, f"version {old}", f"version {new}"
+            )
+        return Difference(old, new, text, _changes(before, after))
+
+
+async def keep_version(
+    connection: Connection, quotas: Quotas, script: Script, actor: Actor, message: str
+) -> None:
+    """Keep what was saved, for good.
+
+    Args:
+        connection: of the transaction that saves it.
+        quotas: what apps may keep.
+        script: as it is now.
+        actor: who saves.
+        message: about this version.
+
+    Raises:
+        QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
+    """
+    await connection.execute(
+        _SQL.script_version_insert,
+        script.app_id,
+        script.id,
+        script.version,
+        script.kind,
+        script.source,
+        script.sandbox,
+        actor.user_id,
+        message,
+    )
+    with refusals("source"):
+        await quotas.settle(connection, script.app_id, "scripts", Amount(1, len(script.source.encode())))
+
+
+def _fields(row: Record) -> dict[str, Any]:
+    fields = dict(row)
+    author_id, username = fields.pop("author_id"), fields.pop("username")
+    return fields | {"author": Author(author_id, username) if author_id is not None else None}
+
+
+def _changes(before: Version, after: Version) -> dict[str, tuple[str | int | None, str | int | None]]:
+    changes: dict[str, tuple[str | int | None, str | int | None]] = {}
+    if before.kind != after.kind:
+        changes["kind"] = (before.kind, after.kind)
+    for name in sorted({*before.sandbox, *after.sandbox}):
+        values = before.sandbox.get(name), after.sandbox.get(name)
+        if values[0] != values[1]:
+            changes[f"sandbox.{name}"] = values
+    return changes

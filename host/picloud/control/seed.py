@@ -1,0 +1,62 @@
+"""What a fresh instance has: one app that answers on localhost with a script to read and change."""
+
+from __future__ import annotations
+
+from uuid_utils.compat import uuid7
+
+from picloud.control.routes import RouteDraft, columns
+from picloud.db.changes import Changes
+from picloud.db.queries import load
+
+HELLO = """\
+// This script answers GET /hello. Every request runs it in a fresh WebAssembly sandbox:
+// nothing is shared with other requests, and fuel, memory and time are bounded.
+//
+// Change it and save: the next request runs the new version.
+
+fn greet(name) {
+    `Hello, ${name}!`
+}
+
+// `ctx.request` has method, path, headers, query, params, rest and body. Try /hello?name=Ada.
+let name = ctx.request.query.name ?? "world";
+
+// A map becomes JSON; #{ statusCode, headers, body } would set them one by one.
+#{
+    message: greet(name),
+    execution_id: ctx.execution_id,
+}
+"""
+
+_SEED, _APPS, _DOMAINS = load("seed"), load("apps"), load("domains")
+_SCRIPTS, _ROUTES = load("scripts"), load("routes")
+
+
+async def seed(changes: Changes) -> bool:
+    """Fill a fresh instance, once in its life: what was seeded and deleted does not come back.
+
+    Several servers may do this at once; the first one's claim holds the others until it commits.
+
+    Args:
+        changes: makes the write known.
+
+    Returns:
+        True when this call did it.
+    """
+    async with changes.announce("scripts", "routes", "domains") as connection:
+        if await connection.fetchval(_SEED.seed_claim) is None:
+            return False
+        app_id, script_id = uuid7(), uuid7()
+        await connection.execute(_APPS.app_insert, app_id, "default", "Default", "Made at the first start.")
+        await connection.execute(_DOMAINS.domain_insert, app_id, uuid7(), "localhost")
+        description = "Says hello on GET /hello."
+        await connection.execute(
+            _SCRIPTS.script_insert, app_id, script_id, "hello", "endpoint", description, HELLO, {}, "open"
+        )
+        about = "Made at the first start."
+        await connection.execute(
+            _SCRIPTS.script_version_insert, app_id, script_id, 1, "endpoint", HELLO, {}, None, about
+        )
+        route = RouteDraft(str(script_id), "GET", "/hello").check()
+        await connection.execute(_ROUTES.route_insert, *columns(app_id, uuid7(), script_id, route))
+    return True

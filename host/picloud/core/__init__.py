@@ -1,0 +1,1 @@
+"""Ground floor: what every part may use, and what uses none of them."""

@@ -1,0 +1,46 @@
+"""Small writes that nobody waits for: when a key was last used, that a log-in failed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Hashable
+
+from picloud.core.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+
+class Background:
+    """Does things beside the caller's way. What fails is told to the operator and to nobody else."""
+
+    def __init__(self) -> None:
+        """Make it, idle."""
+        self._running: dict[Hashable, asyncio.Task[None]] = {}
+
+    def do(self, what: Hashable, work: Callable[[], Awaitable[object]]) -> None:
+        """Start something, unless the same is under way.
+
+        Args:
+            what: names it; told to the operator when it fails.
+            work: does it.
+        """
+        if what in self._running:
+            return
+        task = asyncio.create_task(self._finish(what, work))
+        self._running[what] = task
+
+    async def settled(self) -> None:
+        """Wait until all that was started is done."""
+        while self._running:
+            await asyncio.wait(self._running.values())
+
+    async def _finish(self, what: Hashable, work: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await work()
+        except Unavailable:
+            _log.warning("%s could not be written: the database is away", what)
+        except Exception:
+            _log.exception("%s could not be written", what)
+        finally:
+            del self._running[what]

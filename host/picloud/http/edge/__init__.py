@@ -1,0 +1,1 @@
+"""From socket to request: limits on connections, heads and bodies. It knows no app."""

@@ -1,0 +1,104 @@
+"""How many connections there may be."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Protocol
+
+from picloud.core.client_address import source
+from picloud.core.errors import Overloaded
+
+_log = logging.getLogger(__name__)
+
+_ROOM = 16  # when it is full, so many parts of the whole make room at once: looking for them costs
+_QUIET_SECONDS = 60.0  # between two complaints, or an attacker could fill the log
+
+
+class Guest(Protocol):
+    """A connection."""
+
+    @property
+    def address(self) -> str:
+        """Of the socket's peer."""
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When it began to wait for a request (on the loop's clock); None while one is under way."""
+
+    def abort(self) -> None:
+        """End it without further ado."""
+
+
+class Census:
+    """The connections of one worker: so many in all, and so many of one address.
+
+    When there are too many in all, those that have waited for a request the longest make room: who
+    opens connections and asks nothing shuts nobody out.
+    """
+
+    def __init__(self, most: int, most_of_one: int) -> None:
+        """Make it.
+
+        Args:
+            most: connections in all.
+            most_of_one: of one IPv4 address, or of one IPv6 network of 64 bits.
+        """
+        self._most = most
+        self._most_of_one = most_of_one
+        self._guests: dict[Guest, str | None] = {}
+        self._of_one: dict[str, int] = {}
+        self._complained = 0.0
+
+    def __len__(self) -> int:
+        return len(self._guests)
+
+    def enter(self, guest: Guest, counted: bool) -> None:
+        """Count a connection.
+
+        Args:
+            guest: the connection.
+            counted: whether its address has a share; a trusted proxy has none.
+
+        Raises:
+            Overloaded: it may not stay.
+        """
+        key = source(guest.address) if counted and guest.address else None
+        if key is not None and self._of_one.get(key, 0) >= self._most_of_one:
+            self._complain(
+                "%s has %d connections to this worker, more are refused; if it is a proxy, name it in "
+                "PICLOUD_TRUSTED_PROXIES",
+                key,
+                self._most_of_one,
+            )
+            raise Overloaded("there are too many connections from this address")
+        if len(self._guests) >= self._most and not self._make_room():
+            self._complain("all %d connections of this worker are at work, more are refused", self._most)
+            raise Overloaded("all connections are in use; try again in a second")
+        self._guests[guest] = key
+        if key is not None:
+            self._of_one[key] = self._of_one.get(key, 0) + 1
+
+    def leave(self, guest: Guest) -> None:
+        """A connection has ended. Args: guest: the connection, whether it was counted or not."""
+        key = self._guests.pop(guest, None)
+        if key is None:
+            return
+        self._of_one[key] -= 1
+        if not self._of_one[key]:
+            del self._of_one[key]
+
+    def _make_room(self) -> bool:
+        waiting = [(since, guest) for guest in self._guests if (since := guest.waiting_since) is not None]
+        waiting.sort(key=lambda one: one[0])
+        leaving = waiting[: max(1, self._most // _ROOM)]
+        for _, guest in leaving:
+            self.leave(guest)
+            guest.abort()
+        return bool(leaving)
+
+    def _complain(self, text: str, *arguments: object) -> None:
+        now = time.monotonic()
+        if not self._complained or now - self._complained > _QUIET_SECONDS:
+            self._complained = now
+            _log.warning(text, *arguments)

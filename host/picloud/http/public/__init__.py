@@ -1,0 +1,1 @@
+"""What callers of scripts meet: routes, execution by id, answers."""

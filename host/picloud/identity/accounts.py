@@ -1,0 +1,355 @@
+"""Users of the instance, and what keeps it from being left without an owner."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, TypedDict, get_args
+from uuid import UUID
+
+from asyncpg import UniqueViolationError
+from uuid_utils.compat import uuid7
+
+from picloud.core.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from picloud.core.ids import parse_id
+from picloud.core.pagination import Page, PageRequest
+from picloud.core.validation import refuse_null
+from picloud.db.changes import Changes
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.identity import audit
+from picloud.identity.account_invariants import authorise_now, keep_someone
+from picloud.identity.actor import Actor
+from picloud.identity.passwords import Passwords
+from picloud.identity.principal import Role
+from picloud.identity.throttle import Throttle
+
+ROLES: tuple[Role, ...] = get_args(Role)
+
+_SQL = load("users")
+_SESSIONS = load("sessions")
+_KEYS = load("keys")
+_MEMBERS = load("members")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
+_EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,189}")
+_LOGGED = ("username", "email", "role", "is_active")
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user, without their password.
+
+    Attributes:
+        id: the user.
+        username: unique whatever its case.
+        email: unique whatever its case, or None.
+        role: one of `ROLES`.
+        is_active: an inactive user has no sessions and no keys and cannot log in.
+        created_at: when they were made.
+        updated_at: last change.
+        last_login_at: when they last proved their password, or None.
+    """
+
+    id: UUID
+    username: str
+    email: str | None
+    role: Role
+    is_active: bool
+    created_at: datetime
+    updated_at: datetime
+    last_login_at: datetime | None
+
+
+class UserChanges(TypedDict, total=False):
+    """What may be changed of a user; what is absent stays. Only `email` may be None."""
+
+    username: str | None
+    email: str | None
+    role: Role | None
+    is_active: bool | None
+    password: str | None
+
+
+def is_username(text: str) -> bool:
+    """Tell whether a text could be a username. Args: text: any text."""
+    return _NAME.fullmatch(text) is not None and parse_id(text) is None
+
+
+def check_username(username: str) -> None:
+    """Refuse a name no user can have.
+
+    Args:
+        username: 1 to 64 letters, digits and `. _ @ + -`, beginning with a letter or digit. ASCII only,
+            so that no name looks like another; no id, so that a user can be found by either.
+
+    Raises:
+        Invalid: it is something else.
+    """
+    if not is_username(username):
+        raise Invalid(
+            "a username has 1 to 64 letters, digits or . _ @ + -, the first no sign, and is no id",
+            field="username",
+        )
+
+
+def check_email(email: str | None) -> None:
+    """Refuse what is surely no address; whether mail arrives there is not for a pattern to say.
+
+    Args:
+        email: the address, or None for none.
+
+    Raises:
+        Invalid: it is something else.
+    """
+    if email is not None and not _EMAIL.fullmatch(email):
+        raise Invalid("an email address looks like name@example.com", field="email")
+
+
+async def insert_user(
+    connection: Connection, username: str, password_hash: str, role: Role, email: str | None = None
+) -> User:
+    """Write a new user within a transaction of the caller.
+
+    Args:
+        connection: of the transaction.
+        username: checked name.
+        password_hash: argon2 string.
+        role: one of `ROLES`.
+        email: checked address, or None.
+
+    Returns:
+        The user.
+
+    Raises:
+        Conflict: the name or the address is taken.
+    """
+    try:
+        row = await connection.fetchrow(_SQL.user_insert, uuid7(), username, email, password_hash, role)
+    except UniqueViolationError as error:
+        raise _taken(error) from None
+    assert row is not None
+    return User(**row)
+
+
+def logged(user: User) -> dict[str, Any]:
+    """What the audit log keeps of a user. Args: user: the user."""
+    return {name: getattr(user, name) for name in _LOGGED}
+
+
+class Users:
+    """The users of the instance. Every change of one holds the same lock, so guards cannot be raced."""
+
+    def __init__(self, database: Database, changes: Changes, passwords: Passwords) -> None:
+        """Make it."""
+        self._database = database
+        self._changes = changes
+        self._passwords = passwords
+        self._by_password_check = Throttle(database, "password", free=5, longest_seconds=60)
+
+    async def create(
+        self, username: str, password: str, role: Role, actor: Actor, *, email: str | None = None
+    ) -> User:
+        """Make a user.
+
+        Args:
+            username: see `check_username`.
+            password: 10 to 256 bytes.
+            role: one of `ROLES`; only an owner makes an owner.
+            actor: who makes them.
+            email: see `check_email`.
+
+        Returns:
+            The new user.
+
+        Raises:
+            Invalid: one of them is not acceptable.
+            Conflict: the name or the address is taken.
+            Forbidden: the actor may not make such a user.
+        """
+        check_username(username)
+        check_email(email)
+        _check_role(role)
+        password_hash = await self._passwords.hash(password)
+        async with self._changes.announce("users") as connection:
+            await connection.execute(_SQL.users_lock)
+            await authorise_now(connection, actor, role)
+            user = await insert_user(connection, username, password_hash, role, email)
+            await audit.write(connection, actor, target=user.id, after=logged(user))
+        return user
+
+    async def get(self, id_or_name: str) -> User:
+        """Find a user.
+
+        Args:
+            id_or_name: as it stands in a URL.
+
+        Raises:
+            NotFound: there is none.
+        """
+        async with self._database.acquire() as connection:
+            return await find_user(connection, id_or_name)
+
+    async def list(self, page: PageRequest) -> Page[User]:
+        """List the users, oldest first. Args: page: which part of the list."""
+        rows = await self._database.fetch(_SQL.users_list, page.after, page.limit + 1)
+        return Page.of(rows, page.limit, lambda row: User(**row))
+
+    async def update(self, id_or_name: str, changes: UserChanges, actor: Actor) -> User:
+        """Change a user.
+
+        A deactivation ends every session and every key of theirs, a new password every session. Someone
+        who is no longer a member of apps by their own right (see `members.py`) loses their memberships.
+
+        Args:
+            id_or_name: the user.
+            changes: the fields that change.
+            actor: who changes them.
+
+        Returns:
+            The user as they are now.
+
+        Raises:
+            NotFound: there is no such user.
+            Invalid: a value is not acceptable.
+            Conflict: a name or address is taken, or nobody would be left to run the instance.
+            Forbidden: the actor may not change this user so, or it is their own password.
+        """
+        _check(changes)
+        password = changes.get("password")
+        password_hash = None if password is None else await self._passwords.hash(password)
+        async with self._changes.announce("users", "sessions") as connection:
+            await connection.execute(_SQL.users_lock)
+            before = await find_user(connection, id_or_name)
+            wanted = {name: value for name, value in changes.items() if name != "password"}
+            after = replace(before, **wanted)  # type: ignore[arg-type]  # by name, checked above
+            await authorise_now(connection, actor, before.role, after.role)
+            if password_hash is not None and before.id == actor.user_id:
+                raise Forbidden("change your own password with the one you have: POST auth/password")
+            await keep_someone(connection, before, after)
+            after = await _write(connection, after, password_hash)
+            if password_hash is not None or not after.is_active:
+                await connection.execute(_SESSIONS.sessions_end_of_user, after.id, None)
+            if not after.is_active:
+                await connection.execute(_KEYS.keys_end_of_user, after.id)
+            lost = await _drop_memberships(connection, before, after)
+            new_password = {"password": "changed"} if password_hash is not None else {}
+            await audit.write(
+                connection,
+                actor,
+                target=after.id,
+                before={**logged(before), **lost},
+                after={**logged(after), **new_password},
+            )
+        return after
+
+    async def delete(self, id_or_name: str, actor: Actor) -> None:
+        """Delete a user with their sessions, keys and memberships.
+
+        Args:
+            id_or_name: the user.
+            actor: who deletes them.
+
+        Raises:
+            NotFound: there is no such user.
+            Conflict: nobody would be left to run the instance.
+            Forbidden: the actor may not delete this user.
+        """
+        async with self._changes.announce("users", "sessions") as connection:
+            await connection.execute(_SQL.users_lock)
+            user = await find_user(connection, id_or_name)
+            await authorise_now(connection, actor, user.role)
+            await keep_someone(connection, user, None)
+            await connection.execute(_SQL.user_delete, user.id)
+            await audit.write(connection, actor, target=user.id, before=logged(user))
+
+    async def change_password(self, actor: Actor, current: str, password: str) -> None:
+        """Change one's own password and end one's other sessions.
+
+        Args:
+            actor: whose, in a session.
+            current: the password they have.
+            password: the new one, 10 to 256 bytes.
+
+        Raises:
+            Forbidden: the current one is wrong, or there is no session.
+            Throttled: too many wrong ones.
+            Invalid: the new one is not acceptable.
+            Conflict: it was changed at the same time.
+            Unauthenticated: the user was deleted or deactivated at the same time.
+        """
+        if actor.principal is None or actor.principal.session_id is None:
+            raise Forbidden("this needs a session")
+        user_id = actor.principal.user_id
+        await self._by_password_check.attempt(str(user_id))
+        stored = await self._database.fetchval(_SQL.user_password, user_id)
+        if not await self._passwords.verify(stored, current):
+            raise Forbidden("the current password is wrong", field="current")
+        await self._by_password_check.forget(str(user_id))
+        password_hash = await self._passwords.hash(password)
+        async with self._changes.announce("sessions") as connection:
+            if await connection.fetchval(_SQL.user_set_password, user_id, stored, password_hash) is None:
+                if await connection.fetchval(_SQL.user_password, user_id) is None:
+                    raise Unauthenticated("the user was deleted or deactivated at the same time")
+                raise Conflict("the password was changed at the same time")
+            await connection.execute(_SESSIONS.sessions_end_of_user, user_id, actor.principal.session_id)
+            await audit.write(connection, actor, target=user_id)
+
+
+async def find_user(connection: Connection, id_or_name: str) -> User:
+    """Find a user in a transaction of the caller.
+
+    Args:
+        connection: of the transaction.
+        id_or_name: as it stands in a URL.
+
+    Raises:
+        NotFound: there is none.
+    """
+    user_id, row = parse_id(id_or_name), None
+    if user_id is not None:
+        row = await connection.fetchrow(_SQL.user_by_id, user_id)
+    elif is_username(id_or_name):
+        row = await connection.fetchrow(_SQL.user_by_name, id_or_name)
+    if row is None:
+        raise NotFound("user", id_or_name)
+    return User(**row)
+
+
+async def _write(connection: Connection, user: User, password_hash: str | None) -> User:
+    try:
+        row = await connection.fetchrow(
+            _SQL.user_update, user.id, user.username, user.email, user.role, user.is_active, password_hash
+        )
+    except UniqueViolationError as error:
+        raise _taken(error) from None
+    assert row is not None
+    return User(**row)
+
+
+async def _drop_memberships(connection: Connection, before: User, after: User) -> dict[str, Any]:
+    """Owners and admins are in every app: rows of their own would come back to life with a demotion."""
+    if before.role != "member" or after.role == "member":
+        return {}
+    rows = await connection.fetch(_MEMBERS.members_remove_of_user, after.id)
+    return {"memberships": {str(row["app_id"]): row["role"] for row in rows}}
+
+
+def _check(changes: UserChanges) -> None:
+    refuse_null(changes, "username", "role", "is_active", "password")
+    if (username := changes.get("username")) is not None:
+        check_username(username)
+    if (role := changes.get("role")) is not None:
+        _check_role(role)
+    check_email(changes.get("email"))
+
+
+def _check_role(role: str) -> None:
+    if role not in ROLES:
+        raise Invalid(f"there is no role {role!r}", field="role", known=list(ROLES))
+
+
+def _taken(error: UniqueViolationError) -> Conflict:
+    if error.constraint_name == "admin_users_email":
+        return Conflict("this email address is taken", field="email")
+    return Conflict("this username is taken", field="username")

@@ -1,0 +1,1 @@
+"""The server: its processes, and the parts each is made of."""

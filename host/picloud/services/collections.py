@@ -1,0 +1,83 @@
+"""What scripts keep, as people look through it and change it: refusals in the API's words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+from uuid import UUID
+
+from picloud.core.app_limiter import Turns
+from picloud.core.errors import Invalid, NotFound, QuotaExceeded, ServiceError
+from picloud.core.pagination import Page, page_of_names, read_name_cursor
+from picloud.db.pool import Database
+from picloud.services.kv.service import check_names
+from picloud.services.quotas import QuotaUsedUp
+
+MOST_COUNTED = 1000
+"""Of each collection in a list of them."""
+
+T = TypeVar("T")
+
+
+async def list_collections(
+    database: Database,
+    searches: Turns,
+    statement: str,
+    make: Callable[..., T],
+    app_id: UUID,
+    limit: int,
+    cursor: str | None,
+) -> Page[T]:
+    """List the collections of an app by name, with what is in each counted.
+
+    Args:
+        database: the pool.
+        searches: turns, for what is counted is read.
+        statement: gives those of app `$1` after the name `$2`, at most `$3`, each counted up to `$4`.
+        make: makes a collection of the columns, by their names.
+        app_id: the app.
+        limit: at most so many.
+        cursor: of the page before; None for the first.
+
+    Returns:
+        A page of them.
+
+    Raises:
+        Invalid: the cursor is not one that was given out.
+    """
+    after = read_name_cursor(cursor)
+    async with searches.turn(app_id):
+        rows = await database.fetch(statement, app_id, after, limit + 1, MOST_COUNTED)
+    return page_of_names(rows, limit, lambda row: make(**row))
+
+
+def find_name(collection: str, key: str = "-") -> None:
+    """Refuse to look for what no collection or key can be called.
+
+    Raises:
+        NotFound: nothing is called that.
+    """
+    try:
+        check_names(collection, key)
+    except ServiceError:
+        raise NotFound from None
+
+
+@contextmanager
+def refusals(field: str) -> Iterator[None]:
+    """What would be thrown in a script, as an error of the API.
+
+    Args:
+        field: what is to blame.
+
+    Raises:
+        QuotaExceeded: the quota is used up.
+        Invalid: anything else is not acceptable.
+    """
+    try:
+        yield
+    except QuotaUsedUp as error:
+        raise QuotaExceeded(str(error)) from None
+    except ServiceError as error:
+        raise Invalid(str(error), field=field) from None

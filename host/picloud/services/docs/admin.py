@@ -1,0 +1,284 @@
+"""An app's documents as people look through them and change them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import asyncpg
+import orjson
+from uuid_utils.compat import uuid7
+
+from picloud.core.app_limiter import Turns
+from picloud.core.errors import Invalid, NotFound
+from picloud.core.ids import parse_id
+from picloud.core.pagination import Page, PageRequest, write_cursor
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.identity import audit
+from picloud.identity.actor import Actor
+from picloud.services import collections as people
+from picloud.services.docs.conditions import write_json
+from picloud.services.docs.filter import Find, parse_find
+from picloud.services.docs.service import MAX_FOUND, TOO_DEEP, check_data, refusals
+from picloud.services.docs.sql import page_statement
+from picloud.services.kv.service import check_names
+from picloud.services.quotas import Quotas
+
+_ORDERING = ("$sort", "$skip", "$limit")
+_SQL, _BROWSE = load("docs"), load("doc_browse")
+
+
+@dataclass(frozen=True, slots=True)
+class DocCollection:
+    """A collection of documents.
+
+    Attributes:
+        name: its name.
+        documents: how many it has, counted up to 1,000.
+        bytes: how many these have as JSON.
+        more: there are more than were counted.
+    """
+
+    name: str
+    documents: int
+    bytes: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document.
+
+    Attributes:
+        id: the document.
+        collection: where it is.
+        data: what is in it.
+        size: bytes of that as JSON.
+        created_at: when it was made.
+        updated_at: last change.
+    """
+
+    id: UUID
+    collection: str
+    data: dict[str, Any]
+    size: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class DocBrowser:
+    """What the admin API asks of documents."""
+
+    def __init__(self, database: Database, quotas: Quotas, searches: Turns) -> None:
+        """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those of scripts."""
+        self._database, self._quotas, self._searches = database, quotas, searches
+
+    async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[DocCollection]:
+        """List the collections of an app by name.
+
+        Args:
+            app_id: the app.
+            limit: at most so many.
+            cursor: of the page before; None for the first.
+
+        Raises:
+            Invalid: the cursor is not one that was given out.
+        """
+        return await people.list_collections(
+            self._database, self._searches, _BROWSE.doc_collections, DocCollection, app_id, limit, cursor
+        )
+
+    async def list(
+        self, app_id: UUID, collection: str, filter_: str | None, page: PageRequest
+    ) -> Page[Document]:
+        """List documents of a collection, as they were made or as the filter sorts them.
+
+        Args:
+            app_id: the app.
+            collection: where.
+            filter_: JSON of a filter (see `filter.parse_find`), or None for all. One with `$sort`,
+                `$skip` or `$limit` gives one page: `$skip` leads on from there.
+            page: which part; it may have fewer documents than its limit where they are large.
+
+        Raises:
+            NotFound: there is no such collection.
+            Invalid: the filter is not in the language, or gives more than `MAX_FOUND` bytes in one page
+                that none can follow.
+        """
+        people.find_name(collection)
+        find, in_order = _read(filter_)
+        if not in_order and page.after is not None:
+            raise Invalid("a cursor does not go with $sort, $skip and $limit", field="cursor")
+        limit = page.limit + 1 if in_order else min(find.limit, page.limit)
+        sql, parameters = page_statement(
+            replace(find, limit=limit), app_id, collection, page.after, MAX_FOUND
+        )
+        async with self._searches.turn(app_id):
+            rows = await self._database.fetch(sql, *parameters)
+        if not rows and page.after is None and not await self._there(app_id, collection):
+            raise NotFound("collection", collection)
+        shown = rows[: page.limit]
+        more = bool(shown) and shown[0]["asked"] > len(shown)
+        if more and not in_order:
+            raise Invalid(f"the documents have more than {MAX_FOUND} bytes; ask for fewer", field="limit")
+        return Page([_document(row) for row in shown], write_cursor(shown[-1]["id"]) if more else None)
+
+    async def get(self, app_id: UUID, collection: str, id_: str) -> Document:
+        """Find a document.
+
+        Raises:
+            NotFound: there is none.
+        """
+        people.find_name(collection)
+        return await self._show(self._database, app_id, collection, _id(id_))
+
+    async def create(self, app_id: UUID, collection: str, data: dict[str, Any], *, actor: Actor) -> Document:
+        """Make a document.
+
+        Args:
+            app_id: the app.
+            collection: 1 to 128 bytes; it need not have any yet.
+            data: what shall be in it.
+            actor: who makes it.
+
+        Returns:
+            The document.
+
+        Raises:
+            Invalid: an argument is not acceptable.
+            QuotaExceeded: there is no room for it.
+            NotFound: the app was deleted meanwhile.
+        """
+        with people.refusals("collection"):
+            check_names(collection, "-")
+        text, id_ = _json(data), uuid7()
+        try:
+            with people.refusals("data"):
+                check_data(collection, text)
+                with refusals():
+                    async with self._quotas.writing(app_id, "docs") as connection, connection.transaction():
+                        await connection.execute(_SQL.doc_create, app_id, collection, id_, text)
+                        made = await self._show(connection, app_id, collection, id_)
+                        after = _told(collection, made.size)
+                        await audit.write(connection, actor, app_id=app_id, target=id_, after=after)
+        except asyncpg.ForeignKeyViolationError:
+            raise NotFound("app", app_id) from None
+        return made
+
+    async def update(
+        self, app_id: UUID, collection: str, id_: str, data: dict[str, Any], *, merge: bool, actor: Actor
+    ) -> Document:
+        """Change a document.
+
+        Args:
+            app_id: the app.
+            collection: where.
+            id_: the document.
+            data: what shall be in it.
+            merge: it is a JSON merge patch of what is in it.
+            actor: who changes it.
+
+        Returns:
+            The document.
+
+        Raises:
+            NotFound: there is none.
+            Invalid: an argument is not acceptable.
+            QuotaExceeded: it grows, and there is no room for that.
+        """
+        people.find_name(collection)
+        text, names = _json(data), (app_id, collection, _id(id_))
+        statement = _SQL.doc_patch if merge else _SQL.doc_update
+        with people.refusals("data"):
+            check_data(collection, text)
+            with refusals():
+                async with self._quotas.writing(app_id, "docs") as connection, connection.transaction():
+                    size = await connection.fetchval(_BROWSE.doc_lock, *names)
+                    if size is None:
+                        raise NotFound("document", id_)
+                    await connection.execute(statement, *names, text)
+                    changed = await self._show(connection, *names)
+                    await audit.write(
+                        connection,
+                        actor,
+                        app_id=app_id,
+                        target=names[2],
+                        before=_told(collection, size),
+                        after=_told(collection, changed.size),
+                    )
+        return changed
+
+    async def delete(self, app_id: UUID, collection: str, id_: str, *, actor: Actor) -> None:
+        """Remove a document.
+
+        Args:
+            app_id: the app.
+            collection: where.
+            id_: the document.
+            actor: who removes it.
+
+        Raises:
+            NotFound: there is none.
+        """
+        people.find_name(collection)
+        names = (app_id, collection, _id(id_))
+        async with self._database.transaction() as connection:
+            size = await connection.fetchval(_BROWSE.doc_lock, *names)
+            if size is None:
+                raise NotFound("document", id_)
+            await connection.execute(_SQL.doc_delete, *names)
+            before = _told(collection, size)
+            await audit.write(connection, actor, app_id=app_id, target=names[2], before=before)
+
+    async def _show(
+        self, source: Database | Connection, app_id: UUID, collection: str, id_: UUID
+    ) -> Document:
+        row = await source.fetchrow(_BROWSE.doc_show, app_id, collection, id_)
+        if row is None:
+            raise NotFound("document", id_)
+        return _document(row)
+
+    async def _there(self, app_id: UUID, collection: str) -> bool:
+        return bool(await self._database.fetchval(_BROWSE.doc_any, app_id, collection))
+
+
+def _read(filter_: str | None) -> tuple[Find, bool]:
+    """A filter, and whether documents come in the order of their ids, so that pages can follow."""
+    if filter_ is None:
+        return parse_find({}), True
+    try:
+        said = orjson.loads(filter_)
+    except orjson.JSONDecodeError:
+        said = None
+    if not isinstance(said, dict):
+        raise Invalid("filter must be a JSON object", field="filter")
+    with people.refusals("filter"):
+        return parse_find(said), not any(name in said for name in _ORDERING)
+
+
+def _json(data: dict[str, Any]) -> str:
+    try:
+        return write_json(data)
+    except RecursionError:
+        raise Invalid(TOO_DEEP, field="data") from None
+
+
+def _id(text: str) -> UUID:
+    found = parse_id(text)
+    if found is None:
+        raise NotFound("document", text)
+    return found
+
+
+def _document(row: asyncpg.Record) -> Document:
+    # As PostgreSQL has it: reading it would lose digits of numbers, and take time.
+    data = cast("dict[str, Any]", orjson.Fragment(row["data"]))
+    return Document(row["id"], row["collection"], data, row["size"], row["created_at"], row["updated_at"])
+
+
+def _told(collection: str, size: int) -> dict[str, Any]:
+    """What the audit log says of a document: what is in it may be secret."""
+    return {"collection": collection, "size": size}

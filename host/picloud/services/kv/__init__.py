@@ -1,0 +1,1 @@
+"""kv: values by key."""

@@ -1,0 +1,258 @@
+"""An app's kv as people look through it and change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from asyncpg import ForeignKeyViolationError, Record
+
+from picloud.core.app_limiter import Turns
+from picloud.core.errors import NotFound
+from picloud.core.pagination import Page, page_of_names, read_name_cursor
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.identity import audit
+from picloud.identity.actor import Actor
+from picloud.services.collections import find_name, list_collections, refusals
+from picloud.services.kv import value_json as kv_value
+from picloud.services.kv.service import check_names, check_ttl, check_value
+from picloud.services.kv.value_json import Value
+from picloud.services.quotas import Quotas
+
+_LAST = "\U0010ffff"
+_SQL = load("kv")
+
+
+@dataclass(frozen=True, slots=True)
+class KvCollection:
+    """A collection of entries.
+
+    Attributes:
+        name: its name.
+        entries: how many it has, counted up to 1,000.
+        bytes: of the keys and values of these.
+        more: there are more than were counted.
+    """
+
+    name: str
+    entries: int
+    bytes: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KvKey:
+    """An entry without its value.
+
+    Attributes:
+        key: its key.
+        size: bytes of its value as it is stored.
+        expires_at: when it is gone, or None for never.
+        created_at: when it was made.
+        updated_at: last change.
+    """
+
+    key: str
+    size: int
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KvEntry:
+    """An entry. Of `value`, `blob` and `packed` one is there, the others are null.
+
+    Attributes:
+        collection: where it is.
+        key: its key.
+        value: the value, where JSON can say it; it is never null then.
+        blob: base64, where the value is a blob.
+        packed: base64 of MessagePack, where the value holds blobs or numbers that are none (NaN, infinity).
+        size: bytes of the value as it is stored.
+        expires_at: when it is gone, or None for never.
+        created_at: when it was made.
+        updated_at: last change.
+    """
+
+    collection: str
+    key: str
+    value: Any
+    blob: str | None
+    packed: str | None
+    size: int
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class KvBrowser:
+    """What the admin API asks of kv. What has expired is not there."""
+
+    def __init__(self, database: Database, quotas: Quotas, searches: Turns) -> None:
+        """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those in documents."""
+        self._database, self._quotas, self._searches = database, quotas, searches
+
+    async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[KvCollection]:
+        """List the collections of an app by name.
+
+        Args:
+            app_id: the app.
+            limit: at most so many.
+            cursor: of the page before; None for the first.
+
+        Raises:
+            Invalid: the cursor is not one that was given out.
+        """
+        return await list_collections(
+            self._database, self._searches, _SQL.kv_collections, KvCollection, app_id, limit, cursor
+        )
+
+    async def list(
+        self, app_id: UUID, collection: str, prefix: str, limit: int, cursor: str | None
+    ) -> Page[KvKey]:
+        """List the keys of a collection in byte order.
+
+        Args:
+            app_id: the app.
+            collection: where.
+            prefix: only keys that begin with it.
+            limit: at most so many.
+            cursor: of the page before; None for the first.
+
+        Raises:
+            NotFound: there is no such collection.
+            Invalid: the cursor is not one that was given out.
+        """
+        find_name(collection)
+        after = read_name_cursor(cursor)
+        async with self._searches.turn(app_id):  # it may pass over many that expired
+            rows = await self._database.fetch(
+                _SQL.kv_keys, app_id, collection, after, prefix, end_of(prefix), limit + 1
+            )
+        if not rows and cursor is None and not await self._database.fetchval(_SQL.kv_any, app_id, collection):
+            raise NotFound("collection", collection)
+        return page_of_names(rows, limit, _key)
+
+    async def get(self, app_id: UUID, collection: str, key: str) -> KvEntry:
+        """Find an entry.
+
+        Raises:
+            NotFound: there is none.
+        """
+        find_name(collection, key)
+        row = await self._database.fetchrow(_SQL.kv_entry, app_id, collection, key)
+        if row is None:
+            raise NotFound("key", key)
+        return _entry(row)
+
+    async def put(
+        self, app_id: UUID, collection: str, key: str, value: Value, ttl_seconds: int | None, *, actor: Actor
+    ) -> KvEntry:
+        """Write an entry, whether or not it is there.
+
+        Args:
+            app_id: the app.
+            collection: 1 to 128 bytes.
+            key: 1 to 512 bytes.
+            value: in one form.
+            ttl_seconds: after so many seconds it is gone; None keeps it.
+            actor: who writes it.
+
+        Returns:
+            The entry.
+
+        Raises:
+            Invalid: an argument is not acceptable.
+            QuotaExceeded: there is no room for it.
+            NotFound: the app was deleted meanwhile.
+        """
+        with refusals("collection"):
+            check_names(collection, "-")
+        with refusals("entry"):
+            check_names(collection, key)
+        stored = kv_value.store(value)
+        with refusals("value"):
+            check_value(stored)
+        with refusals("ttl_seconds"):
+            check_ttl(ttl_seconds)
+        names = (app_id, collection, key)
+        seconds = None if ttl_seconds is None else float(ttl_seconds)
+        try:
+            with refusals("value"):
+                async with self._quotas.writing(app_id, "kv") as connection, connection.transaction():
+                    before = await connection.fetchrow(_SQL.kv_entry, *names)
+                    await connection.execute(_SQL.kv_set, *names, stored, seconds)
+                    after = await connection.fetchrow(_SQL.kv_entry, *names)
+                    assert after is not None
+                    await audit.write(
+                        connection,
+                        actor,
+                        app_id=app_id,
+                        target=f"{collection}/{key}",
+                        before=None if before is None else _told(collection, key, len(before["value"])),
+                        after=_told(collection, key, len(stored)),
+                    )
+        except ForeignKeyViolationError:
+            raise NotFound("app", app_id) from None
+        return _entry(after)
+
+    async def delete(self, app_id: UUID, collection: str, key: str, *, actor: Actor) -> None:
+        """Remove an entry.
+
+        Args:
+            app_id: the app.
+            collection: where.
+            key: of the entry.
+            actor: who removes it.
+
+        Raises:
+            NotFound: there is none.
+        """
+        find_name(collection, key)
+        async with self._database.transaction() as connection:
+            size = await connection.fetchval(_SQL.kv_take, app_id, collection, key)
+            if size is None:
+                raise NotFound("key", key)
+            before = _told(collection, key, size)
+            await audit.write(connection, actor, app_id=app_id, target=f"{collection}/{key}", before=before)
+
+
+def end_of(prefix: str) -> str:
+    """What comes, in byte order, just after all that begins with a prefix.
+
+    Args:
+        prefix: any text of at most 512 bytes that can be encoded.
+    """
+    kept = prefix.rstrip(_LAST)
+    if not kept:
+        return _LAST * 129  # longer than any key
+    following = ord(kept[-1]) + 1
+    return kept[:-1] + chr(0xE000 if following == 0xD800 else following)  # no character is a surrogate
+
+
+def _key(row: Record) -> KvKey:
+    return KvKey(row["key"], row["size"], row["expires_at"], row["created_at"], row["updated_at"])
+
+
+def _entry(row: Record) -> KvEntry:
+    value = kv_value.show(row["value"])
+    return KvEntry(
+        row["collection"],
+        row["key"],
+        value.value,
+        value.blob,
+        value.packed,
+        len(row["value"]),
+        row["expires_at"],
+        row["created_at"],
+        row["updated_at"],
+    )
+
+
+def _told(collection: str, key: str, size: int) -> dict[str, Any]:
+    """What the audit log says of an entry: values may be secrets."""
+    return {"collection": collection, "key": key, "size": size}

@@ -1,0 +1,345 @@
+"""kv: values by collection and key, of one app.
+
+A value is stored as the MessagePack the guest wrote, so it comes back exactly: integers as integers, blobs as
+blobs, any string. The host decodes it only to count (`increment`) and to compare (`set_if`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+import ormsgpack
+from asyncpg import ForeignKeyViolationError
+
+from picloud.core.app_limiter import Turns
+from picloud.core.errors import ServiceError
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.sandbox.abi import NIL, HostFunction
+from picloud.services.call_context import Call
+from picloud.services.packed import unpack
+from picloud.services.quotas import UNLIMITED, Quotas
+
+MAX_VALUE = 1024 * 1024
+MAX_PAGE_BYTES = 256 * 1024
+"""Keys and values of a page of entries; a page of one entry may have more."""
+LISTS_AT_ONCE = 4
+"""Of one app, in one worker: a list may pass over much that expired, and connections are for all apps."""
+MAX_TTL = 10 * 365 * 24 * 3600
+_INT64 = range(-(2**63), 2**63)
+_sql = load("kv")
+
+
+class KeyValue(Protocol):
+    """The host functions of kv, whatever keeps the values."""
+
+    async def get(self, call: Call, collection: str, key: str) -> bytes | None:
+        """The value as MessagePack, or None."""
+
+    async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
+        """Write a value, for `ttl_seconds` or for good."""
+
+    async def has(self, call: Call, collection: str, key: str) -> bool:
+        """Whether the key is there."""
+
+    async def delete(self, call: Call, collection: str, key: str) -> bool:
+        """Remove a key; whether it was there."""
+
+    async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of keys: `keys` and `next_cursor`."""
+
+    async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of keys with their values: `entries`, each a key, MessagePack and a cursor, and `more`."""
+
+    async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
+        """Add to an integer, from 0 where there is none; the new value."""
+
+    async def set_if(
+        self,
+        call: Call,
+        collection: str,
+        key: str,
+        expected: bytes,
+        value: bytes,
+        ttl_seconds: int | None = None,
+    ) -> bool:
+        """Write a value if the present one equals `expected`; whether it did."""
+
+
+def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
+    """The host functions of a kv, by import name."""
+    return {
+        "kv_get": kv.get,
+        "kv_set": kv.set,
+        "kv_has": kv.has,
+        "kv_delete": kv.delete,
+        "kv_list": kv.list,
+        "kv_entries": kv.entries,
+        "kv_increment": kv.increment,
+        "kv_set_if": kv.set_if,
+    }
+
+
+class DatabaseKeyValue:
+    """kv in PostgreSQL."""
+
+    def __init__(self, database: Database, quotas: Quotas | None = None, turns: Turns | None = None) -> None:
+        """Make the service.
+
+        Args:
+            database: the pool.
+            quotas: of apps; None for none.
+            turns: of lists, with searches in documents; None for its own.
+        """
+        self._database = database
+        self._quotas = quotas or Quotas(database, UNLIMITED)
+        self._lists = turns or Turns(LISTS_AT_ONCE)
+
+    async def get(self, call: Call, collection: str, key: str) -> bytes | None:
+        """The value of a key.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            key: 1 to 512 bytes.
+
+        Returns:
+            MessagePack, or None where there is no such key.
+
+        Raises:
+            ServiceError: collection or key is not acceptable.
+        """
+        check_names(collection, key)
+        value: bytes | None = await self._database.fetchval(_sql.kv_get, call.app_id, collection, key)
+        return value
+
+    async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
+        """Write a value.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            key: 1 to 512 bytes.
+            value: MessagePack, at most `MAX_VALUE` bytes.
+            ttl_seconds: after so many seconds it is gone; None keeps it.
+
+        Raises:
+            ServiceError: an argument is not acceptable, or the app's quota is used up.
+        """
+        check_names(collection, key)
+        check_value(value)
+        check_ttl(ttl_seconds)
+        async with self._writing(call) as connection:
+            await connection.execute(_sql.kv_set, call.app_id, collection, key, value, ttl_seconds)
+
+    async def has(self, call: Call, collection: str, key: str) -> bool:
+        """Whether there is such a key."""
+        check_names(collection, key)
+        return bool(await self._database.fetchval(_sql.kv_has, call.app_id, collection, key))
+
+    async def delete(self, call: Call, collection: str, key: str) -> bool:
+        """Remove a key; whether it was there."""
+        check_names(collection, key)
+        async with self._writing(call) as connection:
+            return bool(await connection.fetchval(_sql.kv_delete, call.app_id, collection, key))
+
+    async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of keys in byte order.
+
+        Keys that are there the whole time are each listed exactly once, whatever is written meanwhile.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            cursor: `next_cursor` of the page before; "" or None for the first.
+            limit: 1 to 1000.
+
+        Returns:
+            `keys`, and `next_cursor` or None at the end.
+
+        Raises:
+            ServiceError: an argument is not acceptable.
+        """
+        after = page_start(collection, cursor, limit)
+        async with self._lists.turn(call.app_id):
+            rows = await self._database.fetch(_sql.kv_list, call.app_id, collection, after, limit + 1)
+        return page([row["key"] for row in rows], limit)
+
+    async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
+        """A page of keys with their values, in the order and with the promise and the cursors of `list`.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            cursor: one of the page before; "" or None for the first.
+            limit: 1 to 1000; fewer come where those would have more than `MAX_PAGE_BYTES`.
+
+        Returns:
+            `entries`, each a key, its value as MessagePack and the cursor behind it, and whether there are
+            `more`.
+
+        Raises:
+            ServiceError: an argument is not acceptable.
+        """
+        after = page_start(collection, cursor, limit)
+        names = (call.app_id, collection)
+        async with self._lists.turn(call.app_id):
+            rows = await self._database.fetch(_sql.kv_entries, *names, after, limit, MAX_PAGE_BYTES)
+        return page_of_entries([(row["key"], row["value"]) for row in rows], bool(rows) and rows[-1]["more"])
+
+    async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
+        """Add to an integer; concurrent calls all count.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            key: 1 to 512 bytes; where it is absent, counting begins at 0.
+            amount: what to add, negative to subtract.
+
+        Returns:
+            The new value.
+
+        Raises:
+            ServiceError: the present value is not an integer, the sum leaves 64 bits, or the app's quota
+                is used up.
+        """
+        check_names(collection, key)
+        names = (call.app_id, collection, key)
+        async with self._writing(call) as connection, connection.transaction():
+            while True:
+                row = await connection.fetchrow(_sql.kv_lock, *names)
+                total = add(row["value"] if row and row["live"] else None, amount)
+                packed = ormsgpack.packb(total)
+                if row:
+                    await connection.execute(_sql.kv_replace, *names, packed, None)
+                    return total
+                if await connection.fetchval(_sql.kv_add, *names, packed, None):
+                    return total
+
+    async def set_if(
+        self,
+        call: Call,
+        collection: str,
+        key: str,
+        expected: bytes,
+        value: bytes,
+        ttl_seconds: int | None = None,
+    ) -> bool:
+        """Compare and set.
+
+        Args:
+            call: whose.
+            collection: 1 to 128 bytes.
+            key: 1 to 512 bytes.
+            expected: MessagePack of the value that must be there; nil means that none may be.
+            value: MessagePack of the new value.
+            ttl_seconds: after so many seconds it is gone; None keeps the time that the key has.
+
+        Returns:
+            Whether it was written.
+
+        Raises:
+            ServiceError: an argument is not acceptable, or the app's quota is used up.
+        """
+        check_names(collection, key)
+        check_value(value)
+        check_ttl(ttl_seconds)
+        names = (call.app_id, collection, key)
+        async with self._writing(call) as connection, connection.transaction():
+            row = await connection.fetchrow(_sql.kv_lock, *names)
+            if not same(row["value"] if row and row["live"] else None, expected):
+                return False
+            if row:
+                await connection.execute(_sql.kv_replace, *names, value, ttl_seconds)
+                return True
+            return bool(await connection.fetchval(_sql.kv_add, *names, value, ttl_seconds))
+
+    @asynccontextmanager
+    async def _writing(self, call: Call) -> AsyncIterator[Connection]:
+        """A connection for one write; a script that outlives its app writes nothing more."""
+        try:
+            async with self._quotas.writing(call.app_id, "kv") as connection:
+                yield connection
+        except ForeignKeyViolationError:
+            raise ServiceError("the app was deleted") from None
+
+
+def check_names(collection: str, key: str) -> None:
+    """Refuse names that are empty, too long, or that PostgreSQL text cannot hold."""
+    for what, name, most in (("collection", collection, 128), ("key", key, 512)):
+        if not 1 <= len(name.encode()) <= most:
+            raise ServiceError(f"{what} must have 1 to {most} bytes")
+        if "\0" in name:
+            raise ServiceError(f"{what} must not hold a NUL character")
+
+
+def check_value(value: bytes) -> None:
+    """Refuse values that are too large, and (): delete the key instead."""
+    if len(value) > MAX_VALUE:
+        raise ServiceError(f"value must have at most {MAX_VALUE} bytes, this has {len(value)}")
+    if value == NIL:
+        raise ServiceError("value must not be (); delete the key instead")
+
+
+def check_ttl(seconds: int | None) -> None:
+    """Refuse a time to live that is not positive, or longer than ten years."""
+    if seconds is not None and not 1 <= seconds <= MAX_TTL:
+        raise ServiceError(f"ttl_seconds must be from 1 to {MAX_TTL}")
+
+
+def page_start(collection: str, cursor: str | None, limit: int) -> str:
+    """Check what asks for a page; the key that the page begins behind, "" at the start."""
+    check_names(collection, "-")
+    if not 1 <= limit <= 1000:
+        raise ServiceError("limit must be from 1 to 1000")
+    if not cursor:
+        return ""
+    try:
+        key = base64.urlsafe_b64decode(cursor.encode("ascii")).decode()
+    except (binascii.Error, UnicodeError):
+        raise ServiceError("cursor is not one that list gave") from None
+    if "\0" in key:
+        raise ServiceError("cursor is not one that list gave")
+    return key
+
+
+def cursor_behind(key: str) -> str:
+    """The cursor of what comes after a key."""
+    return base64.urlsafe_b64encode(key.encode()).decode()
+
+
+def page(keys: list[str], limit: int) -> dict[str, object]:
+    """A page of keys, made from up to `limit + 1` of them."""
+    cursor = cursor_behind(keys[limit - 1]) if len(keys) > limit else None
+    return {"keys": keys[:limit], "next_cursor": cursor}
+
+
+def page_of_entries(entries: list[tuple[str, bytes]], more: bool) -> dict[str, object]:
+    """A page of entries, each with the cursor behind it: the guest may have to end the page earlier."""
+    return {"entries": [(key, value, cursor_behind(key)) for key, value in entries], "more": more}
+
+
+def add(value: bytes | None, amount: int) -> int:
+    """The sum of a stored integer and an amount."""
+    try:
+        present = 0 if value is None else unpack(value)
+    except ValueError:  # only a guest that is not ours writes such
+        present = None
+    if type(present) is not int:
+        raise ServiceError("the value is not an integer")
+    if present + amount not in _INT64:
+        raise ServiceError("the sum is larger than 64 bits")
+    return present + amount
+
+
+def same(value: bytes | None, expected: bytes) -> bool:
+    """Whether a stored value (None: absent) is the expected one (nil: absent).
+
+    Equal bytes are equal values; maps are written in sorted key order by the guest, so equal values are
+    equal bytes.
+    """
+    return (NIL if value is None else value) == expected

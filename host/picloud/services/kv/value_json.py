@@ -1,0 +1,110 @@
+"""Values of kv as people see and write them: JSON where it can say it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ormsgpack
+
+from picloud.core.errors import Invalid
+from picloud.services.packed import unpack
+
+MAX_DEPTH = 128
+"""Levels that a script can read."""
+
+_INT64 = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A value in one of three forms; the others are None.
+
+    Attributes:
+        value: JSON, where JSON can say it; it is never null.
+        blob: base64 of a blob.
+        packed: base64 of MessagePack, for what holds blobs or numbers that are none (NaN, infinity).
+    """
+
+    value: Any = None
+    blob: str | None = None
+    packed: str | None = None
+
+
+def show(stored: bytes) -> Value:
+    """A stored value in the plainest form there is. Args: stored: MessagePack as scripts wrote it."""
+    try:
+        value = unpack(stored)
+    except ValueError:
+        return Value(packed=_text(stored))
+    if isinstance(value, bytes):
+        return Value(blob=_text(value))
+    if _is_json(value):
+        return Value(value=value)
+    return Value(packed=_text(stored))
+
+
+def store(value: Value) -> bytes:
+    """What a script would have stored.
+
+    Args:
+        value: in one form.
+
+    Returns:
+        MessagePack, spelled as scripts spell it: `set_if` compares the bytes.
+
+    Raises:
+        Invalid: it is in no form or in several, or no script could have such a value.
+    """
+    given = [name for name in ("value", "blob", "packed") if getattr(value, name) is not None]
+    if len(given) != 1:
+        raise Invalid("give one of value, blob and packed, not null", field="value")
+    if value.blob is not None:
+        return ormsgpack.packb(_bytes("blob", value.blob))
+    plain = value.value
+    if value.packed is not None:
+        try:
+            plain = unpack(_bytes("packed", value.packed))
+        except ValueError:
+            raise Invalid("this is no MessagePack of one value", field="packed") from None
+    _check(plain, given[0])
+    return ormsgpack.packb(plain, option=ormsgpack.OPT_SORT_KEYS)
+
+
+def _text(octets: bytes) -> str:
+    return base64.b64encode(octets).decode()
+
+
+def _bytes(field: str, text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise Invalid(f"{field} must be base64", field=field) from None
+
+
+def _is_json(value: object, depth: int = 0) -> bool:
+    match value:
+        case bytes():
+            return False
+        case float():
+            return math.isfinite(value)
+        case list():
+            return depth <= MAX_DEPTH and all(_is_json(item, depth + 1) for item in value)
+        case dict():
+            return depth <= MAX_DEPTH and all(_is_json(item, depth + 1) for item in value.values())
+    return True
+
+
+def _check(value: object, field: str, depth: int = 0) -> None:
+    """Refuse what no script could read."""
+    if depth > MAX_DEPTH:
+        raise Invalid(f"the value is nested deeper than {MAX_DEPTH} levels", field=field)
+    if isinstance(value, int) and value not in _INT64:
+        raise Invalid("a whole number has at most 64 bits", field=field)
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    for item in items:
+        _check(item, field, depth + 1)

@@ -1,0 +1,320 @@
+"""Promises of control/routing_cache.py and execution/live_scripts.py: what is in memory is never behind."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+from asyncpg import Record
+from uuid_utils.compat import uuid7
+
+from picloud.control.apps import App
+from picloud.control.routes import Route, RouteDraft, columns
+from picloud.control.routing_cache import AppRouting, Directory
+from picloud.control.scripts.draft import Draft
+from picloud.control.scripts.modules import Loaded
+from picloud.control.seed import seed
+from picloud.core.errors import NotFound, Unavailable
+from picloud.core.generations import Generations
+from picloud.core.pagination import PageRequest
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Connection, Database
+from picloud.db.queries import load
+from picloud.execution.live_scripts import LiveScripts
+from picloud.identity.actor import Actor
+from picloud.routing.cors import Cors
+from picloud.sandbox.limits import Ceilings
+from tests.integration.conftest import Worker
+
+ACTOR = Actor.console("test.write")
+
+
+class Reads:
+    """What a database is asked, by query."""
+
+    def __init__(self, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self._names = {query.sql: query.name for noun in ("routes", "domains") for query in load(noun).all()}
+        fetch, acquire = database.fetch, database.acquire
+
+        async def counted(sql: str, *args: object) -> list[Record]:
+            self.asked.append(self._names[sql])
+            return await fetch(sql, *args)
+
+        @contextlib.asynccontextmanager
+        async def counted_whole() -> AsyncIterator[Connection]:
+            async with acquire() as connection, connection.transaction():
+                self.asked.append("whole")
+                yield connection
+
+        monkeypatch.setattr(database, "fetch", counted)
+        monkeypatch.setattr(database, "transaction", counted_whole)
+
+    def taken(self) -> list[str]:
+        """What was asked since the last time."""
+        asked, self.asked = self.asked, []
+        return asked
+
+
+@pytest.fixture
+async def shop(worker: Worker) -> App:
+    """An app with a domain and one route."""
+    await seed(worker.changes)
+    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
+    await worker.services.domains.create(app.id, "shop.example", ACTOR)
+    await add(worker, app, "/one")
+    return app
+
+
+async def add(worker: Worker, app: App, path: str) -> Route:
+    services = worker.services
+    page = await services.scripts.list(app.id, PageRequest())
+    script = (
+        page.items[0] if page.items else await services.scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
+    )
+    return await services.routes.create(app.id, RouteDraft(str(script.id), "GET", path), ACTOR)
+
+
+async def paths(directory: Directory, host: str = "shop.example") -> set[str]:
+    """What a directory has in memory, after it was asked."""
+    found = await directory.find(host)
+    assert found is not None
+    return {"/" + route.key.replace("\0", "/") for route in found[0].routes._routes.values()}
+
+
+@pytest.fixture
+async def there(worker: Worker, connection_parameters: ConnectionParameters) -> AsyncIterator[Directory]:
+    """Another worker's."""
+    database = await Database.open(connection_parameters, 2)
+    yield Directory(database, worker.generations)
+    await database.close()
+
+
+async def test_tables_are_read_once_while_nothing_changes(worker: Worker) -> None:
+    await seed(worker.changes)
+    directory = worker.services.directory
+    found = await asyncio.gather(*(directory.find("localhost") for _ in range(8)))
+    assert len({id(one[0]) for one in found if one is not None}) == 1
+    await worker.database.close()
+    assert await directory.find("localhost:80") == found[0]
+    assert await directory.find("other.example") is None
+    for topic in ("routes", "domains"):
+        worker.generations.bump(topic)
+        with pytest.raises(Unavailable):
+            await directory.find("localhost")
+
+
+async def test_every_worker_sees_every_change_with_its_next_request(
+    worker: Worker, shop: App, there: Directory
+) -> None:
+    services = worker.services
+    assert await paths(there) == {"/one"}
+    route = await add(worker, shop, "/two")
+    assert await paths(there) == {"/one", "/two"}
+    await services.routes.update(shop.id, str(route.id), {"path": "/three"}, ACTOR)
+    assert await paths(there) == {"/one", "/three"}
+    await services.routes.delete(shop.id, str(route.id), ACTOR)
+    assert await paths(there) == {"/one"}
+    claim = await services.domains.create(shop.id, "*.shop.example", ACTOR)
+    assert await paths(there, "x.shop.example") == {"/one"}
+    await services.domains.delete(shop.id, str(claim.id), ACTOR)
+    assert await there.find("x.shop.example") is None
+    async with worker.changes.announce("routes") as connection:
+        await connection.execute("UPDATE apps SET cors = $2 WHERE id = $1", shop.id, {"origins": ["*"]})
+    found = await there.find("shop.example")
+    assert found is not None
+    assert found[0].cors == Cors(origins=("*",))
+    (summary,) = (await services.scripts.list(shop.id, PageRequest())).items
+    await services.scripts.delete(await services.scripts.get(str(summary.id)), force=True, actor=ACTOR)
+    assert await paths(there) == set()
+    await services.apps.delete(shop, force=True, actor=ACTOR)
+    assert await there.find("shop.example") is None
+
+
+async def test_a_write_makes_a_worker_read_no_more_than_what_changed(
+    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads = Reads(there._database, monkeypatch)
+    await paths(there)
+    await paths(there, "localhost")
+    assert reads.taken().count("whole") == 2
+    await add(worker, shop, "/two")
+    assert await paths(there, "localhost") == {"/hello"}
+    assert reads.taken() == ["routing_revisions"]  # the other app is not read, nor this one's routes
+    assert await paths(there) == {"/one", "/two"}
+    assert reads.taken() == ["routes_changed_since"]
+    assert await paths(there) == {"/one", "/two"}
+    assert reads.taken() == []
+
+
+async def test_after_more_changes_than_are_kept_all_is_read(
+    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await paths(there)
+    await add(worker, shop, "/two")
+    async with worker.changes.announce("routes") as connection:
+        await connection.execute(
+            "UPDATE apps SET routing_revision = routing_revision + 1000 WHERE id = $1", shop.id
+        )
+        await connection.execute("UPDATE routes SET updated_at = now() WHERE path = '/one'")
+        kept = await connection.fetchval("SELECT min(revision) FROM route_changes WHERE app_id = $1", shop.id)
+        assert kept > 1000  # the news of /two are forgotten
+    reads = Reads(there._database, monkeypatch)
+    assert await paths(there) == {"/one", "/two"}
+    assert "whole" in reads.taken()
+
+
+async def test_a_bulk_of_changes_is_read_as_a_whole(
+    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await paths(there)
+    one = (await worker.services.routes.list(shop.id, PageRequest())).items[0]
+    draft = RouteDraft(str(one.script_id), "GET", "")
+    async with worker.changes.announce("routes") as connection:
+        await connection.executemany(
+            load("routes").route_insert,
+            [
+                columns(shop.id, uuid7(), one.script_id, replace(draft, path=f"/r{n}/:id").check())
+                for n in range(1200)
+            ],
+        )
+    reads = Reads(there._database, monkeypatch)
+    assert len(await paths(there)) == 1201
+    assert "whole" in reads.taken()
+    async with worker.changes.announce("routes") as connection:
+        await connection.execute("DELETE FROM routes WHERE path <> '/one'")
+    assert await paths(there) == {"/one"}
+    assert await worker.database.fetchval("SELECT route_count FROM apps WHERE id = $1", shop.id) == 1
+
+
+async def test_a_worker_that_heard_nothing_catches_up_with_the_check(
+    worker: Worker, shop: App, connection_parameters: ConnectionParameters
+) -> None:
+    elsewhere = await Database.open(connection_parameters, 2)
+    deaf = Directory(elsewhere, Generations(), check_seconds=0)
+    assert await paths(deaf) == {"/one"}
+    await add(worker, shop, "/two")
+    await worker.services.domains.create(shop.id, "new.example", ACTOR)
+    async with asyncio.timeout(60):  # each request starts a check, and none waits for it
+        while await paths(deaf) != {"/one", "/two"}:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        while await deaf.find("new.example") is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    await elsewhere.close()
+
+
+async def test_a_check_without_a_database_leaves_the_tables_as_they_are(
+    worker: Worker, shop: App, connection_parameters: ConnectionParameters
+) -> None:
+    elsewhere = await Database.open(connection_parameters, 2)
+    directory = Directory(elsewhere, worker.generations)
+    await paths(directory)
+    await elsewhere.close()
+    await directory.check()
+    assert await paths(directory) == {"/one"}
+
+
+async def test_a_change_while_an_app_is_read_is_not_lost(
+    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table was read before the change, and kept after it."""
+    reading, go_on = asyncio.Event(), asyncio.Event()
+    load_whole = there._load_whole
+
+    async def held(app_id: UUID) -> AppRouting | None:
+        app = await load_whole(app_id)
+        reading.set()
+        await go_on.wait()
+        return app
+
+    monkeypatch.setattr(there, "_load_whole", held)
+    first = asyncio.create_task(paths(there))
+    await reading.wait()
+    await add(worker, shop, "/two")
+    second = asyncio.create_task(paths(there))
+    third = asyncio.create_task(there.find("localhost"))  # compares the revisions meanwhile
+    while there._routes_seen != worker.generations.current("routes"):  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    go_on.set()
+    assert await first == {"/one"} or await first == {"/one", "/two"}
+    assert await second == {"/one", "/two"}
+    await third
+
+
+async def test_other_apps_are_answered_while_a_large_one_is_read(
+    worker: Worker, shop: App, there: Directory
+) -> None:
+    one = (await worker.services.routes.list(shop.id, PageRequest())).items[0]
+    draft = RouteDraft(str(one.script_id), "GET", "")
+    async with worker.changes.announce("routes") as connection:
+        await connection.executemany(
+            load("routes").route_insert,
+            [
+                columns(shop.id, uuid7(), one.script_id, replace(draft, path=f"/r{n}").check())
+                for n in range(5000)
+            ],
+        )
+    await there.find("localhost")
+    large = asyncio.create_task(paths(there))
+    answered = 0
+    while not large.done():
+        await there.find("localhost")
+        answered += 1
+        await asyncio.sleep(0)
+    assert len(await large) == 5001
+    assert answered >= 10  # it gave way once for every five hundred routes at least
+
+
+async def test_every_worker_runs_the_saved_version_and_not_a_deleted_one(worker: Worker) -> None:
+    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
+    scripts = worker.services.scripts
+    there = LiveScripts(worker.services.modules, worker.generations, Ceilings())
+    script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
+    live = await there.get(script.id)
+    assert (live.version.version, live.version.source) == (1, b"1")
+    assert await there.get(script.id) is live
+    script = await scripts.update(script, {"source": "2", "execute_access": "members"}, actor=ACTOR)
+    live = await there.get(script.id)
+    assert (live.version.version, live.version.source, live.members_only) == (2, b"2", True)
+    await scripts.delete(script, actor=ACTOR)
+    with pytest.raises(NotFound):
+        await there.get(script.id)
+
+
+async def test_an_override_above_a_ceiling_that_was_lowered_runs_with_the_ceiling(worker: Worker) -> None:
+    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
+    script = await worker.services.scripts.create(
+        app.id, Draft("s", "1", sandbox={"timeout_seconds": 200}), actor=ACTOR
+    )
+    lowered = LiveScripts(worker.services.modules, worker.generations, Ceilings({"timeout_seconds": 100}))
+    assert (await lowered.get(script.id)).version.limits.timeout_seconds == 100
+
+
+async def test_an_unknown_script_is_not_found(worker: Worker) -> None:
+    with pytest.raises(NotFound):
+        await worker.services.live_scripts.get(UUID(int=1))
+
+
+async def test_callers_at_once_read_a_script_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
+    scripts = worker.services.scripts
+    script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
+    modules, reads = worker.services.modules, []
+
+    async def counted(script_id: UUID, *rest: Any, read: Callable[..., Any] = modules.load) -> Loaded:
+        reads.append(script_id)
+        return await read(script_id, *rest)
+
+    monkeypatch.setattr(modules, "load", counted)
+    live = worker.services.live_scripts
+    versions = await asyncio.gather(*(live.get(script.id) for _ in range(20)))
+    assert len({id(version) for version in versions}) == 1
+    assert len(reads) == 1
+    worker.generations.bump("scripts")
+    await asyncio.gather(*(live.get(script.id) for _ in range(20)))
+    assert len(reads) == 2

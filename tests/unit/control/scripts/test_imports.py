@@ -1,0 +1,71 @@
+"""Promises of control/scripts/imports.py and module_names.py that need no database."""
+
+from __future__ import annotations
+
+import itertools
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picloud.control.scripts.imports import MAX_MODULES, find_circle, kept
+from picloud.control.scripts.module_names import namespaces, unusable
+from picloud.core.errors import Invalid
+from picloud.sandbox.abi import INTERFACE_FILE
+
+NODES = [f"m{n}" for n in range(7)]
+GRAPHS = st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), max_size=4))
+
+
+@given(GRAPHS, st.sampled_from(NODES))
+def test_a_circle_is_found_exactly_where_there_is_one(graph: dict[str, list[str]], start: str) -> None:
+    def reached(name: str) -> set[str]:
+        found, waiting = set[str](), [name]
+        while waiting:
+            new = set(graph.get(waiting.pop(), ())) - found
+            found |= new
+            waiting += new
+        return found
+
+    circle = find_circle(start, graph)
+    expected = any(name in reached(name) for name in {start} | reached(start))
+    assert bool(circle) == expected
+    if circle:
+        assert circle[0] == circle[-1]
+        assert len(circle) == len(set(circle)) + 1
+        assert circle[0] in {start} | reached(start)
+        assert all(after in graph[before] for before, after in itertools.pairwise(circle))
+
+
+def test_a_long_chain_is_no_circle_and_no_deep_recursion() -> None:
+    chain = {str(n): [str(n + 1)] for n in range(5000)}
+    assert find_circle("0", chain) == []
+    assert len(find_circle("0", {**chain, "5000": ["0"]})) == 5002
+
+
+def test_every_namespace_of_the_interface_is_no_name_of_a_module() -> None:
+    table = tomllib.loads(INTERFACE_FILE.read_text("utf-8"))
+    for entry in (*table["host"], *table["function"]):
+        assert unusable(entry["namespace"]) is not None
+    assert {"log", "time", "random", "json", "kv", "docs", "files", "http", "users"} <= namespaces()
+
+
+@pytest.mark.parametrize("name", ["a", "_", "Z9", "kv2", "KV", "x" * 64, "import", "__proto__"])
+def test_a_name_of_letters_digits_and_underscores_is_one(name: str) -> None:
+    assert unusable(name) is None
+
+
+@given(st.text(max_size=70))
+def test_any_other_name_is_refused(name: str) -> None:
+    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+    good = 1 <= len(name) <= 64 and name[0] in letters and all(one in letters + "0123456789" for one in name)
+    assert (unusable(name) is None) == (good and name not in namespaces())
+
+
+def test_names_the_database_cannot_hold_are_not_kept_and_too_many_are_refused() -> None:
+    names = ["a", "", "a\0b", "ü" * 64, "ü" * 65, "x" * 129]
+    assert kept(names) == ["a", "ü" * 64]
+    assert len(kept([str(n) for n in range(MAX_MODULES)])) == MAX_MODULES
+    with pytest.raises(Invalid):
+        kept([str(n) for n in range(MAX_MODULES + 1)])

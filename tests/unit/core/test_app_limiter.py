@@ -1,0 +1,78 @@
+"""Promises of core/app_limiter.py."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from picloud.core.app_limiter import Turns
+from tests.workbench import until
+
+LOUD, QUIET = UUID(int=1), UUID(int=2)
+
+
+async def test_an_app_that_wants_much_does_not_keep_others_waiting() -> None:
+    turns, order = Turns(2, 3), list[UUID]()
+    ends = asyncio.Event()
+
+    async def take(app_id: UUID) -> None:
+        async with turns.turn(app_id):
+            order.append(app_id)
+            await ends.wait()
+
+    tasks = [asyncio.create_task(take(LOUD)) for _ in range(50)]
+    await until(lambda: len(order) == 2)
+    tasks += [asyncio.create_task(take(QUIET)) for _ in range(2)]
+    await until(lambda: len(order) == 3)
+    assert order == [LOUD, LOUD, QUIET]
+    ends.set()
+    await asyncio.gather(*tasks)
+    assert QUIET in order[3:6]
+
+
+@pytest.mark.parametrize("of_all", [None, 1])
+async def test_who_stops_waiting_leaves_no_turn_taken(of_all: int | None) -> None:
+    turns = Turns(1, of_all)
+    ends = asyncio.Event()
+
+    async def take(app_id: UUID) -> UUID:
+        async with turns.turn(app_id):
+            await ends.wait()
+        return app_id
+
+    first = asyncio.create_task(take(LOUD))
+    waiting = [asyncio.create_task(take(app_id)) for app_id in (LOUD, QUIET, QUIET)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    ends.set()
+    assert await first == LOUD
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*(take(app_id) for app_id in (LOUD, QUIET))) == [LOUD, QUIET]
+
+
+async def test_what_is_begun_is_finished_in_its_turn_though_nobody_waits() -> None:
+    turns, ends = Turns(1, 1), asyncio.Event()
+    done: list[str] = []
+
+    async def work(name: str) -> None:
+        await ends.wait()
+        done.append(name)
+
+    first = asyncio.create_task(turns.finish(LOUD, lambda: work("first")))
+    await until(lambda: bool(turns._working))
+    never = asyncio.create_task(turns.finish(QUIET, lambda: work("never")))
+    await asyncio.sleep(0)
+    for task in (first, never):
+        task.cancel()
+    await asyncio.gather(first, never, return_exceptions=True)
+    assert done == []
+    ends.set()
+    await turns.settled()
+    assert done == ["first"]
+    await turns.finish(QUIET, lambda: work("last"))
+    assert done == ["first", "last"]

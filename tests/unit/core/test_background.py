@@ -1,0 +1,49 @@
+"""Promises of background.py."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from picloud.core.background import Background
+from picloud.core.errors import Unavailable
+
+
+async def test_work_is_done_beside_the_callers_way_and_once_at_a_time() -> None:
+    background, gate, done = Background(), asyncio.Event(), []
+
+    async def work() -> None:
+        await gate.wait()
+        done.append(1)
+
+    for _ in range(3):
+        background.do("the same", work)
+    background.do("another", work)
+    assert done == []
+    gate.set()
+    await background.settled()
+    assert done == [1, 1]
+    background.do("the same", work)
+    await background.settled()
+    assert done == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Unavailable(), "x could not be written: the database is away"),
+        (ValueError("no"), "x could not be written"),
+    ],
+)
+async def test_what_fails_is_told_to_the_operator_only(
+    error: Exception, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    background = Background()
+
+    async def work() -> None:
+        raise error
+
+    background.do("x", work)
+    await background.settled()
+    assert said in caplog.text

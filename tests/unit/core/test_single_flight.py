@@ -1,0 +1,123 @@
+"""Promises of flights.py."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from picloud.core.errors import NotFound, Unavailable
+from picloud.core.single_flight import Flights
+
+
+class Shelf:
+    """Something that is read, at the test's pace."""
+
+    def __init__(self) -> None:
+        self.flights: Flights[str] = Flights()
+        self.known: str | None = None
+        self.reads = 0
+        self.gate = asyncio.Event()
+        self.error: Exception | None = None
+
+    async def get(self) -> str:
+        return await self.flights.get("key", lambda: self.known, self.read)
+
+    async def read(self) -> str:
+        self.reads += 1
+        await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        self.known = "read"
+        return self.known
+
+
+async def turn() -> None:
+    await asyncio.sleep(0)
+
+
+async def test_many_who_ask_at_once_cost_one_read() -> None:
+    shelf = Shelf()
+    asking = [asyncio.create_task(shelf.get()) for _ in range(50)]
+    await turn()
+    shelf.gate.set()
+    assert await asyncio.gather(*asking) == ["read"] * 50
+    assert await shelf.get() == "read"
+    assert shelf.reads == 1
+
+
+async def test_all_who_waited_go_on_in_the_same_turn_of_the_loop() -> None:
+    shelf = Shelf()
+    asking = [asyncio.create_task(shelf.get()) for _ in range(50)]
+    await turn()
+    shelf.gate.set()
+    for _ in range(4):  # of the reader, its landing, the shield around it, who waited
+        await turn()
+    assert all(task.done() for task in asking)
+
+
+async def test_who_is_not_served_by_anothers_read_reads_anew() -> None:
+    shelf = Shelf()
+    first, second = asyncio.create_task(shelf.get()), asyncio.create_task(shelf.get())
+    await turn()
+
+    async def read() -> str:
+        shelf.reads += 1
+        return "stale"
+
+    shelf.gate.set()
+    await first
+    shelf.known = None  # written while it was read
+    shelf.read = read  # type: ignore[method-assign]
+    assert await second == "read"
+    assert shelf.reads == 2
+
+
+async def test_a_reader_who_gives_up_leaves_the_read_to_the_next() -> None:
+    shelf = Shelf()
+    first, second = asyncio.create_task(shelf.get()), asyncio.create_task(shelf.get())
+    await turn()
+    first.cancel()
+    shelf.gate.set()
+    assert await second == "read"
+    assert first.cancelled()
+    assert shelf.reads == 2
+    assert not shelf.flights._under_way
+
+
+async def test_one_who_waits_and_gives_up_disturbs_nobody() -> None:
+    shelf = Shelf()
+    asking = [asyncio.create_task(shelf.get()) for _ in range(3)]
+    await turn()
+    asking[1].cancel()
+    shelf.gate.set()
+    assert await asking[0] == await asking[2] == "read"
+    assert shelf.reads == 1
+
+
+async def test_a_database_that_is_away_is_told_to_all_who_wait_and_tried_again_by_the_next() -> None:
+    shelf = Shelf()
+    shelf.error = Unavailable()
+    asking = [asyncio.create_task(shelf.get()) for _ in range(20)]
+    await turn()
+    shelf.gate.set()
+    assert all(
+        isinstance(said, Unavailable) for said in await asyncio.gather(*asking, return_exceptions=True)
+    )
+    assert shelf.reads == 1
+    shelf.error = None
+    assert await shelf.get() == "read"
+
+
+async def test_what_one_did_not_find_another_looks_for_itself() -> None:
+    """It may have been made after the first had looked."""
+    shelf = Shelf()
+    shelf.error = NotFound("script", "x")
+    asking = [asyncio.create_task(shelf.get()) for _ in range(3)]
+    await turn()
+    shelf.gate.set()
+    with pytest.raises(NotFound):
+        await asking[0]
+    shelf.error = None
+    said = await asyncio.gather(*asking, return_exceptions=True)
+    assert shelf.reads == 3 or said[2] == "read"

@@ -1,0 +1,42 @@
+"""What a model refuses is said in the words of who wrote the value, not in Python's."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from picloud.core.validation_messages import worded
+
+
+class Order(BaseModel):
+    """A model with a field of every kind that bodies and files have."""
+
+    model_config = ConfigDict(strict=True)
+
+    name: str = ""
+    count: int = 1
+    open: bool = True
+    tags: list[str] = []
+    data: dict[str, Any] = {}
+    kind: Literal["one", "two"] = "one"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("name", 1, "must be a string"),
+        ("count", "1", "must be a whole number"),
+        ("count", 1.5, "must be a whole number"),
+        ("open", 1, "must be true or false"),
+        ("tags", "a", "must be a list"),
+        ("data", [], "must be an object: names and values"),
+        ("kind", "three", "must be 'one' or 'two'"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_told_what_it_must_be(field: str, value: object, says: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        Order.model_validate({field: value})
+    (problem,) = refused.value.errors()
+    assert worded(problem["type"], problem["msg"]) == says

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from picloud.core.errors import Overloaded
+from picloud.http.edge.connection_limits import Census
+
+
+@dataclass(eq=False)
+class Guest:
+    address: str
+    waiting_since: float | None
+    aborted: bool = False
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+def entered(census: Census, guest: Guest, counted: bool = True) -> bool:
+    try:
+        census.enter(guest, counted)
+    except Overloaded:
+        return False
+    return True
+
+
+def test_ipv6_is_counted_by_network_and_ipv4_by_address() -> None:
+    census = Census(100, 1)
+    assert entered(census, Guest("2001:db8::1", None))
+    assert not entered(census, Guest("2001:db8::2", None))
+    assert entered(census, Guest("2001:db8:0:1::1", None))
+    assert entered(census, Guest("192.0.2.1", None))
+    assert entered(census, Guest("192.0.2.2", None))
+
+
+def test_who_is_not_counted_and_who_has_no_address_may_have_any_number() -> None:
+    census = Census(100, 1)
+    assert all(entered(census, Guest("192.0.2.1", None), counted=False) for _ in range(10))
+    assert all(entered(census, Guest("", None)) for _ in range(10))
+
+
+@given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), max_size=80))
+def test_the_counts_are_true_whoever_comes_and_goes(steps: list[tuple[int, bool, bool]]) -> None:
+    census, inside = Census(10, 4), list[Guest]()
+    for number, (address, idle, leaves) in enumerate(steps):
+        guest = Guest(f"192.0.2.{address}", float(number) if idle else None)
+        of_one = sum(one.address == guest.address for one in inside)
+        room = len(inside) < 10 or any(one.waiting_since is not None for one in inside)
+        stays = entered(census, guest)
+        assert stays == (of_one < 4 and room)
+        gone = [one for one in inside if one.aborted]
+        assert all(one.waiting_since is not None for one in gone)
+        inside = [one for one in [*inside, *([guest] if stays else [])] if not one.aborted]
+        if leaves and inside:
+            census.leave(inside.pop(0))
+        census.leave(guest if not stays else Guest("", None))
+        assert len(census) == len(inside) <= 10
+        assert sum(census._of_one.values()) == len(inside)
