@@ -23,7 +23,7 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock
+from picloud.services import builtins
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
@@ -52,7 +52,7 @@ def executor(engine: Engine, loop: asyncio.AbstractEventLoop) -> Iterator[Execut
     memory, threads = MemoryKeyValue(), Threads(2)
     widget = ormsgpack.packb({"name": "bolt", "price": 21})
     loop.run_until_complete(memory.set(Call(APP, APP, APP), "widgets", "w1", widget, None))
-    functions = completed({**kv.host_functions(memory), **clock.host_functions()}, engine.interface)
+    functions = completed({**kv.host_functions(memory), **builtins.host_functions()}, engine.interface)
     yield Executor(Gate(24, 24), Sandbox(engine, ImageCache(256, 64), threads, functions), None)
     threads.close()
 

@@ -18,7 +18,7 @@ from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock
+from picloud.services import builtins
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
@@ -62,7 +62,7 @@ class SlowKeyValue(MemoryKeyValue):
 async def waiting_executions(folder: Path) -> float:
     """Bytes of each of `WAITING` executions that wait for the same slow host call."""
     slow, threads, engine = SlowKeyValue(), Threads(2), Engine(folder, WAITING + 8, 256)
-    functions = completed({**kv.host_functions(slow), **clock.host_functions()}, engine.interface)
+    functions = completed({**kv.host_functions(slow), **builtins.host_functions()}, engine.interface)
     executor = Executor(Gate(WAITING, WAITING), Sandbox(engine, ImageCache(8, 8), threads, functions), None)
     slow.go.set()
     await executor.execute(invocation("kv_once"))

@@ -16,8 +16,9 @@ from uuid_utils.compat import uuid7
 
 from picloud.control.apps import Apps
 from picloud.control.scripts.draft import Draft
+from picloud.control.scripts.model import Script
 from picloud.control.scripts.modules import Modules
-from picloud.control.scripts.service import Script, Scripts
+from picloud.control.scripts.service import Scripts
 from picloud.core.generations import Generations
 from picloud.db.changes import Changes
 from picloud.db.embedded import EmbeddedPostgres

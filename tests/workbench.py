@@ -12,16 +12,15 @@ import orjson
 import ormsgpack
 from uuid_utils.compat import uuid7
 
+from picloud.core.interface import HostFunction, Interface
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
-from picloud.sandbox.abi import HostFunction, Interface
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Program, Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock
-from picloud.services import request as request_service
+from picloud.services import builtins
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
@@ -34,7 +33,7 @@ _scripts = itertools.count(1)
 def in_memory() -> dict[str, HostFunction]:
     """Every host function, none of which needs a database."""
     memory = MemoryKeyValue()
-    here = {**kv.host_functions(memory), **clock.host_functions(), **request_service.host_functions()}
+    here = {**kv.host_functions(memory), **builtins.host_functions()}
     return completed(here, Interface.load())
 
 

@@ -24,7 +24,7 @@ from picloud.execution.capability_check import guarded
 from picloud.execution.executor import Executor
 from picloud.execution.platform import Services
 from picloud.execution.record import Recorder
-from picloud.identity.accounts import User
+from picloud.identity.account import User
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import SCOPES
 from picloud.identity.keys import NewKey
@@ -35,7 +35,7 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, request
+from picloud.services import builtins
 from picloud.services.call_context import Call
 from picloud.services.docs import service as docs_service
 from picloud.services.files import service as files_service
@@ -137,8 +137,7 @@ async def worker(
     files = files_service.Files(database, FolderStore(tmp_path / "files"), quotas)
     here = {
         **kv.host_functions(kv.DatabaseKeyValue(database, quotas, searches)),
-        **clock.host_functions(),
-        **request.host_functions(),
+        **builtins.host_functions(),
         **modules.host_functions(modules.Modules(database, generations)),
         **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas, searches)),
         **files_service.host_functions(files),

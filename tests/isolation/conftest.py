@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from picloud.sandbox.abi import HostFunction
+from picloud.core.interface import HostFunction
 from picloud.sandbox.engine import Engine
 from tests.integration.conftest import passwords, worker
 from tests.isolation import hostile

@@ -7,7 +7,7 @@ from pathlib import Path
 import ormsgpack
 import wasmtime
 
-from picloud.sandbox.abi import Interface
+from picloud.core.interface import Interface
 from picloud.sandbox.engine import Engine
 
 PAYLOAD, INPUT, REPLY, DATA = 1024, 4096, 8192, 16384

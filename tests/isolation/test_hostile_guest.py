@@ -14,8 +14,8 @@ import pytest
 import wasmtime
 
 from picloud.core.errors import ServiceError
+from picloud.core.interface import InterfaceMismatch
 from picloud.sandbox import capi, run
-from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.limits import FIXED, MIB
 from picloud.sandbox.run import MAX_REQUEST
 from tests.isolation import hostile

@@ -17,7 +17,8 @@ from picloud.db.changes import Changes
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.identity.accounts import ROLES, Users, check_username
+from picloud.identity.account import ROLES, check_username
+from picloud.identity.accounts import Users
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords, check_password
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from types import MappingProxyType
 
 from picloud.config import Settings
+from picloud.core.interface import HostFunction
 from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
-from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock, request
+from picloud.services import builtins
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
 from picloud.services.unavailable import completed
@@ -41,7 +41,7 @@ def executor(
     try:
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
         memory = MemoryKeyValue()
-        here = {**kv.host_functions(memory), **clock.host_functions(), **request.host_functions(), **more}
+        here = {**kv.host_functions(memory), **builtins.host_functions(), **more}
         functions = completed(here, engine.interface)
         yield Executor(Gate(slots, slots), Sandbox(engine, images, threads, functions), None)
     finally:

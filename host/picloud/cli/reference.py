@@ -6,8 +6,8 @@ import tomllib
 
 from picloud.config.client import CLIENT_VARIABLES
 from picloud.config.table import TABLE
+from picloud.core.interface import INTERFACE_FILE
 from picloud.identity.capabilities import CAPABILITIES, SCOPES
-from picloud.sandbox.abi import INTERFACE_FILE
 from picloud.sandbox.limits import KNOBS
 from picloud.sandbox.outcome import STATUS
 

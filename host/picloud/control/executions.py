@@ -47,7 +47,7 @@ class Execution:
         host_calls: calls by name.
         logs: [{"level", "message", "data", "at"}].
         logs_dropped: lines over the limits.
-        outbound: its requests to the outside, as `outbound.decisions.Decision.facts`.
+        outbound: its requests to the outside, as `outbound_decisions.Decision.facts`.
         outbound_dropped: how many more there were.
         root_execution_id: first execution of the chain.
         parent_execution_id: the one that caused it, or None.

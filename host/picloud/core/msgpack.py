@@ -1,12 +1,16 @@
-"""Unpacking what a guest sent: a byte there can be 64 here, so large messages are counted first."""
+"""Decoding MessagePack: of exactly one value, and of untrusted messages with bounds."""
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import ormsgpack
 
 MAX_VALUES = 4096
+_PAIR = b"\x92"
+_END = secrets.token_bytes(16)  # unknown outside, so that data behind a value cannot look like it
+_PACKED_END = ormsgpack.packb(_END)
 _SURELY_FEW = 64 * 1024  # bytes; so short a message cannot make much of itself
 # First byte -> bytes that follow it, for values of a fixed size.
 _FIXED = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8} | {0xCC + i: 1 << i for i in range(4)}
@@ -18,8 +22,10 @@ _SIZED |= {0xD9 + i: (1 << i, 0) for i in range(3)}
 _NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
-def unpack(data: bytes) -> Any:
-    """Unpack a message.
+def decode_bounded(data: bytes) -> Any:
+    """Decode an untrusted message.
+
+    A byte of MessagePack can become 64 bytes of Python objects, so large messages are counted first.
 
     Args:
         data: MessagePack, untrusted.
@@ -59,3 +65,24 @@ def _count(data: bytes) -> None:
             position += width
         else:
             raise ValueError("no MessagePack")
+
+
+def decode_single(data: bytes) -> Any:
+    """Decode a value with nothing behind it.
+
+    `ormsgpack` stops after the first value and does not say whether that was all, so it is given a pair.
+
+    Args:
+        data: anything.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: this is no MessagePack of one value, has keys that are no text, or is nested deeper
+            than about a thousand levels.
+    """
+    pair = ormsgpack.unpackb(_PAIR + data + _PACKED_END)
+    if pair[1] != _END:
+        raise ValueError("there is more than one value")
+    return pair[0]

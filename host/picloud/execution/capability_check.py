@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from picloud.core.errors import ServiceError
+from picloud.core.interface import HostFunction, Interface, InterfaceMismatch
 from picloud.identity.capabilities import CAPABILITIES, may
-from picloud.sandbox.abi import HostFunction, Interface, InterfaceMismatch
 from picloud.services.call_context import Call
 
 

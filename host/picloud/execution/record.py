@@ -24,7 +24,7 @@ from picloud.db.queries import load
 from picloud.execution.delivery import Sent
 from picloud.execution.invocation import Invocation
 from picloud.sandbox.outcome import LogLine, Outcome
-from picloud.services.outbound.decisions import Decisions
+from picloud.services.outbound_decisions import Decisions
 
 logger = logging.getLogger(__name__)
 

@@ -5,16 +5,12 @@ Both look at what is true now, so they are asked under the lock that every chang
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from picloud.core.errors import Conflict, Forbidden
 from picloud.db.pool import Connection
 from picloud.db.queries import load
+from picloud.identity.account import User
 from picloud.identity.actor import Actor
 from picloud.identity.principal import Role
-
-if TYPE_CHECKING:
-    from picloud.identity.accounts import User
 
 _SQL = load("users")
 

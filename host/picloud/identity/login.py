@@ -12,7 +12,8 @@ from picloud.core.errors import Overloaded, Unauthenticated
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
-from picloud.identity.accounts import User, Users, is_username
+from picloud.identity.account import User, is_username
+from picloud.identity.accounts import Users
 from picloud.identity.actor import Actor
 from picloud.identity.login_sources import LoginSources, place_of
 from picloud.identity.passwords import Passwords

@@ -18,7 +18,7 @@ from picloud.db.changes import Changes
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
-from picloud.identity.accounts import find_user
+from picloud.identity.account import find_user
 from picloud.identity.actor import Actor
 from picloud.identity.principal import AppRole
 

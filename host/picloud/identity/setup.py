@@ -13,7 +13,7 @@ from picloud.db.changes import Changes
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
-from picloud.identity.accounts import User, check_username, insert_user, logged
+from picloud.identity.account import User, check_username, insert_user, logged
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
 from picloud.identity.tokens import new_token, token_hash

@@ -1,166 +1,16 @@
-"""What crosses between guest and host: MessagePack both ways, checked against `interface.toml`.
+"""The binary form of calls between guest and host.
 
-The guest's side of the same rules is in `sdk-bindings/src/host.rs`. Everything that arrives here is
-untrusted: a guest that sends what its interface does not allow is stopped, not corrected.
+The guest's side of the same rules is in `sdk-bindings/src/host.rs`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import tomllib
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
 import ormsgpack
 
-from picloud.core.msgpack import unpack
-
-ABI_VERSION = 1
-INTERFACE_FILE = Path(__file__).parents[1] / "assets" / "interface.toml"
 REPLY_TAKE = "reply_take"
 
 ERROR_BIT = 1 << 32
 DEFERRED_BIT = 1 << 33
-NIL = b"\xc0"
-
-HostFunction = Callable[..., Coroutine[Any, Any, object]]
-"""`await function(call, *params)`: one host function, as a service offers it."""
-
-_PYTHON_TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "bytes": (bytes,),
-    "value": (bytes,),
-    "int": (int,),
-    "float": (float, int),
-    "bool": (bool,),
-    "map": (dict,),
-    "list": (list,),
-}
-
-
-class InterfaceViolation(Exception):
-    """The guest sent what its interface does not allow."""
-
-
-class InterfaceMismatch(Exception):
-    """Guest and host were built from different interfaces; build the guest again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """One `[[host]]` entry of interface.toml.
-
-    Attributes:
-        name: import name, such as `kv_get`.
-        namespace: the namespace of the SDK it serves.
-        capability: what a principal needs, "" for nothing.
-        counted: whether it counts against `max_host_calls`.
-        params: (name, accepted Python types, may be nil) of each parameter.
-        result: result type as written there.
-        doc: one line.
-    """
-
-    name: str
-    namespace: str
-    capability: str
-    counted: bool
-    params: tuple[tuple[str, tuple[type, ...], bool], ...]
-    result: str
-    doc: str
-
-    def decode(self, payload: bytes) -> list[object]:
-        """Check and unpack a request.
-
-        Args:
-            payload: MessagePack array of the parameters.
-
-        Returns:
-            One Python object a parameter.
-
-        Raises:
-            InterfaceViolation: not MessagePack, or not of this signature.
-        """
-        try:
-            values = unpack(payload)
-        except ValueError:
-            raise InterfaceViolation(f"{self.name}: the request is not MessagePack") from None
-        if type(values) is not list or len(values) != len(self.params):
-            raise InterfaceViolation(f"{self.name}: {len(self.params)} parameters expected")
-        for value, (name, types, optional) in zip(values, self.params, strict=True):
-            if type(value) not in types and not (optional and value is None):
-                raise InterfaceViolation(f"{self.name}: {name} is of the wrong type")
-        return values
-
-    def encode(self, result: object) -> bytes:
-        """Pack what the host function returned."""
-        if self.result == "value":
-            return NIL if result is None else result  # type: ignore[return-value]  # services return MessagePack
-        return ormsgpack.packb(result)
-
-
-@dataclass(frozen=True, slots=True)
-class Interface:
-    """The host interface of this build.
-
-    Attributes:
-        digest: SHA-256 of interface.toml in hex; the guest carries the same.
-        sdk: SDK version scripts see.
-        functions: the host functions in the order of the file.
-    """
-
-    digest: str
-    sdk: str
-    functions: tuple[Signature, ...]
-
-    @classmethod
-    def load(cls, file: Path = INTERFACE_FILE) -> Interface:
-        """Read interface.toml.
-
-        Args:
-            file: where it is.
-
-        Raises:
-            InterfaceMismatch: the file is of another ABI version.
-        """
-        content = file.read_bytes()
-        table = tomllib.loads(content.decode())
-        if table["abi"] != ABI_VERSION:
-            raise InterfaceMismatch(
-                f"interface.toml is of ABI {table['abi']}, this host speaks {ABI_VERSION}"
-            )
-        functions = tuple(
-            Signature(
-                name=entry["name"],
-                namespace=entry["namespace"],
-                capability=entry["capability"],
-                counted=entry["counted"],
-                params=tuple(
-                    (
-                        param["name"],
-                        _PYTHON_TYPES[param["type"].removesuffix("?")],
-                        param["type"].endswith("?"),
-                    )
-                    for param in entry["params"]
-                ),
-                result=entry["result"],
-                doc=entry["doc"],
-            )
-            for entry in table["host"]
-        )
-        return cls(hashlib.sha256(content).hexdigest(), table["sdk"], functions)
-
-    def check_table(self, functions: Mapping[str, HostFunction]) -> None:
-        """See that the services offer exactly what the interface lists.
-
-        Raises:
-            InterfaceMismatch: naming what is missing or too many.
-        """
-        listed = {signature.name for signature in self.functions if signature.namespace != "log"}
-        if listed != set(functions):
-            missing, extra = sorted(listed - set(functions)), sorted(set(functions) - listed)
-            raise InterfaceMismatch(f"host functions missing: {missing}, not in interface.toml: {extra}")
 
 
 def encode_error(message: str) -> bytes:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import ormsgpack
 
+from picloud.core.interface import ABI_VERSION, Interface, InterfaceMismatch
 from picloud.sandbox import capi
-from picloud.sandbox.abi import ABI_VERSION, REPLY_TAKE, Interface, InterfaceMismatch, unpack_address
+from picloud.sandbox.abi import REPLY_TAKE, unpack_address
 
 GUEST_FILE = Path(__file__).parents[1] / "assets" / "guest.wasm"
 

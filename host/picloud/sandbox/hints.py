@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 
-from picloud.sandbox.abi import INTERFACE_FILE
+from picloud.core.interface import INTERFACE_FILE
 
 _NOT_FOUND = re.compile(r"Function not found: ([\w:]+) \(((?:\(\)|[^()])*)\)")
 _STRING = "&str | ImmutableString | String"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from picloud.core.msgpack import unpack
-from picloud.sandbox.abi import InterfaceViolation
+from picloud.core.interface import InterfaceViolation
+from picloud.core.msgpack import decode_bounded
 from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Response, ScriptError
@@ -62,7 +62,7 @@ class Answer:
         self.response: Response | None = None
         self.error: ScriptError | None = None
         try:
-            answer = unpack(data)
+            answer = decode_bounded(data)
         except ValueError:
             raise InterfaceViolation("run: the answer is not MessagePack") from None
         shape = tuple(map(type, answer)) if type(answer) is list else ()
@@ -113,7 +113,7 @@ def _response(status: int, headers: dict[object, object], kind: int, body: bytes
 
 def _file(reference: bytes) -> FileReference:
     try:
-        parts = unpack(reference)
+        parts = decode_bounded(reference)
     except ValueError:
         raise InterfaceViolation("run: the file is not MessagePack") from None
     if type(parts) is not list or [type(part) for part in parts] != [str, str]:

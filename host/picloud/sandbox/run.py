@@ -12,9 +12,10 @@ import time
 from collections.abc import Coroutine, Generator, Mapping
 from typing import Any
 
+from picloud.core import interface
 from picloud.core.errors import ServiceError
+from picloud.core.interface import HostFunction, Signature
 from picloud.sandbox import abi, capi
-from picloud.sandbox.abi import HostFunction, Signature
 from picloud.sandbox.engine import SLICE_FUEL, Engine
 from picloud.sandbox.limits import FIXED, MIB, Limits
 from picloud.sandbox.outcome import Figures, LogLine
@@ -109,7 +110,7 @@ class Run:
         Raises:
             Stopped: a limit of the host's was reached.
             capi.Trap: the guest trapped.
-            abi.InterfaceViolation: the guest broke its interface.
+            interface.InterfaceViolation: the guest broke its interface.
         """
         address, capacity = self._engine.info.input
         if len(data) > capacity:
@@ -124,10 +125,10 @@ class Run:
             await self._drive()
             pointer, length = abi.unpack_address(self.guest.result())
             if length > MAX_ANSWER:
-                raise abi.InterfaceViolation(f"{export.decode()}: an answer of {length} bytes")
+                raise interface.InterfaceViolation(f"{export.decode()}: an answer of {length} bytes")
             return self.guest.read(pointer, length)
         except IndexError as error:
-            raise abi.InterfaceViolation(str(error)) from None
+            raise interface.InterfaceViolation(str(error)) from None
 
     def close(self) -> None:
         """Unwind the guest and free it; the final figures are taken here."""
@@ -171,7 +172,7 @@ class Run:
     def called(self, index: int, pointer: int, length: int) -> int | None:
         """A host call: runs in the middle of guest code, on its stack (see `capi.OnCall`)."""
         if self._functions is None:
-            raise abi.InterfaceViolation("a host call while compiling")
+            raise interface.InterfaceViolation("a host call while compiling")
         functions = self._engine.interface.functions
         if index == len(functions):
             return self._take_reply(pointer, length)
@@ -190,10 +191,10 @@ class Run:
         try:
             params = signature.decode(self.guest.read(pointer, length))
         except IndexError as error:
-            raise abi.InterfaceViolation(str(error)) from None
+            raise interface.InterfaceViolation(str(error)) from None
         if name == "log_write":
             self._log(*params)  # type: ignore[arg-type]  # decoded by its signature
-            return self._turn_over(self._reply(abi.NIL, 0))
+            return self._turn_over(self._reply(interface.NIL, 0))
         work = self._functions[name](self._call, *params)
         if not self._on_loop:  # a service belongs to the loop; it will run when this thread's turn ends
             self._suspend(signature, work)
@@ -271,12 +272,12 @@ class Run:
 
     def _take_reply(self, pointer: int, length: int) -> int:
         if self._deferred is None or length < len(self._deferred[0]):
-            raise abi.InterfaceViolation("reply_take: there is no such reply")
+            raise interface.InterfaceViolation("reply_take: there is no such reply")
         (data, flags), self._deferred = self._deferred, None
         try:
             self.guest.write(pointer, data)
         except IndexError as error:
-            raise abi.InterfaceViolation(str(error)) from None
+            raise interface.InterfaceViolation(str(error)) from None
         return len(data) | flags
 
     def _burn(self, amount: int) -> None:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 
 import ormsgpack
 
+from picloud.core import interface
 from picloud.core.errors import Overloaded, ScriptInvalid, Unavailable
-from picloud.core.msgpack import unpack
-from picloud.sandbox import abi, capi
-from picloud.sandbox.abi import HostFunction
+from picloud.core.interface import HostFunction
+from picloud.core.msgpack import decode_bounded
+from picloud.sandbox import capi
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.image import Image
@@ -58,7 +59,7 @@ class Sandbox:
             functions: every host function of interface.toml but the log.
 
         Raises:
-            abi.InterfaceMismatch: a host function is missing or too many.
+            InterfaceMismatch: a host function is missing or too many.
         """
         engine.interface.check_table(functions)
         self.engine, self.cache = engine, cache
@@ -157,16 +158,16 @@ class Sandbox:
         }
         said = await run.invoke(b"compile", ormsgpack.packb(request))
         try:
-            answer = unpack(said)
+            answer = decode_bounded(said)
         except ValueError:
-            raise abi.InterfaceViolation("compile: the answer is not MessagePack") from None
+            raise interface.InterfaceViolation("compile: the answer is not MessagePack") from None
         match answer:
             case [0, {"imports": list(imports)}]:
                 return Image.take(self.engine, run.guest, tuple(imports))
             case [1, dict(error)]:
                 raise _invalid(script_error(error))
             case _:
-                raise abi.InterfaceViolation("compile: the answer is not of the agreed form")
+                raise interface.InterfaceViolation("compile: the answer is not of the agreed form")
 
 
 def _invalid(error: ScriptError) -> ScriptInvalid:
@@ -185,7 +186,7 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
         case ScriptInvalid(details={"line": line, "column": column}):
             module = error.details.get("module")
             return error.code, ScriptError(error.message, line, column, module)  # type: ignore[arg-type]
-        case abi.InterfaceViolation():
+        case interface.InterfaceViolation():
             logger.error("a guest broke its interface: %s", error)
             return "script_error", ScriptError("the interpreter broke its interface with the host")
         case Overloaded():

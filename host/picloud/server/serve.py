@@ -29,6 +29,7 @@ from picloud.control.scripts import modules
 from picloud.control.seed import seed
 from picloud.core.errors import PicloudError, Unavailable
 from picloud.core.generations import TOPICS, Generations
+from picloud.core.interface import InterfaceMismatch
 from picloud.db.changes import CHANNEL, Changes
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.listen import Listener
@@ -47,7 +48,6 @@ from picloud.http.edge.connection import Rules, connections
 from picloud.http.edge.drain import Drain
 from picloud.identity.passwords import Passwords
 from picloud.identity.setup import Setup
-from picloud.sandbox.abi import InterfaceMismatch
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -59,7 +59,7 @@ from picloud.server.jobs.retention import Retention
 from picloud.server.jobs.usage import Upkeep
 from picloud.server.sockets import allow_open_files, listen, warn_if_exposed
 from picloud.server.supervisor import Place, Workers, in_child
-from picloud.services import clock, request
+from picloud.services import builtins
 from picloud.services.docs import service as docs_service
 from picloud.services.files import service as files_service
 from picloud.services.files.folder import FolderStore
@@ -258,8 +258,7 @@ async def _services(node: _Node, place: Place) -> AsyncIterator[Services]:
             closing.push_async_callback(sweep.close)
         functions = {
             **kv.host_functions(kv.DatabaseKeyValue(database, quotas, searches)),
-            **clock.host_functions(),
-            **request.host_functions(),
+            **builtins.host_functions(),
             **modules.host_functions(modules.Modules(database, generations)),
             **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas, searches)),
             **files_service.host_functions(files),

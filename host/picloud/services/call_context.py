@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from picloud.identity.principal import Principal
-from picloud.services.outbound.decisions import Decisions
+from picloud.services.outbound_decisions import Decisions
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,13 @@ from picloud.core.app_limiter import Turns
 from picloud.core.errors import Invalid, NotFound, QuotaExceeded, ServiceError
 from picloud.core.pagination import Page, page_of_names, read_name_cursor
 from picloud.db.pool import Database
-from picloud.services.kv.service import check_names
 from picloud.services.quotas import QuotaUsedUp
 
 MOST_COUNTED = 1000
 """Of each collection in a list of them."""
+
+MAX_COLLECTION, MAX_KEY = 128, 512
+"""Bytes of the name of a collection, and of a key."""
 
 T = TypeVar("T")
 
@@ -52,20 +54,53 @@ async def list_collections(
     return page_of_names(rows, limit, lambda row: make(**row))
 
 
-def find_name(collection: str, key: str = "-") -> None:
-    """Refuse to look for what no collection or key can be called.
+def check_collection(name: str) -> None:
+    """Refuse a collection name that is empty, too long, or that PostgreSQL text cannot hold.
+
+    Args:
+        name: 1 to `MAX_COLLECTION` bytes of UTF-8 without NUL.
 
     Raises:
-        NotFound: nothing is called that.
+        ServiceError: it is something else.
+    """
+    _check_text("collection", name, MAX_COLLECTION)
+
+
+def check_key(key: str) -> None:
+    """Refuse a key as `check_collection` does a name.
+
+    Args:
+        key: 1 to `MAX_KEY` bytes of UTF-8 without NUL.
+
+    Raises:
+        ServiceError: it is something else.
+    """
+    _check_text("key", key, MAX_KEY)
+
+
+def _check_text(what: str, text: str, max_bytes: int) -> None:
+    if not 1 <= len(text.encode()) <= max_bytes:
+        raise ServiceError(f"{what} must have 1 to {max_bytes} bytes")
+    if "\0" in text:
+        raise ServiceError(f"{what} must not hold a NUL character")
+
+
+def require_valid_name(collection: str, key: str | None = None) -> None:
+    """Refuse to look for a collection or key whose name is not valid.
+
+    Raises:
+        NotFound: nothing can have this name.
     """
     try:
-        check_names(collection, key)
+        check_collection(collection)
+        if key is not None:
+            check_key(key)
     except ServiceError:
         raise NotFound from None
 
 
 @contextmanager
-def refusals(field: str) -> Iterator[None]:
+def as_api_error(field: str) -> Iterator[None]:
     """What would be thrown in a script, as an error of the API.
 
     Args:

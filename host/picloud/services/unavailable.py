@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from picloud.core.errors import ServiceError
-from picloud.sandbox.abi import HostFunction, Interface
+from picloud.core.interface import HostFunction, Interface
 
 
 def completed(functions: Mapping[str, HostFunction], interface: Interface) -> dict[str, HostFunction]:

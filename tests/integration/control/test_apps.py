@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from picloud.control.apps import App, Apps
 from picloud.control.scripts.draft import Draft
-from picloud.control.scripts.service import Script
+from picloud.control.scripts.model import Script
 from picloud.core.errors import Conflict, Invalid, NotFound, ServiceError
 from picloud.core.generations import TOPICS
 from picloud.core.pagination import PageRequest, read_cursor

@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from picloud.config import Settings
 from picloud.control.scripts.modules import Module
+from picloud.core.interface import INTERFACE_FILE
 from picloud.db.pool import Database
 from picloud.execution.admission import Gate
 from picloud.execution.executor import Executor
@@ -25,7 +26,6 @@ from picloud.routing.hosts import ANY_HOST
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import parse_path
 from picloud.routing.table import RouteTable
-from picloud.sandbox.abi import INTERFACE_FILE
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings

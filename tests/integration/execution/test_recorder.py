@@ -22,7 +22,7 @@ from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services.call_context import Call
-from picloud.services.outbound.decisions import MAX_DECISIONS
+from picloud.services.outbound_decisions import MAX_DECISIONS
 from tests.workbench import NOBODY, in_memory, invocation, script, until
 
 ROWS = "SELECT * FROM execution_logs ORDER BY started_at, id"

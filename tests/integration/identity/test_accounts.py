@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from picloud.core.errors import Conflict, Forbidden, Invalid, NotFound, PicloudError, Unauthenticated
 from picloud.core.pagination import PageRequest
-from picloud.identity.accounts import User, is_username
+from picloud.identity.account import User, is_username
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
 from picloud.identity.principal import Principal, Role

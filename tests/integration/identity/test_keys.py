@@ -12,7 +12,7 @@ import pytest
 from picloud.core.background import Background
 from picloud.core.errors import Conflict, Forbidden, Invalid, NotFound, PicloudError
 from picloud.core.pagination import PageRequest
-from picloud.identity.accounts import User
+from picloud.identity.account import User
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import SCOPES, may
 from picloud.identity.credentials import Credentials

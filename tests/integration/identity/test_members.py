@@ -9,7 +9,7 @@ import pytest
 
 from picloud.core.errors import Conflict, Invalid, NotFound, PicloudError
 from picloud.core.pagination import PageRequest
-from picloud.identity.accounts import User
+from picloud.identity.account import User
 from picloud.identity.capabilities import may
 from picloud.identity.members import Member
 from picloud.identity.principal import Principal, Role

@@ -11,7 +11,7 @@ import pytest
 from picloud.core.background import Background
 from picloud.core.errors import NotFound, Unauthenticated, Unavailable
 from picloud.core.pagination import PageRequest
-from picloud.identity.accounts import User
+from picloud.identity.account import User
 from picloud.identity.credentials import Credentials
 from picloud.identity.sessions import ABSOLUTE, MAX_USER_AGENT, Sessions
 from picloud.identity.tokens import token_hash

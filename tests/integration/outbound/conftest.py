@@ -15,9 +15,9 @@ from picloud.services.call_context import Call
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import Bounds
 from picloud.services.outbound.client import Outbound
-from picloud.services.outbound.decisions import Decision
 from picloud.services.outbound.resolver import Resolver
 from picloud.services.outbound.targets import Targets
+from picloud.services.outbound_decisions import Decision
 from tests.integration.outbound.servers import NameServer, WebServer
 
 APP = UUID(int=1)

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from picloud.core.errors import ServiceError
+from picloud.core.interface import HostFunction
 from picloud.execution.invocation import BODY_COMES_ALONG, ScriptRequest
-from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import FIXED, MIB
 from picloud.sandbox.outcome import FileReference, Outcome

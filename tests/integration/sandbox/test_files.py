@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 from uuid_utils.compat import uuid7
 
+from picloud.core.interface import INTERFACE_FILE
 from picloud.execution.invocation import ScriptRequest, ScriptVersion
-from picloud.sandbox.abi import INTERFACE_FILE
 from picloud.sandbox.outcome import Outcome
 from tests.integration.conftest import Worker
 from tests.workbench import invocation, script, value

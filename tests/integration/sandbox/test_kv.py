@@ -18,7 +18,7 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock
+from picloud.services import builtins
 from picloud.services.kv import service as kv
 from picloud.services.unavailable import completed
 from tests.workbench import invocation, script, value
@@ -29,7 +29,7 @@ C = 'let c = kv::collection("c"); '
 @pytest.fixture
 async def executor(engine: Engine, database: Database) -> AsyncIterator[Executor]:
     threads = Threads(2)
-    here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+    here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **builtins.host_functions()}
     functions = completed(here, engine.interface)
     yield Executor(Gate(32, 32), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
     threads.close()

@@ -19,7 +19,7 @@ from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import clock
+from picloud.services import builtins
 from picloud.services.kv import service as kv
 from picloud.services.unavailable import completed
 from tests.integration.conftest import Worker
@@ -32,7 +32,7 @@ _numbers = count(1)
 @asynccontextmanager
 async def executing(engine: Engine, parameters: ConnectionParameters) -> AsyncIterator[Executor]:
     database, threads = await Database.open(parameters, 5), Threads(2)
-    here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **clock.host_functions()}
+    here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **builtins.host_functions()}
     functions = completed(here, engine.interface)
     yield Executor(Gate(64, 64), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
     threads.close()

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from picloud.core.errors import ServiceError
+from picloud.core.interface import Interface, InterfaceMismatch, Signature
 from picloud.execution.capability_check import guarded
 from picloud.identity.capabilities import CAPABILITIES, SCOPES, may
 from picloud.identity.principal import KeyGrant, Principal
-from picloud.sandbox.abi import Interface, InterfaceMismatch, Signature
 from picloud.services.call_context import Call
 
 INTERFACE = Interface.load()

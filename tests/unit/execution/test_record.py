@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from picloud.execution.invocation import ScriptRequest
 from picloud.execution.record import MAX_BODY, _line, _row, _weight, body_summary, clean, redact
 from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
-from picloud.services.outbound.decisions import Decisions
+from picloud.services.outbound_decisions import Decisions
 from tests.workbench import invocation
 
 

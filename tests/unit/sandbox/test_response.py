@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.sandbox.abi import InterfaceViolation
+from picloud.core.interface import InterfaceViolation
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import STATUS, FileReference
 from picloud.sandbox.response import Answer

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from picloud.core.errors import ServiceError
-from picloud.sandbox.abi import Interface
-from picloud.services import clock
+from picloud.core.interface import Interface
+from picloud.services import builtins
 from picloud.services.unavailable import completed
 
 
 async def test_what_is_not_there_refuses() -> None:
     interface = Interface.load()
-    functions = completed(clock.host_functions(), interface)
+    functions = completed(builtins.host_functions(), interface)
     interface.check_table(functions)
-    assert functions["time_now"] is clock.now
+    assert functions["time_now"] is builtins.now
     with pytest.raises(ServiceError, match="no server"):
         await functions["docs_get"](None, "collection", "id")

@@ -7,7 +7,7 @@ import re
 import tomllib
 
 from picloud.core.errors import Invalid
-from picloud.sandbox.abi import INTERFACE_FILE
+from picloud.core.interface import INTERFACE_FILE
 
 MAX_NAME = 64
 _NAME = re.compile(rf"[a-zA-Z_][a-zA-Z0-9_]{{0,{MAX_NAME - 1}}}", re.ASCII)

@@ -12,14 +12,14 @@ from asyncpg import Record
 from cachetools import LRUCache
 
 from picloud.control.scripts.imports import MAX_MODULES, Import, describe
+from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.control.scripts.module_names import unusable
-from picloud.control.scripts.service import Script, ScriptSummary
 from picloud.core.errors import NotFound, ServiceError
 from picloud.core.generations import Generations
+from picloud.core.interface import HostFunction
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.sandbox.abi import HostFunction
 from picloud.services.call_context import Call
 
 MAX_BYTES = 4 * 1024 * 1024

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from hashlib import sha256
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -13,8 +11,9 @@ from asyncpg import ForeignKeyViolationError, UniqueViolationError
 from uuid_utils.compat import uuid7
 
 from picloud.control.scripts import imports as script_imports
-from picloud.control.scripts.draft import Access, Draft, Kind, check_source
+from picloud.control.scripts.draft import Draft, Kind, check_source
 from picloud.control.scripts.imports import Import
+from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.control.scripts.versions import Version, keep_version
 from picloud.core.errors import Conflict, NotFound
 from picloud.core.ids import parse_id
@@ -30,64 +29,6 @@ from picloud.services.quotas import Quotas
 _SQL = load("scripts")
 _ROUTES = load("routes")
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class ScriptSummary:
-    """A script without its source, as lists show it.
-
-    Attributes:
-        id: the script.
-        app_id: its app.
-        name: unique in the app.
-        kind: whether it answers requests or is imported by other scripts.
-        description: free text.
-        version: grows by one with every save.
-        sandbox: limit overrides by name.
-        execute_access: who may execute it by its id: everyone, or whoever may read the app.
-        created_at: first save.
-        updated_at: last save.
-    """
-
-    id: UUID
-    app_id: UUID
-    name: str
-    kind: Kind
-    description: str
-    version: int
-    sandbox: dict[str, int]
-    execute_access: Access
-    created_at: datetime
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Script(ScriptSummary):
-    """A script.
-
-    Attributes:
-        source: Rhai.
-    """
-
-    source: str
-
-    @property
-    def draft(self) -> Draft:
-        """The fields people write."""
-        return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
-
-    @property
-    def told(self) -> dict[str, Any]:
-        """What the audit log says of it: the source by its hash."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "description": self.description,
-            "version": self.version,
-            "sha256": sha256(self.source.encode()).hexdigest(),
-            "sandbox": self.sandbox,
-            "execute_access": self.execute_access,
-        }
 
 
 class Validator(Protocol):

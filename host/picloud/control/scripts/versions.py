@@ -6,23 +6,21 @@ import asyncio
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
 
 from picloud.control.scripts.draft import Kind
 from picloud.control.scripts.line_diff import unified
+from picloud.control.scripts.model import Script
 from picloud.core.errors import NotFound
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity.actor import Actor
-from picloud.services.collections import refusals
+from picloud.services.collections import as_api_error
 from picloud.services.quotas import Amount, Quotas
-
-if TYPE_CHECKING:
-    from picloud.control.scripts.service import Script
 
 _SQL = load("scripts")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
@@ -197,7 +195,7 @@ async def keep_version(
         actor.user_id,
         message,
     )
-    with refusals("source"):
+    with as_api_error("source"):
         await quotas.settle(connection, script.app_id, "scripts", Amount(1, len(script.source.encode())))
 
 

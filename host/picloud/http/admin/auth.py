@@ -23,7 +23,7 @@ from picloud.core.pagination import Page
 from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery, WithHeaders
 from picloud.http.admin.fields import Body
-from picloud.identity.accounts import User
+from picloud.identity.account import User
 from picloud.identity.capabilities import instance_capabilities
 from picloud.identity.principal import Role
 from picloud.identity.sessions import ABSOLUTE, Opened, Session

@@ -17,7 +17,7 @@ from multidict import MultiMapping
 from pydantic import Field
 
 from picloud.control.apps import App
-from picloud.control.scripts.service import Script
+from picloud.control.scripts.model import Script
 from picloud.core.errors import (
     Conflict,
     Forbidden,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from picloud.control.scripts.imports import Import
-from picloud.control.scripts.service import ScriptSummary
+from picloud.control.scripts.model import ScriptSummary
 from picloud.core.pagination import Page
 from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery

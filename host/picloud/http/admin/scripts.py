@@ -11,7 +11,7 @@ from pydantic import Field
 
 from picloud.control.scripts.draft import Access, Draft, Kind
 from picloud.control.scripts.imports import Import
-from picloud.control.scripts.service import Script, ScriptSummary
+from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
 from picloud.core.pagination import Page
 from picloud.execution.platform import Services

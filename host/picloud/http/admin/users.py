@@ -9,7 +9,7 @@ from picloud.core.pagination import Page
 from picloud.execution.platform import Services
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
-from picloud.identity.accounts import User, UserChanges
+from picloud.identity.account import User, UserChanges
 from picloud.identity.principal import Role
 
 

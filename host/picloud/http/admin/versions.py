@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from picloud.control.scripts.service import Script
+from picloud.control.scripts.model import Script
 from picloud.control.scripts.versions import LAST_VERSION, Version, VersionSummary
 from picloud.core.errors import Conflict, QuotaExceeded, ScriptInvalid
 from picloud.core.pagination import Page

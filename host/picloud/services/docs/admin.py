@@ -19,12 +19,11 @@ from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.actor import Actor
-from picloud.services import collections as people
+from picloud.services.collections import as_api_error, check_collection, list_collections, require_valid_name
 from picloud.services.docs.conditions import write_json
 from picloud.services.docs.filter import Find, parse_find
 from picloud.services.docs.service import MAX_FOUND, TOO_DEEP, check_data, refusals
 from picloud.services.docs.sql import page_statement
-from picloud.services.kv.service import check_names
 from picloud.services.quotas import Quotas
 
 _ORDERING = ("$sort", "$skip", "$limit")
@@ -87,7 +86,7 @@ class DocBrowser:
         Raises:
             Invalid: the cursor is not one that was given out.
         """
-        return await people.list_collections(
+        return await list_collections(
             self._database, self._searches, _BROWSE.doc_collections, DocCollection, app_id, limit, cursor
         )
 
@@ -108,7 +107,7 @@ class DocBrowser:
             Invalid: the filter is not in the language, or gives more than `MAX_FOUND` bytes in one page
                 that none can follow.
         """
-        people.find_name(collection)
+        require_valid_name(collection)
         find, in_order = _read(filter_)
         if not in_order and page.after is not None:
             raise Invalid("a cursor does not go with $sort, $skip and $limit", field="cursor")
@@ -132,7 +131,7 @@ class DocBrowser:
         Raises:
             NotFound: there is none.
         """
-        people.find_name(collection)
+        require_valid_name(collection)
         return await self._show(self._database, app_id, collection, _id(id_))
 
     async def create(self, app_id: UUID, collection: str, data: dict[str, Any], *, actor: Actor) -> Document:
@@ -152,11 +151,11 @@ class DocBrowser:
             QuotaExceeded: there is no room for it.
             NotFound: the app was deleted meanwhile.
         """
-        with people.refusals("collection"):
-            check_names(collection, "-")
+        with as_api_error("collection"):
+            check_collection(collection)
         text, id_ = _json(data), uuid7()
         try:
-            with people.refusals("data"):
+            with as_api_error("data"):
                 check_data(collection, text)
                 with refusals():
                     async with self._quotas.writing(app_id, "docs") as connection, connection.transaction():
@@ -189,10 +188,10 @@ class DocBrowser:
             Invalid: an argument is not acceptable.
             QuotaExceeded: it grows, and there is no room for that.
         """
-        people.find_name(collection)
+        require_valid_name(collection)
         text, names = _json(data), (app_id, collection, _id(id_))
         statement = _SQL.doc_patch if merge else _SQL.doc_update
-        with people.refusals("data"):
+        with as_api_error("data"):
             check_data(collection, text)
             with refusals():
                 async with self._quotas.writing(app_id, "docs") as connection, connection.transaction():
@@ -223,7 +222,7 @@ class DocBrowser:
         Raises:
             NotFound: there is none.
         """
-        people.find_name(collection)
+        require_valid_name(collection)
         names = (app_id, collection, _id(id_))
         async with self._database.transaction() as connection:
             size = await connection.fetchval(_BROWSE.doc_lock, *names)
@@ -255,7 +254,7 @@ def _read(filter_: str | None) -> tuple[Find, bool]:
         said = None
     if not isinstance(said, dict):
         raise Invalid("filter must be a JSON object", field="filter")
-    with people.refusals("filter"):
+    with as_api_error("filter"):
         return parse_find(said), not any(name in said for name in _ORDERING)
 
 

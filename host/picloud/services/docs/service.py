@@ -16,14 +16,14 @@ from uuid_utils.compat import uuid7
 from picloud.core.app_limiter import Turns
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
+from picloud.core.interface import HostFunction
 from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.sandbox.abi import HostFunction
 from picloud.services.call_context import Call
+from picloud.services.collections import check_collection
 from picloud.services.docs.filter import MAX_LIMIT, Find, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
-from picloud.services.kv.service import check_names
 from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_DATA = 1024 * 1024
@@ -92,7 +92,7 @@ class DatabaseDocs:
 
     async def get(self, call: Call, collection: str, id_: str) -> str | None:
         """The envelope of a document, or None; what is no id is the id of none."""
-        check_names(collection, "-")
+        check_collection(collection)
         document = parse_id(id_)
         if document is None:
             return None
@@ -113,18 +113,18 @@ class DatabaseDocs:
         Raises:
             ServiceError: an argument is not acceptable, or they have more than `MAX_FOUND` bytes in all.
         """
-        check_names(collection, "-")
+        check_collection(collection)
         return await self._find(call, collection, parse_find(filter_))
 
     async def find_one(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> str | None:
         """The first document that `find` would give, or None."""
-        check_names(collection, "-")
+        check_collection(collection)
         find = parse_find({**filter_, "$limit": 1})
         return next(iter(await self._find(call, collection, find)), None)
 
     async def count(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> int:
         """How many documents match; `$sort`, `$limit` and `$skip` play no part."""
-        check_names(collection, "-")
+        check_collection(collection)
         sql, parameters = count_statement(parse_find(filter_), call.app_id, collection)
         async with self._searches.turn(call.app_id):
             return int(await self._database.fetchval(sql, *parameters))
@@ -148,7 +148,7 @@ class DatabaseDocs:
 
     async def delete(self, call: Call, collection: str, id_: str) -> bool:
         """Remove a document; whether it was there."""
-        check_names(collection, "-")
+        check_collection(collection)
         document = parse_id(id_)
         if document is None:
             return False
@@ -194,7 +194,7 @@ class DatabaseDocs:
         Raises:
             ServiceError: an argument is not acceptable.
         """
-        check_names(collection, "-")
+        check_collection(collection)
         after = position_for_script(cursor, limit, MAX_LIMIT)
         async with self._searches.turn(call.app_id):  # a page may be as large as what is found
             rows = await self._database.fetch(
@@ -210,7 +210,7 @@ def searches(database: Database) -> Turns:
 
 def check_data(collection: str, data: str) -> None:
     """Refuse what is too large before the database is asked."""
-    check_names(collection, "-")
+    check_collection(collection)
     if (size := len(data.encode())) > MAX_DATA:
         raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON, this has {size}")
 

@@ -12,7 +12,7 @@ from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.actor import Actor
-from picloud.services.collections import find_name, list_collections
+from picloud.services.collections import list_collections, require_valid_name
 from picloud.services.files.file import File
 from picloud.services.files.service import Files
 from picloud.services.files.store import OpenBlob
@@ -65,7 +65,7 @@ class FileBrowser:
         Raises:
             NotFound: there is no such collection.
         """
-        find_name(collection)
+        require_valid_name(collection)
         rows = await self._database.fetch(_SQL.files_page, app_id, collection, page.after, page.limit + 1)
         if not rows and page.after is None:
             raise NotFound("collection", collection)
@@ -77,7 +77,7 @@ class FileBrowser:
         Raises:
             NotFound: there is none.
         """
-        find_name(collection)
+        require_valid_name(collection)
         file = await self._files.find(app_id, collection, id_)
         if file is None:
             raise NotFound("file", id_)
@@ -116,7 +116,7 @@ class FileBrowser:
         Raises:
             NotFound: there is none.
         """
-        find_name(collection)
+        require_valid_name(collection)
 
         async def note(connection: Connection, file: File) -> None:
             before = {

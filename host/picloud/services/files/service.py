@@ -11,12 +11,13 @@ from uuid_utils.compat import uuid7
 from picloud.core.app_limiter import Turns
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
+from picloud.core.interface import HostFunction
 from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.sandbox.abi import HostFunction
 from picloud.sandbox.limits import MIB
 from picloud.services.call_context import Call
+from picloud.services.collections import check_collection
 from picloud.services.files.blobs import Blobs, refusals
 from picloud.services.files.checks import (
     OCTETS,
@@ -27,7 +28,6 @@ from picloud.services.files.checks import (
 )
 from picloud.services.files.file import File
 from picloud.services.files.store import Blob, BlobStore, OpenBlob
-from picloud.services.kv.service import check_names
 from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_DATA = 10 * MIB
@@ -202,7 +202,7 @@ class Files:
 
     async def delete(self, call: Call, collection: str, id_: str) -> bool:
         """Remove a file; whether it was there."""
-        check_names(collection, "-")
+        check_collection(collection)
         return await self.remove(call.app_id, collection, id_) is not None
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
@@ -222,7 +222,7 @@ class Files:
         Raises:
             ServiceError: an argument is not acceptable.
         """
-        check_names(collection, "-")
+        check_collection(collection)
         after = position_for_script(cursor, limit, MAX_LIMIT)
         async with self._reads.turn(call.app_id):
             rows = await self._database.fetch(
@@ -241,7 +241,7 @@ class Files:
         Raises:
             ServiceError: the collection's name is not acceptable.
         """
-        check_names(collection, "-")
+        check_collection(collection)
         file_id = parse_id(id_)
         if file_id is None:
             return None
@@ -305,7 +305,7 @@ class Files:
     async def _create(
         self, app_id: UUID, collection: str, name: str, content_type: str, metadata: str | None, data: bytes
     ) -> str:
-        check_names(collection, "-")
+        check_collection(collection)
         check_name(name)
         check_content_type(content_type)
         check_metadata(metadata)

@@ -16,9 +16,15 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.actor import Actor
-from picloud.services.collections import find_name, list_collections, refusals
+from picloud.services.collections import (
+    as_api_error,
+    check_collection,
+    check_key,
+    list_collections,
+    require_valid_name,
+)
 from picloud.services.kv import value_json as kv_value
-from picloud.services.kv.service import check_names, check_ttl, check_value
+from picloud.services.kv.service import check_ttl, check_value
 from picloud.services.kv.value_json import Value
 from picloud.services.quotas import Quotas
 
@@ -127,7 +133,7 @@ class KvBrowser:
             NotFound: there is no such collection.
             Invalid: the cursor is not one that was given out.
         """
-        find_name(collection)
+        require_valid_name(collection)
         after = read_name_cursor(cursor)
         async with self._searches.turn(app_id):  # it may pass over many that expired
             rows = await self._database.fetch(
@@ -143,7 +149,7 @@ class KvBrowser:
         Raises:
             NotFound: there is none.
         """
-        find_name(collection, key)
+        require_valid_name(collection, key)
         row = await self._database.fetchrow(_SQL.kv_entry, app_id, collection, key)
         if row is None:
             raise NotFound("key", key)
@@ -170,19 +176,20 @@ class KvBrowser:
             QuotaExceeded: there is no room for it.
             NotFound: the app was deleted meanwhile.
         """
-        with refusals("collection"):
-            check_names(collection, "-")
-        with refusals("entry"):
-            check_names(collection, key)
+        with as_api_error("collection"):
+            check_collection(collection)
+        with as_api_error("entry"):
+            check_collection(collection)
+            check_key(key)
         stored = kv_value.store(value)
-        with refusals("value"):
+        with as_api_error("value"):
             check_value(stored)
-        with refusals("ttl_seconds"):
+        with as_api_error("ttl_seconds"):
             check_ttl(ttl_seconds)
         names = (app_id, collection, key)
         seconds = None if ttl_seconds is None else float(ttl_seconds)
         try:
-            with refusals("value"):
+            with as_api_error("value"):
                 async with self._quotas.writing(app_id, "kv") as connection, connection.transaction():
                     before = await connection.fetchrow(_SQL.kv_entry, *names)
                     await connection.execute(_SQL.kv_set, *names, stored, seconds)
@@ -212,7 +219,7 @@ class KvBrowser:
         Raises:
             NotFound: there is none.
         """
-        find_name(collection, key)
+        require_valid_name(collection, key)
         async with self._database.transaction() as connection:
             size = await connection.fetchval(_SQL.kv_take, app_id, collection, key)
             if size is None:

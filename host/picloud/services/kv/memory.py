@@ -8,10 +8,10 @@ from collections.abc import Mapping
 import ormsgpack
 
 from picloud.services.call_context import Call
+from picloud.services.collections import check_collection, check_key
 from picloud.services.kv.service import (
     MAX_PAGE_BYTES,
     add,
-    check_names,
     check_ttl,
     check_value,
     page,
@@ -30,24 +30,28 @@ class MemoryKeyValue:
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
         """The value as MessagePack, or None."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         return self._values.get((collection, key))
 
     async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
         """Write a value; it is gone with the process, so `ttl_seconds` is only checked."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         check_value(value)
         check_ttl(ttl_seconds)
         self._values[collection, key] = value
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether there is such a key."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         return (collection, key) in self._values
 
     async def delete(self, call: Call, collection: str, key: str) -> bool:
         """Remove a key; whether it was there."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         return self._values.pop((collection, key), None) is not None
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
@@ -65,7 +69,8 @@ class MemoryKeyValue:
 
     async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
         """Add to an integer."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         total = add(self._values.get((collection, key)), amount)
         self._values[collection, key] = ormsgpack.packb(total)
         return total
@@ -80,7 +85,8 @@ class MemoryKeyValue:
         ttl_seconds: int | None = None,
     ) -> bool:
         """Compare and set; `ttl_seconds` is only checked."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         check_value(value)
         check_ttl(ttl_seconds)
         if not same(self._values.get((collection, key)), expected):

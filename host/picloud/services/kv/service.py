@@ -17,11 +17,12 @@ from asyncpg import ForeignKeyViolationError
 
 from picloud.core.app_limiter import Turns
 from picloud.core.errors import ServiceError
+from picloud.core.interface import NIL, HostFunction
+from picloud.core.msgpack import decode_single
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.sandbox.abi import NIL, HostFunction
 from picloud.services.call_context import Call
-from picloud.services.packed import unpack
+from picloud.services.collections import check_collection, check_key
 from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_VALUE = 1024 * 1024
@@ -113,7 +114,8 @@ class DatabaseKeyValue:
         Raises:
             ServiceError: collection or key is not acceptable.
         """
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         value: bytes | None = await self._database.fetchval(_sql.kv_get, call.app_id, collection, key)
         return value
 
@@ -130,7 +132,8 @@ class DatabaseKeyValue:
         Raises:
             ServiceError: an argument is not acceptable, or the app's quota is used up.
         """
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         check_value(value)
         check_ttl(ttl_seconds)
         async with self._writing(call) as connection:
@@ -138,12 +141,14 @@ class DatabaseKeyValue:
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether there is such a key."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         return bool(await self._database.fetchval(_sql.kv_has, call.app_id, collection, key))
 
     async def delete(self, call: Call, collection: str, key: str) -> bool:
         """Remove a key; whether it was there."""
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         async with self._writing(call) as connection:
             return bool(await connection.fetchval(_sql.kv_delete, call.app_id, collection, key))
 
@@ -207,7 +212,8 @@ class DatabaseKeyValue:
             ServiceError: the present value is not an integer, the sum leaves 64 bits, or the app's quota
                 is used up.
         """
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         names = (call.app_id, collection, key)
         async with self._writing(call) as connection, connection.transaction():
             while True:
@@ -245,7 +251,8 @@ class DatabaseKeyValue:
         Raises:
             ServiceError: an argument is not acceptable, or the app's quota is used up.
         """
-        check_names(collection, key)
+        check_collection(collection)
+        check_key(key)
         check_value(value)
         check_ttl(ttl_seconds)
         names = (call.app_id, collection, key)
@@ -268,15 +275,6 @@ class DatabaseKeyValue:
             raise ServiceError("the app was deleted") from None
 
 
-def check_names(collection: str, key: str) -> None:
-    """Refuse names that are empty, too long, or that PostgreSQL text cannot hold."""
-    for what, name, most in (("collection", collection, 128), ("key", key, 512)):
-        if not 1 <= len(name.encode()) <= most:
-            raise ServiceError(f"{what} must have 1 to {most} bytes")
-        if "\0" in name:
-            raise ServiceError(f"{what} must not hold a NUL character")
-
-
 def check_value(value: bytes) -> None:
     """Refuse values that are too large, and (): delete the key instead."""
     if len(value) > MAX_VALUE:
@@ -293,7 +291,7 @@ def check_ttl(seconds: int | None) -> None:
 
 def page_start(collection: str, cursor: str | None, limit: int) -> str:
     """Check what asks for a page; the key that the page begins behind, "" at the start."""
-    check_names(collection, "-")
+    check_collection(collection)
     if not 1 <= limit <= 1000:
         raise ServiceError("limit must be from 1 to 1000")
     if not cursor:
@@ -326,7 +324,7 @@ def page_of_entries(entries: list[tuple[str, bytes]], more: bool) -> dict[str, o
 def add(value: bytes | None, amount: int) -> int:
     """The sum of a stored integer and an amount."""
     try:
-        present = 0 if value is None else unpack(value)
+        present = 0 if value is None else decode_single(value)
     except ValueError:  # only a guest that is not ours writes such
         present = None
     if type(present) is not int:

@@ -12,7 +12,7 @@ from typing import Any
 import ormsgpack
 
 from picloud.core.errors import Invalid
-from picloud.services.packed import unpack
+from picloud.core.msgpack import decode_single
 
 MAX_DEPTH = 128
 """Levels that a script can read."""
@@ -38,7 +38,7 @@ class Value:
 def show(stored: bytes) -> Value:
     """A stored value in the plainest form there is. Args: stored: MessagePack as scripts wrote it."""
     try:
-        value = unpack(stored)
+        value = decode_single(stored)
     except ValueError:
         return Value(packed=_text(stored))
     if isinstance(value, bytes):
@@ -68,7 +68,7 @@ def store(value: Value) -> bytes:
     plain = value.value
     if value.packed is not None:
         try:
-            plain = unpack(_bytes("packed", value.packed))
+            plain = decode_single(_bytes("packed", value.packed))
         except ValueError:
             raise Invalid("this is no MessagePack of one value", field="packed") from None
     _check(plain, given[0])

@@ -11,18 +11,18 @@ from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
 from picloud.core.errors import ServiceError
-from picloud.sandbox.abi import HostFunction
+from picloud.core.interface import HostFunction
 from picloud.services.call_context import Call
 from picloud.services.outbound import answers
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import Apps, Bounds, Share
-from picloud.services.outbound.decisions import Decision
 from picloud.services.outbound.faults import translated
 from picloud.services.outbound.headers import check_headers, received
 from picloud.services.outbound.refused import Failed, Refused
 from picloud.services.outbound.requests import Request, check_body, check_method
 from picloud.services.outbound.resolver import Resolver
 from picloud.services.outbound.targets import Target, Targets
+from picloud.services.outbound_decisions import Decision
 
 MAX_REDIRECTS = 5
 MAX_TIMEOUT_MS = 60_000

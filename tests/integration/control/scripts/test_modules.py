@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
 
 from picloud.control.scripts.draft import Draft
+from picloud.control.scripts.model import Script
 from picloud.control.scripts.modules import Module, Modules, host_functions
-from picloud.control.scripts.service import Script
 from picloud.core.errors import Conflict, NotFound, ServiceError
 from picloud.db.pool import Database
 from picloud.execution.invocation import Invocation, ScriptRequest

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from picloud.control.scripts.imports import MAX_MODULES, find_circle, kept
 from picloud.control.scripts.module_names import namespaces, unusable
 from picloud.core.errors import Invalid
-from picloud.sandbox.abi import INTERFACE_FILE
+from picloud.core.interface import INTERFACE_FILE
 
 NODES = [f"m{n}" for n in range(7)]
 GRAPHS = st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), max_size=4))

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.core.errors import Invalid, ServiceError
+from picloud.core.msgpack import decode_single
 from picloud.services.kv.admin import end_of
 from picloud.services.kv.service import add
 from picloud.services.kv.value_json import MAX_DEPTH, Value, show, store
-from picloud.services.packed import unpack
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 LEAVES = (
@@ -85,9 +85,9 @@ def test_what_is_no_messagepack_of_one_value_is_shown_as_it_is_and_refused(store
 
 @given(VALUES, st.binary(min_size=1, max_size=40))
 def test_a_value_with_anything_behind_it_is_no_value(value: object, rest: bytes) -> None:
-    assert packed(unpack(packed(value))) == packed(value)
+    assert packed(decode_single(packed(value))) == packed(value)
     with pytest.raises(ValueError, match=r".+"):
-        unpack(packed(value) + rest)
+        decode_single(packed(value) + rest)
 
 
 def test_keys_are_sorted_as_scripts_sort_them() -> None:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.core.msgpack import MAX_VALUES, unpack
+from picloud.core.interface import INTERFACE_FILE, Interface, InterfaceMismatch, InterfaceViolation, Signature
+from picloud.core.msgpack import MAX_VALUES, decode_bounded
 from picloud.sandbox import abi
-from picloud.sandbox.abi import Interface, InterfaceMismatch, InterfaceViolation, Signature
 from tests.workbench import idle_functions
 
 INTERFACE = Interface.load()
@@ -84,7 +84,7 @@ def test_services_must_offer_exactly_what_is_listed(change: str) -> None:
 
 def test_an_interface_of_another_abi_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "interface.toml"
-    file.write_text(abi.INTERFACE_FILE.read_text().replace("abi = 1", "abi = 2"))
+    file.write_text(INTERFACE_FILE.read_text().replace("abi = 1", "abi = 2"))
     with pytest.raises(InterfaceMismatch, match="ABI 2"):
         Interface.load(file)
 
@@ -102,13 +102,13 @@ FILL = bytes(70_000)
 @given(json_like)
 def test_a_large_message_of_few_values_is_unpacked(message: object) -> None:
     whole = [message, FILL]
-    assert unpack(ormsgpack.packb(whole)) == whole
+    assert decode_bounded(ormsgpack.packb(whole)) == whole
 
 
 @given(st.binary(max_size=60))
 def test_any_large_bytes_are_a_message_or_an_error(start: bytes) -> None:
     try:
-        unpack(start + FILL)
+        decode_bounded(start + FILL)
     except ValueError:
         return
 
@@ -124,7 +124,7 @@ def test_any_large_bytes_are_a_message_or_an_error(start: bytes) -> None:
 )
 def test_a_large_message_of_many_values_is_refused(message: object) -> None:
     with pytest.raises(ValueError, match="values"):
-        unpack(ormsgpack.packb(message))
+        decode_bounded(ormsgpack.packb(message))
 
 
 @pytest.mark.parametrize(
@@ -132,4 +132,4 @@ def test_a_large_message_of_many_values_is_refused(message: object) -> None:
 )
 def test_a_count_that_is_claimed_is_not_believed(head: bytes) -> None:
     with pytest.raises(ValueError, match="values"):
-        unpack(head + b"\x80" * 100_000)
+        decode_bounded(head + b"\x80" * 100_000)

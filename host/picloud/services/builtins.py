@@ -1,4 +1,4 @@
-"""time and random: what a guest cannot know by itself."""
+"""time, random and request: what a guest cannot know by itself."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 
 from picloud.core.errors import ServiceError
-from picloud.sandbox.abi import HostFunction
+from picloud.core.interface import HostFunction
 from picloud.services.call_context import Call
 
 MAX_RANDOM = 65_536
@@ -32,6 +32,11 @@ async def random_bytes(_call: Call, count: int) -> bytes:
     return os.urandom(count)
 
 
+async def body(call: Call) -> bytes:
+    """The body as it came, empty when there is none."""
+    return call.body
+
+
 def host_functions() -> Mapping[str, HostFunction]:
-    """Both, by import name."""
-    return {"time_now": now, "random_bytes": random_bytes}
+    """The host functions by import name."""
+    return {"time_now": now, "random_bytes": random_bytes, "request_body": body}

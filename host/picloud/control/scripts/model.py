@@ -1,0 +1,69 @@
+"""A script as it is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+from uuid import UUID
+
+from picloud.control.scripts.draft import Access, Draft, Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptSummary:
+    """A script without its source, as lists show it.
+
+    Attributes:
+        id: the script.
+        app_id: its app.
+        name: unique in the app.
+        kind: whether it answers requests or is imported by other scripts.
+        description: free text.
+        version: grows by one with every save.
+        sandbox: limit overrides by name.
+        execute_access: who may execute it by its id: everyone, or whoever may read the app.
+        created_at: first save.
+        updated_at: last save.
+    """
+
+    id: UUID
+    app_id: UUID
+    name: str
+    kind: Kind
+    description: str
+    version: int
+    sandbox: dict[str, int]
+    execute_access: Access
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Script(ScriptSummary):
+    """A script.
+
+    Attributes:
+        source: Rhai.
+    """
+
+    source: str
+
+    @property
+    def draft(self) -> Draft:
+        """The fields people write."""
+        return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the audit log says of it: the source by its hash."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "description": self.description,
+            "version": self.version,
+            "sha256": sha256(self.source.encode()).hexdigest(),
+            "sandbox": self.sandbox,
+            "execute_access": self.execute_access,
+        }
