@@ -14,7 +14,7 @@ import pytest
 from benches.native import SCRIPTS, Native
 from uuid_utils.compat import uuid7
 
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.cache import ImageCache
@@ -27,7 +27,7 @@ from picloud.services import builtins
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import completed
+from picloud.services.unavailable import with_unavailable_stubs
 
 APP = uuid7()
 LIMITS = Ceilings().resolve({"max_operations": 10_000_000, "max_array_size": 100_000})
@@ -52,8 +52,10 @@ def executor(engine: Engine, loop: asyncio.AbstractEventLoop) -> Iterator[Execut
     memory, threads = MemoryKeyValue(), Threads(2)
     widget = ormsgpack.packb({"name": "bolt", "price": 21})
     loop.run_until_complete(memory.set(Call(APP, APP, APP), "widgets", "w1", widget, None))
-    functions = completed({**kv.host_functions(memory), **builtins.host_functions()}, engine.interface)
-    yield Executor(Gate(24, 24), Sandbox(engine, ImageCache(256, 64), threads, functions), None)
+    functions = with_unavailable_stubs(
+        {**kv.host_functions(memory), **builtins.host_functions()}, engine.interface
+    )
+    yield Executor(Admission(24, 24), Sandbox(engine, ImageCache(256, 64), threads, functions), None)
     threads.close()
 
 

@@ -11,7 +11,7 @@ import ormsgpack
 from benches.conftest import APP, LIMITS, invocation
 from benches.memory import private_bytes
 
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.cache import ImageCache
@@ -22,7 +22,7 @@ from picloud.services import builtins
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import completed
+from picloud.services.unavailable import with_unavailable_stubs
 
 WAITING = 2000
 # Ten functions of ten lines: about what a script of that length looks like.
@@ -62,8 +62,12 @@ class SlowKeyValue(MemoryKeyValue):
 async def waiting_executions(folder: Path) -> float:
     """Bytes of each of `WAITING` executions that wait for the same slow host call."""
     slow, threads, engine = SlowKeyValue(), Threads(2), Engine(folder, WAITING + 8, 256)
-    functions = completed({**kv.host_functions(slow), **builtins.host_functions()}, engine.interface)
-    executor = Executor(Gate(WAITING, WAITING), Sandbox(engine, ImageCache(8, 8), threads, functions), None)
+    functions = with_unavailable_stubs(
+        {**kv.host_functions(slow), **builtins.host_functions()}, engine.interface
+    )
+    executor = Executor(
+        Admission(WAITING, WAITING), Sandbox(engine, ImageCache(8, 8), threads, functions), None
+    )
     slow.go.set()
     await executor.execute(invocation("kv_once"))
     slow.go.clear()

@@ -26,7 +26,7 @@ from yarl import URL
 from picloud.control.routes import RouteDraft, Routes, columns
 from picloud.control.routing_cache import Directory
 from picloud.core.generations import Generations
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
@@ -77,13 +77,13 @@ class App:
     id: UUID
     script_id: UUID
     database: Database
-    changes: Changes
+    changes: ChangeNotifier
 
     @classmethod
     async def make(cls, parameters: ConnectionParameters, size: int) -> App:
         await migrate(parameters)
         database = await Database.open(parameters, 2)
-        app = cls(uuid7(), uuid7(), database, Changes(database, Generations()))
+        app = cls(uuid7(), uuid7(), database, ChangeNotifier(database, Generations()))
         await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'a', 'A')", app.id)
         await database.execute(
             "INSERT INTO scripts (app_id, id, name, kind, version, source) "
@@ -233,7 +233,7 @@ def test_p7_write(
     def of(size: int) -> Callable[[], list[float]]:
         app = apps[size]
         generations = Generations()
-        changes = Changes(app.database, generations)
+        changes = ChangeNotifier(app.database, generations)
         routes, directory = Routes(app.database, changes), Directory(app.database, generations)
 
         async def one() -> float:

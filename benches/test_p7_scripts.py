@@ -20,7 +20,7 @@ from picloud.control.scripts.model import Script
 from picloud.control.scripts.modules import Modules
 from picloud.control.scripts.service import Scripts
 from picloud.core.generations import Generations
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
@@ -65,7 +65,7 @@ class Instance:
     async def open(cls, parameters: ConnectionParameters, executor: Executor, scripts: int) -> Instance:
         await migrate(parameters)
         database, generations = await Database.open(parameters, 2), Generations()
-        changes = Changes(database, generations)
+        changes = ChangeNotifier(database, generations)
         service = Scripts(database, changes, executor, Ceilings(), Quotas(database, UNLIMITED))
         app = await Apps(database, changes).create("bench", "Bench", actor=ACTOR)
         script = await service.create(app.id, Draft("hello", '"hello"'), actor=ACTOR)

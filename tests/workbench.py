@@ -24,7 +24,7 @@ from picloud.services import builtins
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import completed
+from picloud.services.unavailable import with_unavailable_stubs
 
 NOBODY = UUID(int=0)
 _scripts = itertools.count(1)
@@ -34,7 +34,7 @@ def in_memory() -> dict[str, HostFunction]:
     """Every host function, none of which needs a database."""
     memory = MemoryKeyValue()
     here = {**kv.host_functions(memory), **builtins.host_functions()}
-    return completed(here, Interface.load())
+    return with_unavailable_stubs(here, Interface.load())
 
 
 def idle_functions(**functions: HostFunction) -> dict[str, HostFunction]:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from picloud.core.errors import Overloaded
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
@@ -92,7 +92,7 @@ async def test_a_hundred_thousand_executions_leave_nothing_behind(
     process, threads = psutil.Process(), Threads(2)
     engine = Engine(tmp_path / "machine-code", AT_ONCE + 8, 256)
     sandbox = Sandbox(engine, ImageCache(64, 16), threads, in_memory())
-    executor = Executor(Gate(AT_ONCE, AT_ONCE), sandbox, None)
+    executor = Executor(Admission(AT_ONCE, AT_ONCE), sandbox, None)
     await drive(executor, ROUNDS // 10)
     before = figures(process)
     counts = await drive(executor, ROUNDS)
@@ -103,7 +103,7 @@ async def test_a_hundred_thousand_executions_leave_nothing_behind(
     print(counts)
     assert sum(counts.values()) == ROUNDS
     assert counts["cancelled"] == ROUNDS // 200
-    assert executor.gate.running == 0
+    assert executor.admission.running == 0
     assert not engine.template._guests
     # A slot keeps up to 8 MiB resident from its largest guest so far, so this may still step up a few times;
     # a leak of 250 bytes an execution would go over.
@@ -132,7 +132,7 @@ async def test_two_thousand_executions_wait_at_once_and_all_finish(
     process, threads = psutil.Process(), Threads(2)
     engine = Engine(tmp_path / "machine-code", WAITING + 8, 256)
     sandbox = Sandbox(engine, ImageCache(64, 16), threads, idle_functions(kv_get=get))
-    executor = Executor(Gate(WAITING, WAITING), sandbox, None)
+    executor = Executor(Admission(WAITING, WAITING), sandbox, None)
     version = script('let n = kv::collection("c").get("k"); n + 1', timeout_seconds=300)
     await executor.execute(invocation(FINE))
     before = process.memory_info().rss
@@ -150,9 +150,9 @@ async def test_two_thousand_executions_wait_at_once_and_all_finish(
     assert {outcome.response.body for outcome in outcomes if outcome.response} == {b"8"}
     assert {outcome.figures.fuel for outcome in outcomes} == {outcomes[0].figures.fuel}
     assert len({id(outcome) for outcome in outcomes}) == WAITING
-    assert executor.gate.running == 0
+    assert executor.admission.running == 0
     assert not engine.template._guests
     assert each < MIB  # design: about 0.33 MB
-    assert UUID(int=0) not in executor.gate._by_app
+    assert UUID(int=0) not in executor.admission._by_app
     threads.close()
     engine.close()

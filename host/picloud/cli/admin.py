@@ -13,12 +13,12 @@ from picloud.cli.commands import Commands
 from picloud.cli.database import database
 from picloud.core.errors import Invalid
 from picloud.core.generations import Generations
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.identity.account import ROLES, check_username
-from picloud.identity.accounts import Users
+from picloud.identity.accounts import Accounts
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords, check_password
 
@@ -61,7 +61,7 @@ def _create(arguments: argparse.Namespace) -> int:
     check_username(arguments.name)
     password = _ask_password()
 
-    async def create(users: Users) -> None:
+    async def create(users: Accounts) -> None:
         await users.create(arguments.name, password, arguments.role, Actor.console("user.create"))
 
     _with_users(arguments, create)
@@ -72,7 +72,7 @@ def _create(arguments: argparse.Namespace) -> int:
 def _reset_password(arguments: argparse.Namespace) -> int:
     password = _ask_password()
 
-    async def reset(users: Users) -> None:
+    async def reset(users: Accounts) -> None:
         await users.update(arguments.name, {"password": password}, Actor.console("user.update"))
 
     _with_users(arguments, reset)
@@ -80,13 +80,13 @@ def _reset_password(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _with_users(arguments: argparse.Namespace, work: Callable[[Users], Awaitable[None]]) -> None:
+def _with_users(arguments: argparse.Namespace, work: Callable[[Accounts], Awaitable[None]]) -> None:
     async def connected(parameters: ConnectionParameters) -> None:
         await migrate(parameters)
         pool = await Database.open(parameters, 2)
         try:
             # Counters of this process alone: a server that runs hears of the change by NOTIFY.
-            await work(Users(pool, Changes(pool, Generations()), Passwords()))
+            await work(Accounts(pool, ChangeNotifier(pool, Generations()), Passwords()))
         finally:
             await pool.close()
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from picloud.config import Settings
 from picloud.core.interface import HostFunction
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
@@ -20,7 +20,7 @@ from picloud.sandbox.threads import Threads
 from picloud.services import builtins
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import completed
+from picloud.services.unavailable import with_unavailable_stubs
 
 NOTHING_MORE: Mapping[str, HostFunction] = MappingProxyType({})
 
@@ -42,8 +42,8 @@ def executor(
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
         memory = MemoryKeyValue()
         here = {**kv.host_functions(memory), **builtins.host_functions(), **more}
-        functions = completed(here, engine.interface)
-        yield Executor(Gate(slots, slots), Sandbox(engine, images, threads, functions), None)
+        functions = with_unavailable_stubs(here, engine.interface)
+        yield Executor(Admission(slots, slots), Sandbox(engine, images, threads, functions), None)
     finally:
         threads.close()
         engine.close()

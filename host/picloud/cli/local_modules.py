@@ -17,7 +17,7 @@ class Unreadable(Exception):
     """The file of a module is no text; the message says which."""
 
 
-class Beside:
+class FolderModules:
     """The modules in a folder, or none where there is no folder."""
 
     def __init__(self, folder: Path | None) -> None:

@@ -19,7 +19,7 @@ from picloud.cli.commands import Commands
 from picloud.cli.excerpt import excerpt
 from picloud.cli.exits import DOES_NOT_PARSE, FAILED, WRONG_USE
 from picloud.cli.local import executor
-from picloud.cli.local_modules import Beside, Unreadable
+from picloud.cli.local_modules import FolderModules, Unreadable
 from picloud.cli.terminal import fail, paint
 from picloud.config import Settings
 from picloud.control.scripts import modules
@@ -87,7 +87,7 @@ def main(arguments: argparse.Namespace) -> int:
     except UnicodeDecodeError as error:
         fail(f"{name} is not UTF-8 (byte {error.start})")
         return WRONG_USE
-    beside = Beside(arguments.file.parent)
+    beside = FolderModules(arguments.file.parent)
     try:
         outcome = asyncio.run(_execute(arguments, settings, source, beside))
     except Unreadable as error:
@@ -103,7 +103,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 async def _execute(
-    arguments: argparse.Namespace, settings: Settings, source: bytes, beside: Beside
+    arguments: argparse.Namespace, settings: Settings, source: bytes, beside: FolderModules
 ) -> Outcome:
     limits = Ceilings(settings.limits).resolve({})
     headers: dict[str, str] = dict(arguments.header)
@@ -126,7 +126,7 @@ async def _execute(
         await outbound.close()
 
 
-def _print(outcome: Outcome, name: str, source: str, beside: Beside, figures: bool) -> None:
+def _print(outcome: Outcome, name: str, source: str, beside: FolderModules, figures: bool) -> None:
     for line in outcome.logs:
         data = f" {line.data}" if line.data else ""
         print(f"{paint(line.level, '2', sys.stderr)} {line.message}{data}", file=sys.stderr)
@@ -147,7 +147,7 @@ def _print(outcome: Outcome, name: str, source: str, beside: Beside, figures: bo
         print(_figures(outcome), file=sys.stderr)
 
 
-def _excerpt(error: ScriptError, name: str, source: str, beside: Beside) -> str:
+def _excerpt(error: ScriptError, name: str, source: str, beside: FolderModules) -> str:
     """Where it went wrong: in the script, or in the file of a module."""
     file = beside.file(error.module) if error.module is not None else None
     if file is None:

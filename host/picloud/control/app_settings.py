@@ -10,7 +10,7 @@ from uuid import UUID
 from asyncpg import Record
 
 from picloud.core.errors import NotFound
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -31,7 +31,7 @@ class AppSettings:
     cors: Cors | None
 
     @property
-    def told(self) -> dict[str, Any]:
+    def audit_fields(self) -> dict[str, Any]:
         """What the audit log says of them."""
         return {"cors": self.cors.as_json() if self.cors is not None else None}
 
@@ -39,7 +39,7 @@ class AppSettings:
 class Settings:
     """The settings of apps."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier) -> None:
         """Make it."""
         self._database = database
         self._changes = changes
@@ -75,12 +75,17 @@ class Settings:
         """
         if "cors" not in patch:
             return await self.get(app_id)
-        async with self._changes.announce("routes") as connection:
+        async with self._changes.transaction("routes") as connection:
             before = _settings(app_id, await connection.fetchrow(_SQL.app_settings_lock, app_id))
             after = AppSettings(_patched(before.cors, patch["cors"]))
-            await connection.execute(_SQL.app_settings_update, app_id, after.told["cors"])
+            await connection.execute(_SQL.app_settings_update, app_id, after.audit_fields["cors"])
             await audit.write(
-                connection, actor, app_id=app_id, target=app_id, before=before.told, after=after.told
+                connection,
+                actor,
+                app_id=app_id,
+                target=app_id,
+                before=before.audit_fields,
+                after=after.audit_fields,
             )
         return after
 

@@ -17,7 +17,7 @@ from picloud.core.generations import TOPICS
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
 from picloud.core.validation import check_description, check_name, refuse_null
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -50,7 +50,7 @@ class App:
     updated_at: datetime
 
     @property
-    def told(self) -> dict[str, Any]:
+    def audit_fields(self) -> dict[str, Any]:
         """What the audit log says of it."""
         return {"slug": self.slug, "name": self.name, "description": self.description}
 
@@ -58,7 +58,7 @@ class App:
 class Apps:
     """The apps of the instance."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier) -> None:
         """Make it."""
         self._database = database
         self._changes = changes
@@ -90,7 +90,7 @@ class Apps:
             row = await connection.fetchrow(_SQL.app_insert, app_id, slug, name, description)
             assert row is not None
             app = App(**row)
-            after = app.told | ({"takeover": True} if over else {})
+            after = app.audit_fields | ({"takeover": True} if over else {})
             await audit.write(connection, actor, app_id=app.id, target=app.id, after=after)
         return app
 
@@ -169,9 +169,9 @@ class Apps:
             )
             assert row is not None
             now = App(**row)
-            after = now.told | ({"takeover": True} if over else {})
+            after = now.audit_fields | ({"takeover": True} if over else {})
             await audit.write(
-                connection, actor, app_id=app.id, target=app.id, before=before.told, after=after
+                connection, actor, app_id=app.id, target=app.id, before=before.audit_fields, after=after
             )
         return now
 
@@ -187,7 +187,7 @@ class Apps:
             Conflict: it has some and `force` is not given; how many of everything is in the details.
             NotFound: it was deleted meanwhile.
         """
-        async with self._changes.announce(*TOPICS) as connection:
+        async with self._changes.transaction(*TOPICS) as connection:
             contents = await _contents(connection, app.id, force)
             # What may be many rows goes first, so that other writers wait for the lock only a moment.
             await connection.execute(_SQL.app_clear_kv, app.id)
@@ -201,7 +201,7 @@ class Apps:
             await connection.execute(_SQL.app_clear_executions, app.id)
             await connection.execute(_SQL.app_delete, app.id)
             await connection.execute(_SQL.app_clear_usage, app.id)
-            before = app.told | {"contents": contents}
+            before = app.audit_fields | {"contents": contents}
             await audit.write(connection, actor, app_id=app.id, target=app.id, before=before)
 
     async def slug_state(self, slug: str, principal: Principal) -> SlugState:

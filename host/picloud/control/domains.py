@@ -12,7 +12,7 @@ from uuid_utils.compat import uuid7
 from picloud.core.errors import Conflict, Invalid, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -48,7 +48,7 @@ class Domain:
 class Domains:
     """The claims of apps."""
 
-    def __init__(self, database: Database, changes: Changes, admin_host: str | None = None) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier, admin_host: str | None = None) -> None:
         """Make it.
 
         Args:
@@ -83,7 +83,7 @@ class Domains:
         claim = parse_claim(pattern)
         refuse_admin_host(claim, self._admin_host, "pattern")
         try:
-            async with self._changes.announce("domains") as connection:
+            async with self._changes.transaction("domains") as connection:
                 if await connection.fetchrow(_ROUTES.routes_lock, app_id) is None:
                     raise NotFound("app", app_id)
                 await self._refuse_taken(connection, app_id, claim, actor)
@@ -118,7 +118,7 @@ class Domains:
         parsed = parse_id(domain_id)
         if parsed is None:
             raise NotFound("domain", domain_id)
-        async with self._changes.announce("domains", "routes") as connection:
+        async with self._changes.transaction("domains", "routes") as connection:
             await connection.execute(_ROUTES.routes_lock, app_id)
             row = await connection.fetchrow(_SQL.domain_delete, app_id, parsed)
             if row is None:

@@ -14,7 +14,7 @@ from picloud.control.domains import refuse_admin_host
 from picloud.core.errors import Conflict, Invalid, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -120,7 +120,7 @@ class RouteCheck:
 class Routes:
     """The routes of apps."""
 
-    def __init__(self, database: Database, changes: Changes, admin_host: str | None = None) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier, admin_host: str | None = None) -> None:
         """Make it.
 
         Args:
@@ -150,7 +150,7 @@ class Routes:
                 the app has `MAX_ROUTES`.
         """
         pattern = draft.check()
-        async with self._changes.announce("routes") as connection:
+        async with self._changes.transaction("routes") as connection:
             count = await connection.fetchval(_SQL.routes_lock, app_id)
             if count is None:
                 raise NotFound("app", app_id)
@@ -213,7 +213,7 @@ class Routes:
         for name, value in patch.items():
             if value is None and name != "method":
                 raise Invalid(f"{name}: cannot be cleared", field=name)
-        async with self._changes.announce("routes") as connection:
+        async with self._changes.transaction("routes") as connection:
             await connection.execute(_SQL.routes_lock, app_id)
             row = await connection.fetchrow(_SQL.route_find, app_id, _id(route_id))
             if row is None:
@@ -243,7 +243,7 @@ class Routes:
         Raises:
             NotFound: the app has no such route.
         """
-        async with self._changes.announce("routes") as connection:
+        async with self._changes.transaction("routes") as connection:
             await connection.execute(_SQL.routes_lock, app_id)
             row = await connection.fetchrow(_SQL.route_delete, app_id, _id(route_id))
             if row is None:

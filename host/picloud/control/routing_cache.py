@@ -18,7 +18,7 @@ from asyncpg import Record
 
 from picloud.core.errors import Unavailable
 from picloud.core.generations import Generations
-from picloud.core.single_flight import Flights
+from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.routing.conflict import RoutePattern
@@ -82,7 +82,7 @@ class Directory:
         self._behind: set[UUID] = set()
         self._routes_seen = b""  # generation before the revisions were last compared
 
-        self._flights: Flights[str | UUID] = Flights()  # "domains", "revisions", an app's routes
+        self._flights: SingleFlight[str | UUID] = SingleFlight()  # "domains", "revisions", an app's routes
 
     async def find(self, host: str) -> tuple[AppRouting, str] | None:
         """The app a request is for, from memory unless a write was announced since.

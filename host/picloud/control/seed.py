@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid_utils.compat import uuid7
 
 from picloud.control.routes import RouteDraft, columns
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.queries import load
 
 HELLO = """\
@@ -32,7 +32,7 @@ _SEED, _APPS, _DOMAINS = load("seed"), load("apps"), load("domains")
 _SCRIPTS, _ROUTES = load("scripts"), load("routes")
 
 
-async def seed(changes: Changes) -> bool:
+async def seed(changes: ChangeNotifier) -> bool:
     """Fill a fresh instance, once in its life: what was seeded and deleted does not come back.
 
     Several servers may do this at once; the first one's claim holds the others until it commits.
@@ -43,7 +43,7 @@ async def seed(changes: Changes) -> bool:
     Returns:
         True when this call did it.
     """
-    async with changes.announce("scripts", "routes", "domains") as connection:
+    async with changes.transaction("scripts", "routes", "domains") as connection:
         if await connection.fetchval(_SEED.seed_claim) is None:
             return False
         app_id, script_id = uuid7(), uuid7()

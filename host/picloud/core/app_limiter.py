@@ -1,4 +1,4 @@
-"""Turns: how much of one app's is done at once, and done to its end."""
+"""Limits how much of one app runs at once, and runs what has begun to its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 T = TypeVar("T")
 
 
-class Turns:
+class AppLimiter:
     """So many at once of each app, and of all together, in one worker.
 
     Whoever waits for one of the turns of all has a turn of their app already. So an app that wants much
@@ -27,7 +27,7 @@ class Turns:
         self._working: set[asyncio.Task[Any]] = set()
 
     @asynccontextmanager
-    async def turn(self, app_id: UUID) -> AsyncIterator[None]:
+    async def slot(self, app_id: UUID) -> AsyncIterator[None]:
         """Wait for a turn, and have it."""
         end = await self._begin(app_id)
         try:
@@ -35,7 +35,7 @@ class Turns:
         finally:
             end()
 
-    async def finish(self, app_id: UUID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def run_to_completion(self, app_id: UUID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do something to its end in a turn, whether or not the caller waits for that.
 
         Args:
@@ -56,7 +56,7 @@ class Turns:
         task.add_done_callback(done)
         return await asyncio.shield(task)
 
-    async def settled(self) -> None:
+    async def drain(self) -> None:
         """Wait until all that was begun is done."""
         while self._working:
             await asyncio.wait(self._working)

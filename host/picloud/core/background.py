@@ -18,7 +18,7 @@ class Background:
         """Make it, idle."""
         self._running: dict[Hashable, asyncio.Task[None]] = {}
 
-    def do(self, what: Hashable, work: Callable[[], Awaitable[object]]) -> None:
+    def spawn(self, what: Hashable, work: Callable[[], Awaitable[object]]) -> None:
         """Start something, unless the same is under way.
 
         Args:
@@ -30,7 +30,7 @@ class Background:
         task = asyncio.create_task(self._finish(what, work))
         self._running[what] = task
 
-    async def settled(self) -> None:
+    async def drain(self) -> None:
         """Wait until all that was started is done."""
         while self._running:
             await asyncio.wait(self._running.values())

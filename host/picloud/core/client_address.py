@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import IPv6Address, IPv6Network
 
 
-def source(address: str) -> str:
+def rate_limit_key(address: str) -> str:
     """What an address is counted under: itself, or of IPv6 the network of 64 bits, which one client has.
 
     Args:

@@ -16,8 +16,8 @@ import mmap
 from typing import Final
 
 TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users")
-TALLIES: Final = ("recorded", "written")  # execution records made, and of these in the database
-_ROWS = TOPICS + TALLIES
+COUNTERS: Final = ("recorded", "written")  # execution records made, and of these in the database
+_ROWS = TOPICS + COUNTERS
 _WORD = 8  # bytes: an aligned 64-bit store is one instruction, never seen half-done
 
 
@@ -67,7 +67,7 @@ class Generations:
         """Add to this process's word of a tally.
 
         Args:
-            tally: one of `TALLIES`.
+            tally: one of `COUNTERS`.
             amount: how many more.
         """
         self._words[self._rows[tally][0] // _WORD + self._slot] += amount
@@ -79,5 +79,5 @@ class Generations:
 
     def settle(self) -> None:
         """Let this process's tallies agree: what a worker before it in this slot left unwritten is lost."""
-        recorded, written = (self._rows[tally][0] // _WORD + self._slot for tally in TALLIES)
+        recorded, written = (self._rows[tally][0] // _WORD + self._slot for tally in COUNTERS)
         self._words[written] = self._words[recorded]

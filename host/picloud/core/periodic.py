@@ -11,7 +11,7 @@ from picloud.core.errors import Unavailable
 _log = logging.getLogger(__name__)
 
 
-class Rounds:
+class PeriodicTask:
     """Makes rounds; one that fails is told to the operator, and the next is made all the same."""
 
     def __init__(self, what: str, every_seconds: float, work: Callable[[], Awaitable[object]]) -> None:

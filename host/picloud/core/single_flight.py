@@ -12,7 +12,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Flights(Generic[K]):
+class SingleFlight(Generic[K]):
     """One read of each key at a time. Who asks meanwhile waits for it, and then all go on at once.
 
     Behind a lock they would go on one by one, a turn of the loop each: with hundreds of requests that

@@ -15,7 +15,7 @@ _KINDS = {
 """Kinds of pydantic's errors, whose own words are about Python's types."""
 
 
-def worded(kind: str, message: str) -> str:
+def describe_validation_error(kind: str, message: str) -> str:
     """Say what a model refuses, to stand behind the name of the field.
 
     Args:

@@ -19,7 +19,7 @@ CHANNEL = "picloud_changed"
 _SQL = load("changes")
 
 
-class Changes:
+class ChangeNotifier:
     """Makes writes known."""
 
     def __init__(self, database: Database, generations: Generations) -> None:
@@ -28,7 +28,7 @@ class Changes:
         self._generations = generations
 
     @asynccontextmanager
-    async def announce(self, *topics: str) -> AsyncIterator[Connection]:
+    async def transaction(self, *topics: str) -> AsyncIterator[Connection]:
         """Run the block in one transaction and tell every reader of the topics after its commit.
 
         Args:

@@ -8,7 +8,7 @@ from uuid import UUID
 from picloud.core.errors import Overloaded
 
 
-class Gate:
+class Admission:
     """Permits for executions: so many in all, and a share of them for each app.
 
     Nobody waits here: a full gate answers at once, and the caller decides (503, or back into the outbox).
@@ -31,7 +31,7 @@ class Gate:
         self.running = self.refused = 0
         self._by_app: Counter[UUID] = Counter()
 
-    def enter(self, app_id: UUID) -> None:
+    def acquire(self, app_id: UUID) -> None:
         """Take a permit; `leave` is owed.
 
         Args:
@@ -46,7 +46,7 @@ class Gate:
         self.running += 1
         self._by_app[app_id] += 1
 
-    def leave(self, app_id: UUID) -> None:
+    def release(self, app_id: UUID) -> None:
         """Give a permit back."""
         self.running -= 1
         self._by_app[app_id] -= 1

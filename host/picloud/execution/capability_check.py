@@ -16,7 +16,9 @@ from picloud.identity.capabilities import CAPABILITIES, may
 from picloud.services.call_context import Call
 
 
-def guarded(functions: Mapping[str, HostFunction], interface: Interface) -> dict[str, HostFunction]:
+def with_capability_checks(
+    functions: Mapping[str, HostFunction], interface: Interface
+) -> dict[str, HostFunction]:
     """Put the guard before the host functions that need a capability.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Delivered:
     """What went out.
 
     Attributes:
@@ -21,23 +21,23 @@ class Sent:
     size: int
 
 
-class Sending:
+class ResponseDelivery:
     """The way of one answer; an execution that answers with a file is put on record at the end of it."""
 
     def __init__(self) -> None:
         """Make it; nothing waits for it."""
-        self._record: Callable[[Sent], None] | None = None
+        self._record: Callable[[Delivered], None] | None = None
 
     @property
-    def is_awaited(self) -> bool:
+    def has_record_waiting(self) -> bool:
         """Whether a record waits for the end."""
         return self._record is not None
 
-    def await_end(self, record: Callable[[Sent], None]) -> None:
+    def record_at_end(self, record: Callable[[Delivered], None]) -> None:
         """Have a record wait. Args: record: makes it."""
         self._record = record
 
-    def end(self, sent: Sent) -> None:
+    def end(self, sent: Delivered) -> None:
         """Tell what was sent; what is told after that changes nothing."""
         record, self._record = self._record, None
         if record is not None:

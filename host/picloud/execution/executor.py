@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from picloud.execution.admission import Gate
-from picloud.execution.delivery import Sending
+from picloud.execution.admission import Admission
+from picloud.execution.delivery import ResponseDelivery
 from picloud.execution.invocation import Invocation
 from picloud.execution.record import Recorder
 from picloud.sandbox.limits import Limits
@@ -17,22 +17,22 @@ from picloud.services.call_context import Call
 class Executor:
     """Permit, run, record."""
 
-    def __init__(self, gate: Gate, sandbox: Sandbox, recorder: Recorder | None) -> None:
+    def __init__(self, admission: Admission, sandbox: Sandbox, recorder: Recorder | None) -> None:
         """Make an executor.
 
         Args:
-            gate: bounds how many run at once.
+            admission: bounds how many run at once.
             sandbox: runs them.
             recorder: keeps their records; None keeps none (`picloud run`).
         """
-        self.gate, self.sandbox, self._recorder = gate, sandbox, recorder
+        self.admission, self.sandbox, self.recorder = admission, sandbox, recorder
 
-    async def execute(self, invocation: Invocation, sending: Sending | None = None) -> Outcome:
+    async def execute(self, invocation: Invocation, delivery: ResponseDelivery | None = None) -> Outcome:
         """Execute a script.
 
         Args:
             invocation: what, for whom, with what input.
-            sending: the way of the answer; an answer that is a file is on record when it ends. None puts
+            delivery: the way of the answer; an answer that is a file is on record when it ends. None puts
                 it on record at once.
 
         Returns:
@@ -43,7 +43,7 @@ class Executor:
             asyncio.CancelledError: the caller is gone; the execution was stopped and is on record.
         """
         script = invocation.script
-        self.gate.enter(script.app_id)
+        self.admission.acquire(script.app_id)
         started_at, outcome = time.time(), Outcome()
         call = Call(
             script.app_id,
@@ -68,13 +68,13 @@ class Executor:
                 outcome,
             )
         finally:
-            self.gate.leave(script.app_id)
-            if self._recorder is not None:
-                record = self._recorder.prepare(invocation, outcome, started_at, call.decisions)
-                if sending is None or outcome.response is None or outcome.response.file is None:
+            self.admission.release(script.app_id)
+            if self.recorder is not None:
+                record = self.recorder.prepare(invocation, outcome, started_at, call.decisions)
+                if delivery is None or outcome.response is None or outcome.response.file is None:
                     record(None)
                 else:
-                    sending.await_end(record)
+                    delivery.record_at_end(record)
         return outcome
 
     async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:

@@ -9,7 +9,7 @@ from cachetools import LRUCache
 
 from picloud.control.scripts.modules import Loaded, Modules
 from picloud.core.generations import Generations
-from picloud.core.single_flight import Flights
+from picloud.core.single_flight import SingleFlight
 from picloud.execution.invocation import ScriptVersion
 from picloud.sandbox.limits import PER_SCRIPT, Ceilings
 
@@ -49,7 +49,7 @@ class LiveScripts:
         self._ceilings = ceilings
         self._live: LRUCache[UUID, LiveScript] = LRUCache(CACHE_BYTES, getsizeof=lambda live: live.size)
         # A save makes every worker read anew: one of a script's callers does, the others wait for it.
-        self._flights: Flights[UUID] = Flights()
+        self._flights: SingleFlight[UUID] = SingleFlight()
 
     async def get(self, script_id: UUID) -> LiveScript:
         """The script as it is now.

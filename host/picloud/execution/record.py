@@ -21,7 +21,7 @@ from picloud.core.generations import Generations
 from picloud.core.text import clean
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.execution.delivery import Sent
+from picloud.execution.delivery import Delivered
 from picloud.execution.invocation import Invocation
 from picloud.sandbox.outcome import LogLine, Outcome
 from picloud.services.outbound_decisions import Decisions
@@ -84,7 +84,7 @@ class Recorder:
 
     def prepare(
         self, invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions
-    ) -> Callable[[Sent | None], None]:
+    ) -> Callable[[Delivered | None], None]:
         """Make a record, without holding on to what it is of: a file may be on its way for long.
 
         Args:
@@ -99,7 +99,7 @@ class Recorder:
         row = _row(invocation, outcome, started_at, decisions)
         size = _weight(invocation, outcome, decisions)
 
-        def keep(sent: Sent | None) -> None:
+        def keep(sent: Delivered | None) -> None:
             self._keep(row if sent is None else _with_sent(row, sent), size)
 
         return keep
@@ -239,7 +239,7 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions:
     )
 
 
-def _with_sent(row: Row, sent: Sent) -> Row:
+def _with_sent(row: Row, sent: Delivered) -> Row:
     """A record that tells what was sent, where the row tells status and answer of the script."""
     answer = {"headers": redact(sent.headers), "body": None, "body_size": sent.size}
     return (*row[:_STATUS], sent.status, answer, *row[_STATUS + 2 :])

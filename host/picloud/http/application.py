@@ -8,7 +8,7 @@ import re
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http import health, setup_page
 from picloud.http.admin import (
     apps,
@@ -32,13 +32,13 @@ from picloud.http.admin import (
 )
 from picloud.http.admin.endpoint import PREFIX
 from picloud.http.admin_host import AdminHost
-from picloud.http.edge.expect_continue import judge_expectation
+from picloud.http.edge.expect_continue import check_expect
 from picloud.http.edge.middleware import edge
 from picloud.http.openapi import serve
 from picloud.http.openapi.document import document
-from picloud.http.plain_endpoint import PlainEndpoint
 from picloud.http.public import execute
 from picloud.http.public.routes import CatchAll, Public
+from picloud.http.standalone_endpoint import StandaloneEndpoint
 
 ENDPOINTS = (
     *auth.ENDPOINTS,
@@ -62,7 +62,7 @@ ENDPOINTS = (
 )
 """The admin API."""
 
-PLAIN_ENDPOINTS: tuple[PlainEndpoint, ...] = (
+PLAIN_ENDPOINTS: tuple[StandaloneEndpoint, ...] = (
     *execute.ENDPOINTS,
     *serve.endpoints(lambda: document(ENDPOINTS, PLAIN_ENDPOINTS)),
     *health.ENDPOINTS,
@@ -71,13 +71,13 @@ PLAIN_ENDPOINTS: tuple[PlainEndpoint, ...] = (
 """Everything else that is PiCloud's own."""
 
 
-def build_application(services: Services) -> web.Application:
+def build_application(platform: Platform) -> web.Application:
     """Put the application together.
 
     Run it with `handler_cancellation=True`, so that a client that goes away ends its execution.
 
     Args:
-        services: what it stands on.
+        platform: what it stands on.
 
     Returns:
         An application that has not been started.
@@ -85,17 +85,17 @@ def build_application(services: Services) -> web.Application:
     application = web.Application()
     router = application.router
     own, rest = _as_it_is, _as_it_is
-    if services.admin_host is not None:
-        admin_host = AdminHost(services.admin_host)
+    if platform.admin_host is not None:
+        admin_host = AdminHost(platform.admin_host)
         own, rest = admin_host.only, admin_host.apart
         application.on_response_prepare.append(admin_host.defuse)
     for plain in PLAIN_ENDPOINTS:
-        handler = plain.handler(services)
+        handler = plain.handler(platform)
         _add(router, plain.method, plain.path, edge(handler if plain.everywhere else own(handler)))
     for endpoint in ENDPOINTS:
-        handler = functools.partial(endpoint.answer, services)
+        handler = functools.partial(endpoint.answer, platform)
         _add(router, endpoint.method, PREFIX + endpoint.path, edge(own(handler)))
-    router.register_resource(CatchAll(edge(rest(Public(services).handle))))
+    router.register_resource(CatchAll(edge(rest(Public(platform).handle))))
     return application
 
 
@@ -108,6 +108,6 @@ def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) ->
     path = re.sub(r"\{(collection|entry)\}", r"{\1:[^/]+}", path)
     path = re.sub(r"\{(\w+)\}", r"{\1:[^/:]+}", path)
     if method == "GET":
-        router.add_get(path, handler, expect_handler=judge_expectation)  # and HEAD
+        router.add_get(path, handler, expect_handler=check_expect)  # and HEAD
     else:
-        router.add_route(method, path, handler, expect_handler=judge_expectation)
+        router.add_route(method, path, handler, expect_handler=check_expect)

@@ -7,7 +7,7 @@ from aiohttp import web
 from picloud.control.health import Health, Versions
 from picloud.core.errors import NotReady
 from picloud.http.edge.responses import SECURITY_HEADERS, json_response
-from picloud.http.plain_endpoint import Answer, PlainEndpoint
+from picloud.http.standalone_endpoint import Answer, StandaloneEndpoint
 
 
 class HealthPages:
@@ -34,32 +34,32 @@ class HealthPages:
 
 
 ENDPOINTS = (
-    PlainEndpoint(
+    StandaloneEndpoint(
         method="GET",
         path="/healthz",
         everywhere=True,
-        handler=lambda services: HealthPages(services.health).healthz,
+        handler=lambda platform: HealthPages(platform.health).healthz,
         tag="system",
         name="healthz",
         summary="Is the process up",
         answers={200: Answer("`ok`", "text/plain")},
     ),
-    PlainEndpoint(
+    StandaloneEndpoint(
         method="GET",
         path="/readyz",
         everywhere=True,
-        handler=lambda services: HealthPages(services.health).readyz,
+        handler=lambda platform: HealthPages(platform.health).readyz,
         tag="system",
         name="readyz",
         summary="Can it serve: database, migrations, guest",
         answers={200: Answer("`ready`", "text/plain")},
         errors=(NotReady,),
     ),
-    PlainEndpoint(
+    StandaloneEndpoint(
         method="GET",
         path="/version",
         everywhere=True,
-        handler=lambda services: HealthPages(services.health).version,
+        handler=lambda platform: HealthPages(platform.health).version,
         tag="system",
         name="version",
         summary="Versions of everything that has one",

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from picloud.core.errors import Unavailable
 from picloud.http.html_page import HtmlPage
-from picloud.http.plain_endpoint import Answer, PlainEndpoint
+from picloud.http.standalone_endpoint import Answer, StandaloneEndpoint
 from picloud.identity.setup import Setup
 
 
@@ -26,10 +26,10 @@ class SetupPage:
 
 
 ENDPOINTS = (
-    PlainEndpoint(
+    StandaloneEndpoint(
         method="GET",
         path="/admin/setup",
-        handler=lambda services: SetupPage(services.setup).show,
+        handler=lambda platform: SetupPage(platform.setup).show,
         tag="system",
         name="setup_page",
         summary="The page a one-time setup link opens",

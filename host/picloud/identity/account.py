@@ -121,7 +121,7 @@ async def insert_user(
     return User(**row)
 
 
-def logged(user: User) -> dict[str, Any]:
+def audit_fields(user: User) -> dict[str, Any]:
     """What the audit log keeps of a user. Args: user: the user."""
     return {name: getattr(user, name) for name in _LOGGED}
 

@@ -8,19 +8,19 @@ from typing import Any
 from picloud.core.errors import Conflict, Forbidden, Unauthenticated
 from picloud.core.pagination import Page, PageRequest
 from picloud.core.validation import refuse_null
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.account import (
     User,
     UserChanges,
+    audit_fields,
     check_email,
     check_role,
     check_username,
     find_user,
     insert_user,
-    logged,
     update_user,
 )
 from picloud.identity.account_invariants import authorise_now, keep_someone
@@ -35,10 +35,10 @@ _KEYS = load("keys")
 _MEMBERS = load("members")
 
 
-class Users:
+class Accounts:
     """The users of the instance. Every change of one holds the same lock, so guards cannot be raced."""
 
-    def __init__(self, database: Database, changes: Changes, passwords: Passwords) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier, passwords: Passwords) -> None:
         """Make it."""
         self._database = database
         self._changes = changes
@@ -69,11 +69,11 @@ class Users:
         check_email(email)
         check_role(role)
         password_hash = await self._passwords.hash(password)
-        async with self._changes.announce("users") as connection:
+        async with self._changes.transaction("users") as connection:
             await connection.execute(_SQL.users_lock)
             await authorise_now(connection, actor, role)
             user = await insert_user(connection, username, password_hash, role, email)
-            await audit.write(connection, actor, target=user.id, after=logged(user))
+            await audit.write(connection, actor, target=user.id, after=audit_fields(user))
         return user
 
     async def get(self, id_or_name: str) -> User:
@@ -116,7 +116,7 @@ class Users:
         _check(changes)
         password = changes.get("password")
         password_hash = None if password is None else await self._passwords.hash(password)
-        async with self._changes.announce("users", "sessions") as connection:
+        async with self._changes.transaction("users", "sessions") as connection:
             await connection.execute(_SQL.users_lock)
             before = await find_user(connection, id_or_name)
             wanted = {name: value for name, value in changes.items() if name != "password"}
@@ -136,8 +136,8 @@ class Users:
                 connection,
                 actor,
                 target=after.id,
-                before={**logged(before), **lost},
-                after={**logged(after), **new_password},
+                before={**audit_fields(before), **lost},
+                after={**audit_fields(after), **new_password},
             )
         return after
 
@@ -153,13 +153,13 @@ class Users:
             Conflict: nobody would be left to run the instance.
             Forbidden: the actor may not delete this user.
         """
-        async with self._changes.announce("users", "sessions") as connection:
+        async with self._changes.transaction("users", "sessions") as connection:
             await connection.execute(_SQL.users_lock)
             user = await find_user(connection, id_or_name)
             await authorise_now(connection, actor, user.role)
             await keep_someone(connection, user, None)
             await connection.execute(_SQL.user_delete, user.id)
-            await audit.write(connection, actor, target=user.id, before=logged(user))
+            await audit.write(connection, actor, target=user.id, before=audit_fields(user))
 
     async def change_password(self, actor: Actor, current: str, password: str) -> None:
         """Change one's own password and end one's other sessions.
@@ -185,7 +185,7 @@ class Users:
             raise Forbidden("the current password is wrong", field="current")
         await self._by_password_check.forget(str(user_id))
         password_hash = await self._passwords.hash(password)
-        async with self._changes.announce("sessions") as connection:
+        async with self._changes.transaction("sessions") as connection:
             if await connection.fetchval(_SQL.user_set_password, user_id, stored, password_hash) is None:
                 if await connection.fetchval(_SQL.user_password, user_id) is None:
                     raise Unauthenticated("the user was deleted or deactivated at the same time")

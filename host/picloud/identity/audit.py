@@ -1,7 +1,7 @@
 """The audit log: who changed what, who was refused what. Nothing in the API deletes from it.
 
 A change is an entry. A refusal costs its caller nothing, so one that repeats within an hour is counted on its
-first entry, and a caller has no more than `MOST_REFUSALS` entries an hour of their own.
+first entry, and a caller has no more than `MAX_AUDITED_REFUSALS` entries an hour of their own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from picloud.identity.tokens import token_hash
 
 MAX_TARGET = 512
 HOUR = 3600
-MOST_REFUSALS = 100
+MAX_AUDITED_REFUSALS = 100
 """Of one caller in an hour that have entries of their own."""
 
 _SQL = load("audit")
@@ -103,7 +103,7 @@ async def write_refusal(
     """Add an entry for a refusal, or count it on the one that is there.
 
     Refusals are told apart by who, by which key, from where, what, why, in which app and about what; beyond
-    `MOST_REFUSALS` in an hour no longer by address, and those of someone who is known not by target.
+    `MAX_AUDITED_REFUSALS` in an hour no longer by address, and those of someone who is known not by target.
 
     Args:
         database: the pool.
@@ -124,7 +124,7 @@ async def write_refusal(
         token_hash(repr((*common, told, actor.address))),
         token_hash(repr((*common, beyond))),
         first_id_of(hour * HOUR),
-        MOST_REFUSALS,
+        MAX_AUDITED_REFUSALS,
         beyond,
     )
 

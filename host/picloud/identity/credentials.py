@@ -117,9 +117,11 @@ class Credentials:
     def _touch(self, found: UUID, is_key: bool) -> None:
         database, ttl = self._database, self._session_ttl
         if is_key:
-            self._background.do(f"last use of key {found}", lambda: database.execute(_KEYS.key_touch, found))
+            self._background.spawn(
+                f"last use of key {found}", lambda: database.execute(_KEYS.key_touch, found)
+            )
         else:
-            self._background.do(
+            self._background.spawn(
                 f"last use of session {found}", lambda: database.execute(_SESSIONS.session_touch, found, ttl)
             )
 

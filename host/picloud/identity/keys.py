@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 from picloud.core.errors import Conflict, Forbidden, Invalid, NotFound
 from picloud.core.pagination import Page, PageRequest
 from picloud.core.validation import check_name
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -23,7 +23,7 @@ from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES, authorise, ma
 from picloud.identity.principal import KeyGrant, Principal, Role
 from picloud.identity.tokens import KEY_PREFIX, KEY_PREFIX_LENGTH, new_key, token_hash
 
-MOST_KEYS = 100
+MAX_API_KEYS = 100
 """Keys of one user, unless configured otherwise."""
 
 _SQL = load("keys")
@@ -78,7 +78,7 @@ class NewKey:
 class Keys:
     """API keys of users. What a key may do with keys stays within its own grant."""
 
-    def __init__(self, database: Database, changes: Changes, most: int = MOST_KEYS) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier, most: int = MAX_API_KEYS) -> None:
         """Make it. Args: database: the pool. changes: makes writes known. most: keys of one user."""
         self._database = database
         self._changes = changes
@@ -165,7 +165,7 @@ class Keys:
             NotFound: there is no such key, or none that the caller may know of.
             Forbidden: it is an owner's, or beyond the key they act by.
         """
-        async with self._changes.announce("sessions") as connection:
+        async with self._changes.transaction("sessions") as connection:
             row = await connection.fetchrow(_SQL.key_held, key_id)
             if row is None:
                 raise NotFound("key", key_id)

@@ -7,24 +7,24 @@ from dataclasses import dataclass, replace
 from asyncpg import Record
 
 from picloud.core.background import Background
-from picloud.core.client_address import source
+from picloud.core.client_address import rate_limit_key
 from picloud.core.errors import Overloaded, Unauthenticated
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.account import User, is_username
-from picloud.identity.accounts import Users
+from picloud.identity.accounts import Accounts
 from picloud.identity.actor import Actor
-from picloud.identity.login_sources import LoginSources, place_of
+from picloud.identity.login_sources import LoginSources, network_of
 from picloud.identity.passwords import Passwords
-from picloud.identity.sessions import Opened, Sessions
+from picloud.identity.sessions import NewSession, Sessions
 from picloud.identity.throttle import Throttle
 
 _SQL = load("users")
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedIn:
+class LoginResult:
     """What a log-in leads to.
 
     Attributes:
@@ -33,7 +33,7 @@ class LoggedIn:
     """
 
     user: User
-    session: Opened
+    session: NewSession
 
 
 class LogIn:
@@ -42,7 +42,7 @@ class LogIn:
     def __init__(
         self,
         database: Database,
-        users: Users,
+        users: Accounts,
         passwords: Passwords,
         sessions: Sessions,
         background: Background,
@@ -66,7 +66,7 @@ class LogIn:
         self._by_place = Throttle(database, "place", free=5, longest_seconds=60)
         self._by_address = Throttle(database, "address", free=20, longest_seconds=300)
 
-    async def log_in(self, username: str, password: str, actor: Actor, user_agent: str = "") -> LoggedIn:
+    async def log_in(self, username: str, password: str, actor: Actor, user_agent: str = "") -> LoginResult:
         """Check a name and a password and open a session.
 
         An unknown name, a wrong password and an inactive user get the same answer in the same time. Where an
@@ -87,8 +87,8 @@ class LogIn:
             Throttled: too many attempts for this account or from this address.
             Overloaded: too many are being checked right now.
         """
-        account, origin = username.lower()[:64], source(actor.address)
-        place = place_of(account, origin)
+        account, origin = username.lower()[:64], rate_limit_key(actor.address)
+        place = network_of(account, origin)
         await self._by_address.attempt(origin)
         known = await self._sources.know(place)
         throttle, counted = (self._by_place, place) if known else (self._by_account, account)
@@ -104,7 +104,7 @@ class LogIn:
         await self._sources.keep(place)
         # Not forgotten: else a good log-in now and then would let one address guess at all the others.
         await self._by_address.uncount(origin)
-        return LoggedIn(await self._users.get(str(row["id"])), session)
+        return LoginResult(await self._users.get(str(row["id"])), session)
 
     async def _check(self, username: str, password: str, actor: Actor) -> Record:
         row = None
@@ -123,12 +123,12 @@ class LogIn:
         field for the name.
         """
         attempt, target = (actor, None) if row is None else (replace(actor, name=row["username"]), row["id"])
-        self._background.do(
+        self._background.spawn(
             f"failed log-in of request {actor.request_id}",
             lambda: audit.write_refusal(self._database, attempt, Unauthenticated.code, target=target),
         )
 
-    async def _open(self, row: Record, password: str, actor: Actor, user_agent: str) -> Opened:
+    async def _open(self, row: Record, password: str, actor: Actor, user_agent: str) -> NewSession:
         stored = row["password_hash"]
         if self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(password)

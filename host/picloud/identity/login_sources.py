@@ -36,7 +36,7 @@ class LoginSources:
         await self._database.execute(_SQL.source_keep, token_hash(place))
 
 
-def place_of(account: str, origin: str) -> str:
+def network_of(account: str, origin: str) -> str:
     """An account at an address.
 
     Args:

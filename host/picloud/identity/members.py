@@ -14,7 +14,7 @@ from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 
 from picloud.core.errors import Conflict, Invalid, NotFound
 from picloud.core.pagination import Page, PageRequest
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -47,7 +47,7 @@ class Member:
 class Members:
     """Members of apps. Each check and its write are one statement."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier) -> None:
         """Make it."""
         self._database = database
         self._changes = changes
@@ -80,7 +80,7 @@ class Members:
             Conflict: they are a member already.
         """
         try:
-            async with self._changes.announce("users") as connection:
+            async with self._changes.transaction("users") as connection:
                 user_id = (await find_user(connection, id_or_name)).id
                 row = await connection.fetchrow(_SQL.member_grant, app_id, user_id, role)
                 member = _written(row, user_id, role, id_or_name)
@@ -109,7 +109,7 @@ class Members:
             NotFound: they are not a member.
             Invalid: they are not active.
         """
-        async with self._changes.announce("users") as connection:
+        async with self._changes.transaction("users") as connection:
             user_id = (await find_user(connection, id_or_name)).id
             row = await connection.fetchrow(_SQL.member_change, app_id, user_id, role)
             if row is None:
@@ -134,7 +134,7 @@ class Members:
             id_or_name: the user, who need not exist.
             actor: who takes it away.
         """
-        async with self._changes.announce("users") as connection:
+        async with self._changes.transaction("users") as connection:
             try:
                 user = await find_user(connection, id_or_name)
             except NotFound:

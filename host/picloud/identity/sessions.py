@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from picloud.core.errors import NotFound, Unauthenticated
 from picloud.core.pagination import Page, PageRequest
 from picloud.core.text import clean
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -21,7 +21,7 @@ from picloud.identity.tokens import SESSION_PREFIX, new_token, token_hash
 
 ABSOLUTE = timedelta(days=30)
 """However much it is used, no session lives longer."""
-MOST_SESSIONS = 100
+MAX_SESSIONS = 100
 """Sessions of one user, unless configured otherwise."""
 MAX_USER_AGENT = 256
 
@@ -50,7 +50,7 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class NewSession:
     """A session that was just opened.
 
     Attributes:
@@ -68,9 +68,9 @@ class Sessions:
     def __init__(
         self,
         database: Database,
-        changes: Changes,
+        changes: ChangeNotifier,
         ttl: timedelta = timedelta(hours=24),
-        most: int = MOST_SESSIONS,
+        most: int = MAX_SESSIONS,
     ) -> None:
         """Make it.
 
@@ -94,7 +94,7 @@ class Sessions:
         *,
         user_agent: str = "",
         password_hash: str | None = None,
-    ) -> Opened:
+    ) -> NewSession:
         """Start a session for someone who proved who they are; always with a token that is new.
 
         Args:
@@ -131,14 +131,14 @@ class Sessions:
             )
             await audit.write(connection, author, target=session_id)
         await self._end_beyond(user_id, session_id, author)
-        return Opened(token, expires_at)
+        return NewSession(token, expires_at)
 
     async def _end_beyond(self, user_id: UUID, opened: UUID, author: Actor) -> None:
         """Make room for the session that was just opened; the user is told by the audit log."""
         count = await self._database.fetchval(_SQL.sessions_count, user_id)
         if count <= self._most:
             return
-        async with self._changes.announce("sessions") as connection:
+        async with self._changes.transaction("sessions") as connection:
             ended = await connection.fetch(_SQL.sessions_end_beyond, user_id, self._most)
             if ended:
                 author = replace(author, action="session.displace")
@@ -166,7 +166,7 @@ class Sessions:
         Raises:
             NotFound: the user has no such session, or it is over already.
         """
-        async with self._changes.announce("sessions") as connection:
+        async with self._changes.transaction("sessions") as connection:
             if await connection.fetchval(_SQL.session_end, user_id, session_id) is None:
                 raise NotFound("session", session_id)
             await audit.write(connection, actor, target=session_id)

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 from picloud.core.errors import SetupOver
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
-from picloud.identity.account import User, check_username, insert_user, logged
+from picloud.identity.account import User, audit_fields, check_username, insert_user
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
 from picloud.identity.tokens import new_token, token_hash
@@ -27,7 +27,7 @@ _USERS = load("users")
 class Setup:
     """Makes the first owner, once."""
 
-    def __init__(self, database: Database, changes: Changes, passwords: Passwords) -> None:
+    def __init__(self, database: Database, changes: ChangeNotifier, passwords: Passwords) -> None:
         """Make it."""
         self._database = database
         self._changes = changes
@@ -54,7 +54,7 @@ class Setup:
             return None
         check_username(username)
         password_hash = await self._passwords.hash(password)
-        async with self._changes.announce("users") as connection:
+        async with self._changes.transaction("users") as connection:
             return await _first_owner(connection, username, password_hash, Actor.console("setup.bootstrap"))
 
     async def make_link(self) -> str | None:
@@ -97,7 +97,7 @@ class Setup:
             raise SetupOver
         check_username(username)
         password_hash = await self._passwords.hash(password)
-        async with self._changes.announce("users") as connection:
+        async with self._changes.transaction("users") as connection:
             owner = await _first_owner(connection, username, password_hash, replace(actor, name="setup"))
         if owner is None:
             raise SetupOver
@@ -112,5 +112,5 @@ async def _first_owner(
         return None
     await connection.execute(_SQL.setup_links_delete)
     owner = await insert_user(connection, username, password_hash, "owner")
-    await audit.write(connection, actor, target=owner.id, after=logged(owner))
+    await audit.write(connection, actor, target=owner.id, after=audit_fields(owner))
     return owner

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Hashable
 
 from cachetools import LRUCache
 
-from picloud.core.single_flight import Flights
+from picloud.core.single_flight import SingleFlight
 from picloud.sandbox.image import Image
 from picloud.sandbox.store import ImageStore
 
@@ -37,7 +37,7 @@ class ImageCache:
             megabytes << 20, getsizeof=lambda image: image.size + OVERHEAD
         )
         self._count, self._store = count, store
-        self._flights: Flights[Hashable] = Flights()
+        self._flights: SingleFlight[Hashable] = SingleFlight()
         self.turns = asyncio.Semaphore(compiles_at_once)
         self.compiled = 0
 

@@ -29,7 +29,7 @@ _MARGIN_SECONDS = 2.0  # workers cut requests off themselves; this much later th
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class WorkerSlot:
     """What a worker is told when it starts.
 
     Attributes:
@@ -59,7 +59,7 @@ class Workers:
     def __init__(
         self,
         count: int,
-        main: Callable[[Place], int],
+        main: Callable[[WorkerSlot], int],
         *,
         grace: float,
         on_ready: Callable[[], None],
@@ -156,7 +156,7 @@ class Workers:
             for descriptor in (self._woken, self._wake, self._held, *(w.ready for w in self._workers)):
                 if descriptor >= 0:
                     os.close(descriptor)
-            code = self._main(Place(slot, lambda: _say_ready(writing), self._lifeline))
+            code = self._main(WorkerSlot(slot, lambda: _say_ready(writing), self._lifeline))
         except BaseException:
             _log.exception("worker %d failed", slot)
         finally:

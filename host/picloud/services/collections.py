@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TypeVar
 from uuid import UUID
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import Invalid, NotFound, QuotaExceeded, ServiceError
 from picloud.core.pagination import Page, page_of_names, read_name_cursor
 from picloud.db.pool import Database
 from picloud.services.quotas import QuotaUsedUp
 
-MOST_COUNTED = 1000
+MAX_COUNTED = 1000
 """Of each collection in a list of them."""
 
 MAX_COLLECTION, MAX_KEY = 128, 512
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 async def list_collections(
     database: Database,
-    searches: Turns,
+    searches: AppLimiter,
     statement: str,
     make: Callable[..., T],
     app_id: UUID,
@@ -49,8 +49,8 @@ async def list_collections(
         Invalid: the cursor is not one that was given out.
     """
     after = read_name_cursor(cursor)
-    async with searches.turn(app_id):
-        rows = await database.fetch(statement, app_id, after, limit + 1, MOST_COUNTED)
+    async with searches.slot(app_id):
+        rows = await database.fetch(statement, app_id, after, limit + 1, MAX_COUNTED)
     return page_of_names(rows, limit, lambda row: make(**row))
 
 

@@ -17,9 +17,9 @@ from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
 from picloud.config import Settings
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
-from picloud.core.single_flight import Flights
+from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.sandbox.limits import MIB
@@ -30,7 +30,7 @@ STORES: tuple[Store, ...] = get_args(Store)
 FRESH_SECONDS = 1.0
 WRITES_AT_ONCE = 4
 """Of one app, in one worker: they may wait for each other, and connections are for all apps."""
-MOST_REMEMBERED = 10_000
+MAX_REMEMBERED_APPS = 10_000
 """Apps a worker remembers the sums of."""
 
 _SQL = load("usage")
@@ -92,8 +92,8 @@ class Quotas:
         """Make it. Args: database: the pool. limits: of each app, by store."""
         self._database, self._limits = database, limits
         self._known: dict[UUID, _Sums] = {}
-        self._writes = Turns(max(1, min(WRITES_AT_ONCE, database.max_size // 2)))
-        self._flights: Flights[UUID] = Flights()
+        self._writes = AppLimiter(max(1, min(WRITES_AT_ONCE, database.max_size // 2)))
+        self._flights: SingleFlight[UUID] = SingleFlight()
 
     @classmethod
     def configured(cls, database: Database, settings: Settings) -> Quotas:
@@ -129,10 +129,10 @@ class Quotas:
         limit = self._limits[store]
         known = (await self._recent(app_id)).get(store, _NOTHING)
         if known.rows < limit.rows and known.bytes < limit.bytes:
-            async with self._writes.turn(app_id), self._database.acquire() as connection:
+            async with self._writes.slot(app_id), self._database.acquire() as connection:
                 yield connection
             return
-        async with self._writes.turn(app_id), self._database.transaction() as connection:
+        async with self._writes.slot(app_id), self._database.transaction() as connection:
             yield connection
             grown = await connection.fetchrow(_SQL.usage_grown, app_id, store)
             assert grown is not None
@@ -197,7 +197,7 @@ class Quotas:
         sums = {row["store"]: Amount(row["rows"], row["bytes"]) for row in rows}
         if connection is None:  # what a transaction sees may be undone
             self._known.pop(app_id, None)
-            while len(self._known) >= MOST_REMEMBERED:
+            while len(self._known) >= MAX_REMEMBERED_APPS:
                 del self._known[next(iter(self._known))]
             self._known[app_id] = _Sums(sums)
         return sums

@@ -8,7 +8,9 @@ from picloud.core.errors import ServiceError
 from picloud.core.interface import HostFunction, Interface
 
 
-def completed(functions: Mapping[str, HostFunction], interface: Interface) -> dict[str, HostFunction]:
+def with_unavailable_stubs(
+    functions: Mapping[str, HostFunction], interface: Interface
+) -> dict[str, HostFunction]:
     """Make a table whole.
 
     Args:

@@ -16,7 +16,7 @@ TYPED = f"{PASSWORD}\n"
 async def test_sessions_are_listed_without_the_commands_own_and_one_is_ended(
     shell: Shell, client: Client, worker: Worker
 ) -> None:
-    owner = await worker.services.users.get(OWNER)
+    owner = await worker.platform.users.get(OWNER)
     stolen = await worker.session_of(owner)
     listed = (await shell("sessions", "list", "--json", typed=TYPED)).json
     assert len(listed) == 2

@@ -35,7 +35,7 @@ OWNER = Principal(uuid4(), "ada", "owner")
 
 @pytest.fixture
 def apps(worker: Worker) -> Apps:
-    return worker.services.apps
+    return worker.platform.apps
 
 
 async def make(apps: Apps, slug: str, *, takeover: bool = False) -> App:
@@ -247,8 +247,8 @@ async def test_what_cannot_be_a_slug_is_refused(apps: Apps, slug: str) -> None:
 
 async def fill(worker: Worker, app: App) -> None:
     """Give an app one of everything there is a table for."""
-    services, database = worker.services, worker.database
-    made = await services.scripts.create(app.id, Draft("s", 'import "m" as m;'), actor=ACTOR)
+    platform, database = worker.platform, worker.database
+    made = await platform.scripts.create(app.id, Draft("s", 'import "m" as m;'), actor=ACTOR)
     user = uuid7()
     await database.execute(
         "INSERT INTO admin_users (id, username, password_hash, role) VALUES ($1, $2, '', 'member')",
@@ -280,7 +280,7 @@ async def fill(worker: Worker, app: App) -> None:
         await database.execute(statement, app.id)
     record(worker, app)
     await recorded(worker)
-    await rename(worker.services.apps, app, f"{app.slug}-renamed")
+    await rename(worker.platform.apps, app, f"{app.slug}-renamed")
 
 
 def record(worker: Worker, app: App) -> None:
@@ -449,7 +449,7 @@ async def test_nothing_is_made_in_an_app_while_it_is_deleted(apps: Apps, worker:
     for number in range(5):
         app = await make(apps, f"app-{number}")
         results = await asyncio.gather(
-            *(worker.services.scripts.create(app.id, Draft(f"s{n}", "1"), actor=ACTOR) for n in range(3)),
+            *(worker.platform.scripts.create(app.id, Draft(f"s{n}", "1"), actor=ACTOR) for n in range(3)),
             apps.delete(app, force=True, actor=ACTOR),
             return_exceptions=True,
         )

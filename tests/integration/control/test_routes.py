@@ -13,7 +13,7 @@ from picloud.control.domains import Domains
 from picloud.control.routes import Route, RouteDraft, Routes, columns
 from picloud.core.errors import Conflict
 from picloud.core.generations import Generations
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -52,7 +52,7 @@ async def refusals(
     try:
         await database.execute("DELETE FROM apps")
         app_id, script_id = await app_with_script(database)
-        changes = Changes(database, Generations())
+        changes = ChangeNotifier(database, Generations())
         for claim in ("*.t", "x.t"):
             await Domains(database, changes).create(app_id, claim, CONSOLE)
         refused = []

@@ -65,19 +65,19 @@ class Reads:
 async def shop(worker: Worker) -> App:
     """An app with a domain and one route."""
     await seed(worker.changes)
-    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
-    await worker.services.domains.create(app.id, "shop.example", ACTOR)
+    app = await worker.platform.apps.create("shop", "Shop", actor=ACTOR)
+    await worker.platform.domains.create(app.id, "shop.example", ACTOR)
     await add(worker, app, "/one")
     return app
 
 
 async def add(worker: Worker, app: App, path: str) -> Route:
-    services = worker.services
-    page = await services.scripts.list(app.id, PageRequest())
+    platform = worker.platform
+    page = await platform.scripts.list(app.id, PageRequest())
     script = (
-        page.items[0] if page.items else await services.scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
+        page.items[0] if page.items else await platform.scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
     )
-    return await services.routes.create(app.id, RouteDraft(str(script.id), "GET", path), ACTOR)
+    return await platform.routes.create(app.id, RouteDraft(str(script.id), "GET", path), ACTOR)
 
 
 async def paths(directory: Directory, host: str = "shop.example") -> set[str]:
@@ -97,7 +97,7 @@ async def there(worker: Worker, connection_parameters: ConnectionParameters) -> 
 
 async def test_tables_are_read_once_while_nothing_changes(worker: Worker) -> None:
     await seed(worker.changes)
-    directory = worker.services.directory
+    directory = worker.platform.directory
     found = await asyncio.gather(*(directory.find("localhost") for _ in range(8)))
     assert len({id(one[0]) for one in found if one is not None}) == 1
     await worker.database.close()
@@ -112,27 +112,27 @@ async def test_tables_are_read_once_while_nothing_changes(worker: Worker) -> Non
 async def test_every_worker_sees_every_change_with_its_next_request(
     worker: Worker, shop: App, there: Directory
 ) -> None:
-    services = worker.services
+    platform = worker.platform
     assert await paths(there) == {"/one"}
     route = await add(worker, shop, "/two")
     assert await paths(there) == {"/one", "/two"}
-    await services.routes.update(shop.id, str(route.id), {"path": "/three"}, ACTOR)
+    await platform.routes.update(shop.id, str(route.id), {"path": "/three"}, ACTOR)
     assert await paths(there) == {"/one", "/three"}
-    await services.routes.delete(shop.id, str(route.id), ACTOR)
+    await platform.routes.delete(shop.id, str(route.id), ACTOR)
     assert await paths(there) == {"/one"}
-    claim = await services.domains.create(shop.id, "*.shop.example", ACTOR)
+    claim = await platform.domains.create(shop.id, "*.shop.example", ACTOR)
     assert await paths(there, "x.shop.example") == {"/one"}
-    await services.domains.delete(shop.id, str(claim.id), ACTOR)
+    await platform.domains.delete(shop.id, str(claim.id), ACTOR)
     assert await there.find("x.shop.example") is None
-    async with worker.changes.announce("routes") as connection:
+    async with worker.changes.transaction("routes") as connection:
         await connection.execute("UPDATE apps SET cors = $2 WHERE id = $1", shop.id, {"origins": ["*"]})
     found = await there.find("shop.example")
     assert found is not None
     assert found[0].cors == Cors(origins=("*",))
-    (summary,) = (await services.scripts.list(shop.id, PageRequest())).items
-    await services.scripts.delete(await services.scripts.get(str(summary.id)), force=True, actor=ACTOR)
+    (summary,) = (await platform.scripts.list(shop.id, PageRequest())).items
+    await platform.scripts.delete(await platform.scripts.get(str(summary.id)), force=True, actor=ACTOR)
     assert await paths(there) == set()
-    await services.apps.delete(shop, force=True, actor=ACTOR)
+    await platform.apps.delete(shop, force=True, actor=ACTOR)
     assert await there.find("shop.example") is None
 
 
@@ -157,7 +157,7 @@ async def test_after_more_changes_than_are_kept_all_is_read(
 ) -> None:
     await paths(there)
     await add(worker, shop, "/two")
-    async with worker.changes.announce("routes") as connection:
+    async with worker.changes.transaction("routes") as connection:
         await connection.execute(
             "UPDATE apps SET routing_revision = routing_revision + 1000 WHERE id = $1", shop.id
         )
@@ -173,9 +173,9 @@ async def test_a_bulk_of_changes_is_read_as_a_whole(
     worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await paths(there)
-    one = (await worker.services.routes.list(shop.id, PageRequest())).items[0]
+    one = (await worker.platform.routes.list(shop.id, PageRequest())).items[0]
     draft = RouteDraft(str(one.script_id), "GET", "")
-    async with worker.changes.announce("routes") as connection:
+    async with worker.changes.transaction("routes") as connection:
         await connection.executemany(
             load("routes").route_insert,
             [
@@ -186,7 +186,7 @@ async def test_a_bulk_of_changes_is_read_as_a_whole(
     reads = Reads(there._database, monkeypatch)
     assert len(await paths(there)) == 1201
     assert "whole" in reads.taken()
-    async with worker.changes.announce("routes") as connection:
+    async with worker.changes.transaction("routes") as connection:
         await connection.execute("DELETE FROM routes WHERE path <> '/one'")
     assert await paths(there) == {"/one"}
     assert await worker.database.fetchval("SELECT route_count FROM apps WHERE id = $1", shop.id) == 1
@@ -199,7 +199,7 @@ async def test_a_worker_that_heard_nothing_catches_up_with_the_check(
     deaf = Directory(elsewhere, Generations(), check_seconds=0)
     assert await paths(deaf) == {"/one"}
     await add(worker, shop, "/two")
-    await worker.services.domains.create(shop.id, "new.example", ACTOR)
+    await worker.platform.domains.create(shop.id, "new.example", ACTOR)
     async with asyncio.timeout(60):  # each request starts a check, and none waits for it
         while await paths(deaf) != {"/one", "/two"}:  # noqa: ASYNC110
             await asyncio.sleep(0)
@@ -249,9 +249,9 @@ async def test_a_change_while_an_app_is_read_is_not_lost(
 async def test_other_apps_are_answered_while_a_large_one_is_read(
     worker: Worker, shop: App, there: Directory
 ) -> None:
-    one = (await worker.services.routes.list(shop.id, PageRequest())).items[0]
+    one = (await worker.platform.routes.list(shop.id, PageRequest())).items[0]
     draft = RouteDraft(str(one.script_id), "GET", "")
-    async with worker.changes.announce("routes") as connection:
+    async with worker.changes.transaction("routes") as connection:
         await connection.executemany(
             load("routes").route_insert,
             [
@@ -271,9 +271,9 @@ async def test_other_apps_are_answered_while_a_large_one_is_read(
 
 
 async def test_every_worker_runs_the_saved_version_and_not_a_deleted_one(worker: Worker) -> None:
-    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
-    scripts = worker.services.scripts
-    there = LiveScripts(worker.services.modules, worker.generations, Ceilings())
+    app = await worker.platform.apps.create("shop", "Shop", actor=ACTOR)
+    scripts = worker.platform.scripts
+    there = LiveScripts(worker.platform.modules, worker.generations, Ceilings())
     script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
     live = await there.get(script.id)
     assert (live.version.version, live.version.source) == (1, b"1")
@@ -287,31 +287,31 @@ async def test_every_worker_runs_the_saved_version_and_not_a_deleted_one(worker:
 
 
 async def test_an_override_above_a_ceiling_that_was_lowered_runs_with_the_ceiling(worker: Worker) -> None:
-    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
-    script = await worker.services.scripts.create(
+    app = await worker.platform.apps.create("shop", "Shop", actor=ACTOR)
+    script = await worker.platform.scripts.create(
         app.id, Draft("s", "1", sandbox={"timeout_seconds": 200}), actor=ACTOR
     )
-    lowered = LiveScripts(worker.services.modules, worker.generations, Ceilings({"timeout_seconds": 100}))
+    lowered = LiveScripts(worker.platform.modules, worker.generations, Ceilings({"timeout_seconds": 100}))
     assert (await lowered.get(script.id)).version.limits.timeout_seconds == 100
 
 
 async def test_an_unknown_script_is_not_found(worker: Worker) -> None:
     with pytest.raises(NotFound):
-        await worker.services.live_scripts.get(UUID(int=1))
+        await worker.platform.live_scripts.get(UUID(int=1))
 
 
 async def test_callers_at_once_read_a_script_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
-    app = await worker.services.apps.create("shop", "Shop", actor=ACTOR)
-    scripts = worker.services.scripts
+    app = await worker.platform.apps.create("shop", "Shop", actor=ACTOR)
+    scripts = worker.platform.scripts
     script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
-    modules, reads = worker.services.modules, []
+    modules, reads = worker.platform.modules, []
 
     async def counted(script_id: UUID, *rest: Any, read: Callable[..., Any] = modules.load) -> Loaded:
         reads.append(script_id)
         return await read(script_id, *rest)
 
     monkeypatch.setattr(modules, "load", counted)
-    live = worker.services.live_scripts
+    live = worker.platform.live_scripts
     versions = await asyncio.gather(*(live.get(script.id) for _ in range(20)))
     assert len({id(version) for version in versions}) == 1
     assert len(reads) == 1

@@ -17,7 +17,7 @@ async def test_a_fresh_instance_gets_one_app_domain_script_and_route(worker: Wor
     assert [row["source"] for row in await database.fetch("SELECT source FROM script_versions")] == [HELLO]
     (route,) = await database.fetch("SELECT method, path FROM routes")
     assert (route["method"], route["path"]) == ("GET", "/hello")
-    assert list(await worker.services.scripts.validate(app["id"], HELLO)) == []
+    assert list(await worker.platform.scripts.validate(app["id"], HELLO)) == []
 
 
 async def test_what_was_seeded_and_deleted_does_not_come_back(worker: Worker) -> None:

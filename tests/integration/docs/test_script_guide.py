@@ -18,7 +18,7 @@ from picloud.config import Settings
 from picloud.control.scripts.modules import Module
 from picloud.core.interface import INTERFACE_FILE
 from picloud.db.pool import Database
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.routing.conflict import RoutePattern
@@ -94,7 +94,7 @@ async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterat
         **files.host_functions(kept),
         **host_functions(Somewhere()),
     }
-    executor = Executor(Gate(4, 4), Sandbox(engine, ImageCache(16, 16), threads, functions), None)
+    executor = Executor(Admission(4, 4), Sandbox(engine, ImageCache(16, 16), threads, functions), None)
 
     async def execute(source: str, modules: tuple[Module, ...] = ()) -> tuple[int, bytes]:
         if elsewhere := re.match(r"// where (\S+) answers (.*)\n", source):

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from picloud.execution.admission import Gate
-from picloud.execution.capability_check import guarded
+from picloud.execution.admission import Admission
+from picloud.execution.capability_check import with_capability_checks
 from picloud.execution.executor import Executor
 from picloud.identity.principal import Principal
 from picloud.sandbox.cache import ImageCache
@@ -27,8 +27,8 @@ EDITOR = replace(VIEWER, memberships={NOBODY: "editor"})
 @pytest.fixture
 async def executor(engine: Engine) -> AsyncIterator[Executor]:
     threads = Threads(2)
-    functions = guarded(in_memory(), engine.interface)
-    yield Executor(Gate(4, 4), Sandbox(engine, ImageCache(8, 8), threads, functions), None)
+    functions = with_capability_checks(in_memory(), engine.interface)
+    yield Executor(Admission(4, 4), Sandbox(engine, ImageCache(8, 8), threads, functions), None)
     threads.close()
 
 

@@ -12,7 +12,7 @@ import pytest
 from picloud.core.generations import Generations
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database, connect
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.execution.invocation import ScriptRequest
 from picloud.execution.record import MAX_BODY, MAX_WAITING_BYTES, Recorder
@@ -45,7 +45,7 @@ async def recorder(database: Database) -> AsyncIterator[Recorder]:
 @pytest.fixture
 async def executor(engine: Engine, recorder: Recorder) -> AsyncIterator[Executor]:
     threads = Threads(2)
-    yield Executor(Gate(16, 16), Sandbox(engine, ImageCache(16, 16), threads, in_memory()), recorder)
+    yield Executor(Admission(16, 16), Sandbox(engine, ImageCache(16, 16), threads, in_memory()), recorder)
     threads.close()
 
 
@@ -114,7 +114,7 @@ async def test_an_execution_whose_caller_left_is_on_record(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert executor.gate.running == 0
+    assert executor.admission.running == 0
     await recorder.close()
     (row,) = await database.fetch(ROWS)
     assert (row["outcome"], row["status"]) == ("cancelled", 499)
@@ -162,7 +162,7 @@ async def test_what_was_decided_about_requests_to_the_outside_is_on_record(
 
     threads = Threads(2)
     functions = in_memory() | {"random_bytes": request}
-    executor = Executor(Gate(1, 1), Sandbox(engine, ImageCache(1, 1), threads, functions), recorder)
+    executor = Executor(Admission(1, 1), Sandbox(engine, ImageCache(1, 1), threads, functions), recorder)
     await executor.execute(invocation("random::uuid()"))
     await recorder.close()
     threads.close()

@@ -142,7 +142,7 @@ async def until(true: Callable[[], bool]) -> None:
 @contextlib.asynccontextmanager
 async def serving(worker: Worker, port: int = 0, **rules: Any) -> AsyncIterator[Client]:
     """Serve a worker, on a free port unless one is given, its connections under these rules."""
-    runner = web.AppRunner(build_application(worker.services), handler_cancellation=True)
+    runner = web.AppRunner(build_application(worker.platform), handler_cancellation=True)
     await runner.setup()
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(connections(runner, Rules(**rules)), "127.0.0.1", port)

@@ -39,12 +39,12 @@ class _Raw:
 async def ask(worker: Worker) -> AsyncIterator[_Raw]:
     """A server whose admin API has a host of its own; the caller is logged in as the owner."""
     await seed(worker.changes)
-    app = await worker.services.apps.get("default")
-    await worker.services.domains.create(app.id, "*.example.com", CONSOLE)
+    app = await worker.platform.apps.get("default")
+    await worker.platform.domains.create(app.id, "*.example.com", CONSOLE)
     domains = Domains(worker.database, worker.changes, OURS)
     routes = Routes(worker.database, worker.changes, OURS)
-    services = replace(worker.services, admin_host=OURS, domains=domains, routes=routes)
-    async with serving(replace(worker, services=services)) as client:
+    platform = replace(worker.platform, admin_host=OURS, domains=domains, routes=routes)
+    async with serving(replace(worker, platform=platform)) as client:
         client.token = await worker.session_of(await worker.person("ada", "owner"))
         yield _Raw(client)
 

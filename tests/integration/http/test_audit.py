@@ -74,7 +74,7 @@ class Story:
 
 
 async def test_every_action_leaves_one_entry_and_no_secret(anyone: Client, worker: Worker) -> None:
-    link = await worker.services.setup.make_link()
+    link = await worker.platform.setup.make_link()
     story = Story(anyone, worker.database)
     first = {"token": link, "username": OWNER, "password": PASSWORD}
     token = (await story.does("setup.complete", "POST", "/auth/setup", first))["token"]
@@ -170,7 +170,7 @@ async def test_every_refusal_leaves_one_entry(client: Client, worker: Worker) ->
     refused = [one for one in await story.entries() if one["outcome"] == "refused"]
     assert {one["username"] for one in refused} == {"vic"}
     assert {one["user_id"] for one in refused} == {vic.id}
-    default = (await worker.services.apps.get("default")).id
+    default = (await worker.platform.apps.get("default")).id
     for one in refused:
         assert one["app_id"] == (default if one["target"].startswith(("/apps/", "/scripts/")) else None)
     await story.check_no_secret_was_told()
@@ -181,7 +181,7 @@ async def test_a_write_that_the_quota_refuses_is_in_the_log(
 ) -> None:
     story = Story(client, worker.database)
     documents = [await client.admin("POST", "/apps/default/docs/c", {"data": {}}) for _ in range(2)]
-    monkeypatch.setattr(worker.services.quotas, "_limits", dict.fromkeys(STORES, Amount(0, 0)))
+    monkeypatch.setattr(worker.platform.quotas, "_limits", dict.fromkeys(STORES, Amount(0, 0)))
     entry = "/apps/default/kv/c/k"
     await story.does("kv.update", "PUT", entry, {"value": "hidden_in_the_source"}, status=507)
     data = {"data": {"a": "hidden_in_the_source"}}
@@ -191,7 +191,7 @@ async def test_a_write_that_the_quota_refuses_is_in_the_log(
         await story.does("document.update", method, path, data, status=507)
     (first,) = [one for one in await story.entries() if one["action"] == "kv.update"]
     assert (first["username"], first["target"], first["reason"]) == (OWNER, entry, "quota_exceeded")
-    assert first["app_id"] == (await worker.services.apps.get("default")).id
+    assert first["app_id"] == (await worker.platform.apps.get("default")).id
     await story.check_no_secret_was_told()
 
 
@@ -266,12 +266,12 @@ async def test_a_flood_of_refusals_of_one_caller_is_a_bounded_number_of_entries(
         Actor(Principal(user.id, user.username, "member"), user.username, "192.0.2.1", "r", "script.update")
         for user in (vic, bob)
     )
-    for number in range(audit.MOST_REFUSALS + 50):
+    for number in range(audit.MAX_AUDITED_REFUSALS + 50):
         await audit.write_refusal(worker.database, actor, "forbidden", target=f"/scripts/{number}")
     await audit.write_refusal(worker.database, actor, "forbidden", target="/scripts/7")
     await audit.write_refusal(worker.database, other, "forbidden", target="/scripts/7")
     entries = await refusals(worker.database)
-    assert len(entries) == audit.MOST_REFUSALS + 2
+    assert len(entries) == audit.MAX_AUDITED_REFUSALS + 2
     *_, rest, of_bob = entries
     assert (rest["times"], rest["target"], rest["address"]) == (50, None, "")
     assert [one["target"] for one in entries if one["times"] == 2] == ["/scripts/7"]
@@ -281,11 +281,11 @@ async def test_a_flood_of_refusals_of_one_caller_is_a_bounded_number_of_entries(
 async def test_guesses_from_everywhere_are_few_entries_that_still_name_the_account(
     worker: Worker, one_hour: list[float]
 ) -> None:
-    for number in range(audit.MOST_REFUSALS + 50):
+    for number in range(audit.MAX_AUDITED_REFUSALS + 50):
         actor = Actor(None, "ada", f"192.0.2.{number}", "r", "session.login")
         await audit.write_refusal(worker.database, actor, "unauthenticated", target="ada's id")
     entries = await refusals(worker.database)
-    assert len(entries) == audit.MOST_REFUSALS + 1
+    assert len(entries) == audit.MAX_AUDITED_REFUSALS + 1
     assert (entries[-1]["times"], entries[-1]["target"], entries[-1]["address"]) == (50, "ada's id", "")
 
 
@@ -293,7 +293,7 @@ async def test_an_entry_says_who_did_it_by_which_key_and_what_it_was_before(
     client: Client, worker: Worker
 ) -> None:
     bob = await worker.person("bob")
-    owner = await worker.services.users.get(OWNER)
+    owner = await worker.platform.accounts.get(OWNER)
     client.token = await worker.key_of(owner)
     assert (await client.admin("PATCH", "/users/bob", {"role": "admin"})).status == 200
     entry = (await client.admin("GET", "/audit?action=user.update")).json["items"][0]
@@ -309,7 +309,7 @@ async def test_the_log_outlives_what_it_is_about(client: Client, worker: Worker)
     await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
     await client.admin("DELETE", "/apps/shop")
     await client.admin("DELETE", "/users/bob")
-    client.token = await worker.session_of(await worker.services.users.get(OWNER))
+    client.token = await worker.session_of(await worker.platform.accounts.get(OWNER))
     entries = (await client.admin("GET", f"/audit?user_id={bob.id}")).json["items"]
     assert [one["action"] for one in entries][:2] == ["user.delete", "app.delete"]
     assert {one["username"] for one in entries} == {"bob"}
@@ -325,9 +325,9 @@ async def test_a_change_and_its_entry_are_there_together_or_not_at_all(
 
     monkeypatch.setattr(audit, "write", broken)
     for attempt in (
-        worker.services.users.create("bob", PASSWORD, "member", CONSOLE),
-        worker.services.users.update("ada", {"username": "eve"}, CONSOLE),
-        worker.services.apps.create("shop", "Shop", actor=CONSOLE),
+        worker.platform.accounts.create("bob", PASSWORD, "member", CONSOLE),
+        worker.platform.accounts.update("ada", {"username": "eve"}, CONSOLE),
+        worker.platform.apps.create("shop", "Shop", actor=CONSOLE),
     ):
         with pytest.raises(RuntimeError):
             await attempt
@@ -337,7 +337,7 @@ async def test_a_change_and_its_entry_are_there_together_or_not_at_all(
         1,
         0,
     ]
-    assert (await worker.services.users.get("ada")).username == "ada"
+    assert (await worker.platform.accounts.get("ada")).username == "ada"
 
 
 async def test_a_refusal_that_cannot_be_written_is_told_to_the_operator_and_harms_nobody(
@@ -348,7 +348,7 @@ async def test_a_refusal_that_cannot_be_written_is_told_to_the_operator_and_harm
     await log.refused(Actor(None, "eve", "", "", "app.create"), "forbidden", None, "/apps")
     assert "a refusal of app.create to eve could not be written" in caplog.text
     with pytest.raises(Unavailable):
-        await worker.services.audit.list(AuditFilter(), PageRequest())
+        await worker.platform.audit.list(AuditFilter(), PageRequest())
 
 
 async def test_a_target_of_any_bytes_is_kept_as_far_as_it_can_be(worker: Worker) -> None:

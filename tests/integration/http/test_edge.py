@@ -36,7 +36,7 @@ async def test_what_goes_wrong_inside_is_a_500_that_tells_nothing_and_a_log_entr
     async def broken(*_: object) -> None:
         raise RuntimeError("/secret/path of 10.1.2.3")
 
-    monkeypatch.setattr(type(worker.services.apps), "list", broken)
+    monkeypatch.setattr(type(worker.platform.apps), "list", broken)
     with caplog.at_level(logging.ERROR, logger="picloud"):
         answer = await client.admin("GET", "/apps")
     assert (answer.status, answer.error) == (500, "internal")
@@ -90,7 +90,7 @@ async def test_a_body_over_the_cap_is_refused_by_its_length_and_by_its_bytes(cli
 
 async def test_a_body_that_does_not_arrive_is_given_up(worker: Worker) -> None:
     await seed(worker.changes)
-    hasty = dataclasses.replace(worker, services=dataclasses.replace(worker.services, body_seconds=0.05))
+    hasty = dataclasses.replace(worker, platform=dataclasses.replace(worker.platform, body_seconds=0.05))
     async with serving(hasty) as client:
         script_id = await worker.database.fetchval("SELECT id FROM scripts")
         for path in (f"/api/v1/execute/{script_id}", f"{ADMIN}/auth/login"):

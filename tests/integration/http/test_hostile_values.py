@@ -58,7 +58,7 @@ def nested(levels: int) -> bytes:
 async def test_what_a_guest_makes_up_for_kv_is_shown_as_it_is(
     client: Client, worker: Worker, tmp_path: Path
 ) -> None:
-    app = (await worker.services.apps.get("default")).id
+    app = (await worker.platform.apps.get("default")).id
     entries = kv.DatabaseKeyValue(worker.database)
     stored: list[str] = []
 
@@ -106,8 +106,8 @@ async def test_what_a_guest_makes_up_for_kv_is_shown_as_it_is(
 async def test_json_that_no_script_could_read_is_not_kept(
     client: Client, worker: Worker, levels: int
 ) -> None:
-    call = Call((await worker.services.apps.get("default")).id, uuid4(), uuid4())
-    deep, docs, files = nested(levels), DatabaseDocs(worker.database), worker.services.files
+    call = Call((await worker.platform.apps.get("default")).id, uuid4(), uuid4())
+    deep, docs, files = nested(levels), DatabaseDocs(worker.database), worker.platform.files
     with pytest.raises(ServiceError, match="deeper than 127 levels"):
         await docs.create(call, "c", deep.decode())
     if len(deep) <= 16 * 1024:
@@ -130,7 +130,7 @@ async def test_json_that_no_script_could_read_is_not_kept(
 async def test_json_from_before_that_no_script_could_read_is_shown_and_can_be_replaced(
     client: Client, worker: Worker, levels: int
 ) -> None:
-    app, id_ = (await worker.services.apps.get("default")).id, uuid4()
+    app, id_ = (await worker.platform.apps.get("default")).id, uuid4()
     deep = nested(levels).decode()
     definition = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = 'docs_depth_check'"
     check = await worker.database.fetchval(definition)

@@ -49,12 +49,12 @@ async def test_a_route_whose_script_has_three_modules_sends_the_database_nothing
     with statements() as sent:
         assert (await client("GET", "/sum")).json == 12
         assert sent  # the first request reads the script and its modules
-        compiled = worker.services.executor.sandbox.cache.compiled
+        compiled = worker.platform.executor.sandbox.cache.compiled
         sent.clear()
         for _ in range(10):
             assert (await client("GET", "/sum")).json == 12
         assert sent == []
-    assert worker.services.executor.sandbox.cache.compiled == compiled
+    assert worker.platform.executor.sandbox.cache.compiled == compiled
 
 
 async def test_a_module_that_is_missing_is_looked_for_once_until_something_is_saved(client: Client) -> None:
@@ -99,8 +99,8 @@ async def test_a_save_elsewhere_costs_one_statement_once(client: Client, worker:
     await client.route(await client.script('"hi"'), "/hi")
     client.token = None
     assert (await client("GET", "/hi")).status == 200
-    saved = await worker.services.scripts.get(other["id"])
-    await worker.services.scripts.update(saved, {"source": "2"}, actor=CONSOLE)
+    saved = await worker.platform.scripts.get(other["id"])
+    await worker.platform.scripts.update(saved, {"source": "2"}, actor=CONSOLE)
     with statements() as sent:
         assert (await client("GET", "/hi")).json == "hi"
         assert len(sent) == 1

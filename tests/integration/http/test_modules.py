@@ -89,15 +89,15 @@ async def test_a_cached_run_with_three_modules_asks_the_database_nothing(
 
         monkeypatch.setattr(Database, name, counted)
     client.token = None
-    compiled = worker.services.executor.sandbox.cache
+    compiled = worker.platform.executor.sandbox.cache
     assert (await client.execute(script)).json == 3
     assert len(statements) == 1, statements
     before = compiled.compiled
     for _ in range(5):
         assert (await client.execute(script)).json == 3
     assert len(statements) == 1
-    await worker.services.scripts.update(
-        await worker.services.scripts.get(other["id"]), {"source": "2"}, actor=CONSOLE
+    await worker.platform.scripts.update(
+        await worker.platform.scripts.get(other["id"]), {"source": "2"}, actor=CONSOLE
     )
     statements.clear()
     assert (await client.execute(script)).json == 3  # something was saved, nothing of this script's

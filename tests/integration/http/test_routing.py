@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from picloud.core.errors import Unavailable
-from picloud.execution.delivery import Sending
+from picloud.execution.delivery import ResponseDelivery
 from picloud.execution.invocation import Invocation
 from picloud.identity.principal import Principal
 from picloud.sandbox.outcome import Outcome
@@ -171,16 +171,16 @@ async def test_a_database_that_is_away_makes_the_caller_nobody_and_no_error(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
-    execute = worker.services.executor.execute
+    execute = worker.platform.executor.execute
 
-    async def watched(invocation: Invocation, sending: Sending) -> Outcome:
+    async def watched(invocation: Invocation, delivery: ResponseDelivery) -> Outcome:
         seen.append(invocation.principal)
-        return await execute(invocation, sending)
+        return await execute(invocation, delivery)
 
     async def away(*_: object) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(worker.services.executor, "execute", watched)
+    monkeypatch.setattr(worker.platform.executor, "execute", watched)
     assert (await client("GET", "/hello")).status == 200
     assert isinstance(seen.pop(), Principal)
     evil = {
@@ -191,6 +191,6 @@ async def test_a_database_that_is_away_makes_the_caller_nobody_and_no_error(
     await client.route(await client.script("1"), "/write", "POST")
     assert (await client("POST", "/write", headers=evil)).status == 200
     assert seen.pop() is None  # a page of another origin made the browser send the cookie
-    monkeypatch.setattr(worker.services.credentials, "principal", away)
+    monkeypatch.setattr(worker.platform.credentials, "principal", away)
     assert (await client("GET", "/hello")).status == 200
     assert seen.pop() is None

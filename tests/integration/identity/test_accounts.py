@@ -29,18 +29,18 @@ def acting(user: User, action: str = "user.update") -> Actor:
 
 async def acting_by(worker: Worker, user: User, token: str) -> Actor:
     """The same by a session or a key."""
-    principal = await worker.services.credentials.principal(token)
+    principal = await worker.platform.credentials.principal(token)
     assert principal is not None
     return replace(acting(user), principal=principal)
 
 
 async def log_in(worker: Worker, username: str, password: str) -> None:
     nobody = Actor(None, "nobody", "192.0.2.1", "r1", "session.login")
-    await worker.services.log_in.log_in(username, password, nobody)
+    await worker.platform.log_in.log_in(username, password, nobody)
 
 
 async def test_a_user_is_made_found_by_id_and_name_and_listed(worker: Worker) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     ada = await users.create("Ada", PASSWORD, "owner", CONSOLE, email="Ada@example.com")
     assert (ada.username, ada.email, ada.role, ada.is_active, ada.last_login_at) == (
         "Ada",
@@ -61,7 +61,7 @@ async def test_a_user_is_made_found_by_id_and_name_and_listed(worker: Worker) ->
 
 
 async def test_names_and_addresses_are_taken_whatever_their_case(worker: Worker) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     await users.create("ada", PASSWORD, "owner", CONSOLE, email="ada@example.com")
     bob = await users.create("bob", PASSWORD, "member", CONSOLE)
     for change, field in (({"username": "ADA"}, "username"), ({"email": "ADA@EXAMPLE.com"}, "email")):
@@ -99,9 +99,9 @@ async def test_what_is_not_acceptable_is_said_with_its_field_and_changes_nothing
 ) -> None:
     bob = await worker.person("bob", "owner")
     with pytest.raises(Invalid) as refused:
-        await worker.services.users.update("bob", fields, CONSOLE)  # type: ignore[arg-type]
+        await worker.platform.accounts.update("bob", fields, CONSOLE)  # type: ignore[arg-type]
     assert refused.value.details["field"] == where
-    assert await worker.services.users.get("bob") == bob
+    assert await worker.platform.accounts.get("bob") == bob
 
 
 @given(st.text())
@@ -113,7 +113,7 @@ def test_no_two_names_look_alike_and_none_is_an_id(text: str) -> None:
 
 
 async def test_a_patch_keeps_what_is_absent_and_null_clears_the_address(worker: Worker) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     bob = await users.create("bob", PASSWORD, "member", CONSOLE, email="bob@example.com")
     assert replace(await users.update("bob", {}, CONSOLE), updated_at=bob.updated_at) == bob
     cleared = await users.update("bob", {"email": None}, CONSOLE)
@@ -122,11 +122,11 @@ async def test_a_patch_keeps_what_is_absent_and_null_clears_the_address(worker: 
 
 
 async def test_a_deactivation_ends_every_session_and_key_for_good(worker: Worker) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     await worker.person("ada", "owner")
     bob = await worker.person("bob", "admin")
     session, key = await worker.session_of(bob), await worker.key_of(bob)
-    find = worker.services.credentials.principal
+    find = worker.platform.credentials.principal
     assert None not in (await find(session), await find(key))
     await users.update("bob", {"is_active": False}, CONSOLE)
     assert (await find(session), await find(key)) == (None, None)
@@ -139,9 +139,9 @@ async def test_a_new_password_from_an_admin_ends_every_session_and_leaves_keys(w
     await worker.person("ada", "owner")
     bob = await worker.person("bob", "admin")
     session, key = await worker.session_of(bob), await worker.key_of(bob)
-    find = worker.services.credentials.principal
+    find = worker.platform.credentials.principal
     assert await find(session) is not None
-    await worker.services.users.update("BOB", {"password": NEW}, CONSOLE)
+    await worker.platform.accounts.update("BOB", {"password": NEW}, CONSOLE)
     assert await find(session) is None
     assert await find(key) is not None
     with pytest.raises(Unauthenticated):
@@ -154,30 +154,30 @@ async def test_a_deleted_user_leaves_no_session_key_or_membership(worker: Worker
     app = await worker.app("shop")
     bob = await worker.person("bob", "member", app, "editor")
     session, key = await worker.session_of(bob), await worker.key_of(bob)
-    find = worker.services.credentials.principal
+    find = worker.platform.credentials.principal
     assert None not in (await find(session), await find(key))
-    await worker.services.users.delete("bob", CONSOLE)
+    await worker.platform.accounts.delete("bob", CONSOLE)
     assert (await find(session), await find(key)) == (None, None)
-    assert (await worker.services.members.list(app, PageRequest())).items == []
+    assert (await worker.platform.members.list(app, PageRequest())).items == []
     with pytest.raises(NotFound):
-        await worker.services.users.delete("bob", CONSOLE)
+        await worker.platform.accounts.delete("bob", CONSOLE)
 
 
 async def test_who_becomes_an_admin_loses_memberships_and_who_is_deactivated_keeps_them(
     worker: Worker,
 ) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     await worker.person("ada", "owner")
     app = await worker.app("shop")
     bob = await worker.person("bob", "member", app, "editor")
     await users.update("bob", {"is_active": False}, CONSOLE)
     await users.update("bob", {"is_active": True}, CONSOLE)
-    principal = await worker.services.credentials.principal(await worker.session_of(bob))
+    principal = await worker.platform.credentials.principal(await worker.session_of(bob))
     assert principal is not None
     assert principal.memberships == {app: "editor"}
     await users.update("bob", {"role": "admin"}, CONSOLE)
     await users.update("bob", {"role": "member"}, CONSOLE)
-    principal = await worker.services.credentials.principal(await worker.session_of(bob))
+    principal = await worker.platform.credentials.principal(await worker.session_of(bob))
     assert principal is not None
     assert principal.memberships == {}
 
@@ -187,7 +187,7 @@ LOSSES: list[dict[str, object]] = [{"role": "admin"}, {"role": "member"}, {"is_a
 
 @pytest.mark.parametrize("loss", [*LOSSES, None], ids=str)
 async def test_the_last_active_owner_stays(worker: Worker, loss: dict[str, object] | None) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     ada = await worker.person("ada", "owner")
     await worker.person("amy", "admin")
     bob = await worker.person("bob", "owner")
@@ -212,7 +212,7 @@ async def test_the_last_active_owner_stays(worker: Worker, loss: dict[str, objec
 async def test_where_there_is_no_owner_the_last_active_admin_stays(
     worker: Worker, loss: dict[str, object] | None
 ) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     await worker.person("amy", "admin")
     lost = users.delete("amy", CONSOLE) if loss is None else users.update("amy", loss, CONSOLE)  # type: ignore[arg-type]
     with pytest.raises(Conflict) as refused:
@@ -236,7 +236,7 @@ async def test_where_there_is_no_owner_the_last_active_admin_stays(
 async def test_only_an_owner_changes_or_deletes_an_owner(
     worker: Worker, change: dict[str, object] | None
 ) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     ada, amy = await worker.person("ada", "owner"), await worker.person("amy", "admin")
     await worker.person("bob", "owner")
 
@@ -254,7 +254,7 @@ async def test_only_an_owner_changes_or_deletes_an_owner(
 
 
 async def test_only_an_owner_makes_an_owner(worker: Worker) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     ada, amy = await worker.person("ada", "owner"), await worker.person("amy", "admin")
     await worker.person("bob")
     for name in ("amy", "bob"):
@@ -270,14 +270,14 @@ async def test_nobody_resets_their_own_password_without_the_one_they_have(worker
     ada = await worker.person("ada", "owner")
     for token in (await worker.session_of(ada), await worker.key_of(ada)):
         actor = await acting_by(worker, ada, token)
-        await worker.services.users.update("ada", {"email": "ada@example.com"}, actor)
+        await worker.platform.accounts.update("ada", {"email": "ada@example.com"}, actor)
         with pytest.raises(Forbidden):
-            await worker.services.users.update("ada", {"password": NEW}, actor)
+            await worker.platform.accounts.update("ada", {"password": NEW}, actor)
 
 
 async def test_what_someone_was_when_their_request_came_is_not_what_they_may_do(worker: Worker) -> None:
     """Guards ask anew under the lock: a demotion, deactivation or deletion meanwhile counts."""
-    users = worker.services.users
+    users = worker.platform.accounts
     for name, change in (("one", {"role": "member"}), ("two", {"is_active": False}), ("three", None)):
         await users.create("root", PASSWORD, "owner", CONSOLE)
         stale = acting(await worker.person(name, "owner"))
@@ -304,7 +304,7 @@ async def _owners(worker: Worker) -> int:
 async def test_two_owners_who_remove_each_other_at_once_leave_one(
     worker: Worker, loss: dict[str, object] | None
 ) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     for n in range(8):
         pair = [await worker.person(f"{name}{n}", "owner") for name in ("ada", "bob")]
         await worker.database.execute(
@@ -325,7 +325,7 @@ async def test_two_owners_who_remove_each_other_at_once_leave_one(
 
 
 async def test_the_last_owner_deleted_from_two_sessions_at_once_stays(worker: Worker) -> None:
-    users = worker.services.users
+    users = worker.platform.accounts
     ada, bob = await worker.person("ada", "owner"), await worker.person("bob", "owner")
     answers = await asyncio.gather(
         users.delete("ada", acting(ada)),
@@ -341,7 +341,7 @@ async def test_the_last_owner_deleted_from_two_sessions_at_once_stays(worker: Wo
 async def test_one_name_given_to_two_at_once_is_given_once(worker: Worker) -> None:
     answers = await asyncio.gather(
         *(
-            worker.services.users.create("Ada" if n % 2 else "ada", PASSWORD, "member", CONSOLE)
+            worker.platform.accounts.create("Ada" if n % 2 else "ada", PASSWORD, "member", CONSOLE)
             for n in range(6)
         ),
         return_exceptions=True,
@@ -351,7 +351,7 @@ async def test_one_name_given_to_two_at_once_is_given_once(worker: Worker) -> No
 
 
 async def test_a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions(worker: Worker) -> None:
-    users, find = worker.services.users, worker.services.credentials.principal
+    users, find = worker.platform.accounts, worker.platform.credentials.principal
     ada = await worker.person("ada", "owner")
     mine, other, key = await worker.session_of(ada), await worker.session_of(ada), await worker.key_of(ada)
     principal = await find(mine)
@@ -372,10 +372,10 @@ async def test_a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions
 
 async def test_two_changes_of_one_password_at_once_are_one(worker: Worker) -> None:
     ada = await worker.person("ada", "owner")
-    principal = await worker.services.credentials.principal(await worker.session_of(ada))
+    principal = await worker.platform.credentials.principal(await worker.session_of(ada))
     actor = Actor(principal, "ada", "192.0.2.1", "r1", "user.password")
     answers = await asyncio.gather(
-        *(worker.services.users.change_password(actor, PASSWORD, f"{NEW} {n}") for n in range(3)),
+        *(worker.platform.accounts.change_password(actor, PASSWORD, f"{NEW} {n}") for n in range(3)),
         return_exceptions=True,
     )
     assert [answer for answer in answers if answer is None] == [None]
@@ -388,23 +388,23 @@ async def test_who_is_deleted_while_their_password_changes_is_told_so(
 ) -> None:
     await worker.person("root", "owner")
     ada = await worker.person("ada")
-    principal = await worker.services.credentials.principal(await worker.session_of(ada))
+    principal = await worker.platform.credentials.principal(await worker.session_of(ada))
     actor = Actor(principal, "ada", "192.0.2.1", "r1", "user.password")
     hash_it = passwords.hash
 
     async def meanwhile(password: str) -> str:
-        await worker.services.users.delete("ada", CONSOLE)
+        await worker.platform.accounts.delete("ada", CONSOLE)
         return await hash_it(password)
 
     monkeypatch.setattr(passwords, "hash", meanwhile)
     with pytest.raises(Unauthenticated):
-        await worker.services.users.change_password(actor, PASSWORD, NEW)
+        await worker.platform.accounts.change_password(actor, PASSWORD, NEW)
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "member"])
 async def test_a_user_of_each_role_can_be_made_and_has_it(worker: Worker, role: Role) -> None:
     await worker.person("root", "owner")
     made = await worker.person("ada", role)
-    principal = await worker.services.credentials.principal(await worker.session_of(made))
+    principal = await worker.platform.credentials.principal(await worker.session_of(made))
     assert principal is not None
     assert principal.role == role

@@ -23,13 +23,13 @@ from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 
 
 async def in_person(worker: Worker, user: User) -> Principal:
-    principal = await worker.services.credentials.principal(await worker.session_of(user))
+    principal = await worker.platform.credentials.principal(await worker.session_of(user))
     assert principal is not None
     return principal
 
 
 async def by_key(worker: Worker, key: str) -> Principal:
-    principal = await worker.services.credentials.principal(key)
+    principal = await worker.platform.credentials.principal(key)
     assert principal is not None
     return principal
 
@@ -37,7 +37,7 @@ async def by_key(worker: Worker, key: str) -> Principal:
 async def create(worker: Worker, caller: Principal, **fields: object) -> tuple[Key, str]:
     new = NewKey(**{"name": "ci", "scopes": ["script:read"], **fields})  # type: ignore[arg-type]
     actor = Actor(caller, caller.username, "", "", "key.create")
-    return await worker.services.keys.create(new, caller, actor)
+    return await worker.platform.keys.create(new, caller, actor)
 
 
 async def test_a_key_is_shown_once_and_stored_as_a_hash_with_a_prefix_that_finds_it(worker: Worker) -> None:
@@ -51,7 +51,7 @@ async def test_a_key_is_shown_once_and_stored_as_a_hash_with_a_prefix_that_finds
     assert row["key_hash"] == token_hash(secret)
     assert secret[12:] not in str(dict(row))
     principal = await by_key(worker, secret)
-    assert (await worker.services.keys.list(ada.id, PageRequest(), principal)).items == [key]
+    assert (await worker.platform.keys.list(ada.id, PageRequest(), principal)).items == [key]
     assert (principal.kind, principal.user_id, principal.session_id) == ("api_key", ada.id, None)
     assert principal.key is not None
     assert (principal.key.id, principal.key.scopes) == (key.id, {"script:read", "log:read"})
@@ -61,9 +61,9 @@ async def test_what_is_almost_a_key_is_nobody(worker: Worker) -> None:
     secret = await worker.key_of(await worker.person("ada", "owner"))
     other_end = secret[:-1] + ("b" if secret[-1] == "a" else "a")
     for wrong in (secret[:-1], secret + "a", secret.upper(), other_end, secret[4:], secret[:12] + "a" * 44):
-        assert await worker.services.credentials.principal(wrong) is None
+        assert await worker.platform.credentials.principal(wrong) is None
     for wrong in (secret + "\n", "\x01" + secret, secret[:20] + "\0" + secret[21:], "pic_" + "\u00e4" * 52):
-        assert await worker.services.credentials.principal(wrong) is None
+        assert await worker.platform.credentials.principal(wrong) is None
 
 
 async def test_no_user_has_more_keys_than_allowed_also_when_they_make_them_at_once(worker: Worker) -> None:
@@ -149,7 +149,7 @@ async def test_a_key_does_no_more_than_its_user_may_now(worker: Worker) -> None:
     vic = await worker.person("vic", "member", shop, "editor")
     bound = await worker.key_of(vic, ["script:write"], shop)
     assert may(await by_key(worker, bound), "script.write", shop)
-    await worker.services.members.remove(shop, "vic", CONSOLE)
+    await worker.platform.members.remove(shop, "vic", CONSOLE)
     assert not may(await by_key(worker, bound), "script.write", shop)
 
 
@@ -157,11 +157,11 @@ async def test_a_key_goes_with_its_app(worker: Worker) -> None:
     shop = await worker.app("shop")
     ada = await worker.person("ada", "owner")
     bound, free = await worker.key_of(ada, ["script:read"], shop), await worker.key_of(ada)
-    assert await worker.services.credentials.principal(bound) is not None
-    app = await worker.services.apps.get("shop")
-    await worker.services.apps.delete(app, force=True, actor=CONSOLE)
-    assert await worker.services.credentials.principal(bound) is None
-    assert await worker.services.credentials.principal(free) is not None
+    assert await worker.platform.credentials.principal(bound) is not None
+    app = await worker.platform.apps.get("shop")
+    await worker.platform.apps.delete(app, force=True, actor=CONSOLE)
+    assert await worker.platform.credentials.principal(bound) is None
+    assert await worker.platform.credentials.principal(free) is not None
 
 
 async def test_a_key_manages_only_keys_within_its_own(worker: Worker) -> None:
@@ -183,15 +183,15 @@ async def test_a_key_manages_only_keys_within_its_own(worker: Worker) -> None:
             await create(worker, narrow, **fields)
         made, _ = await create(worker, person, **fields)
         with pytest.raises(Forbidden):
-            await worker.services.keys.delete(made.id, narrow, actor)
+            await worker.platform.keys.delete(made.id, narrow, actor)
     await create(worker, person, **wider[0])
     made, _ = await create(worker, narrow, scopes=["log:read"], app_id=shop, expires_at=soon)
     assert narrow.key is not None
-    seen = (await worker.services.keys.list(ada.id, PageRequest(), narrow)).items
+    seen = (await worker.platform.keys.list(ada.id, PageRequest(), narrow)).items
     assert {one.id for one in seen} == {narrow.key.id, made.id}
-    assert len((await worker.services.keys.list(ada.id, PageRequest(), person)).items) == 8
-    await worker.services.keys.delete(made.id, narrow, actor)
-    await worker.services.keys.delete(narrow.key.id, narrow, actor)  # and may end itself
+    assert len((await worker.platform.keys.list(ada.id, PageRequest(), person)).items) == 8
+    await worker.platform.keys.delete(made.id, narrow, actor)
+    await worker.platform.keys.delete(narrow.key.id, narrow, actor)  # and may end itself
 
 
 async def test_who_may_revoke_whose_key(worker: Worker) -> None:
@@ -212,34 +212,34 @@ async def test_who_may_revoke_whose_key(worker: Worker) -> None:
         caller = await in_person(worker, people[who])
         key, secret = await create(worker, await in_person(worker, people[whose]))
         actor = Actor(caller, who, "", "", "key.revoke")
-        assert await worker.services.credentials.principal(secret) is not None
+        assert await worker.platform.credentials.principal(secret) is not None
         if error is None:
-            await worker.services.keys.delete(key.id, caller, actor)
-            assert await worker.services.credentials.principal(secret) is None
+            await worker.platform.keys.delete(key.id, caller, actor)
+            assert await worker.platform.credentials.principal(secret) is None
             with pytest.raises(NotFound):
-                await worker.services.keys.delete(key.id, caller, actor)
+                await worker.platform.keys.delete(key.id, caller, actor)
         else:
             with pytest.raises(error):
-                await worker.services.keys.delete(key.id, caller, actor)
-            assert await worker.services.credentials.principal(secret) is not None
+                await worker.platform.keys.delete(key.id, caller, actor)
+            assert await worker.platform.credentials.principal(secret) is not None
 
 
 async def test_a_revoked_key_is_refused_on_every_worker_with_the_next_request(worker: Worker) -> None:
-    here, there = worker.services.credentials, Credentials(worker.database, worker.generations, Background())
+    here, there = worker.platform.credentials, Credentials(worker.database, worker.generations, Background())
     caller = await in_person(worker, await worker.person("ada", "owner"))
     for _ in range(20):
         key, secret = await create(worker, caller)
         assert await here.principal(secret) == await there.principal(secret) is not None
-        await worker.services.keys.delete(key.id, caller, CONSOLE)
+        await worker.platform.keys.delete(key.id, caller, CONSOLE)
         assert (await here.principal(secret), await there.principal(secret)) == (None, None)
 
 
 async def test_a_key_that_expires_is_nobody_also_where_it_was_just_in_memory(worker: Worker) -> None:
     ada = await worker.person("ada", "owner")
     secret = await worker.key_of(ada, expires_at=datetime.now(UTC) + timedelta(seconds=1))
-    assert await worker.services.credentials.principal(secret) is not None
+    assert await worker.platform.credentials.principal(secret) is not None
     async with asyncio.timeout(5):
-        while await worker.services.credentials.principal(secret) is not None:  # noqa: ASYNC110  # time is the event
+        while await worker.platform.credentials.principal(secret) is not None:  # noqa: ASYNC110  # time is the event
             await asyncio.sleep(0.02)
 
 
@@ -249,8 +249,8 @@ async def test_the_last_use_is_noted_once_a_minute_and_not_on_the_callers_way(wo
 
     async def used() -> datetime | None:
         worker.generations.bump("sessions")
-        await worker.services.credentials.principal(secret)
-        await worker.services.background.settled()
+        await worker.platform.credentials.principal(secret)
+        await worker.platform.background.drain()
         noted: datetime | None = await worker.database.fetchval("SELECT last_used_at FROM api_keys")
         return noted
 
@@ -265,7 +265,7 @@ async def test_the_last_use_is_noted_once_a_minute_and_not_on_the_callers_way(wo
         await connection.execute("UPDATE api_keys SET last_used_at = now() - interval '61 seconds'")
         worker.generations.bump("sessions")
         async with asyncio.timeout(5):
-            assert await worker.services.credentials.principal(secret) is not None
+            assert await worker.platform.credentials.principal(secret) is not None
 
 
 async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker) -> None:
@@ -275,12 +275,12 @@ async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker
         caller = await in_person(worker, user)
         made, _ = await asyncio.gather(
             create(worker, caller),
-            worker.services.users.update(user.username, {"is_active": False}, CONSOLE),
+            worker.platform.accounts.update(user.username, {"is_active": False}, CONSOLE),
             return_exceptions=True,
         )
         if not isinstance(made, BaseException):
-            assert await worker.services.credentials.principal(made[1]) is None
-        assert (await worker.services.keys.list(user.id, PageRequest(), caller)).items == []
+            assert await worker.platform.credentials.principal(made[1]) is None
+        assert (await worker.platform.keys.list(user.id, PageRequest(), caller)).items == []
         with pytest.raises(Forbidden):
             await create(worker, caller)
 
@@ -301,11 +301,11 @@ async def test_what_was_ended_while_a_password_is_hashed_makes_nobody_an_owner(w
     person, program = await in_person(worker, user), await by_key(worker, await worker.key_of(user))
     actors = [Actor(caller, "ada", "", "", "user.create") for caller in (person, program)]
     for number, actor in enumerate(actors):
-        await worker.services.users.create(f"early{number}", PASSWORD, "owner", actor)
+        await worker.platform.accounts.create(f"early{number}", PASSWORD, "owner", actor)
     await worker.database.execute("DELETE FROM api_keys; DELETE FROM admin_sessions")
     for actor in actors:
         with pytest.raises(Forbidden):
-            await worker.services.users.create("late", PASSWORD, "owner", actor)
+            await worker.platform.accounts.create("late", PASSWORD, "owner", actor)
 
 
 async def test_an_app_that_goes_meanwhile_is_not_found(
@@ -316,6 +316,6 @@ async def test_an_app_that_goes_meanwhile_is_not_found(
     async def there(_app_id: UUID, _caller: Principal) -> None:
         return None
 
-    monkeypatch.setattr(worker.services.keys, "_require_app", there)
+    monkeypatch.setattr(worker.platform.keys, "_require_app", there)
     with pytest.raises(NotFound):
         await create(worker, caller, app_id=uuid4())

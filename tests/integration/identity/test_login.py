@@ -25,17 +25,17 @@ def from_address(address: str) -> Actor:
 
 async def test_a_user_logs_in_whatever_the_case_of_the_name(worker: Worker) -> None:
     made = await worker.person("Ada", "owner")
-    done = await worker.services.log_in.log_in("aDA", PASSWORD, NOBODY)
+    done = await worker.platform.log_in.log_in("aDA", PASSWORD, NOBODY)
     assert done.user == replace(made, last_login_at=done.user.last_login_at)
     assert done.user.last_login_at is not None
-    principal = await worker.services.credentials.principal(done.session.token)
+    principal = await worker.platform.credentials.principal(done.session.token)
     assert principal is not None
     assert principal.user_id == made.id
 
 
 async def test_each_log_in_has_a_token_of_its_own(worker: Worker) -> None:
     await worker.person("ada", "owner")
-    done = [await worker.services.log_in.log_in("ada", PASSWORD, NOBODY) for _ in range(3)]
+    done = [await worker.platform.log_in.log_in("ada", PASSWORD, NOBODY) for _ in range(3)]
     assert len({one.session.token for one in done}) == 3
 
 
@@ -47,62 +47,62 @@ async def test_what_is_no_users_name_gets_the_answer_of_a_wrong_password(
 ) -> None:
     await worker.person("ada", "owner")
     with pytest.raises(Unauthenticated) as wrong:
-        await worker.services.log_in.log_in("ada", "a wrong guess", NOBODY)
+        await worker.platform.log_in.log_in("ada", "a wrong guess", NOBODY)
     with pytest.raises(Unauthenticated) as unknown:
-        await worker.services.log_in.log_in(username, PASSWORD, NOBODY)
+        await worker.platform.log_in.log_in(username, PASSWORD, NOBODY)
     assert (wrong.value.message, wrong.value.details) == (unknown.value.message, unknown.value.details)
 
 
 async def test_an_inactive_user_cannot_log_in(worker: Worker) -> None:
     await worker.person("root", "owner")
     await worker.person("ada", "owner")
-    await worker.services.users.update("ada", {"is_active": False}, CONSOLE)
+    await worker.platform.accounts.update("ada", {"is_active": False}, CONSOLE)
     with pytest.raises(Unauthenticated):
-        await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+        await worker.platform.log_in.log_in("ada", PASSWORD, NOBODY)
 
 
 async def test_one_address_that_tries_many_names_is_slowed_down_and_others_are_not(worker: Worker) -> None:
     await worker.person("ada", "owner")
     for n in range(21):
         with pytest.raises(Unauthenticated):
-            await worker.services.log_in.log_in(f"name-{n}", "a wrong guess", from_address("2001:db8::1"))
+            await worker.platform.log_in.log_in(f"name-{n}", "a wrong guess", from_address("2001:db8::1"))
     with pytest.raises(Throttled):
-        await worker.services.log_in.log_in("ada", PASSWORD, from_address("2001:db8::2"))
-    await worker.services.log_in.log_in("ada", PASSWORD, from_address("2001:db8:0:1::1"))
+        await worker.platform.log_in.log_in("ada", PASSWORD, from_address("2001:db8::2"))
+    await worker.platform.log_in.log_in("ada", PASSWORD, from_address("2001:db8:0:1::1"))
 
 
 async def test_a_good_log_in_now_and_then_does_not_free_an_address_that_guesses(worker: Worker) -> None:
     await worker.person("eve")
     for n in range(20):
         with pytest.raises(Unauthenticated):
-            await worker.services.log_in.log_in(f"name-{n}", "a wrong guess", NOBODY)
-    await worker.services.log_in.log_in("eve", PASSWORD, NOBODY)
+            await worker.platform.log_in.log_in(f"name-{n}", "a wrong guess", NOBODY)
+    await worker.platform.log_in.log_in("eve", PASSWORD, NOBODY)
     with pytest.raises(Unauthenticated):
-        await worker.services.log_in.log_in("name", "a wrong guess", NOBODY)
+        await worker.platform.log_in.log_in("name", "a wrong guess", NOBODY)
     with pytest.raises(Throttled):
-        await worker.services.log_in.log_in("name", "a wrong guess", NOBODY)
+        await worker.platform.log_in.log_in("name", "a wrong guess", NOBODY)
 
 
 async def test_an_account_is_slowed_down_wherever_the_guesses_come_from(worker: Worker) -> None:
     await worker.person("ada", "owner")
     for n in range(6):
         with pytest.raises(Unauthenticated):
-            await worker.services.log_in.log_in("ADA", "a wrong guess", from_address(f"192.0.2.{n}"))
+            await worker.platform.log_in.log_in("ADA", "a wrong guess", from_address(f"192.0.2.{n}"))
     with pytest.raises(Throttled):
-        await worker.services.log_in.log_in("ada", PASSWORD, from_address("198.51.100.1"))
+        await worker.platform.log_in.log_in("ada", PASSWORD, from_address("198.51.100.1"))
 
 
 async def _guess(worker: Worker, *addresses: str) -> None:
     for address in addresses:
         with pytest.raises(Unauthenticated):
-            await worker.services.log_in.log_in("ada", "a wrong guess", from_address(address))
+            await worker.platform.log_in.log_in("ada", "a wrong guess", from_address(address))
 
 
 async def test_guesses_from_elsewhere_do_not_keep_out_who_logged_in_from_here_of_late(
     worker: Worker,
 ) -> None:
     await worker.person("ada", "owner")
-    log_in = worker.services.log_in.log_in
+    log_in = worker.platform.log_in.log_in
     await log_in("ada", PASSWORD, from_address("2001:db8::1"))
     await _guess(worker, *(f"192.0.2.{n}" for n in range(6)))
     for name in ("ada", "ADA"):
@@ -119,7 +119,7 @@ async def test_where_someone_logged_in_from_guesses_are_slowed_down_too_and_for_
 ) -> None:
     await worker.person("ada", "owner")
     await worker.person("eve")
-    log_in = worker.services.log_in.log_in
+    log_in = worker.platform.log_in.log_in
     for name in ("ada", "eve"):
         await log_in(name, PASSWORD, NOBODY)
     await _guess(worker, *[NOBODY.address] * 6)
@@ -131,7 +131,7 @@ async def test_where_someone_logged_in_from_guesses_are_slowed_down_too_and_for_
 
 async def test_a_log_in_from_a_known_place_gives_no_new_guesses_to_others(worker: Worker) -> None:
     await worker.person("ada", "owner")
-    log_in = worker.services.log_in.log_in
+    log_in = worker.platform.log_in.log_in
     await log_in("ada", PASSWORD, NOBODY)
     await _guess(worker, *(f"198.51.100.{n}" for n in range(6)))
     await log_in("ada", PASSWORD, NOBODY)
@@ -145,7 +145,7 @@ async def test_of_where_someone_logged_in_from_only_a_hash_is_kept_and_of_failur
     await worker.person("ada", "owner")
     await _guess(worker, "198.51.100.1")
     assert await worker.database.fetchval("SELECT count(*) FROM login_sources") == 0
-    await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+    await worker.platform.log_in.log_in("ada", PASSWORD, NOBODY)
     (row,) = await worker.database.fetch("SELECT s::text, length(key) AS length FROM login_sources s")
     assert row["length"] == 32
     assert "ada" not in row["s"]
@@ -160,18 +160,18 @@ async def test_a_refusal_for_want_of_time_is_no_guess(
         patched.setattr(passwords_module, "MAX_WAITING", 0)
         for _ in range(30):
             with pytest.raises(Overloaded):
-                await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
-    await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+                await worker.platform.log_in.log_in("ada", PASSWORD, NOBODY)
+    await worker.platform.log_in.log_in("ada", PASSWORD, NOBODY)
 
 
 async def test_a_hash_of_older_parameters_is_renewed_at_login_also_at_several_at_once(worker: Worker) -> None:
     await worker.person("ada", "owner")
     older = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash(PASSWORD)
     await worker.database.execute("UPDATE admin_users SET password_hash = $1", older)
-    done = await asyncio.gather(*(worker.services.log_in.log_in("ada", PASSWORD, NOBODY) for _ in range(4)))
+    done = await asyncio.gather(*(worker.platform.log_in.log_in("ada", PASSWORD, NOBODY) for _ in range(4)))
     assert len(done) == 4
     assert "t=1" in await worker.database.fetchval("SELECT password_hash FROM admin_users")
-    await worker.services.log_in.log_in("ada", PASSWORD, NOBODY)
+    await worker.platform.log_in.log_in("ada", PASSWORD, NOBODY)
 
 
 async def test_a_failure_is_written_down_for_accounts_that_exist_and_never_what_was_typed(
@@ -180,8 +180,8 @@ async def test_a_failure_is_written_down_for_accounts_that_exist_and_never_what_
     ada = await worker.person("Ada", "owner")
     for username, password in (("ada", "my secret guess"), ("my password in the name field", "x" * 12)):
         with pytest.raises(Unauthenticated):
-            await worker.services.log_in.log_in(username, password, NOBODY)
-    await worker.services.background.settled()
+            await worker.platform.log_in.log_in(username, password, NOBODY)
+    await worker.platform.background.drain()
     rows = await worker.database.fetch("SELECT * FROM audit_log WHERE outcome = 'refused'")
     (row,) = rows
     assert (row["username"], row["user_id"], row["target"], row["reason"]) == (
@@ -227,14 +227,14 @@ async def test_a_refused_log_in_is_the_same_work_for_every_name_in_every_branch(
 ) -> None:
     await worker.person("ada", "owner")
     await worker.person("ida")
-    await worker.services.users.update("ida", {"is_active": False}, CONSOLE)
+    await worker.platform.accounts.update("ida", {"is_active": False}, CONSOLE)
     work = Work(monkeypatch)
 
     async def works(username: str, password: str, address: str, refusal: type[PicloudError]) -> list[str]:
         work.done.clear()
         with pytest.raises(refusal):
-            await worker.services.log_in.log_in(username, password, from_address(address))
-        await worker.services.background.settled()
+            await worker.platform.log_in.log_in(username, password, from_address(address))
+        await worker.platform.background.drain()
         return list(work.done)
 
     each = (("ada", "a wrong guess"), ("ida", PASSWORD), ("eve", "a wrong guess"))

@@ -60,7 +60,7 @@ async def world(worker: Worker) -> AsyncIterator[World]:
         client.token = await worker.session_of(owner)
         this, other = await worker.app("this"), await worker.app("other")
         user = await worker.person("someone", "member", this)
-        await worker.services.members.grant(other, "someone", "viewer", CONSOLE)
+        await worker.platform.members.grant(other, "someone", "viewer", CONSOLE)
         places: dict[Where, dict[str, str]] = {
             "this": await _furnish(worker, client, "this", user.id),
             "other": await _furnish(worker, client, "other", user.id),
@@ -108,7 +108,7 @@ async def _token(worker: Worker, who: Who, apps: dict[str, UUID]) -> str | None:
     if who.name == "an inactive user":
         gone = await worker.person(name, "admin")
         token = await worker.session_of(gone)
-        await worker.services.users.update(name, {"is_active": False}, CONSOLE)
+        await worker.platform.accounts.update(name, {"is_active": False}, CONSOLE)
         return token
     if who.role is None:
         return None

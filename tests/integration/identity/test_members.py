@@ -17,13 +17,13 @@ from tests.integration.conftest import CONSOLE, Worker
 
 
 async def principal_of(worker: Worker, token: str) -> Principal:
-    principal = await worker.services.credentials.principal(token)
+    principal = await worker.platform.credentials.principal(token)
     assert principal is not None
     return principal
 
 
 async def test_a_member_is_granted_changed_listed_and_removed_and_may_do_so_at_once(worker: Worker) -> None:
-    members = worker.services.members
+    members = worker.platform.members
     shop, other = await worker.app("shop"), await worker.app("other")
     vic = await worker.person("vic")
     token = await worker.session_of(vic)
@@ -48,7 +48,7 @@ async def test_a_member_is_granted_changed_listed_and_removed_and_may_do_so_at_o
 async def test_a_grant_that_is_there_is_a_conflict_and_one_that_is_not_cannot_be_changed(
     worker: Worker,
 ) -> None:
-    members = worker.services.members
+    members = worker.platform.members
     shop, other = await worker.app("shop"), await worker.app("other")
     await worker.person("vic", "member", shop)
     with pytest.raises(Conflict):
@@ -62,16 +62,16 @@ async def test_a_grant_that_is_there_is_a_conflict_and_one_that_is_not_cannot_be
 async def test_who_is_not_there_is_not_found_and_is_removed_all_the_same(worker: Worker, who: str) -> None:
     shop = await worker.app("shop")
     with pytest.raises(NotFound):
-        await worker.services.members.grant(shop, who, "viewer", CONSOLE)
+        await worker.platform.members.grant(shop, who, "viewer", CONSOLE)
     with pytest.raises(NotFound):
-        await worker.services.members.change(shop, who, "viewer", CONSOLE)
-    await worker.services.members.remove(shop, who, CONSOLE)
+        await worker.platform.members.change(shop, who, "viewer", CONSOLE)
+    await worker.platform.members.remove(shop, who, CONSOLE)
 
 
 async def test_an_app_that_is_gone_is_not_found(worker: Worker) -> None:
     await worker.person("vic")
     with pytest.raises(NotFound):
-        await worker.services.members.grant(uuid4(), "vic", "viewer", CONSOLE)
+        await worker.platform.members.grant(uuid4(), "vic", "viewer", CONSOLE)
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
@@ -79,17 +79,17 @@ async def test_owners_and_admins_are_no_members(worker: Worker, role: Role) -> N
     shop = await worker.app("shop")
     await worker.person("ada", role)
     with pytest.raises(Invalid) as refused:
-        await worker.services.members.grant(shop, "ada", "viewer", CONSOLE)
+        await worker.platform.members.grant(shop, "ada", "viewer", CONSOLE)
     assert refused.value.details == {"field": "user", "reason": "not_a_member"}
 
 
 async def test_the_inactive_are_neither_granted_nor_changed(worker: Worker) -> None:
     shop, other = await worker.app("shop"), await worker.app("other")
     await worker.person("vic", "member", shop)
-    await worker.services.users.update("vic", {"is_active": False}, CONSOLE)
+    await worker.platform.accounts.update("vic", {"is_active": False}, CONSOLE)
     for attempt in (
-        worker.services.members.grant(other, "vic", "viewer", CONSOLE),
-        worker.services.members.change(shop, "vic", "editor", CONSOLE),
+        worker.platform.members.grant(other, "vic", "viewer", CONSOLE),
+        worker.platform.members.change(shop, "vic", "editor", CONSOLE),
     ):
         with pytest.raises(Invalid) as refused:
             await attempt
@@ -101,7 +101,7 @@ async def test_two_grants_at_once_are_one_and_a_conflict(worker: Worker) -> None
     for n in range(10):
         await worker.person(f"vic{n}")
         answers = await asyncio.gather(
-            *(worker.services.members.grant(shop, f"vic{n}", role, CONSOLE) for role in ("viewer", "editor")),  # type: ignore[arg-type]
+            *(worker.platform.members.grant(shop, f"vic{n}", role, CONSOLE) for role in ("viewer", "editor")),  # type: ignore[arg-type]
             return_exceptions=True,
         )
         assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "Member"]
@@ -116,13 +116,13 @@ async def test_a_grant_at_the_time_of_a_promotion_leaves_no_row_behind(
     for n in range(8):
         vic = await worker.person(f"vic{n}")
         granted, changed = await asyncio.gather(
-            worker.services.members.grant(shop, vic.username, "editor", CONSOLE),
-            worker.services.users.update(vic.username, change, CONSOLE),  # type: ignore[arg-type]
+            worker.platform.members.grant(shop, vic.username, "editor", CONSOLE),
+            worker.platform.accounts.update(vic.username, change, CONSOLE),  # type: ignore[arg-type]
             return_exceptions=True,
         )
         assert isinstance(changed, User)
         assert isinstance(granted, Member | Invalid), granted
-        rows = (await worker.services.members.list(shop, PageRequest(200))).items
+        rows = (await worker.platform.members.list(shop, PageRequest(200))).items
         assert vic.id not in {row.user_id for row in rows} or "role" not in change
 
 
@@ -131,7 +131,7 @@ async def test_a_grant_at_the_time_of_a_promotion_leaves_no_row_behind(
 async def test_a_grant_or_change_waits_for_who_is_promoting_or_deactivating_and_sees_it(
     worker: Worker, column: str, is_member: bool
 ) -> None:
-    shop, database, members = await worker.app("shop"), worker.database, worker.services.members
+    shop, database, members = await worker.app("shop"), worker.database, worker.platform.members
     vic = await worker.person("vic", "member", shop if is_member else None)
     waiting = (
         "SELECT count(*) FROM pg_stat_activity"
@@ -155,14 +155,14 @@ async def test_changes_and_removals_at_once_never_leave_a_row_that_was_removed(w
     for n in range(8):
         vic = await worker.person(f"vic{n}", "member", shop)
         answers = await asyncio.gather(
-            worker.services.members.change(shop, vic.username, "editor", CONSOLE),
-            worker.services.members.remove(shop, vic.username, CONSOLE),
-            worker.services.members.change(shop, vic.username, "app_admin", CONSOLE),
+            worker.platform.members.change(shop, vic.username, "editor", CONSOLE),
+            worker.platform.members.remove(shop, vic.username, CONSOLE),
+            worker.platform.members.change(shop, vic.username, "app_admin", CONSOLE),
             return_exceptions=True,
         )
         assert all(isinstance(one, Member | NotFound | None) for one in answers), answers
         assert not any(isinstance(one, PicloudError) and one.status >= 500 for one in answers)
-        assert (await worker.services.members.list(shop, PageRequest())).items == []
+        assert (await worker.platform.members.list(shop, PageRequest())).items == []
 
 
 async def test_the_list_comes_in_pages(worker: Worker) -> None:
@@ -172,7 +172,7 @@ async def test_the_list_comes_in_pages(worker: Worker) -> None:
     names: list[str] = []
     after = None
     while True:
-        page = await worker.services.members.list(shop, PageRequest(2, after))
+        page = await worker.platform.members.list(shop, PageRequest(2, after))
         names += [one.username for one in page.items]
         if page.next_cursor is None:
             break

@@ -29,9 +29,9 @@ def another_worker(worker: Worker) -> Credentials:
 
 
 async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: Worker, ada: User) -> None:
-    opened = await worker.services.sessions.open(ada.id, "ada", "owner", CONSOLE)
+    opened = await worker.platform.sessions.open(ada.id, "ada", "owner", CONSOLE)
     token = opened.token
-    principal = await worker.services.credentials.principal(token)
+    principal = await worker.platform.credentials.principal(token)
     assert principal is not None
     assert (principal.user_id, principal.username, principal.role, principal.kind) == (
         ada.id,
@@ -50,34 +50,34 @@ async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: 
         token + "\0",
         "pis_\udcff",
     ):
-        assert await worker.services.credentials.principal(wrong) is None
+        assert await worker.platform.credentials.principal(wrong) is None
 
 
 async def test_a_session_that_ended_is_refused_on_every_worker_with_the_next_request(
     worker: Worker, ada: User
 ) -> None:
-    here, there = worker.services.credentials, another_worker(worker)
+    here, there = worker.platform.credentials, another_worker(worker)
     token = await worker.session_of(ada)
     principal = await here.principal(token)
     assert principal is not None
     assert principal.session_id is not None
     assert await there.principal(token) == principal
-    await worker.services.sessions.end(ada.id, principal.session_id, CONSOLE)
+    await worker.platform.sessions.end(ada.id, principal.session_id, CONSOLE)
     assert await here.principal(token) is None
     assert await there.principal(token) is None
     with pytest.raises(NotFound):
-        await worker.services.sessions.end(ada.id, principal.session_id, CONSOLE)
+        await worker.platform.sessions.end(ada.id, principal.session_id, CONSOLE)
 
 
 async def test_nobody_ends_or_sees_the_session_of_another(worker: Worker, ada: User) -> None:
     token = await worker.session_of(ada)
-    principal = await worker.services.credentials.principal(token)
+    principal = await worker.platform.credentials.principal(token)
     assert principal is not None
     assert principal.session_id is not None
     with pytest.raises(NotFound):
-        await worker.services.sessions.end(uuid4(), principal.session_id, CONSOLE)
-    assert (await worker.services.sessions.list(uuid4(), PageRequest())).items == []
-    assert await worker.services.credentials.principal(token) is not None
+        await worker.platform.sessions.end(uuid4(), principal.session_id, CONSOLE)
+    assert (await worker.platform.sessions.list(uuid4(), PageRequest())).items == []
+    assert await worker.platform.credentials.principal(token) is not None
 
 
 async def test_use_slides_the_end_but_never_beyond_the_absolute_one(worker: Worker, ada: User) -> None:
@@ -85,8 +85,8 @@ async def test_use_slides_the_end_but_never_beyond_the_absolute_one(worker: Work
 
     async def use() -> timedelta:
         worker.generations.bump("sessions")
-        await worker.services.credentials.principal(token)
-        await worker.services.background.settled()
+        await worker.platform.credentials.principal(token)
+        await worker.platform.background.drain()
         left: timedelta = await worker.database.fetchval("SELECT expires_at - now() FROM admin_sessions")
         return left
 
@@ -115,10 +115,10 @@ async def test_an_expired_session_is_nobody_also_where_it_was_just_in_memory(
     await worker.database.execute(
         "UPDATE admin_sessions SET expires_at = now() + interval '0.3 seconds', last_seen_at = now()"
     )
-    assert await worker.services.credentials.principal(token) is not None
+    assert await worker.platform.credentials.principal(token) is not None
     # No write is announced: only the end that was kept in memory can tell.
     async with asyncio.timeout(3):
-        while await worker.services.credentials.principal(token) is not None:  # noqa: ASYNC110  # time is the event
+        while await worker.platform.credentials.principal(token) is not None:  # noqa: ASYNC110  # time is the event
             await asyncio.sleep(0.02)
 
 
@@ -126,12 +126,12 @@ async def test_a_session_in_memory_needs_no_database_until_something_changed(
     worker: Worker, ada: User
 ) -> None:
     token = await worker.session_of(ada)
-    await worker.services.credentials.principal(token)
+    await worker.platform.credentials.principal(token)
     await worker.database.close()
-    assert await worker.services.credentials.principal(token) is not None
+    assert await worker.platform.credentials.principal(token) is not None
     worker.generations.bump("sessions")
     with pytest.raises(Unavailable):
-        await worker.services.credentials.principal(token)
+        await worker.platform.credentials.principal(token)
 
 
 async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longest_time(
@@ -173,7 +173,7 @@ async def test_many_log_ins_at_once_leave_no_more_sessions_than_a_user_may_have(
     await asyncio.gather(*(sessions.open(ada.id, "ada", "owner", CONSOLE) for _ in range(20)))
     count = "SELECT count(*) FROM admin_sessions WHERE user_id = $1"
     assert await worker.database.fetchval(count, ada.id) == 3
-    assert await worker.services.credentials.principal(token) is not None
+    assert await worker.platform.credentials.principal(token) is not None
 
 
 async def test_a_session_is_listed_with_where_it_came_from_and_what_the_client_called_itself(
@@ -181,12 +181,12 @@ async def test_a_session_is_listed_with_where_it_came_from_and_what_the_client_c
 ) -> None:
     strange = "Mozilla \udcff \0" + "x" * 1000
     for agent in ("curl", strange):
-        await worker.services.sessions.open(ada.id, "ada", "owner", CONSOLE, user_agent=agent)
-    first, second = (await worker.services.sessions.list(ada.id, PageRequest())).items
+        await worker.platform.sessions.open(ada.id, "ada", "owner", CONSOLE, user_agent=agent)
+    first, second = (await worker.platform.sessions.list(ada.id, PageRequest())).items
     assert (first.user_agent, first.address) == ("curl", "")
     assert second.user_agent.startswith("Mozilla \ufffd \ufffdxxx")
     assert len(second.user_agent) == MAX_USER_AGENT
-    page = await worker.services.sessions.list(ada.id, PageRequest(1))
+    page = await worker.platform.sessions.list(ada.id, PageRequest(1))
     assert page.items == [first]
     assert page.next_cursor is not None
 
@@ -194,14 +194,14 @@ async def test_a_session_is_listed_with_where_it_came_from_and_what_the_client_c
 async def test_a_session_is_not_opened_for_who_was_deactivated_or_given_another_password_meanwhile(
     worker: Worker, ada: User
 ) -> None:
-    sessions = worker.services.sessions
+    sessions = worker.platform.sessions
     stored = await worker.database.fetchval("SELECT password_hash FROM admin_users")
     await sessions.open(ada.id, "ada", "owner", CONSOLE, password_hash=stored)
-    await worker.services.users.update("ada", {"password": "battery staple"}, CONSOLE)
+    await worker.platform.accounts.update("ada", {"password": "battery staple"}, CONSOLE)
     with pytest.raises(Unauthenticated):
         await sessions.open(ada.id, "ada", "owner", CONSOLE, password_hash=stored)
     await worker.person("bob", "owner")
-    await worker.services.users.update("ada", {"is_active": False}, CONSOLE)
+    await worker.platform.accounts.update("ada", {"is_active": False}, CONSOLE)
     with pytest.raises(Unauthenticated):
         await sessions.open(ada.id, "ada", "owner", CONSOLE)
 
@@ -213,16 +213,16 @@ async def test_a_log_in_at_the_time_of_a_change_never_outlives_it(
     await worker.person("root", "owner")
     nobody = CONSOLE
     for _ in range(10):
-        await worker.services.users.update("ada", {"password": PASSWORD, "is_active": True}, CONSOLE)
+        await worker.platform.accounts.update("ada", {"password": PASSWORD, "is_active": True}, CONSOLE)
         answers = await asyncio.gather(
-            *(worker.services.log_in.log_in("ada", PASSWORD, nobody) for _ in range(3)),
-            worker.services.users.update("ada", change, CONSOLE),  # type: ignore[arg-type]
+            *(worker.platform.log_in.log_in("ada", PASSWORD, nobody) for _ in range(3)),
+            worker.platform.accounts.update("ada", change, CONSOLE),  # type: ignore[arg-type]
             return_exceptions=True,
         )
         assert not isinstance(answers[-1], BaseException)
         for answer in answers[:-1]:
             if not isinstance(answer, BaseException):
-                assert await worker.services.credentials.principal(answer.session.token) is None
+                assert await worker.platform.credentials.principal(answer.session.token) is None
         await worker.database.execute("DELETE FROM login_attempts")
 
 
@@ -230,11 +230,11 @@ async def test_a_change_that_fails_changes_nothing_but_is_announced(worker: Work
     before = worker.generations.current("users")
 
     async def failing() -> None:
-        async with worker.changes.announce("users") as connection:
+        async with worker.changes.transaction("users") as connection:
             await connection.execute("DELETE FROM admin_users")
             raise RuntimeError("no")
 
     with pytest.raises(RuntimeError, match="no"):
         await failing()
-    assert await worker.services.setup.is_over()
+    assert await worker.platform.setup.is_over()
     assert worker.generations.current("users") != before

@@ -14,7 +14,7 @@ NOBODY = Actor(None, "nobody", "192.0.2.1", "r1", "setup.complete")
 
 
 async def test_bootstrap_makes_the_first_owner_and_is_inert_afterwards(worker: Worker) -> None:
-    setup = worker.services.setup
+    setup = worker.platform.setup
     owner = await setup.bootstrap("ada", "correct horse")
     assert owner is not None
     assert owner.role == "owner"
@@ -25,7 +25,7 @@ async def test_bootstrap_makes_the_first_owner_and_is_inert_afterwards(worker: W
 
 async def test_servers_that_start_at_once_make_one_owner(worker: Worker) -> None:
     made = await asyncio.gather(
-        *(worker.services.setup.bootstrap(f"ada{n}", "correct horse") for n in range(5))
+        *(worker.platform.setup.bootstrap(f"ada{n}", "correct horse") for n in range(5))
     )
     assert len([owner for owner in made if owner is not None]) == 1
 
@@ -33,12 +33,12 @@ async def test_servers_that_start_at_once_make_one_owner(worker: Worker) -> None
 async def test_bad_bootstrap_values_are_said_and_leave_the_instance_open(worker: Worker) -> None:
     for username, password in (("", "correct horse"), ("ada", "short")):
         with pytest.raises(Invalid):
-            await worker.services.setup.bootstrap(username, password)
-    assert not await worker.services.setup.is_over()
+            await worker.platform.setup.bootstrap(username, password)
+    assert not await worker.platform.setup.is_over()
 
 
 async def test_a_link_is_stored_as_a_hash_works_once_and_only_for_an_hour(worker: Worker) -> None:
-    setup = worker.services.setup
+    setup = worker.platform.setup
     late = await setup.make_link()
     assert late is not None
     assert late.encode() not in await worker.database.fetchval("SELECT token_hash FROM setup_links")
@@ -56,9 +56,9 @@ async def test_a_link_is_stored_as_a_hash_works_once_and_only_for_an_hour(worker
 
 
 async def test_a_link_is_inert_once_a_user_exists(worker: Worker) -> None:
-    link = await worker.services.setup.make_link()
+    link = await worker.platform.setup.make_link()
     assert link is not None
     await worker.person("ada", "owner")
-    assert not await worker.services.setup.is_good(link)
+    assert not await worker.platform.setup.is_good(link)
     with pytest.raises(SetupOver):
-        await worker.services.setup.complete(link, "eve", "correct horse", NOBODY)
+        await worker.platform.setup.complete(link, "eve", "correct horse", NOBODY)

@@ -12,8 +12,8 @@ import pytest
 
 from picloud.core.generations import Generations
 from picloud.db.pool import Database
-from picloud.execution.admission import Gate
-from picloud.execution.capability_check import guarded
+from picloud.execution.admission import Admission
+from picloud.execution.capability_check import with_capability_checks
 from picloud.execution.executor import Executor
 from picloud.execution.record import Recorder
 from picloud.identity.principal import Principal
@@ -50,9 +50,9 @@ async def _scripts(way: WayOut, engine: Engine, database: Database) -> AsyncIter
     await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'nobody', 'Nobody')", NOBODY)
     threads, recorder = Threads(2), Recorder(database, Generations())
     recorder.start()
-    functions = guarded(in_memory() | host_functions(way.outbound), engine.interface)
+    functions = with_capability_checks(in_memory() | host_functions(way.outbound), engine.interface)
     sandbox = Sandbox(engine, ImageCache(16, 16), threads, functions)
-    yield Scripts(Executor(Gate(16, 16), sandbox, recorder), recorder, database)
+    yield Scripts(Executor(Admission(16, 16), sandbox, recorder), recorder, database)
     await recorder.close()
     threads.close()
 

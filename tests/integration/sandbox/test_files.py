@@ -38,7 +38,7 @@ async def run(
     worker: Worker, app: UUID, source: str | ScriptVersion, request: ScriptRequest | None = None
 ) -> Outcome:
     version = script(source, app=app) if isinstance(source, str) else source
-    return await worker.services.executor.execute(invocation(version, request))
+    return await worker.platform.executor.execute(invocation(version, request))
 
 
 def caught(code: str) -> str:

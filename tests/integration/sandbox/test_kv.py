@@ -10,7 +10,7 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from picloud.db.pool import Database
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.execution.invocation import ScriptVersion
 from picloud.sandbox.cache import ImageCache
@@ -20,7 +20,7 @@ from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import builtins
 from picloud.services.kv import service as kv
-from picloud.services.unavailable import completed
+from picloud.services.unavailable import with_unavailable_stubs
 from tests.workbench import invocation, script, value
 
 C = 'let c = kv::collection("c"); '
@@ -30,8 +30,8 @@ C = 'let c = kv::collection("c"); '
 async def executor(engine: Engine, database: Database) -> AsyncIterator[Executor]:
     threads = Threads(2)
     here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **builtins.host_functions()}
-    functions = completed(here, engine.interface)
-    yield Executor(Gate(32, 32), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
+    functions = with_unavailable_stubs(here, engine.interface)
+    yield Executor(Admission(32, 32), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
     threads.close()
 
 
@@ -312,4 +312,4 @@ async def test_a_cancelled_execution_leaves_the_database_whole(executor: Executo
     before = value(await run(executor, app, C + 'c.increment("n", 0)'))
     assert isinstance(before, int)
     assert value(await run(executor, app, C + 'c.increment("n", 1)')) == before + 1
-    assert executor.gate.running == 0
+    assert executor.admission.running == 0

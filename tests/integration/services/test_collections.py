@@ -11,7 +11,7 @@ import pytest
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.services.collections import MOST_COUNTED
+from picloud.services.collections import MAX_COUNTED
 from tests.integration.conftest import Worker
 
 INSERT = {
@@ -37,15 +37,17 @@ async def test_collections_are_listed_with_how_much_is_in_each_up_to_a_thousand(
     worker: Worker, store: str
 ) -> None:
     app, other = await worker.app("one"), await worker.app("two")
-    amounts = {"a": 1, "a b": 3, "big": MOST_COUNTED + 1, "c": MOST_COUNTED, "d": 2, "zz": 1, "ü": 1}
+    amounts = {"a": 1, "a b": 3, "big": MAX_COUNTED + 1, "c": MAX_COUNTED, "d": 2, "zz": 1, "ü": 1}
     for name, amount in amounts.items():
         await worker.database.execute(INSERT[store], app, name, amount)
     await worker.database.execute(INSERT[store], other, "b", 5)
     if store == "kv":
         await worker.database.execute("UPDATE kv_entries SET expires_at = now() WHERE collection = 'd'")
         del amounts["d"]
-    services = worker.services
-    browser: Any = {"kv": services.kv, "docs": services.docs, "files": services.file_browser}[store]
+    platform = worker.platform
+    browser: Any = {"kv": platform.kv_admin, "docs": platform.docs_admin, "files": platform.files_admin}[
+        store
+    ]
     field, size = COUNTED[store]
     for limit in (1, 2, 200):
         found, cursor = [], None
@@ -59,7 +61,7 @@ async def test_collections_are_listed_with_how_much_is_in_each_up_to_a_thousand(
             (one.name, getattr(one, field), one.bytes, one.more)
             for one in sorted(found, key=lambda one: str(one.name).encode())
         ] == [
-            (name, min(amount, MOST_COUNTED), size * min(amount, MOST_COUNTED), amount > MOST_COUNTED)
+            (name, min(amount, MAX_COUNTED), size * min(amount, MAX_COUNTED), amount > MAX_COUNTED)
             for name, amount in amounts.items()
         ]
     assert (await browser.collections(UUID(int=0), 200, None)).items == []
@@ -70,14 +72,14 @@ async def test_of_a_large_collection_only_what_is_counted_is_read(database: Data
     app = UUID(int=1)
     await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'app', 'A')", app)
     for name in ("a", "b", "c"):
-        await database.execute(INSERT[store], app, name, 10 * MOST_COUNTED)
+        await database.execute(INSERT[store], app, name, 10 * MAX_COUNTED)
     for analyzed in (False, True):
         if analyzed:
             await database.execute("ANALYZE")
         sql = f"EXPLAIN (ANALYZE, FORMAT JSON) {STATEMENTS[store]}"
-        ((plan,),) = await database.fetch(sql, app, "", 50, MOST_COUNTED)
+        ((plan,),) = await database.fetch(sql, app, "", 50, MAX_COUNTED)
         read = sum(rows for rows in _read(orjson.loads(plan)[0]["Plan"]))
-        assert 3 * MOST_COUNTED < read < 3 * MOST_COUNTED + 20
+        assert 3 * MAX_COUNTED < read < 3 * MAX_COUNTED + 20
 
 
 def _read(node: dict[str, Any]) -> Iterator[float]:

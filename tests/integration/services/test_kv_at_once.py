@@ -13,7 +13,7 @@ import pytest
 
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.execution.admission import Gate
+from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
@@ -21,7 +21,7 @@ from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services import builtins
 from picloud.services.kv import service as kv
-from picloud.services.unavailable import completed
+from picloud.services.unavailable import with_unavailable_stubs
 from tests.integration.conftest import Worker
 from tests.workbench import invocation, script, value
 
@@ -33,8 +33,8 @@ _numbers = count(1)
 async def executing(engine: Engine, parameters: ConnectionParameters) -> AsyncIterator[Executor]:
     database, threads = await Database.open(parameters, 5), Threads(2)
     here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **builtins.host_functions()}
-    functions = completed(here, engine.interface)
-    yield Executor(Gate(64, 64), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
+    functions = with_unavailable_stubs(here, engine.interface)
+    yield Executor(Admission(64, 64), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
     threads.close()
     await database.close()
 

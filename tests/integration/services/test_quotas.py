@@ -388,7 +388,7 @@ async def test_sums_are_read_once_a_second_while_an_app_writes(
 async def test_no_more_apps_are_remembered_than_there_is_room_for(
     stores: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quotas_service, "MOST_REMEMBERED", 3)
+    monkeypatch.setattr(quotas_service, "MAX_REMEMBERED_APPS", 3)
     for number in range(10):
         await stores.quotas.usage(UUID(int=number))
     assert list(stores.quotas._known) == [UUID(int=number) for number in (7, 8, 9)]

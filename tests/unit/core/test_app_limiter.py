@@ -7,18 +7,18 @@ from uuid import UUID
 
 import pytest
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from tests.workbench import until
 
 LOUD, QUIET = UUID(int=1), UUID(int=2)
 
 
 async def test_an_app_that_wants_much_does_not_keep_others_waiting() -> None:
-    turns, order = Turns(2, 3), list[UUID]()
+    turns, order = AppLimiter(2, 3), list[UUID]()
     ends = asyncio.Event()
 
     async def take(app_id: UUID) -> None:
-        async with turns.turn(app_id):
+        async with turns.slot(app_id):
             order.append(app_id)
             await ends.wait()
 
@@ -34,11 +34,11 @@ async def test_an_app_that_wants_much_does_not_keep_others_waiting() -> None:
 
 @pytest.mark.parametrize("of_all", [None, 1])
 async def test_who_stops_waiting_leaves_no_turn_taken(of_all: int | None) -> None:
-    turns = Turns(1, of_all)
+    turns = AppLimiter(1, of_all)
     ends = asyncio.Event()
 
     async def take(app_id: UUID) -> UUID:
-        async with turns.turn(app_id):
+        async with turns.slot(app_id):
             await ends.wait()
         return app_id
 
@@ -56,23 +56,23 @@ async def test_who_stops_waiting_leaves_no_turn_taken(of_all: int | None) -> Non
 
 
 async def test_what_is_begun_is_finished_in_its_turn_though_nobody_waits() -> None:
-    turns, ends = Turns(1, 1), asyncio.Event()
+    turns, ends = AppLimiter(1, 1), asyncio.Event()
     done: list[str] = []
 
     async def work(name: str) -> None:
         await ends.wait()
         done.append(name)
 
-    first = asyncio.create_task(turns.finish(LOUD, lambda: work("first")))
+    first = asyncio.create_task(turns.run_to_completion(LOUD, lambda: work("first")))
     await until(lambda: bool(turns._working))
-    never = asyncio.create_task(turns.finish(QUIET, lambda: work("never")))
+    never = asyncio.create_task(turns.run_to_completion(QUIET, lambda: work("never")))
     await asyncio.sleep(0)
     for task in (first, never):
         task.cancel()
     await asyncio.gather(first, never, return_exceptions=True)
     assert done == []
     ends.set()
-    await turns.settled()
+    await turns.drain()
     assert done == ["first"]
-    await turns.finish(QUIET, lambda: work("last"))
+    await turns.run_to_completion(QUIET, lambda: work("last"))
     assert done == ["first", "last"]

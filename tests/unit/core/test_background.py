@@ -18,14 +18,14 @@ async def test_work_is_done_beside_the_callers_way_and_once_at_a_time() -> None:
         done.append(1)
 
     for _ in range(3):
-        background.do("the same", work)
-    background.do("another", work)
+        background.spawn("the same", work)
+    background.spawn("another", work)
     assert done == []
     gate.set()
-    await background.settled()
+    await background.drain()
     assert done == [1, 1]
-    background.do("the same", work)
-    await background.settled()
+    background.spawn("the same", work)
+    await background.drain()
     assert done == [1, 1, 1]
 
 
@@ -44,6 +44,6 @@ async def test_what_fails_is_told_to_the_operator_only(
     async def work() -> None:
         raise error
 
-    background.do("x", work)
-    await background.settled()
+    background.spawn("x", work)
+    await background.drain()
     assert said in caplog.text

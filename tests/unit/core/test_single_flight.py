@@ -7,14 +7,14 @@ import asyncio
 import pytest
 
 from picloud.core.errors import NotFound, Unavailable
-from picloud.core.single_flight import Flights
+from picloud.core.single_flight import SingleFlight
 
 
 class Shelf:
     """Something that is read, at the test's pace."""
 
     def __init__(self) -> None:
-        self.flights: Flights[str] = Flights()
+        self.flights: SingleFlight[str] = SingleFlight()
         self.known: str | None = None
         self.reads = 0
         self.gate = asyncio.Event()

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from picloud.core.validation_messages import worded
+from picloud.core.validation_messages import describe_validation_error
 
 
 class Order(BaseModel):
@@ -39,4 +39,4 @@ def test_a_value_of_the_wrong_kind_is_told_what_it_must_be(field: str, value: ob
     with pytest.raises(ValidationError) as refused:
         Order.model_validate({field: value})
     (problem,) = refused.value.errors()
-    assert worded(problem["type"], problem["msg"]) == says
+    assert describe_validation_error(problem["type"], problem["msg"]) == says

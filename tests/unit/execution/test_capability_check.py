@@ -9,7 +9,7 @@ import pytest
 
 from picloud.core.errors import ServiceError
 from picloud.core.interface import Interface, InterfaceMismatch, Signature
-from picloud.execution.capability_check import guarded
+from picloud.execution.capability_check import with_capability_checks
 from picloud.identity.capabilities import CAPABILITIES, SCOPES, may
 from picloud.identity.principal import KeyGrant, Principal
 from picloud.services.call_context import Call
@@ -23,7 +23,9 @@ async def echo(call: Call, *params: object) -> object:
     return (call.app_id, *params)
 
 
-FUNCTIONS = guarded({one.name: echo for one in INTERFACE.functions if one.namespace != "log"}, INTERFACE)
+FUNCTIONS = with_capability_checks(
+    {one.name: echo for one in INTERFACE.functions if one.namespace != "log"}, INTERFACE
+)
 
 
 def call(principal: Principal | None, app: UUID = APP) -> Call:
@@ -70,7 +72,7 @@ async def test_what_needs_no_capability_is_for_everyone() -> None:
 def test_an_interface_with_an_unknown_capability_is_refused() -> None:
     odd = replace(INTERFACE, functions=(replace(NEEDING[0], capability="kv.raed"),))
     with pytest.raises(InterfaceMismatch, match=r"kv\.raed"):
-        guarded({NEEDING[0].name: echo}, odd)
+        with_capability_checks({NEEDING[0].name: echo}, odd)
 
 
 def test_every_capability_of_the_interface_is_one() -> None:

@@ -224,9 +224,9 @@ async def _apply(
 def _bases(wanted: Project, remote: Remote, common: State, steps: list[Step]) -> dict[str, Base]:
     """What is in common before the steps: all there is when the two never met, and what has no step."""
     waiting = {step.name for step in steps if step.noun == "script"}
-    bases = {} if not common.met else dict(common.scripts)
+    bases = {} if not common.has_synced else dict(common.scripts)
     for name, script in remote.scripts.items():
-        if not common.met or (name in wanted.scripts and name not in waiting):
+        if not common.has_synced or (name in wanted.scripts and name not in waiting):
             file = wanted.files.get(name, "")
             bases[name] = Base(remote.held[name].version, digest(script.source), file)
     return bases

@@ -14,7 +14,7 @@ from picloud.cli.remote.client import Json
 from picloud.cli.remote.context import add_options, find_target
 from picloud.cli.remote.login import ask_username
 from picloud.cli.remote.output import column, moment, print_json, print_table
-from picloud.cli.remote.temporary_session import Opened, session
+from picloud.cli.remote.temporary_session import TemporarySession, session
 
 _ASKED = (
     "This needs your password: a key will not do. It is asked for at a terminal, else read from the first "
@@ -54,7 +54,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _command(
-    work: Callable[[Opened, argparse.Namespace], Awaitable[int]],
+    work: Callable[[TemporarySession, argparse.Namespace], Awaitable[int]],
 ) -> Callable[[argparse.Namespace], int]:
     """Make a main of what is done in a session of the command's own."""
 
@@ -73,11 +73,11 @@ def _command(
     return main
 
 
-async def _others(opened: Opened) -> list[Json]:
+async def _others(opened: TemporarySession) -> list[Json]:
     return [one for one in await opened.client.items("auth/sessions") if not one["is_current"]]
 
 
-async def _list(opened: Opened, arguments: argparse.Namespace) -> int:
+async def _list(opened: TemporarySession, arguments: argparse.Namespace) -> int:
     found = await _others(opened)
     if arguments.json:
         print_json(found)
@@ -95,7 +95,7 @@ def _revoke(arguments: argparse.Namespace) -> int:
     return _command(_end)(arguments)
 
 
-async def _end(opened: Opened, arguments: argparse.Namespace) -> int:
+async def _end(opened: TemporarySession, arguments: argparse.Namespace) -> int:
     ids = [one["id"] for one in await _others(opened)] if arguments.all else arguments.sessions
     for one in ids:
         await opened.client.call("DELETE", "auth/sessions/{session}", session=one)

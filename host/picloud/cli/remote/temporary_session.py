@@ -12,7 +12,7 @@ from picloud.cli.remote.client import Client, Json, Refused, Unreachable, connec
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class TemporarySession:
     """A session.
 
     Attributes:
@@ -25,7 +25,7 @@ class Opened:
 
 
 @asynccontextmanager
-async def session(url: str, username: str, password: str) -> AsyncIterator[Opened]:
+async def session(url: str, username: str, password: str) -> AsyncIterator[TemporarySession]:
     """Log in, and out again at the end.
 
     Args:
@@ -46,7 +46,7 @@ async def session(url: str, username: str, password: str) -> AsyncIterator[Opene
             raise
     async with connect(url, opened["token"]) as client:
         try:
-            yield Opened(client, opened["user"])
+            yield TemporarySession(client, opened["user"])
         finally:
             with contextlib.suppress(Refused, Unreachable):
                 await client.call("POST", "auth/logout")

@@ -56,7 +56,7 @@ class Script(ScriptSummary):
         return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
 
     @property
-    def told(self) -> dict[str, Any]:
+    def audit_fields(self) -> dict[str, Any]:
         """What the audit log says of it: the source by its hash."""
         return {
             "name": self.name,

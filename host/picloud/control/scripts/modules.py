@@ -24,7 +24,7 @@ from picloud.services.call_context import Call
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of the sources of all modules of one script."""
-MOST_MISSING = 4096
+MAX_REMEMBERED_MISSING = 4096
 """Names that a worker remembers to be those of no module."""
 
 _SQL = load("modules")
@@ -106,7 +106,7 @@ class Modules:
         # Many scripts import the same few: their sources are in memory once.
         self._shared: WeakValueDictionary[UUID, Module] = WeakValueDictionary()
         # App and name -> where the topic was when there was no such module.
-        self._missing: LRUCache[tuple[UUID, str], bytes] = LRUCache(MOST_MISSING)
+        self._missing: LRUCache[tuple[UUID, str], bytes] = LRUCache(MAX_REMEMBERED_MISSING)
 
     async def load(self, script_id: UUID, before: Loaded | None = None) -> Loaded:
         """Read a script with its modules, in one statement.

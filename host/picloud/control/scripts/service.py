@@ -18,7 +18,7 @@ from picloud.control.scripts.versions import Version, keep_version
 from picloud.core.errors import Conflict, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
-from picloud.db.changes import Changes
+from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
@@ -44,7 +44,7 @@ class Scripts:
     def __init__(
         self,
         database: Database,
-        changes: Changes,
+        changes: ChangeNotifier,
         validator: Validator,
         ceilings: Ceilings,
         quotas: Quotas,
@@ -76,7 +76,7 @@ class Scripts:
             NotFound: the app was deleted meanwhile.
         """
         imports = await self._check(draft)
-        async with self._changes.announce("scripts") as connection:
+        async with self._changes.transaction("scripts") as connection:
             try:
                 row = await connection.fetchrow(
                     _SQL.script_insert,
@@ -97,7 +97,7 @@ class Scripts:
             script = Script(**row)
             await script_imports.keep(connection, app_id, script.id, imports)
             await keep_version(connection, self._quotas, script, actor, message)
-            await audit.write(connection, actor, app_id=app_id, target=script.id, after=script.told)
+            await audit.write(connection, actor, app_id=app_id, target=script.id, after=script.audit_fields)
         return script
 
     async def get(self, script_id: str) -> Script:
@@ -213,7 +213,7 @@ class Scripts:
                 given.
             NotFound: it was deleted meanwhile.
         """
-        async with self._changes.announce("scripts", "routes") as connection:
+        async with self._changes.transaction("scripts", "routes") as connection:
             # The app before the script, as who makes a route does: its row is written when routes go along.
             await connection.execute(_ROUTES.routes_lock, script.app_id)
             row = await connection.fetchrow(_SQL.script_lock_to_delete, script.app_id, script.id)
@@ -228,7 +228,9 @@ class Scripts:
                     connection, script, "routes point at this script; ?force=true deletes them"
                 )
             await connection.execute(_SQL.script_delete, script.app_id, script.id)
-            await audit.write(connection, actor, app_id=script.app_id, target=script.id, before=script.told)
+            await audit.write(
+                connection, actor, app_id=script.app_id, target=script.id, before=script.audit_fields
+            )
 
     async def validate(self, app_id: UUID, source: str, kind: Kind = "endpoint") -> Sequence[Import]:
         """Check a source without saving it.
@@ -278,7 +280,7 @@ class Scripts:
         self, script: Script, draft: Draft, imports: Sequence[str], message: str, force: bool, actor: Actor
     ) -> Script | None:
         """Write the next version, or give None when someone was faster."""
-        async with self._changes.announce("scripts") as connection:
+        async with self._changes.transaction("scripts") as connection:
             try:
                 row = await connection.fetchrow(
                     _SQL.script_update,
@@ -310,8 +312,8 @@ class Scripts:
                 actor,
                 app_id=saved.app_id,
                 target=saved.id,
-                before=script.told,
-                after=saved.told,
+                before=script.audit_fields,
+                after=saved.audit_fields,
             )
         return saved
 

@@ -12,7 +12,7 @@ from picloud.control.slugs import SlugState
 from picloud.core.errors import Conflict, Forbidden
 from picloud.core.pagination import Page
 from picloud.core.validation import MAX_DESCRIPTION, MAX_NAME
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.capabilities import app_capabilities, may
@@ -84,42 +84,42 @@ def shown(app: App, principal: Principal) -> AppShown:
     return AppShown(**known, my_role=role, my_capabilities=capabilities)
 
 
-async def create(services: Services, call: Call[NewApp, Any]) -> AppShown:
+async def create(platform: Platform, call: Call[NewApp, Any]) -> AppShown:
     """Make an app."""
     body = call.body
-    app = await services.apps.create(
+    app = await platform.apps.create(
         body.slug, body.name, body.description, takeover=body.takeover, actor=call.actor
     )
     return shown(app, call.principal)
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[AppShown]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[AppShown]:
     """List apps."""
-    page = await services.apps.list(call.query.page, call.principal)
+    page = await platform.apps.list(call.query.page, call.principal)
     return Page([shown(app, call.principal) for app in page.items], page.next_cursor)
 
 
-async def get(services: Services, call: Call[Any, Any]) -> AppShown:
+async def get(platform: Platform, call: Call[Any, Any]) -> AppShown:
     """Show one app."""
     return shown(call.app, call.principal)
 
 
-async def update(services: Services, call: Call[AppPatch, Any]) -> AppShown:
+async def update(platform: Platform, call: Call[AppPatch, Any]) -> AppShown:
     """Change an app."""
     body = call.body
-    app = await services.apps.update(call.app, body.changes, takeover=body.takeover, actor=call.actor)
+    app = await platform.apps.update(call.app, body.changes, takeover=body.takeover, actor=call.actor)
     return shown(app, call.principal)
 
 
-async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
+async def delete(platform: Platform, call: Call[Any, ForceQuery]) -> None:
     """Delete an app."""
-    await services.apps.delete(call.app, force=call.query.force, actor=call.actor)
+    await platform.apps.delete(call.app, force=call.query.force, actor=call.actor)
     # Their rows are gone; the bytes follow, and what is missed the sweep removes.
     app_id = call.app.id
-    services.background.do(f"files of {app_id}", lambda: services.files.remove_app(app_id))
+    platform.background.spawn(f"files of {app_id}", lambda: platform.files.remove_app(app_id))
 
 
-async def check_slug(services: Services, call: Call[WantedSlug, Any]) -> SlugState:
+async def check_slug(platform: Platform, call: Call[WantedSlug, Any]) -> SlugState:
     """Tell whether a slug can be had."""
     # It tells which slugs are taken: for those only who may give an app one.
     principal = call.principal
@@ -129,7 +129,7 @@ async def check_slug(services: Services, call: Call[WantedSlug, Any]) -> SlugSta
         may(principal, "app.admin", app) for app in apps
     ):
         raise Forbidden("this needs the capability app.admin in an app", capability="app.admin")
-    return await services.apps.slug_state(call.body.slug, principal)
+    return await platform.apps.slug_state(call.body.slug, principal)
 
 
 ENDPOINTS = (

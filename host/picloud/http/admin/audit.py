@@ -6,7 +6,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.identity.audit import AuditEntry, AuditFilter
 
@@ -35,19 +35,19 @@ class InstanceAuditQuery(AuditQuery):
     app_id: UUID | None = None
 
 
-async def list_(services: Services, call: Call[Any, InstanceAuditQuery]) -> Page[AuditEntry]:
+async def list_(platform: Platform, call: Call[Any, InstanceAuditQuery]) -> Page[AuditEntry]:
     """List everything."""
-    return await _list(services, call.query, call.query.app_id)
+    return await _list(platform, call.query, call.query.app_id)
 
 
-async def of_app(services: Services, call: Call[Any, AuditQuery]) -> Page[AuditEntry]:
+async def of_app(platform: Platform, call: Call[Any, AuditQuery]) -> Page[AuditEntry]:
     """List what happened in an app."""
-    return await _list(services, call.query, call.app.id)
+    return await _list(platform, call.query, call.app.id)
 
 
-async def _list(services: Services, query: AuditQuery, app_id: UUID | None) -> Page[AuditEntry]:
+async def _list(platform: Platform, query: AuditQuery, app_id: UUID | None) -> Page[AuditEntry]:
     wanted = AuditFilter(app_id=app_id, user_id=query.user_id, action=query.action, outcome=query.outcome)
-    return await services.audit.list(wanted, query.page)
+    return await platform.audit.list(wanted, query.page)
 
 
 ENDPOINTS = (

@@ -20,13 +20,13 @@ from picloud.core.errors import (
 )
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery, WithHeaders
 from picloud.http.admin.fields import Body
 from picloud.identity.account import User
 from picloud.identity.capabilities import instance_capabilities
 from picloud.identity.principal import Role
-from picloud.identity.sessions import ABSOLUTE, Opened, Session
+from picloud.identity.sessions import ABSOLUTE, NewSession, Session
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 
 
@@ -161,7 +161,7 @@ class SessionShown:
     is_current: bool
 
 
-def _shown(user: User, session: Opened, token: str | None) -> LoggedIn:
+def _shown(user: User, session: NewSession, token: str | None) -> LoggedIn:
     return LoggedIn(token, session.expires_at, UserShown(user.id, user.username, user.role))
 
 
@@ -172,13 +172,13 @@ def _cookie(secure: bool, token: str, seconds: int) -> dict[str, str]:
     return {"Set-Cookie": f"{name}={token}; {flags}"}
 
 
-async def log_in(services: Services, call: Call[Login, Any]) -> WithHeaders[LoggedIn]:
+async def log_in(platform: Platform, call: Call[Login, Any]) -> WithHeaders[LoggedIn]:
     """Start a session."""
     body = call.body
     # Else a page of others could log its visitor in as someone they are not.
     if body.cookie and call.own_page is False:
         raise Forbidden("a page of another origin cannot ask for a session cookie")
-    done = await services.log_in.log_in(
+    done = await platform.log_in.log_in(
         body.username, body.password, call.actor, call.headers.get("User-Agent", "")
     )
     token = done.session.token
@@ -188,15 +188,15 @@ async def log_in(services: Services, call: Call[Login, Any]) -> WithHeaders[Logg
     return WithHeaders(_shown(done.user, done.session, None), _cookie(call.secure, token, seconds))
 
 
-async def log_out(services: Services, call: Call[Any, Any]) -> WithHeaders[None]:
+async def log_out(platform: Platform, call: Call[Any, Any]) -> WithHeaders[None]:
     """End the session that calls."""
     session_id = call.principal.session_id
     assert session_id is not None
-    await services.sessions.end(call.principal.user_id, session_id, call.actor)
+    await platform.sessions.end(call.principal.user_id, session_id, call.actor)
     return WithHeaders(None, _cookie(call.secure, "", 0))
 
 
-async def me(services: Services, call: Call[Any, Any]) -> Me:
+async def me(platform: Platform, call: Call[Any, Any]) -> Me:
     """Tell who calls."""
     caller = call.principal
     key = caller.key
@@ -210,15 +210,15 @@ async def me(services: Services, call: Call[Any, Any]) -> Me:
     )
 
 
-async def change_password(services: Services, call: Call[NewPassword, Any]) -> None:
+async def change_password(platform: Platform, call: Call[NewPassword, Any]) -> None:
     """Change one's own password."""
-    await services.users.change_password(call.actor, call.body.current, call.body.password)
+    await platform.accounts.change_password(call.actor, call.body.current, call.body.password)
 
 
-async def list_sessions(services: Services, call: Call[Any, ListQuery]) -> Page[SessionShown]:
+async def list_sessions(platform: Platform, call: Call[Any, ListQuery]) -> Page[SessionShown]:
     """List one's own sessions."""
     current = call.principal.session_id
-    page = await services.sessions.list(call.principal.user_id, call.query.page)
+    page = await platform.sessions.list(call.principal.user_id, call.query.page)
     return Page([_session(one, one.id == current) for one in page.items], page.next_cursor)
 
 
@@ -228,20 +228,20 @@ def _session(one: Session, is_current: bool) -> SessionShown:
     )
 
 
-async def end_session(services: Services, call: Call[Any, Any]) -> None:
+async def end_session(platform: Platform, call: Call[Any, Any]) -> None:
     """End one of one's own sessions."""
     session_id = parse_id(call.path["session"])
     if session_id is None:
         raise NotFound("session", call.path["session"])
-    await services.sessions.end(call.principal.user_id, session_id, call.actor)
+    await platform.sessions.end(call.principal.user_id, session_id, call.actor)
 
 
-async def set_up(services: Services, call: Call[FirstOwner, Any]) -> LoggedIn:
+async def set_up(platform: Platform, call: Call[FirstOwner, Any]) -> LoggedIn:
     """Make the first owner with the one-time link, and log them in."""
     body = call.body
-    owner = await services.setup.complete(body.token, body.username, body.password, call.actor)
+    owner = await platform.setup.complete(body.token, body.username, body.password, call.actor)
     agent = call.headers.get("User-Agent", "")
-    session = await services.sessions.open(owner.id, owner.username, owner.role, call.actor, user_agent=agent)
+    session = await platform.sessions.open(owner.id, owner.username, owner.role, call.actor, user_agent=agent)
     return _shown(owner, session, session.token)
 
 

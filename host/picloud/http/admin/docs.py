@@ -6,7 +6,7 @@ from typing import Any
 
 from picloud.core.errors import QuotaExceeded
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.services.docs.admin import DocCollection, Document
@@ -43,44 +43,50 @@ class DocumentPatch(Body):
     data: dict[str, Any]
 
 
-async def collections(services: Services, call: Call[Any, ListQuery]) -> Page[DocCollection]:
+async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[DocCollection]:
     """List an app's collections."""
-    return await services.docs.collections(call.app.id, call.query.limit, call.query.cursor)
+    return await platform.docs_admin.collections(call.app.id, call.query.limit, call.query.cursor)
 
 
-async def list_(services: Services, call: Call[Any, FindQuery]) -> Page[Document]:
+async def list_(platform: Platform, call: Call[Any, FindQuery]) -> Page[Document]:
     """List documents of a collection."""
-    return await services.docs.list(call.app.id, call.path["collection"], call.query.filter, call.query.page)
+    return await platform.docs_admin.list(
+        call.app.id, call.path["collection"], call.query.filter, call.query.page
+    )
 
 
-async def create(services: Services, call: Call[DocumentData, Any]) -> Document:
+async def create(platform: Platform, call: Call[DocumentData, Any]) -> Document:
     """Make a document."""
-    return await services.docs.create(call.app.id, call.path["collection"], call.body.data, actor=call.actor)
+    return await platform.docs_admin.create(
+        call.app.id, call.path["collection"], call.body.data, actor=call.actor
+    )
 
 
-async def get(services: Services, call: Call[Any, Any]) -> Document:
+async def get(platform: Platform, call: Call[Any, Any]) -> Document:
     """Show a document."""
-    return await services.docs.get(call.app.id, call.path["collection"], call.path["document"])
+    return await platform.docs_admin.get(call.app.id, call.path["collection"], call.path["document"])
 
 
-async def put(services: Services, call: Call[DocumentData, Any]) -> Document:
+async def put(platform: Platform, call: Call[DocumentData, Any]) -> Document:
     """Replace what is in a document."""
-    return await _change(services, call, merge=False)
+    return await _change(platform, call, merge=False)
 
 
-async def update(services: Services, call: Call[DocumentPatch, Any]) -> Document:
+async def update(platform: Platform, call: Call[DocumentPatch, Any]) -> Document:
     """Change some of what is in a document."""
-    return await _change(services, call, merge=True)
+    return await _change(platform, call, merge=True)
 
 
-async def delete(services: Services, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Remove a document."""
-    await services.docs.delete(call.app.id, call.path["collection"], call.path["document"], actor=call.actor)
+    await platform.docs_admin.delete(
+        call.app.id, call.path["collection"], call.path["document"], actor=call.actor
+    )
 
 
-async def _change(services: Services, call: Call[Any, Any], *, merge: bool) -> Document:
+async def _change(platform: Platform, call: Call[Any, Any], *, merge: bool) -> Document:
     path, data = call.path, call.body.data
-    return await services.docs.update(
+    return await platform.docs_admin.update(
         call.app.id, path["collection"], path["document"], data, merge=merge, actor=call.actor
     )
 

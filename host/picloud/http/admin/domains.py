@@ -7,7 +7,7 @@ from typing import Any
 from picloud.control.domains import Domain
 from picloud.core.errors import Conflict
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
 from picloud.http.admin.fields import Body
 
@@ -18,19 +18,19 @@ class NewDomain(Body):
     pattern: str
 
 
-async def create(services: Services, call: Call[NewDomain, Any]) -> Domain:
+async def create(platform: Platform, call: Call[NewDomain, Any]) -> Domain:
     """Claim a host."""
-    return await services.domains.create(call.app.id, call.body.pattern, call.actor)
+    return await platform.domains.create(call.app.id, call.body.pattern, call.actor)
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Domain]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Domain]:
     """List an app's claims."""
-    return await services.domains.list(call.app.id, call.query.page)
+    return await platform.domains.list(call.app.id, call.query.page)
 
 
-async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
+async def delete(platform: Platform, call: Call[Any, ForceQuery]) -> None:
     """Give a claim up."""
-    await services.domains.delete(call.app.id, call.path["domain"], call.actor, call.query.force)
+    await platform.domains.delete(call.app.id, call.path["domain"], call.actor, call.query.force)
 
 
 ENDPOINTS = (

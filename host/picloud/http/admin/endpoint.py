@@ -28,7 +28,7 @@ from picloud.core.errors import (
     UnknownContentType,
 )
 from picloud.core.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, read_cursor, unmark_cursor
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.fields import Body, Query, parse_json, parse_query
 from picloud.http.caller import Credential, credential, is_own_page, is_same_origin, is_secure
 from picloud.http.edge.middleware import REQUEST_ID
@@ -160,7 +160,7 @@ class Call(Generic[BodyT, QueryT]):
         return self.of_script
 
 
-Handle = Callable[[Services, Call[Any, Any]], Awaitable[object]]
+Handle = Callable[[Platform, Call[Any, Any]], Awaitable[object]]
 
 
 @dataclass(slots=True)
@@ -212,32 +212,32 @@ class Endpoint:
     errors: tuple[type[PicloudError], ...] = field(default=())
     summary: str
 
-    async def answer(self, services: Services, request: web.Request) -> web.Response:
+    async def answer(self, platform: Platform, request: web.Request) -> web.Response:
         """Answer one call.
 
         Args:
-            services: what handlers call.
+            platform: what handlers call.
             request: the request.
 
         Returns:
             The response; errors are raised.
         """
         sent = credential(request)
-        caller = await self._authenticate(services, sent)
+        caller = await self._authenticate(platform, sent)
         actor = self._actor(request, caller)
         place = _Place()
         try:
             self._refuse_other_pages(request, sent)
-            await self._find(services, request.match_info, place)
+            await self._find(platform, request.match_info, place)
             self._admit(caller, place)
-            query, body = await self._read(services, request)
+            query, body = await self._read(platform, request)
             if self.body is not NoBody:
                 # A body can take its time, in which a key is revoked or a member removed.
-                caller = await self._authenticate(services, sent)
+                caller = await self._authenticate(platform, sent)
                 self._admit(caller, place)
                 actor = self._actor(request, caller)
             result = await self.handle(
-                services,
+                platform,
                 Call(
                     body=body,
                     query=query,
@@ -255,7 +255,7 @@ class Endpoint:
         except (Forbidden, Conflict, QuotaExceeded) as error:
             if self.action and caller is not None:
                 target = request.path.removeprefix(PREFIX)
-                await services.audit.refused(actor, error.code, place.app_id, target)
+                await platform.audit.refused(actor, error.code, place.app_id, target)
             raise
         if isinstance(result, web.Response):
             return result
@@ -268,10 +268,10 @@ class Endpoint:
             return web.Response(status=204, headers={**SECURITY_HEADERS, **headers})
         return json_response(result, self.status, headers)
 
-    async def _authenticate(self, services: Services, sent: Credential | None) -> Principal | None:
+    async def _authenticate(self, platform: Platform, sent: Credential | None) -> Principal | None:
         if self.access == "public":
             return None
-        caller = await services.credentials.principal(sent.token) if sent is not None else None
+        caller = await platform.credentials.principal(sent.token) if sent is not None else None
         if caller is None:
             raise Unauthenticated
         return caller
@@ -286,13 +286,13 @@ class Endpoint:
         name = caller.username if caller is not None else "nobody"
         return Actor(caller, name, peer(request).address, request[REQUEST_ID], self.action)
 
-    async def _find(self, services: Services, path: Mapping[str, str], place: _Place) -> None:
+    async def _find(self, platform: Platform, path: Mapping[str, str], place: _Place) -> None:
         """Find what the path names."""
         try:
             if "app" in path:
-                place.app = await services.apps.get(path["app"])
+                place.app = await platform.apps.get(path["app"])
             if "script" in path:
-                place.script = await services.scripts.get(path["script"])
+                place.script = await platform.scripts.get(path["script"])
         except NotFound as missing:
             place.missing = missing
 
@@ -308,7 +308,7 @@ class Endpoint:
         if place.missing is not None:
             raise place.missing
 
-    async def _read(self, services: Services, request: web.Request) -> tuple[Query, Body]:
+    async def _read(self, platform: Platform, request: web.Request) -> tuple[Query, Body]:
         query = parse_query(self.query, request.query)
         if isinstance(query, ListQuery):
             query = query.of_list(self.path)
@@ -317,4 +317,4 @@ class Endpoint:
         cap = MAX_PUBLIC_BODY if self.access == "public" else self.max_body
         if hdrs.CONTENT_TYPE in request.headers and request.content_type not in _JSON:
             raise UnknownContentType
-        return query, parse_json(self.body, await read_body(request, cap, services.body_seconds))
+        return query, parse_json(self.body, await read_body(request, cap, platform.body_seconds))

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from picloud.control.executions import Execution
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 
 
@@ -31,21 +31,21 @@ class AppLogQuery(LogQuery):
     script_id: UUID | None = None
 
 
-async def of_script(services: Services, call: Call[Any, LogQuery]) -> Page[Execution]:
+async def of_script(platform: Platform, call: Call[Any, LogQuery]) -> Page[Execution]:
     """List a script's executions."""
     script = call.script
-    return await services.executions.list(script.app_id, call.query.page, script.id, call.query.outcome)
+    return await platform.executions.list(script.app_id, call.query.page, script.id, call.query.outcome)
 
 
-async def of_app(services: Services, call: Call[Any, AppLogQuery]) -> Page[Execution]:
+async def of_app(platform: Platform, call: Call[Any, AppLogQuery]) -> Page[Execution]:
     """List an app's executions."""
     query = call.query
-    return await services.executions.list(call.app.id, query.page, query.script_id, query.outcome)
+    return await platform.executions.list(call.app.id, query.page, query.script_id, query.outcome)
 
 
-async def get(services: Services, call: Call[Any, Any]) -> Execution:
+async def get(platform: Platform, call: Call[Any, Any]) -> Execution:
     """Show an execution."""
-    return await services.executions.get(call.app.id, call.path["execution"])
+    return await platform.executions.get(call.app.id, call.path["execution"])
 
 
 ENDPOINTS = (

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from pydantic_core import PydanticCustomError
 
 from picloud.core.errors import BadRequest, Invalid
-from picloud.core.validation_messages import worded
+from picloud.core.validation_messages import describe_validation_error
 
 _SPELLING: dict[type, tuple[re.Pattern[str], LiteralString]] = {
     int: (re.compile(r"0|-?[1-9][0-9]{0,18}"), "must be a whole number"),
@@ -129,7 +129,7 @@ def _validated(model: type[Model], data: Mapping[str, object]) -> Model:
 def _say(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
         return "there is no such field"
-    return worded(kind, message)
+    return describe_validation_error(kind, message)
 
 
 def _refuse_nul(data: Mapping[str, object]) -> None:

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from picloud.core.errors import FileUnreadable, RangeUnsatisfiable
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.edge.responses import SECURITY_HEADERS
 from picloud.http.public.file_headers import SAFE_HEADERS
@@ -63,38 +63,38 @@ class StoredFile:
         )
 
 
-async def collections(services: Services, call: Call[Any, ListQuery]) -> Page[FileCollection]:
+async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[FileCollection]:
     """List an app's collections."""
-    return await services.file_browser.collections(call.app.id, call.query.limit, call.query.cursor)
+    return await platform.files_admin.collections(call.app.id, call.query.limit, call.query.cursor)
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[StoredFile]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[StoredFile]:
     """List the files of a collection."""
-    page = await services.file_browser.list(call.app.id, call.path["collection"], call.query.page)
+    page = await platform.files_admin.list(call.app.id, call.path["collection"], call.query.page)
     return Page([StoredFile.of(file) for file in page.items], page.next_cursor)
 
 
-async def get(services: Services, call: Call[Any, Any]) -> StoredFile:
+async def get(platform: Platform, call: Call[Any, Any]) -> StoredFile:
     """Show a file."""
-    return StoredFile.of(await _find(services, call))
+    return StoredFile.of(await _find(platform, call))
 
 
-async def content(services: Services, call: Call[Any, Any]) -> web.Response:
+async def content(platform: Platform, call: Call[Any, Any]) -> web.Response:
     """Send a file's bytes, to be saved."""
     method = hdrs.METH_HEAD if call.head else hdrs.METH_GET
     answer = FileAnswer(method, call.headers, 200, {**SECURITY_HEADERS, **SAFE_HEADERS})
-    return await answer.send(await _find(services, call), services.file_browser.open)
+    return await answer.send(await _find(platform, call), platform.files_admin.open)
 
 
-async def delete(services: Services, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Remove a file."""
-    await services.file_browser.delete(
+    await platform.files_admin.delete(
         call.app.id, call.path["collection"], call.path["file"], actor=call.actor
     )
 
 
-async def _find(services: Services, call: Call[Any, Any]) -> File:
-    return await services.file_browser.get(call.app.id, call.path["collection"], call.path["file"])
+async def _find(platform: Platform, call: Call[Any, Any]) -> File:
+    return await platform.files_admin.get(call.app.id, call.path["collection"], call.path["file"])
 
 
 _FILE = "/apps/{app}/files/{collection}/{file}"

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field
 from picloud.core.errors import Conflict, Forbidden, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.capabilities import Scope
@@ -70,26 +70,26 @@ class KeyMade(Key):
     key: str
 
 
-async def create(services: Services, call: Call[KeyDraft, Any]) -> KeyMade:
+async def create(platform: Platform, call: Call[KeyDraft, Any]) -> KeyMade:
     """Make a key."""
     body = call.body
     new = NewKey(name=body.name, scopes=body.scopes, app_id=body.app_id, expires_at=body.expires_at)
-    key, secret = await services.keys.create(new, call.principal, call.actor)
+    key, secret = await platform.keys.create(new, call.principal, call.actor)
     return KeyMade(**{field.name: getattr(key, field.name) for field in fields(key)}, key=secret)
 
 
-async def list_(services: Services, call: Call[Any, KeyQuery]) -> Page[Key]:
+async def list_(platform: Platform, call: Call[Any, KeyQuery]) -> Page[Key]:
     """List keys: one's own, or as someone who manages users those of another."""
     user_id = call.query.user_id or call.principal.user_id
-    return await services.keys.list(user_id, call.query.page, call.principal)
+    return await platform.keys.list(user_id, call.query.page, call.principal)
 
 
-async def delete(services: Services, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Revoke a key."""
     key_id = parse_id(call.path["key"])
     if key_id is None:
         raise NotFound("key", call.path["key"])
-    await services.keys.delete(key_id, call.principal, call.actor)
+    await platform.keys.delete(key_id, call.principal, call.actor)
 
 
 ENDPOINTS = (

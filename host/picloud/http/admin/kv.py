@@ -8,7 +8,7 @@ from pydantic import Field
 
 from picloud.core.errors import QuotaExceeded
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.services.kv.admin import KvCollection, KvEntry, KvKey
@@ -42,36 +42,36 @@ class NewEntry(Body):
     ttl_seconds: int | None = Field(None, ge=1, le=MAX_TTL)
 
 
-async def collections(services: Services, call: Call[Any, ListQuery]) -> Page[KvCollection]:
+async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[KvCollection]:
     """List an app's collections."""
-    return await services.kv.collections(call.app.id, call.query.limit, call.query.cursor)
+    return await platform.kv_admin.collections(call.app.id, call.query.limit, call.query.cursor)
 
 
-async def list_(services: Services, call: Call[Any, KeyQuery]) -> Page[KvKey]:
+async def list_(platform: Platform, call: Call[Any, KeyQuery]) -> Page[KvKey]:
     """List the keys of a collection."""
     query = call.query
-    return await services.kv.list(
+    return await platform.kv_admin.list(
         call.app.id, call.path["collection"], query.prefix, query.limit, query.cursor
     )
 
 
-async def get(services: Services, call: Call[Any, Any]) -> KvEntry:
+async def get(platform: Platform, call: Call[Any, Any]) -> KvEntry:
     """Show an entry."""
-    return await services.kv.get(call.app.id, call.path["collection"], call.path["entry"])
+    return await platform.kv_admin.get(call.app.id, call.path["collection"], call.path["entry"])
 
 
-async def put(services: Services, call: Call[NewEntry, Any]) -> KvEntry:
+async def put(platform: Platform, call: Call[NewEntry, Any]) -> KvEntry:
     """Write an entry."""
     body, path = call.body, call.path
     value = Value(value=body.value, blob=body.blob, packed=body.packed)
-    return await services.kv.put(
+    return await platform.kv_admin.put(
         call.app.id, path["collection"], path["entry"], value, body.ttl_seconds, actor=call.actor
     )
 
 
-async def delete(services: Services, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Remove an entry."""
-    await services.kv.delete(call.app.id, call.path["collection"], call.path["entry"], actor=call.actor)
+    await platform.kv_admin.delete(call.app.id, call.path["collection"], call.path["entry"], actor=call.actor)
 
 
 _ENTRY = "/apps/{app}/kv/{collection}/{entry}"

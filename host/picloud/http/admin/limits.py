@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from picloud.core.pagination import Page, write_cursor
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 
 
@@ -32,9 +32,9 @@ class Limit:
     env: str | None
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Limit]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Limit]:
     """List the limits with their values."""
-    limits = [Limit(**row) for row in services.ceilings.table()]
+    limits = [Limit(**row) for row in platform.ceilings.table()]
     page = call.query.page
     start = min(page.after.int, len(limits)) if page.after is not None else 0  # there is no id: the place
     end = start + page.limit

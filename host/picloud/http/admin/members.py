@@ -8,7 +8,7 @@ from pydantic import Field
 
 from picloud.core.errors import Conflict
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.members import Member
@@ -21,24 +21,24 @@ class MemberRole(Body):
     role: AppRole = Field(examples=["editor"])
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[Member]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Member]:
     """List members."""
-    return await services.members.list(call.app.id, call.query.page)
+    return await platform.members.list(call.app.id, call.query.page)
 
 
-async def grant(services: Services, call: Call[MemberRole, Any]) -> Member:
+async def grant(platform: Platform, call: Call[MemberRole, Any]) -> Member:
     """Make a user a member."""
-    return await services.members.grant(call.app.id, call.path["user"], call.body.role, call.actor)
+    return await platform.members.grant(call.app.id, call.path["user"], call.body.role, call.actor)
 
 
-async def change(services: Services, call: Call[MemberRole, Any]) -> Member:
+async def change(platform: Platform, call: Call[MemberRole, Any]) -> Member:
     """Give a member another role."""
-    return await services.members.change(call.app.id, call.path["user"], call.body.role, call.actor)
+    return await platform.members.change(call.app.id, call.path["user"], call.body.role, call.actor)
 
 
-async def remove(services: Services, call: Call[Any, Any]) -> None:
+async def remove(platform: Platform, call: Call[Any, Any]) -> None:
     """Take a membership away."""
-    await services.members.remove(call.app.id, call.path["user"], call.actor)
+    await platform.members.remove(call.app.id, call.path["user"], call.actor)
 
 
 ENDPOINTS = (

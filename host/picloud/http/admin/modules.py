@@ -8,7 +8,7 @@ from typing import Any
 from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import ScriptSummary
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 
 
@@ -25,14 +25,14 @@ class Imports:
     next_cursor: None = None
 
 
-async def imports(services: Services, call: Call[Any, Any]) -> Imports:
+async def imports(platform: Platform, call: Call[Any, Any]) -> Imports:
     """List what a script imports."""
-    return Imports(await services.modules.imports(call.script))
+    return Imports(await platform.modules.imports(call.script))
 
 
-async def imported_by(services: Services, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
+async def imported_by(platform: Platform, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
     """List the scripts that import a script."""
-    return await services.modules.imported_by(call.script, call.query.page)
+    return await platform.modules.imported_by(call.script, call.query.page)
 
 
 ENDPOINTS = (

@@ -14,7 +14,7 @@ from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import MAX_SOURCE_BODY, Call, Endpoint, ForceQuery, ListQuery
 from picloud.http.admin.fields import Body
 
@@ -87,27 +87,27 @@ class Valid:
     valid: Literal[True] = True
 
 
-async def create(services: Services, call: Call[NewScript, Any]) -> Script:
+async def create(platform: Platform, call: Call[NewScript, Any]) -> Script:
     """Make a script."""
     body = call.body
     draft = Draft(body.name, body.source, body.kind, body.description, body.sandbox, body.execute_access)
-    return await services.scripts.create(call.app.id, draft, message=body.message, actor=call.actor)
+    return await platform.scripts.create(call.app.id, draft, message=body.message, actor=call.actor)
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
     """List an app's scripts."""
-    return await services.scripts.list(call.app.id, call.query.page)
+    return await platform.scripts.list(call.app.id, call.query.page)
 
 
-async def get(services: Services, call: Call[Any, Any]) -> Script:
+async def get(platform: Platform, call: Call[Any, Any]) -> Script:
     """Show a script."""
     return call.script
 
 
-async def update(services: Services, call: Call[ScriptPatch, ForceQuery]) -> Script:
+async def update(platform: Platform, call: Call[ScriptPatch, ForceQuery]) -> Script:
     """Save the next version."""
     body = call.body
-    return await services.scripts.update(
+    return await platform.scripts.update(
         call.script,
         body.changes,
         expected_version(call.headers, body.version),
@@ -117,15 +117,15 @@ async def update(services: Services, call: Call[ScriptPatch, ForceQuery]) -> Scr
     )
 
 
-async def delete(services: Services, call: Call[Any, ForceQuery]) -> None:
+async def delete(platform: Platform, call: Call[Any, ForceQuery]) -> None:
     """Delete a script."""
-    await services.scripts.delete(call.script, force=call.query.force, actor=call.actor)
+    await platform.scripts.delete(call.script, force=call.query.force, actor=call.actor)
 
 
-async def validate(services: Services, call: Call[Source, Any]) -> Valid:
+async def validate(platform: Platform, call: Call[Source, Any]) -> Valid:
     """Check a source."""
     body = call.body
-    return Valid(list(await services.scripts.validate(call.app.id, body.source, body.kind)))
+    return Valid(list(await platform.scripts.validate(call.app.id, body.source, body.kind)))
 
 
 def expected_version(headers: Mapping[str, str], in_body: int | None) -> int | None:

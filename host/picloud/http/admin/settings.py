@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from picloud.control.app_settings import AppSettings
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint
 from picloud.http.admin.fields import Body
 
@@ -45,14 +45,14 @@ class SettingsPatch(Body):
         return self.model_dump(exclude_unset=True)
 
 
-async def get(services: Services, call: Call[Any, Any]) -> AppSettings:
+async def get(platform: Platform, call: Call[Any, Any]) -> AppSettings:
     """Show the settings."""
-    return await services.settings.get(call.app.id)
+    return await platform.settings.get(call.app.id)
 
 
-async def update(services: Services, call: Call[SettingsPatch, Any]) -> AppSettings:
+async def update(platform: Platform, call: Call[SettingsPatch, Any]) -> AppSettings:
     """Change the settings."""
-    return await services.settings.update(call.app.id, call.body.changes, call.actor)
+    return await platform.settings.update(call.app.id, call.body.changes, call.actor)
 
 
 ENDPOINTS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint
 from picloud.services.quotas import StoreUsage
 
@@ -21,9 +21,9 @@ class Usage:
     items: list[StoreUsage]
 
 
-async def get(services: Services, call: Call[Any, Any]) -> Usage:
+async def get(platform: Platform, call: Call[Any, Any]) -> Usage:
     """Show what an app keeps."""
-    return Usage(await services.quotas.usage(call.app.id))
+    return Usage(await platform.quotas.usage(call.app.id))
 
 
 ENDPOINTS = (

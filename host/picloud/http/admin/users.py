@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from picloud.core.errors import Conflict, Overloaded
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.account import User, UserChanges
@@ -49,30 +49,32 @@ class UserPatch(Body):
         return cast("UserChanges", {name: getattr(self, name) for name in self.model_fields_set})
 
 
-async def create(services: Services, call: Call[NewUser, Any]) -> User:
+async def create(platform: Platform, call: Call[NewUser, Any]) -> User:
     """Make a user."""
     body = call.body
-    return await services.users.create(body.username, body.password, body.role, call.actor, email=body.email)
+    return await platform.accounts.create(
+        body.username, body.password, body.role, call.actor, email=body.email
+    )
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[User]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[User]:
     """List users."""
-    return await services.users.list(call.query.page)
+    return await platform.accounts.list(call.query.page)
 
 
-async def get(services: Services, call: Call[Any, Any]) -> User:
+async def get(platform: Platform, call: Call[Any, Any]) -> User:
     """Show a user."""
-    return await services.users.get(call.path["user"])
+    return await platform.accounts.get(call.path["user"])
 
 
-async def update(services: Services, call: Call[UserPatch, Any]) -> User:
+async def update(platform: Platform, call: Call[UserPatch, Any]) -> User:
     """Change a user."""
-    return await services.users.update(call.path["user"], call.body.changes, call.actor)
+    return await platform.accounts.update(call.path["user"], call.body.changes, call.actor)
 
 
-async def delete(services: Services, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Delete a user."""
-    await services.users.delete(call.path["user"], call.actor)
+    await platform.accounts.delete(call.path["user"], call.actor)
 
 
 ENDPOINTS = (

@@ -11,7 +11,7 @@ from picloud.control.scripts.model import Script
 from picloud.control.scripts.versions import LAST_VERSION, Version, VersionSummary
 from picloud.core.errors import Conflict, QuotaExceeded, ScriptInvalid
 from picloud.core.pagination import Page
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body, Query
 from picloud.http.admin.scripts import MAX_MESSAGE, expected_version
@@ -60,23 +60,23 @@ Attributes:
 """
 
 
-async def list_(services: Services, call: Call[Any, ListQuery]) -> Page[VersionSummary]:
+async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[VersionSummary]:
     """List a script's versions."""
     script = call.script
-    return await services.script_versions.list(script.app_id, script.id, call.query.page)
+    return await platform.script_versions.list(script.app_id, script.id, call.query.page)
 
 
-async def get(services: Services, call: Call[Any, Any]) -> Version:
+async def get(platform: Platform, call: Call[Any, Any]) -> Version:
     """Show a version."""
     script = call.script
-    return await services.script_versions.get(script.app_id, script.id, call.path["version"])
+    return await platform.script_versions.get(script.app_id, script.id, call.path["version"])
 
 
-async def restore(services: Services, call: Call[Restore, Any]) -> Script:
+async def restore(platform: Platform, call: Call[Restore, Any]) -> Script:
     """Save an earlier version as the next one."""
     script, body = call.script, call.body
-    version = await services.script_versions.get(script.app_id, script.id, call.path["version"])
-    return await services.scripts.restore(
+    version = await platform.script_versions.get(script.app_id, script.id, call.path["version"])
+    return await platform.scripts.restore(
         script,
         version,
         expected_version(call.headers, body.version),
@@ -85,12 +85,12 @@ async def restore(services: Services, call: Call[Restore, Any]) -> Script:
     )
 
 
-async def diff(services: Services, call: Call[Any, DiffQuery]) -> Diff:
+async def diff(platform: Platform, call: Call[Any, DiffQuery]) -> Diff:
     """Compare two versions."""
     script, query = call.script, call.query
     new = query.to or script.version
     old = query.from_ or max(new - 1, 1)
-    found = await services.script_versions.compare(script.app_id, script.id, old, new)
+    found = await platform.script_versions.compare(script.app_id, script.id, old, new)
     changes = {name: [*pair] for name, pair in found.changes.items()}
     return {"from": found.old, "to": found.new, "diff": found.text, "changes": changes}
 

@@ -22,12 +22,12 @@ from picloud.core.errors import (
     RequestTimeout,
     TargetTooLong,
 )
-from picloud.http.edge.connection_limits import Census
-from picloud.http.edge.expect_continue import is_uninvited
+from picloud.http.edge.connection_limits import ConnectionLimiter
+from picloud.http.edge.expect_continue import awaits_continue
 from picloud.http.edge.middleware import answer_error, named
 from picloud.http.edge.peer import Network, Proxies, plain_address
-from picloud.http.edge.request_head import judge
-from picloud.http.edge.transfer_memory import Memory
+from picloud.http.edge.request_head import validate_head
+from picloud.http.edge.transfer_memory import TransferBudget
 
 MAX_TARGET = 8 * 1024
 """Bytes of a request's target."""
@@ -87,10 +87,10 @@ class Edge:
         """Make it."""
         self.rules = rules
         self.proxies = Proxies(rules.trusted)
-        self.census = Census(rules.connections, rules.connections_per_address)
+        self.census = ConnectionLimiter(rules.connections, rules.connections_per_address)
         self.farewells: set[Connection] = set()
-        self.arriving = Memory(rules.held_bytes)
-        self.leaving = Memory(rules.held_bytes)
+        self.arriving = TransferBudget(rules.held_bytes)
+        self.leaving = TransferBudget(rules.held_bytes)
 
 
 class Connection(web.RequestHandler):
@@ -161,7 +161,7 @@ class Connection(web.RequestHandler):
         """The client is gone."""
         self.edge.census.leave(self)
         self.edge.farewells.discard(self)
-        self.edge.leaving.free(self)
+        self.edge.leaving.release(self)
         self._wire = None
         for timer in (self._deadline, self._sending):
             if timer is not None:
@@ -179,7 +179,7 @@ class Connection(web.RequestHandler):
         if self._wire is not None:
             self._wire.abort()
 
-    give_up = abort
+    cancel = abort
 
     # Requests on their way in.
 
@@ -207,7 +207,7 @@ class Connection(web.RequestHandler):
                     self._give_up_body("its framing is broken")  # one request gets one answer
                 return
             try:
-                judged = judge(message, MAX_HEAD if large else None)
+                judged = validate_head(message, MAX_HEAD if large else None)
             except PicloudError as error:
                 messages[at] = (_refusal(error, message), body)
             else:
@@ -278,7 +278,7 @@ class Connection(web.RequestHandler):
         if self._sending is not None:
             self._sending.cancel()
             self._sending = None
-        self.edge.leaving.free(self)
+        self.edge.leaving.release(self)
         super().resume_writing()
 
     def _watch_sending(self) -> None:
@@ -287,7 +287,7 @@ class Connection(web.RequestHandler):
         self._unsent = self._wire.get_write_buffer_size()
         self.held = max(self._answer, self._unsent)
         self._sending = self._loop.call_later(self.edge.rules.send_seconds, self._sending_is_late)
-        self.edge.leaving.hold(self)
+        self.edge.leaving.reserve(self)
 
     def _sending_is_late(self) -> None:
         self._sending = None
@@ -331,7 +331,7 @@ class Connection(web.RequestHandler):
             self._decline_upgrade()
         if isinstance(resp, web.HTTPException):
             resp = answer_error(named(resp), request.headers)
-        if not request.content.is_eof() and is_uninvited(request):
+        if not request.content.is_eof() and awaits_continue(request):
             resp.force_close()  # nobody knows whether the body will come
             if not request.content.total_bytes:
                 self._lingering_time = 0.0

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Protocol
 
-from picloud.core.client_address import source
+from picloud.core.client_address import rate_limit_key
 from picloud.core.errors import Overloaded
 
 _log = logging.getLogger(__name__)
@@ -15,7 +15,7 @@ _ROOM = 16  # when it is full, so many parts of the whole make room at once: loo
 _QUIET_SECONDS = 60.0  # between two complaints, or an attacker could fill the log
 
 
-class Guest(Protocol):
+class LimitedConnection(Protocol):
     """A connection."""
 
     @property
@@ -30,7 +30,7 @@ class Guest(Protocol):
         """End it without further ado."""
 
 
-class Census:
+class ConnectionLimiter:
     """The connections of one worker: so many in all, and so many of one address.
 
     When there are too many in all, those that have waited for a request the longest make room: who
@@ -46,14 +46,14 @@ class Census:
         """
         self._most = most
         self._most_of_one = most_of_one
-        self._guests: dict[Guest, str | None] = {}
+        self._guests: dict[LimitedConnection, str | None] = {}
         self._of_one: dict[str, int] = {}
         self._complained = 0.0
 
     def __len__(self) -> int:
         return len(self._guests)
 
-    def enter(self, guest: Guest, counted: bool) -> None:
+    def enter(self, guest: LimitedConnection, counted: bool) -> None:
         """Count a connection.
 
         Args:
@@ -63,9 +63,9 @@ class Census:
         Raises:
             Overloaded: it may not stay.
         """
-        key = source(guest.address) if counted and guest.address else None
+        key = rate_limit_key(guest.address) if counted and guest.address else None
         if key is not None and self._of_one.get(key, 0) >= self._most_of_one:
-            self._complain(
+            self._warn_rarely(
                 "%s has %d connections to this worker, more are refused; if it is a proxy, name it in "
                 "PICLOUD_TRUSTED_PROXIES",
                 key,
@@ -73,13 +73,13 @@ class Census:
             )
             raise Overloaded("there are too many connections from this address")
         if len(self._guests) >= self._most and not self._make_room():
-            self._complain("all %d connections of this worker are at work, more are refused", self._most)
+            self._warn_rarely("all %d connections of this worker are at work, more are refused", self._most)
             raise Overloaded("all connections are in use; try again in a second")
         self._guests[guest] = key
         if key is not None:
             self._of_one[key] = self._of_one.get(key, 0) + 1
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, guest: LimitedConnection) -> None:
         """A connection has ended. Args: guest: the connection, whether it was counted or not."""
         key = self._guests.pop(guest, None)
         if key is None:
@@ -97,7 +97,7 @@ class Census:
             guest.abort()
         return bool(leaving)
 
-    def _complain(self, text: str, *arguments: object) -> None:
+    def _warn_rarely(self, text: str, *arguments: object) -> None:
         now = time.monotonic()
         if not self._complained or now - self._complained > _QUIET_SECONDS:
             self._complained = now

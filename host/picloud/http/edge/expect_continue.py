@@ -12,7 +12,7 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _INVITED = web.RequestKey("invited", bool)
 
 
-async def judge_expectation(request: web.Request) -> None:
+async def check_expect(request: web.Request) -> None:
     """Refuse what is expected and not known, and promise nothing; for `expect_handler` of every route.
 
     Args:
@@ -25,7 +25,7 @@ async def judge_expectation(request: web.Request) -> None:
         raise web.HTTPExpectationFailed
 
 
-async def invite(request: web.Request) -> None:
+async def send_continue(request: web.Request) -> None:
     """Tell a client that waits for it to send the body. Args: request: whose body is read next."""
     if request.version == HttpVersion11 and _waits(request):
         request[_INVITED] = True
@@ -33,7 +33,7 @@ async def invite(request: web.Request) -> None:
         request.writer.output_size = 0  # of the answer, nothing is sent yet
 
 
-def is_uninvited(request: web.BaseRequest) -> bool:
+def awaits_continue(request: web.BaseRequest) -> bool:
     """Tell whether a client waits, or should, to be told to send a body that nobody reads.
 
     Args:

@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from picloud.core.errors import BadRequest, BodyTooLarge, Overloaded, RequestTimeout, UnknownEncoding
 from picloud.http.edge.connection import Connection
-from picloud.http.edge.expect_continue import invite
+from picloud.http.edge.expect_continue import send_continue
 
 _UNCOUNTED = 64 * 1024  # bytes of a body that connections may have anyway, by their number
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's wbits
@@ -52,7 +52,7 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
     arriving: _Arriving | None = None
     try:
         async with asyncio.timeout(seconds) as deadline:
-            await invite(request)
+            await send_continue(request)
             while chunk := await request.content.readany():
                 body += chunk if inflate is None else inflate.decompress(chunk, cap + 1 - len(body))
                 if len(body) > cap:
@@ -61,7 +61,7 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
                     raise BadRequest("the body goes on behind its compressed data")
                 if len(body) > _UNCOUNTED:
                     arriving = arriving or _Arriving(connection, body, deadline)
-                    memory.hold(arriving)
+                    memory.reserve(arriving)
     except TimeoutError:
         if arriving is not None and arriving.given_up:
             raise Overloaded("too much is being received at once; try again in a second") from None
@@ -70,7 +70,7 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
         raise BadRequest("the body is not framed or compressed as its headers say") from None
     finally:
         if arriving is not None:
-            memory.free(arriving)
+            memory.release(arriving)
     if inflate is not None and not inflate.eof:
         raise BadRequest("the body ends within its compressed data")
     return bytes(body)
@@ -89,7 +89,7 @@ class _Arriving:
     def held(self) -> int:
         return len(self._body)
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         self.given_up = True
         self._deadline.reschedule(0)  # long ago
 

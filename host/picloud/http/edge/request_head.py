@@ -19,7 +19,7 @@ _NEVER = frozenset({hdrs.METH_CONNECT, hdrs.METH_TRACE})
 _HOST = re.compile(r"[^\x00-\x20\"#/<>?@\\^`{|}\x7f]*")  # that it is a name is for routing to judge
 
 
-def judge(message: RawRequestMessage, most: int | None) -> RawRequestMessage:
+def validate_head(message: RawRequestMessage, most: int | None) -> RawRequestMessage:
     """Judge a head.
 
     Args:
@@ -41,7 +41,7 @@ def judge(message: RawRequestMessage, most: int | None) -> RawRequestMessage:
     if message.method in _NEVER:
         raise MethodNotAllowed(_METHODS)
     if message.chunked or hdrs.TRANSFER_ENCODING in headers:
-        _judge_encoding(message)
+        _validate_encoding(message)
     length = headers.get(hdrs.CONTENT_LENGTH)
     if length is not None and int(length) > _MAX_BODY:
         raise BodyTooLarge(
@@ -61,7 +61,7 @@ def _is_host(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
 
 
-def _judge_encoding(message: RawRequestMessage) -> None:
+def _validate_encoding(message: RawRequestMessage) -> None:
     if message.version == HttpVersion10:
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
     if message.headers[hdrs.TRANSFER_ENCODING].lower() != "chunked":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Protocol
 
-from picloud.core.client_address import source
+from picloud.core.client_address import rate_limit_key
 
 
 class Holder(Protocol):
@@ -19,11 +19,11 @@ class Holder(Protocol):
     def held(self) -> int:
         """How many bytes."""
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         """Let them go, soon."""
 
 
-class Memory:
+class TransferBudget:
     """What some bodies on their way hold together.
 
     When it is too much, the address that holds the most gives up its oldest: who sends or takes bodies
@@ -39,23 +39,23 @@ class Memory:
     def __len__(self) -> int:
         return len(self._held)
 
-    def hold(self, holder: Holder) -> None:
+    def reserve(self, holder: Holder) -> None:
         """Count what a holder has now; another, or itself, may have to give up. Args: holder: it."""
         size = holder.held
         self._total += size - self._held.get(holder, 0)
         self._held[holder] = size
         while self._total > self._most:
-            greediest = self._greediest()
-            self.free(greediest)
-            greediest.give_up()
+            greediest = self._largest_holder()
+            self.release(greediest)
+            greediest.cancel()
 
-    def free(self, holder: Holder) -> None:
+    def release(self, holder: Holder) -> None:
         """It holds nothing any more. Args: holder: it, whether it was counted or not."""
         self._total -= self._held.pop(holder, 0)
 
-    def _greediest(self) -> Holder:
+    def _largest_holder(self) -> Holder:
         by_source: Counter[str] = Counter()
         for holder, size in self._held.items():
-            by_source[source(holder.address)] += size
+            by_source[rate_limit_key(holder.address)] += size
         most, _ = by_source.most_common(1)[0]
-        return next(holder for holder in self._held if source(holder.address) == most)
+        return next(holder for holder in self._held if rate_limit_key(holder.address) == most)

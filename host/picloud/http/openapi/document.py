@@ -11,11 +11,11 @@ from picloud.http.openapi.failures import Responses, all_errors, error_schema
 from picloud.http.openapi.operations import answer_of, operation, plain_operation, sends_bytes, tag_of
 from picloud.http.openapi.shapes import Direction, Shapes
 from picloud.http.openapi.words import ABOUT, EXAMPLES, Schema
-from picloud.http.plain_endpoint import PlainEndpoint
+from picloud.http.standalone_endpoint import StandaloneEndpoint
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 
 
-def document(endpoints: Sequence[Endpoint], plain: Sequence[PlainEndpoint]) -> dict[str, Any]:
+def document(endpoints: Sequence[Endpoint], plain: Sequence[StandaloneEndpoint]) -> dict[str, Any]:
     """Describe the API.
 
     Args:
@@ -54,7 +54,9 @@ def document(endpoints: Sequence[Endpoint], plain: Sequence[PlainEndpoint]) -> d
     }
 
 
-def _types(endpoints: Sequence[Endpoint], plain: Sequence[PlainEndpoint]) -> Iterator[tuple[Any, Direction]]:
+def _types(
+    endpoints: Sequence[Endpoint], plain: Sequence[StandaloneEndpoint]
+) -> Iterator[tuple[Any, Direction]]:
     for one in endpoints:
         if one.body is not NoBody:
             yield one.body, "sent"

@@ -15,7 +15,7 @@ from picloud.http.admin.endpoint import Endpoint, NoBody, WithHeaders
 from picloud.http.openapi.failures import Responses, errors_of, scripted_responses
 from picloud.http.openapi.shapes import Shapes, query_shape
 from picloud.http.openapi.words import HEADERS, PATH_PARAMETERS, Schema
-from picloud.http.plain_endpoint import PlainEndpoint
+from picloud.http.standalone_endpoint import StandaloneEndpoint
 from picloud.identity.capabilities import CAPABILITIES
 
 _CAPABILITIES = {one.name: one for one in CAPABILITIES}
@@ -79,7 +79,7 @@ def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[
     return made
 
 
-def plain_operation(endpoint: PlainEndpoint, shapes: Shapes, responses: Responses) -> dict[str, Any]:
+def plain_operation(endpoint: StandaloneEndpoint, shapes: Shapes, responses: Responses) -> dict[str, Any]:
     """Describe an endpoint outside the admin API.
 
     Args:

@@ -12,10 +12,10 @@ from aiohttp import hdrs, web
 
 from picloud.http.edge.responses import SECURITY_HEADERS
 from picloud.http.html_page import HtmlPage
-from picloud.http.plain_endpoint import Answer, PlainEndpoint
+from picloud.http.standalone_endpoint import Answer, StandaloneEndpoint
 
 
-def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[PlainEndpoint, ...]:
+def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoint, ...]:
     """Make the endpoints that show the description.
 
     Args:
@@ -26,7 +26,7 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[PlainEndpoint, ..
     """
     serve = _Serve(describe)
     return (
-        PlainEndpoint(
+        StandaloneEndpoint(
             method="GET",
             path="/api/v1/openapi.json",
             handler=lambda _: serve.document,
@@ -39,7 +39,7 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[PlainEndpoint, ..
                 304: Answer("It is the one you have."),
             },
         ),
-        PlainEndpoint(
+        StandaloneEndpoint(
             method="GET",
             path="/api/v1/docs",
             handler=lambda _: serve.page,

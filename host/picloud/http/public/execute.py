@@ -17,11 +17,11 @@ from picloud.core.errors import (
 )
 from picloud.core.ids import parse_id
 from picloud.execution.live_scripts import LiveScript
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.caller import visitor
 from picloud.http.edge.request_body import read_body
-from picloud.http.plain_endpoint import PlainEndpoint
 from picloud.http.public.invoke import MAX_BODY, invoke
+from picloud.http.standalone_endpoint import StandaloneEndpoint
 from picloud.identity.capabilities import authorise
 from picloud.identity.principal import Principal
 
@@ -29,9 +29,9 @@ from picloud.identity.principal import Principal
 class Execute:
     """Executes scripts by id."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, platform: Platform) -> None:
         """Make it."""
-        self._services = services
+        self._services = platform
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Execute a script; the request's body, headers and query are the script's.
@@ -78,10 +78,10 @@ class Execute:
 
 
 ENDPOINTS = (
-    PlainEndpoint(
+    StandaloneEndpoint(
         method="POST",
         path="/api/v1/execute/{script_id}",
-        handler=lambda services: Execute(services).handle,
+        handler=lambda platform: Execute(platform).handle,
         tag="execute",
         name="execute",
         summary="Execute a script, whatever its routes",

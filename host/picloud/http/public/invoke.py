@@ -11,9 +11,9 @@ from multidict import CIMultiDict
 from uuid_utils.compat import uuid7
 
 from picloud.core.errors import BadRequest, PicloudError
-from picloud.execution.delivery import Sending, Sent
+from picloud.execution.delivery import Delivered, ResponseDelivery
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.edge.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.edge.responses import BODILESS, error_response
 from picloud.http.public.file_part import FileResponse
@@ -44,7 +44,7 @@ OUTCOME_MESSAGES = {
 
 
 async def invoke(
-    services: Services,
+    platform: Platform,
     request: web.Request,
     script: ScriptVersion,
     ingress: str,
@@ -57,7 +57,7 @@ async def invoke(
     """Execute a script for a request.
 
     Args:
-        services: the executor is in there.
+        platform: the executor is in there.
         request: the request.
         script: what answers it.
         ingress: "route" or "execute".
@@ -92,34 +92,36 @@ async def invoke(
         ),
         principal=principal,
     )
-    sending = Sending()
+    delivery = ResponseDelivery()
     try:
-        outcome = await services.executor.execute(invocation, sending)
+        outcome = await platform.executor.execute(invocation, delivery)
         answer = outcome.response
         if answer is not None and answer.file is not None:
             sent = FileAnswer(request.method, request.headers, answer.status, _headers(answer))
-            response = await send_file(services.files, invocation, answer.file, sent)
+            response = await send_file(platform.files, invocation, answer.file, sent)
         else:
             response = present(outcome, invocation.request_id)
     except PicloudError as error:
         response = error_response(error, invocation.request_id)
     except BaseException as error:
         code = "cancelled" if isinstance(error, asyncio.CancelledError) else "internal"
-        sending.end(Sent(STATUS[code], (), 0))
+        delivery.end(Delivered(STATUS[code], (), 0))
         raise
-    if sending.is_awaited:
-        _watch(sending, response)
+    if delivery.has_record_waiting:
+        _watch(delivery, response)
     response.headers[EXECUTION_ID_HEADER] = str(invocation.execution_id)
     return response
 
 
-def _watch(sending: Sending, response: web.Response) -> None:
+def _watch(delivery: ResponseDelivery, response: web.Response) -> None:
     """See to it that the end of an answer is told, which that of a file comes to later."""
     status, headers = response.status, [(name.lower(), value) for name, value in response.headers.items()]
     if isinstance(response, FileResponse):
-        response.part.on_end = lambda size: sending.end(Sent(status, headers, size))
+        response.part.on_end = lambda size: delivery.end(Delivered(status, headers, size))
     else:
-        sending.end(Sent(status, headers, len(response.body) if isinstance(response.body, bytes) else 0))
+        delivery.end(
+            Delivered(status, headers, len(response.body) if isinstance(response.body, bytes) else 0)
+        )
 
 
 def script_headers(request: web.Request) -> dict[str, str]:

@@ -7,9 +7,9 @@ from aiohttp.typedefs import Handler
 
 from picloud.control.routing_cache import AppRouting
 from picloud.core.errors import BadRequest, MethodNotAllowed, NotFound, PicloudError, UnknownHost
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.caller import visitor
-from picloud.http.edge.expect_continue import judge_expectation
+from picloud.http.edge.expect_continue import check_expect
 from picloud.http.edge.middleware import REQUEST_ID, named
 from picloud.http.edge.peer import peer
 from picloud.http.edge.request_body import read_body
@@ -27,7 +27,7 @@ class CatchAll(web.PlainResource):
     def __init__(self, handler: Handler) -> None:
         """Make it. Args: handler: what answers, whatever the method."""
         super().__init__("/")
-        self.add_route("*", handler, expect_handler=judge_expectation)
+        self.add_route("*", handler, expect_handler=check_expect)
 
     def _match(self, path: str) -> dict[str, str] | None:
         return {}
@@ -36,9 +36,9 @@ class CatchAll(web.PlainResource):
 class Public:
     """Answers what is not PiCloud's own."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, platform: Platform) -> None:
         """Make it."""
-        self._services = services
+        self._services = platform
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Answer a request: host -> app, method and path -> route, route -> script.

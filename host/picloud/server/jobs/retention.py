@@ -6,7 +6,7 @@ import time
 from datetime import timedelta
 
 from picloud.core.ids import first_id_of
-from picloud.core.periodic import Rounds
+from picloud.core.periodic import PeriodicTask
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity.login_sources import REMEMBER
@@ -36,7 +36,7 @@ class Retention:
         """
         self._database = database
         self._days = {_SQL.audit_sweep: audit_days, _SQL.executions_sweep: execution_days}
-        self._rounds = Rounds("nothing was swept", EVERY_SECONDS, self.sweep)
+        self._rounds = PeriodicTask("nothing was swept", EVERY_SECONDS, self.sweep)
 
     def start(self) -> None:
         """Make a round now and then every hour."""

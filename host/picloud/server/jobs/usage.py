@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picloud.core.periodic import Rounds
+from picloud.core.periodic import PeriodicTask
 from picloud.db.pool import Database
 from picloud.db.queries import load
 
@@ -19,8 +19,8 @@ class Upkeep:
         """Make it, idle. Args: database: the pool."""
         self._database = database
         self._rounds = (
-            Rounds("usage was not added up", COMPACT_SECONDS, self.compact),
-            Rounds("entries that expired were not removed", FORGET_SECONDS, self.forget),
+            PeriodicTask("usage was not added up", COMPACT_SECONDS, self.compact),
+            PeriodicTask("entries that expired were not removed", FORGET_SECONDS, self.forget),
         )
 
     def start(self) -> None:

@@ -11,7 +11,7 @@ import asyncpg
 import orjson
 from uuid_utils.compat import uuid7
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import Invalid, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest, write_cursor
@@ -68,10 +68,10 @@ class Document:
     updated_at: datetime
 
 
-class DocBrowser:
+class DocsAdmin:
     """What the admin API asks of documents."""
 
-    def __init__(self, database: Database, quotas: Quotas, searches: Turns) -> None:
+    def __init__(self, database: Database, quotas: Quotas, searches: AppLimiter) -> None:
         """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those of scripts."""
         self._database, self._quotas, self._searches = database, quotas, searches
 
@@ -115,7 +115,7 @@ class DocBrowser:
         sql, parameters = page_statement(
             replace(find, limit=limit), app_id, collection, page.after, MAX_FOUND
         )
-        async with self._searches.turn(app_id):
+        async with self._searches.slot(app_id):
             rows = await self._database.fetch(sql, *parameters)
         if not rows and page.after is None and not await self._there(app_id, collection):
             raise NotFound("collection", collection)

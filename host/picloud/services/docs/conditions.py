@@ -15,16 +15,16 @@ from typing import Literal, TypeAlias
 import orjson
 
 from picloud.services.docs.filter import (
-    All,
-    Compares,
+    And,
+    Comparison,
     Condition,
     Contains,
     Equals,
     Exists,
     Json,
     Not,
+    Or,
     Path,
-    Some,
 )
 from picloud.services.docs.ranges import range_query
 
@@ -79,9 +79,9 @@ def write(made: Statement, condition: Condition) -> str:
         One unit, in brackets.
     """
     match condition:
-        case All(conditions):
+        case And(conditions):
             return _joined(made, conditions, " AND ", "TRUE")
-        case Some(conditions):
+        case Or(conditions):
             return _joined(made, conditions, " OR ", "FALSE")
         case Not(inner):
             return f"NOT {write(made, inner)}"
@@ -91,7 +91,7 @@ def write(made: Statement, condition: Condition) -> str:
             return _equals(made, path, value)
         case Contains(path, value):
             return _contains(made, path, value)
-        case Compares():
+        case Comparison():
             return _compares(made, condition)
 
 
@@ -160,7 +160,7 @@ def _contains(made: Statement, path: Path, value: str | float | bool | None) -> 
     return f"(({element}) OR coalesce(jsonb_typeof({field_}) = 'string' AND {part}, FALSE))"
 
 
-def _compares(made: Statement, condition: Compares) -> str:
+def _compares(made: Statement, condition: Comparison) -> str:
     field_, operator, value = value_of(made, condition.path), _OPERATORS[condition.operator], condition.value
     if isinstance(value, str):
         text = f"({field_} #>> '{{}}') COLLATE \"C\" {operator} {made.bind(value, 'text')}"
@@ -176,15 +176,15 @@ def needs_ranges(condition: Condition) -> bool:
 
 def _narrows(condition: Condition, *, by_ranges: bool) -> bool:
     match condition:
-        case All(conditions):
+        case And(conditions):
             return any(_narrows(one, by_ranges=by_ranges) for one in conditions)
-        case Some(conditions):
+        case Or(conditions):
             return all(_narrows(one, by_ranges=by_ranges) for one in conditions)
         case Equals():
             return True
         case Contains(_, value):
             return not isinstance(value, str)
-        case Compares():
+        case Comparison():
             return by_ranges
         case _:
             return False
@@ -209,29 +209,29 @@ def _lookup(made: Statement, condition: Condition, ranges: int) -> str:
             return _scoped(made, path, value)
         case Contains(path, value):
             return _scoped(made, path, [value])
-        case Some(conditions):
+        case Or(conditions):
             return f"({' OR '.join([_lookup(made, one, ranges) for one in conditions]) or 'FALSE'})"
     parts = list(_parts(condition))
     by_value = [one for one in parts if _narrows(one, by_ranges=False)]
     if by_value:
         found = [_lookup(made, one, ranges) for one in by_value]
     else:
-        found = [_lookup(made, one, ranges) for one in parts if isinstance(one, Some) and needs_ranges(one)]
-        found += _in_ranges(made, [one for one in parts if isinstance(one, Compares)], ranges)
+        found = [_lookup(made, one, ranges) for one in parts if isinstance(one, Or) and needs_ranges(one)]
+        found += _in_ranges(made, [one for one in parts if isinstance(one, Comparison)], ranges)
     return f"({' AND '.join(found)})"
 
 
 def _parts(condition: Condition) -> Iterator[Condition]:
-    if isinstance(condition, All):
+    if isinstance(condition, And):
         for one in condition.conditions:
             yield from _parts(one)
     else:
         yield condition
 
 
-def _in_ranges(made: Statement, comparisons: Sequence[Compares], ranges: int) -> Iterator[str]:
+def _in_ranges(made: Statement, comparisons: Sequence[Comparison], ranges: int) -> Iterator[str]:
     """One range for all comparisons of a field with values of one type."""
-    fields: dict[tuple[Path, bool], list[Compares]] = {}
+    fields: dict[tuple[Path, bool], list[Comparison]] = {}
     for one in comparisons:
         fields.setdefault((one.path, isinstance(one.value, str)), []).append(one)
     app_id, collection = made.parameters[0], str(made.parameters[1])
@@ -243,9 +243,9 @@ def _in_ranges(made: Statement, comparisons: Sequence[Compares], ranges: int) ->
 
 def _count_ranges(condition: Condition) -> int:
     match condition:
-        case All(conditions) | Some(conditions):
+        case And(conditions) | Or(conditions):
             return sum(map(_count_ranges, conditions))
-        case Compares():
+        case Comparison():
             return 1
         case _:
             return 0

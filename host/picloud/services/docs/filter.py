@@ -37,7 +37,7 @@ class Equals:
 
 
 @dataclass(frozen=True, slots=True)
-class Compares:
+class Comparison:
     """The field has the value's type, number or string, and lies on that side of it.
 
     Attributes:
@@ -67,14 +67,14 @@ class Contains:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class And:
     """Every condition holds; with none, always."""
 
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class Or:
     """At least one condition holds; with none, never."""
 
     conditions: tuple[Condition, ...]
@@ -87,7 +87,7 @@ class Not:
     condition: Condition
 
 
-Condition: TypeAlias = "Equals | Compares | Exists | Contains | All | Some | Not"
+Condition: TypeAlias = "Equals | Comparison | Exists | Contains | And | Or | Not"
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +161,7 @@ class _Reader:
                 if not value:
                     self._add(1)
                 parts = tuple([self.filter(part, depth + 1) for part in value])
-                conditions.append(All(parts) if name == "$and" else Some(parts))
+                conditions.append(And(parts) if name == "$and" else Or(parts))
             elif name == "$not":
                 conditions.append(Not(self.filter(value, depth + 1)))
             elif name in ("$sort", "$limit", "$skip"):
@@ -176,7 +176,7 @@ class _Reader:
         """Every one of them; none at all is a part of the statement as well, and counts as one."""
         if not conditions:
             self._add(1)
-        return All(tuple(conditions))
+        return And(tuple(conditions))
 
     def _field(self, path: Path, value: Any, depth: int) -> list[Condition]:
         if not (isinstance(value, dict) and any(key.startswith("$") for key in value)):
@@ -199,7 +199,7 @@ class _Reader:
             raise ServiceError(f"unknown operator {name}; there are {_KNOWN}")
         condition = make(path, operand)
         self._add(max(_elements(operand) - (name in ("$in", "$nin")), 1))
-        if isinstance(condition, Compares):
+        if isinstance(condition, Comparison):
             self._comparisons += 1
             if self._comparisons > MAX_COMPARISONS:
                 raise ServiceError(
@@ -286,16 +286,16 @@ def _compares(name: str, operator: str) -> Callable[[Path, Any], Condition]:
     def make(path: Path, value: Any) -> Condition:
         if isinstance(value, bool) or not isinstance(value, int | float | str):
             raise ServiceError(f"{name} takes a number or a string")
-        return Compares(path, operator, _json(name, value))
+        return Comparison(path, operator, _json(name, value))
 
     return make
 
 
-def _in(name: str) -> Callable[[Path, Any], Some]:
-    def make(path: Path, values: Any) -> Some:
+def _in(name: str) -> Callable[[Path, Any], Or]:
+    def make(path: Path, values: Any) -> Or:
         if not isinstance(values, list):
             raise ServiceError(f"{name} takes an array")
-        return Some(tuple([Equals(path, _json(name, value)) for value in values]))
+        return Or(tuple([Equals(path, _json(name, value)) for value in values]))
 
     return make
 

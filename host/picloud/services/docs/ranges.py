@@ -13,7 +13,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from picloud.services.docs.filter import Compares, Path
+from picloud.services.docs.filter import Comparison, Path
 
 Value: TypeAlias = int | float | str | None
 
@@ -24,7 +24,7 @@ _MANY_TERMS = 512
 
 
 def range_query(
-    app_id: object, collection: str, path: Path, comparisons: Sequence[Compares], ranges: int
+    app_id: object, collection: str, path: Path, comparisons: Sequence[Comparison], ranges: int
 ) -> str:
     """What to ask the index for.
 
@@ -47,7 +47,7 @@ def range_query(
     # Documents with too many fields for the index have the term of their collection alone.
     terms = {root}
     for letter, first, last in _places(low, high):
-        terms.update(f"{field}{letter}{place}" for place in _cover(first, last, most))
+        terms.update(f"{field}{letter}{place}" for place in _cover_interval(first, last, most))
     return "|".join(sorted(terms))
 
 
@@ -86,7 +86,7 @@ def _digits(value: bytes) -> str:
     return "".join([f"{byte:08b}" for byte in value]).rstrip("0")
 
 
-def _cover(low: str, high: str | None, most: int) -> Iterator[str]:
+def _cover_interval(low: str, high: str | None, most: int) -> Iterator[str]:
     """Terms, and beginnings of terms (`:*`), that hold every place from the first to the last.
 
     Args:
@@ -95,15 +95,15 @@ def _cover(low: str, high: str | None, most: int) -> Iterator[str]:
         most: so many nodes beside the way to either, at most.
     """
     if high is None:
-        nodes = list(_beside(low, 0, "0", most))
+        nodes = list(_sibling_prefixes(low, 0, "0", most))
     else:
         first, last = low.ljust(_DEPTH, "0"), high.ljust(_DEPTH, "0")
         if first > last:
             return
         fork = next((depth for depth in range(_DEPTH) if first[depth] != last[depth]), _DEPTH)
         nodes = [
-            *_beside(first[: max(len(low), fork + 1)], fork + 1, "0", most),
-            *_beside(last, fork + 1, "1", most),
+            *_sibling_prefixes(first[: max(len(low), fork + 1)], fork + 1, "0", most),
+            *_sibling_prefixes(last, fork + 1, "1", most),
         ]
     for node in nodes:
         yield f"{node}:*"
@@ -111,7 +111,7 @@ def _cover(low: str, high: str | None, most: int) -> Iterator[str]:
             yield node.rstrip("0")  # the first place below it, which is written without its last zeros
 
 
-def _beside(place: str, depth: int, digit: str, most: int) -> Iterator[str]:
+def _sibling_prefixes(place: str, depth: int, digit: str, most: int) -> Iterator[str]:
     """Nodes from a depth on that the way to a place leaves aside where it takes this digit, and its end."""
     other = "1" if digit == "0" else "0"
     for length in range(depth, len(place)):

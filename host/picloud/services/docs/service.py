@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 from uuid_utils.compat import uuid7
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
 from picloud.core.interface import HostFunction
@@ -55,7 +55,9 @@ def host_functions(docs: DatabaseDocs) -> Mapping[str, HostFunction]:
 class DatabaseDocs:
     """Documents of apps. An envelope is the JSON of `{id, data, created_at, updated_at}`."""
 
-    def __init__(self, database: Database, quotas: Quotas | None = None, turns: Turns | None = None) -> None:
+    def __init__(
+        self, database: Database, quotas: Quotas | None = None, turns: AppLimiter | None = None
+    ) -> None:
         """Make the service.
 
         Args:
@@ -126,7 +128,7 @@ class DatabaseDocs:
         """How many documents match; `$sort`, `$limit` and `$skip` play no part."""
         check_collection(collection)
         sql, parameters = count_statement(parse_find(filter_), call.app_id, collection)
-        async with self._searches.turn(call.app_id):
+        async with self._searches.slot(call.app_id):
             return int(await self._database.fetchval(sql, *parameters))
 
     async def update(self, call: Call, collection: str, id_: str, data: str) -> str:
@@ -157,7 +159,7 @@ class DatabaseDocs:
 
     async def _find(self, call: Call, collection: str, find: Find) -> list[str]:
         sql, parameters = find_statement(find, call.app_id, collection, MAX_FOUND)
-        async with self._searches.turn(call.app_id):
+        async with self._searches.slot(call.app_id):
             rows = await self._database.fetch(sql, *parameters)
         if rows and rows[-1]["total"] > MAX_FOUND:
             raise ServiceError(
@@ -196,16 +198,16 @@ class DatabaseDocs:
         """
         check_collection(collection)
         after = position_for_script(cursor, limit, MAX_LIMIT)
-        async with self._searches.turn(call.app_id):  # a page may be as large as what is found
+        async with self._searches.slot(call.app_id):  # a page may be as large as what is found
             rows = await self._database.fetch(
                 _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
             )
         return page_for_script(rows, limit, "docs", "envelope")
 
 
-def searches(database: Database) -> Turns:
-    """Turns of the searches in a pool: half of its connections are for what is answered at once."""
-    return Turns(SEARCHES_AT_ONCE, max(1, database.max_size // 2))
+def searches(database: Database) -> AppLimiter:
+    """Limits the searches in a pool: half of its connections are for what is answered at once."""
+    return AppLimiter(SEARCHES_AT_ONCE, max(1, database.max_size // 2))
 
 
 def check_data(collection: str, data: str) -> None:

@@ -13,7 +13,7 @@ SORTED_BY = 256
 
 # The text that goes into SQL is from here.
 _SCOPE = "app_id = $1 AND collection = $2"  # joined by AND: a filter can only narrow
-# Beside a lookup, which has the scope in it: the primary key would only add a bitmap of the whole collection.
+# In a lookup the scope is in the index: the primary key would only add a bitmap of the whole collection.
 _SCOPED = f"coalesce({_SCOPE}, FALSE)"
 _ENVELOPE_SIZE = "size + 133"  # what `docs_envelope` writes around the data; a test compares
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import FileUnreadable, NotFound, ServiceError
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.pool import Connection, Database
@@ -37,10 +37,10 @@ class FileCollection:
     more: bool
 
 
-class FileBrowser:
+class FilesAdmin:
     """What the admin API asks of files."""
 
-    def __init__(self, database: Database, files: Files, searches: Turns) -> None:
+    def __init__(self, database: Database, files: Files, searches: AppLimiter) -> None:
         """Make it. Args: database: the pool. files: the service. searches: turns, with those in documents."""
         self._database, self._files, self._searches = database, files, searches
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
 from picloud.core.interface import HostFunction
@@ -73,11 +73,11 @@ class Files:
         """
         self._database, self._blobs = database, Blobs(database, store)
         self._quotas = quotas or Quotas(database, UNLIMITED)
-        self._turns, self._reads = Turns(AT_ONCE), Turns(READS_AT_ONCE)
+        self._turns, self._reads = AppLimiter(AT_ONCE), AppLimiter(READS_AT_ONCE)
 
     async def close(self) -> None:
         """Wait for what is being written, and let go of the store."""
-        await self._turns.settled()
+        await self._turns.drain()
         self._blobs.close()
 
     async def create(
@@ -152,7 +152,7 @@ class Files:
             return None
         if file.size > MAX_DATA:
             raise ServiceError(f"the file has more than {MAX_DATA} bytes; answer with response(id)")
-        async with self._reads.turn(call.app_id):
+        async with self._reads.slot(call.app_id):
             read = await self._blobs.read(file)
         if read is None:
             return None
@@ -198,7 +198,7 @@ class Files:
         if file is None:
             raise ServiceError("no such file")
         changed = (name, content_type, metadata)
-        return await self._turns.finish(call.app_id, lambda: self._update(file, changed, data))
+        return await self._turns.run_to_completion(call.app_id, lambda: self._update(file, changed, data))
 
     async def delete(self, call: Call, collection: str, id_: str) -> bool:
         """Remove a file; whether it was there."""
@@ -224,7 +224,7 @@ class Files:
         """
         check_collection(collection)
         after = position_for_script(cursor, limit, MAX_LIMIT)
-        async with self._reads.turn(call.app_id):
+        async with self._reads.slot(call.app_id):
             rows = await self._database.fetch(
                 _SQL.files_list, call.app_id, collection, after, limit + 1, MAX_LISTED
             )
@@ -260,7 +260,7 @@ class Files:
             Corrupted: the bytes are not those that were stored.
             ServiceError: they cannot be read.
         """
-        async with self._reads.turn(file.app_id):
+        async with self._reads.slot(file.app_id):
             return await self._blobs.verified(file)
 
     async def remove(
@@ -296,7 +296,7 @@ class Files:
             await self._blobs.drop(file.bytes_at)
             return file
 
-        return await self._turns.finish(app_id, remove)
+        return await self._turns.run_to_completion(app_id, remove)
 
     async def remove_app(self, app_id: UUID) -> None:
         """Remove the bytes of an app that is no more; to be called after its deletion is committed."""
@@ -321,7 +321,7 @@ class Files:
                     await connection.fetchval(_SQL.file_create, app_id, collection, uuid7(), blob.id, *values)
                 )
 
-        return await self._turns.finish(app_id, create)
+        return await self._turns.run_to_completion(app_id, create)
 
     async def _update(self, file: File, changed: tuple[str | None, ...], data: bytes | None) -> str:
         names = (file.app_id, file.collection, file.id)

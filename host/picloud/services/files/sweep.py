@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from picloud.core.periodic import Rounds
+from picloud.core.periodic import PeriodicTask
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.services.files.store import Blob, BlobStore, StoreUnusable
@@ -55,7 +55,7 @@ class Sweep:
             old_seconds: nothing younger is touched.
         """
         self._database, self._store, self._old = database, store, old_seconds
-        self._rounds = Rounds("files were not swept", EVERY_SECONDS, self._round)
+        self._rounds = PeriodicTask("files were not swept", EVERY_SECONDS, self._round)
 
     def start(self) -> None:
         """Make a round now and then every hour."""

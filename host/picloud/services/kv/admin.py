@@ -9,7 +9,7 @@ from uuid import UUID
 
 from asyncpg import ForeignKeyViolationError, Record
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import NotFound
 from picloud.core.pagination import Page, page_of_names, read_name_cursor
 from picloud.db.pool import Database
@@ -95,10 +95,10 @@ class KvEntry:
     updated_at: datetime
 
 
-class KvBrowser:
+class KvAdmin:
     """What the admin API asks of kv. What has expired is not there."""
 
-    def __init__(self, database: Database, quotas: Quotas, searches: Turns) -> None:
+    def __init__(self, database: Database, quotas: Quotas, searches: AppLimiter) -> None:
         """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those in documents."""
         self._database, self._quotas, self._searches = database, quotas, searches
 
@@ -135,7 +135,7 @@ class KvBrowser:
         """
         require_valid_name(collection)
         after = read_name_cursor(cursor)
-        async with self._searches.turn(app_id):  # it may pass over many that expired
+        async with self._searches.slot(app_id):  # it may pass over many that expired
             rows = await self._database.fetch(
                 _SQL.kv_keys, app_id, collection, after, prefix, end_of(prefix), limit + 1
             )

@@ -15,7 +15,7 @@ from typing import Protocol
 import ormsgpack
 from asyncpg import ForeignKeyViolationError
 
-from picloud.core.app_limiter import Turns
+from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.interface import NIL, HostFunction
 from picloud.core.msgpack import decode_single
@@ -88,7 +88,9 @@ def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
 class DatabaseKeyValue:
     """kv in PostgreSQL."""
 
-    def __init__(self, database: Database, quotas: Quotas | None = None, turns: Turns | None = None) -> None:
+    def __init__(
+        self, database: Database, quotas: Quotas | None = None, turns: AppLimiter | None = None
+    ) -> None:
         """Make the service.
 
         Args:
@@ -98,7 +100,7 @@ class DatabaseKeyValue:
         """
         self._database = database
         self._quotas = quotas or Quotas(database, UNLIMITED)
-        self._lists = turns or Turns(LISTS_AT_ONCE)
+        self._lists = turns or AppLimiter(LISTS_AT_ONCE)
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
         """The value of a key.
@@ -170,7 +172,7 @@ class DatabaseKeyValue:
             ServiceError: an argument is not acceptable.
         """
         after = page_start(collection, cursor, limit)
-        async with self._lists.turn(call.app_id):
+        async with self._lists.slot(call.app_id):
             rows = await self._database.fetch(_sql.kv_list, call.app_id, collection, after, limit + 1)
         return page([row["key"] for row in rows], limit)
 
@@ -192,7 +194,7 @@ class DatabaseKeyValue:
         """
         after = page_start(collection, cursor, limit)
         names = (call.app_id, collection)
-        async with self._lists.turn(call.app_id):
+        async with self._lists.slot(call.app_id):
             rows = await self._database.fetch(_sql.kv_entries, *names, after, limit, MAX_PAGE_BYTES)
         return page_of_entries([(row["key"], row["value"]) for row in rows], bool(rows) and rows[-1]["more"])
 

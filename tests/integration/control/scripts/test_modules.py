@@ -25,17 +25,17 @@ from tests.workbench import value
 
 
 async def save(worker: Worker, app: UUID, name: str, source: str, kind: Any = "module") -> Script:
-    return await worker.services.scripts.create(app, Draft(name, source, kind), actor=CONSOLE)
+    return await worker.platform.scripts.create(app, Draft(name, source, kind), actor=CONSOLE)
 
 
 async def edit(worker: Worker, script: Script, **patch: Any) -> Script:
-    return await worker.services.scripts.update(script, patch, actor=CONSOLE)
+    return await worker.platform.scripts.update(script, patch, actor=CONSOLE)
 
 
 async def run(worker: Worker, script_id: UUID) -> Any:
     """Execute a script; its value, or the message of its error."""
-    version = (await worker.services.live_scripts.get(script_id)).version
-    outcome = await worker.services.executor.execute(
+    version = (await worker.platform.live_scripts.get(script_id)).version
+    outcome = await worker.platform.executor.execute(
         Invocation(uuid7(), version, "execute", "r", ScriptRequest())
     )
     return value(outcome) if outcome.error is None else outcome.error.message
@@ -49,7 +49,7 @@ async def test_a_name_made_while_a_script_runs_finds_modules_of_its_app_only(wor
     app, other = await worker.app("one"), await worker.app("two")
     lib = await save(worker, app, "lib", "fn n() { 1 }")
     await save(worker, app, "page", "1", "endpoint")
-    source = host_functions(worker.services.modules)["module_source"]
+    source = host_functions(worker.platform.modules)["module_source"]
     assert await source(call(app), "lib") == b"fn n() { 1 }"
     assert await source(call(other), "lib") is None
     for name in ("nobody", "", "kv", "a\0b", "../lib", "x" * 1_000_000, "' OR true --"):
@@ -74,7 +74,7 @@ async def test_only_what_was_saved_is_read_again(worker: Worker, monkeypatch: py
         return rows
 
     monkeypatch.setattr(Database, "fetch", watched)
-    live = worker.services.live_scripts
+    live = worker.platform.live_scripts
     first = await live.get(script.id)
     await edit(worker, libs[1], source="fn n() { 2 }")
     second = await live.get(script.id)
@@ -97,7 +97,7 @@ async def test_scripts_share_the_modules_they_have_in_common(worker: Worker) -> 
     scripts = [await save(worker, app, f"s{n}", 'import "lib" as l; l::n()', "endpoint") for n in range(3)]
     modules: set[int] = set()
     for script in scripts:
-        (module,) = (await worker.services.live_scripts.get(script.id)).version.modules
+        (module,) = (await worker.platform.live_scripts.get(script.id)).version.modules
         assert isinstance(module, Module)
         modules.add(id(module))
     assert len(modules) == 1
@@ -108,10 +108,10 @@ async def test_an_image_is_of_the_versions_of_a_script_and_of_all_its_modules(wo
     inner = await save(worker, app, "inner", "fn n() { 1 }")
     outer = await save(worker, app, "outer", 'import "inner" as i; fn n() { i::n() }')
     script = await save(worker, app, "script", 'import "outer" as o; o::n()', "endpoint")
-    version = (await worker.services.live_scripts.get(script.id)).version
+    version = (await worker.platform.live_scripts.get(script.id)).version
     assert version.image_key == (script.id, 1, ((inner.id, 1), (outer.id, 1)))
     await edit(worker, inner, source="fn n() { 2 }")
-    version = (await worker.services.live_scripts.get(script.id)).version
+    version = (await worker.platform.live_scripts.get(script.id)).version
     assert version.image_key == (script.id, 1, ((inner.id, 2), (outer.id, 1)))
 
 
@@ -122,11 +122,11 @@ async def test_another_module_of_the_same_name_is_another_image(worker: Worker) 
     for n in range(3):
         lib = await save(worker, app, "lib", f"fn n() {{ {n} }}")
         assert await run(worker, script.id) == n
-        await worker.services.scripts.delete(lib, force=True, actor=CONSOLE)
+        await worker.platform.scripts.delete(lib, force=True, actor=CONSOLE)
     old = await save(worker, app, "lib", "fn n() { 10 }")
     new = await save(worker, app, "lib2", "fn n() { 20 }")
     assert await run(worker, script.id) == 10
-    await worker.services.scripts.update(old, {"name": "lib3"}, force=True, actor=CONSOLE)
+    await worker.platform.scripts.update(old, {"name": "lib3"}, force=True, actor=CONSOLE)
     await edit(worker, new, name="lib")
     assert await run(worker, script.id) == 20
 
@@ -137,7 +137,7 @@ async def test_a_save_that_fails_keeps_the_imports_of_the_last_one(worker: Worke
     script = await save(worker, app, "script", 'import "taken" as t; t::n()', "endpoint")
     with pytest.raises(Conflict):
         await edit(worker, script, source='import "other" as o;', name="taken")
-    assert [one.name for one in await worker.services.modules.imports(script)] == ["taken"]
+    assert [one.name for one in await worker.platform.modules.imports(script)] == ["taken"]
     assert await run(worker, script.id) == 1
 
 
@@ -148,8 +148,8 @@ async def test_many_who_save_at_once_leave_the_imports_of_the_last_version(worke
         *(edit(worker, script, source=f'import "m{n}" as a; import "n{n}" as b;') for n in range(4)),
         return_exceptions=True,
     )
-    last = await worker.services.scripts.get(str(script.id))
-    names = [one.name for one in await worker.services.modules.imports(last)]
+    last = await worker.platform.scripts.get(str(script.id))
+    names = [one.name for one in await worker.platform.modules.imports(last)]
     assert len(names) == 2
     assert all(f'"{name}"' in last.source for name in names)
 
@@ -162,7 +162,7 @@ async def test_a_worker_that_slept_through_it_all_runs_what_is_saved(worker: Wor
     for n in range(3):
         assert [module.version for module in (await there.get(script.id)).version.modules] == [n + 1]
         lib = await edit(worker, lib, source=f"fn n() {{ {n} }}")
-    await worker.services.scripts.delete(script, actor=CONSOLE)
+    await worker.platform.scripts.delete(script, actor=CONSOLE)
     with pytest.raises(NotFound):
         await there.get(script.id)
 
@@ -183,7 +183,7 @@ async def test_whatever_two_apps_do_none_runs_what_is_the_others(
     worker: Worker, steps: list[tuple[str, str, str, str, int]]
 ) -> None:
     """The model of an app: name -> (number it tells, what it imports or "")."""
-    scripts = worker.services.scripts
+    scripts = worker.platform.scripts
     apps = {name: await worker.app(f"{name}-{uuid7()}") for name in APPS}
     model: dict[str, dict[str, tuple[int, str]]] = {name: {} for name in APPS}
     made: dict[tuple[str, str], Script] = {}
@@ -209,7 +209,7 @@ async def test_whatever_two_apps_do_none_runs_what_is_the_others(
             await scripts.delete(made.pop((app, name)), force=True, actor=CONSOLE)
             del model[app][name]
         elif verb == "source" and name != "page":
-            got = await worker.services.modules.source(call(apps[app]), name)
+            got = await worker.platform.modules.source(call(apps[app]), name)
             assert (got is not None) == (name in model[app])
             assert got is None or f'["{app} {name} '.encode() in got
         elif verb == "run" and (app, "page") in made:

@@ -203,7 +203,7 @@ async def test_usage_is_shown_and_a_used_up_quota_refuses_what_adds(
     monkeypatch.setattr(quotas, "FRESH_SECONDS", 0.0)
     script = await client.script('kv::collection("c").set("more", 1)')
     limits = dict.fromkeys(quotas.STORES, Amount(1, 1000))
-    monkeypatch.setattr(worker.services.quotas, "_limits", limits)
+    monkeypatch.setattr(worker.platform.quotas, "_limits", limits)
     await put(client, "k", "abc")
     document = await client.admin("POST", "/apps/default/docs/c", {"data": {}})
     kept = len(HELLO) + len(script["source"])

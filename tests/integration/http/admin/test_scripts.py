@@ -232,14 +232,14 @@ async def test_a_save_beyond_the_quota_of_versions_is_refused_and_changes_nothin
 ) -> None:
     script = await client.script('"one"')
     path = f"/scripts/{script['id']}"
-    kept = {one.store: one for one in await worker.services.quotas.usage(UUID(script["app_id"]))}["scripts"]
+    kept = {one.store: one for one in await worker.platform.quotas.usage(UUID(script["app_id"]))}["scripts"]
     assert (kept.rows, kept.bytes) == (2, len(HELLO) + 5)
     for room, message in (
         (Amount(3, 10_000), "quota of 3 versions of scripts"),
         (Amount(9, len(HELLO) + 12), f"quota of {len(HELLO) + 12} bytes"),
     ):
         limits = dict.fromkeys(STORES, room)
-        monkeypatch.setattr(worker.services.quotas, "_limits", limits)
+        monkeypatch.setattr(worker.platform.quotas, "_limits", limits)
         if room.rows == 3:
             assert (await client.admin("PATCH", path, {"source": '"two"'})).status == 200
         for method, where, body in (

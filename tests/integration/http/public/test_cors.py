@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 
 async def allow(worker: Worker, settings: dict[str, Any] | None) -> None:
     cors = Cors.parse(settings).as_json() if settings is not None else None
-    async with worker.changes.announce("routes") as connection:
+    async with worker.changes.transaction("routes") as connection:
         await connection.execute("UPDATE apps SET cors = $1 WHERE slug = 'default'", cors)
 
 

@@ -327,7 +327,7 @@ async def test_the_record_of_a_transfer_that_broke_tells_how_much_was_sent(
             opening.set()
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(worker.services.files, "open", forever)
+        monkeypatch.setattr(worker.platform.files, "open", forever)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
     writer.write(f"GET /file?id={made['id']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     await (reader.readuntil(b"\r\n\r\n") if while_ == "it is sent" else opening.wait())
@@ -418,5 +418,5 @@ async def test_the_bytes_of_an_app_go_with_the_app(site: Client, worker: Worker,
         len(DATA)
     ]
     assert (await site.admin("DELETE", "/apps/default?force=true")).status == 204
-    await worker.services.background.settled()
+    await worker.platform.background.drain()
     assert not [file for file in folder.rglob("*") if file.is_file() and len(file.name) > 30]

@@ -232,9 +232,9 @@ async def test_a_client_that_goes_away_frees_its_slot(client: Client, worker: Wo
     _, writer = await asyncio.open_connection("127.0.0.1", client.port)
     writer.write(b"GET /spin HTTP/1.1\r\nHost: localhost\r\n\r\n")
     async with asyncio.timeout(10):
-        await until(lambda: worker.gate.running == 1)
+        await until(lambda: worker.admission.running == 1)
         writer.close()
-        await until(lambda: worker.gate.running == 0)
+        await until(lambda: worker.admission.running == 0)
     logged = (await client.admin("GET", f"/scripts/{script['id']}/logs")).json["items"]
     assert [entry["outcome"] for entry in logged] == ["cancelled"]
 
@@ -242,9 +242,9 @@ async def test_a_client_that_goes_away_frees_its_slot(client: Client, worker: Wo
 async def test_a_full_gate_answers_503_and_the_admin_api_goes_on(client: Client, worker: Worker) -> None:
     app_id = (await client.admin("GET", "/apps/default")).json["id"]
     with contextlib.ExitStack() as held:
-        for _ in range(worker.gate.share):
-            worker.gate.enter(UUID(app_id))
-            held.callback(worker.gate.leave, UUID(app_id))
+        for _ in range(worker.admission.share):
+            worker.admission.acquire(UUID(app_id))
+            held.callback(worker.admission.leave, UUID(app_id))
         answer = await client("GET", "/hello")
         assert (answer.status, answer.error, answer.headers["Retry-After"]) == (503, "overloaded", "1")
         assert (await client.admin("GET", "/apps")).status == 200

@@ -44,7 +44,7 @@ def call(app: UUID) -> Call:
 async def run(worker: Worker, app: UUID, source: str | ScriptVersion, **limits: int) -> Any:
     """What a script answers, or the message of what it throws."""
     version = script(source, app=app, **limits) if isinstance(source, str) else source
-    outcome = await worker.services.executor.execute(invocation(version))
+    outcome = await worker.platform.executor.execute(invocation(version))
     if outcome.code == "script_error":
         assert outcome.error is not None
         return outcome.error.message
@@ -460,7 +460,7 @@ async def test_a_search_that_takes_too_long_ends_with_its_execution(
         app,
     )
     slow = "#{ " + '"$or": [' + ", ".join(f'#{{ t: #{{ "$contains": "y{n}" }} }}' for n in range(250)) + "] }"
-    outcome = await worker.services.executor.execute(
+    outcome = await worker.platform.executor.execute(
         invocation(script(C + f"c.count({slow})", app=app, timeout_seconds=1))
     )
     assert outcome.code == "timeout"

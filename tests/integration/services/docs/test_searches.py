@@ -12,10 +12,10 @@ from picloud.core.pagination import PageRequest
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.services.call_context import Call
-from picloud.services.docs.admin import DocBrowser
+from picloud.services.docs.admin import DocsAdmin
 from picloud.services.docs.service import SEARCHES_AT_ONCE, DatabaseDocs, searches
-from picloud.services.files.admin import FileBrowser
-from picloud.services.kv.admin import KvBrowser
+from picloud.services.files.admin import FilesAdmin
+from picloud.services.kv.admin import KvAdmin
 from picloud.services.kv.service import DatabaseKeyValue
 from picloud.services.quotas import UNLIMITED, Quotas
 from tests.integration.conftest import Worker
@@ -56,9 +56,9 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
 
     database = await Database.open(connection_parameters, 12)
     quotas, turns = Quotas(database, UNLIMITED), searches(database)
-    docs, browser = DatabaseDocs(database, quotas, turns), DocBrowser(database, quotas, turns)
-    kv, entries = KvBrowser(database, quotas, turns), DatabaseKeyValue(database, quotas, turns)
-    files = FileBrowser(database, worker.services.files, turns)
+    docs, browser = DatabaseDocs(database, quotas, turns), DocsAdmin(database, quotas, turns)
+    kv, entries = KvAdmin(database, quotas, turns), DatabaseKeyValue(database, quotas, turns)
+    files = FilesAdmin(database, worker.platform.files, turns)
     calls = [Call(await worker.app(f"app-{n}"), uuid4(), uuid4()) for n in range(apps)]
     for call in calls:
         await docs.create(call, "c", "{}")

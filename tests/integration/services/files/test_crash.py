@@ -93,7 +93,7 @@ async def write(parameters: ConnectionParameters, root: Path, work: Write, id_: 
     for name in ("execute", "fetchrow", "fetchval", "fetch"):
         setattr(pool._Connection, name, steps.around(getattr(pool._Connection, name)))
     await work(files, id_)
-    await files._turns.settled()
+    await files._turns.drain()
     return steps.taken
 
 

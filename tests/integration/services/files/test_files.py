@@ -293,14 +293,14 @@ async def test_a_write_whose_caller_is_cut_off_ends_with_a_row_or_without_bytes(
         for task in writing:
             task.cancel()
         await asyncio.wait(writing)
-    await files._turns.settled()
+    await files._turns.drain()
     assert on_disk(root) == await named(database)
 
 
 async def test_an_app_has_so_many_turns_and_others_have_their_own(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy, most, gate = 0, 0, asyncio.Event()
+    busy, most, admission = 0, 0, asyncio.Event()
     put = FolderStore.put
 
     async def slow(self: FolderStore, blob: Blob, data: bytes) -> bytes:
@@ -308,14 +308,14 @@ async def test_an_app_has_so_many_turns_and_others_have_their_own(
         if blob.app_id == PRINCE:
             busy += 1
             most = max(most, busy)
-            await gate.wait()
+            await admission.wait()
             busy -= 1
         return await put(self, blob, data)
 
     monkeypatch.setattr(FolderStore, "put", slow)
     flood = [asyncio.create_task(create(files)) for _ in range(3 * AT_ONCE)]
     await create(files, app_id=PAUPER)  # is not held up
-    gate.set()
+    admission.set()
     await asyncio.gather(*flood)
     assert most == AT_ONCE
 
@@ -324,13 +324,13 @@ async def test_an_app_that_reads_much_leaves_threads_for_others(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine, theirs = await create(files, b"long"), await create(files, b"", app_id=PAUPER)
-    reading, gate, pieces = 0, threading.Event(), folder_module._Descriptor.pieces
+    reading, admission, pieces = 0, threading.Event(), folder_module._Descriptor.pieces
 
     def slow(self: Any, offset: int, length: int) -> Any:
         nonlocal reading
         if length == 4:
             reading += 1
-            gate.wait()
+            admission.wait()
         return pieces(self, offset, length)
 
     monkeypatch.setattr(folder_module._Descriptor, "pieces", slow)
@@ -341,7 +341,7 @@ async def test_an_app_that_reads_much_leaves_threads_for_others(
                 await asyncio.sleep(0.001)
             assert await files.get(calling(PAUPER), "notes", theirs["id"]) is not None
     finally:
-        gate.set()
+        admission.set()
     assert all(await asyncio.gather(*flood))
 
 

@@ -204,11 +204,11 @@ def test_a_file_above_the_systems_limit_is_told_and_nothing_is_left_of_it(
 async def test_readers_do_not_wait_for_a_disk_that_syncs(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, gate = await create(files), asyncio.Event()
+    made, admission = await create(files), asyncio.Event()
     loop, fsync = asyncio.get_running_loop(), os.fsync
 
     def slow(descriptor: int) -> None:
-        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result()
+        asyncio.run_coroutine_threadsafe(admission.wait(), loop).result()
         fsync(descriptor)
 
     monkeypatch.setattr(folder_module.os, "fsync", slow)
@@ -220,5 +220,5 @@ async def test_readers_do_not_wait_for_a_disk_that_syncs(
     read = await files.get(calling(PRINCE), "notes", made["id"])
     assert read is not None
     assert read["data"] == b"hello"
-    gate.set()
-    await files._turns.settled()
+    admission.set()
+    await files._turns.drain()

@@ -16,7 +16,7 @@ from picloud.core.errors import NotFound, ServiceError
 from picloud.core.pagination import PageRequest
 from picloud.db.pool import Database
 from picloud.services.docs.service import searches
-from picloud.services.files.admin import FileBrowser
+from picloud.services.files.admin import FilesAdmin
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
 from picloud.services.files.sweep import Sweep
@@ -64,7 +64,7 @@ async def test_two_apps_never_meet(
     files: Files, store: FolderStore, database: Database, root: Path, steps: list[Any]
 ) -> None:
     await database.execute("DELETE FROM files")
-    model, browser = Model(), FileBrowser(database, files, searches(database))
+    model, browser = Model(), FilesAdmin(database, files, searches(database))
     sweep = Sweep(database, store, old_seconds=0)
     for app_id, action, collection, which, content, changes in steps:
         call = calling(app_id)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from picloud.cli.exits import CONFLICT, Failure
 from picloud.cli.remote.folder import plan
-from picloud.cli.remote.folder.model import Held, Project, Remote, Route, Script
+from picloud.cli.remote.folder.model import Project, Remote, RemoteRef, Route, Script
 from picloud.cli.remote.folder.plan import Step
 from picloud.cli.remote.folder.state import Base, State, digest
 from picloud.routing.hosts import covering
@@ -29,7 +29,7 @@ class Model:
     description: str = ""
     domains: dict[str, str] = field(default_factory=dict)
     scripts: dict[str, Script] = field(default_factory=dict)
-    held: dict[str, Held] = field(default_factory=dict)
+    held: dict[str, RemoteRef] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -80,9 +80,9 @@ class Model:
         if step.verb == "create":
             assert step.name not in self.scripts
             made = {"kind": "endpoint", "description": "", "execute_access": "open", "sandbox": {}, **body}
-            self.scripts[step.name], self.held[step.name] = Script(**made), Held(self.new_id(), 1)
+            self.scripts[step.name], self.held[step.name] = Script(**made), RemoteRef(self.new_id(), 1)
             return
-        assert self.held[step.name] == Held(step.id, body.pop("version")), "409: another version"
+        assert self.held[step.name] == RemoteRef(step.id, body.pop("version")), "409: another version"
         old = self.scripts[step.name]
         if "sandbox" in body:
             merged = {**(old.sandbox or {}), **body["sandbox"]}
@@ -164,7 +164,7 @@ def models(draw: st.DrawFn) -> Model:
         return model
     scripts, domains = draw(_scripts(optional=False)), draw(_DOMAINS)
     model.scripts = scripts
-    model.held = {name: Held(model.new_id(), draw(st.integers(1, 3))) for name in scripts}
+    model.held = {name: RemoteRef(model.new_id(), draw(st.integers(1, 3))) for name in scripts}
     model.domains = {domain: model.new_id() for domain in sorted(domains)}
     model.routes = {model.new_id(): route for route in _consistent(draw(_ROUTES), scripts, domains)}
     return model
@@ -255,7 +255,7 @@ def _server(version: int = 3, *routes: Route) -> Remote:
         "shop",
         "Shop",
         scripts={"a": _SCRIPT},
-        held={"a": Held("id-a", version)},
+        held={"a": RemoteRef("id-a", version)},
         routes={route: f"id-{number}" for number, route in enumerate(routes)},
     )
 

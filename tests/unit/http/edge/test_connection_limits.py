@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.core.errors import Overloaded
-from picloud.http.edge.connection_limits import Census
+from picloud.http.edge.connection_limits import ConnectionLimiter
 
 
 @dataclass(eq=False)
-class Guest:
+class LimitedConnection:
     address: str
     waiting_since: float | None
     aborted: bool = False
@@ -19,7 +19,7 @@ class Guest:
         self.aborted = True
 
 
-def entered(census: Census, guest: Guest, counted: bool = True) -> bool:
+def entered(census: ConnectionLimiter, guest: LimitedConnection, counted: bool = True) -> bool:
     try:
         census.enter(guest, counted)
     except Overloaded:
@@ -28,25 +28,25 @@ def entered(census: Census, guest: Guest, counted: bool = True) -> bool:
 
 
 def test_ipv6_is_counted_by_network_and_ipv4_by_address() -> None:
-    census = Census(100, 1)
-    assert entered(census, Guest("2001:db8::1", None))
-    assert not entered(census, Guest("2001:db8::2", None))
-    assert entered(census, Guest("2001:db8:0:1::1", None))
-    assert entered(census, Guest("192.0.2.1", None))
-    assert entered(census, Guest("192.0.2.2", None))
+    census = ConnectionLimiter(100, 1)
+    assert entered(census, LimitedConnection("2001:db8::1", None))
+    assert not entered(census, LimitedConnection("2001:db8::2", None))
+    assert entered(census, LimitedConnection("2001:db8:0:1::1", None))
+    assert entered(census, LimitedConnection("192.0.2.1", None))
+    assert entered(census, LimitedConnection("192.0.2.2", None))
 
 
 def test_who_is_not_counted_and_who_has_no_address_may_have_any_number() -> None:
-    census = Census(100, 1)
-    assert all(entered(census, Guest("192.0.2.1", None), counted=False) for _ in range(10))
-    assert all(entered(census, Guest("", None)) for _ in range(10))
+    census = ConnectionLimiter(100, 1)
+    assert all(entered(census, LimitedConnection("192.0.2.1", None), counted=False) for _ in range(10))
+    assert all(entered(census, LimitedConnection("", None)) for _ in range(10))
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), max_size=80))
 def test_the_counts_are_true_whoever_comes_and_goes(steps: list[tuple[int, bool, bool]]) -> None:
-    census, inside = Census(10, 4), list[Guest]()
+    census, inside = ConnectionLimiter(10, 4), list[LimitedConnection]()
     for number, (address, idle, leaves) in enumerate(steps):
-        guest = Guest(f"192.0.2.{address}", float(number) if idle else None)
+        guest = LimitedConnection(f"192.0.2.{address}", float(number) if idle else None)
         of_one = sum(one.address == guest.address for one in inside)
         room = len(inside) < 10 or any(one.waiting_since is not None for one in inside)
         stays = entered(census, guest)
@@ -56,6 +56,6 @@ def test_the_counts_are_true_whoever_comes_and_goes(steps: list[tuple[int, bool,
         inside = [one for one in [*inside, *([guest] if stays else [])] if not one.aborted]
         if leaves and inside:
             census.leave(inside.pop(0))
-        census.leave(guest if not stays else Guest("", None))
+        census.leave(guest if not stays else LimitedConnection("", None))
         assert len(census) == len(inside) <= 10
         assert sum(census._of_one.values()) == len(inside)

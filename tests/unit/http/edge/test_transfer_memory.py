@@ -5,17 +5,17 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.http.edge.transfer_memory import Memory
+from picloud.http.edge.transfer_memory import TransferBudget
 
 
 @dataclass(eq=False)
 class Body:
     address: str
     held: int
-    memory: Memory
+    memory: TransferBudget
     given_up: list[Body] = field(default_factory=list)
 
-    def give_up(self) -> None:
+    def cancel(self) -> None:
         self.given_up.append(self)
 
 
@@ -23,13 +23,13 @@ class Body:
 def test_bodies_never_hold_more_together_and_only_the_greediest_gives_up(
     sizes: list[tuple[int, int]],
 ) -> None:
-    memory, gone = Memory(100), list[Body]()
+    memory, gone = TransferBudget(100), list[Body]()
     staying: list[Body] = []
     for address, size in sizes:
         body = Body(f"192.0.2.{address}", size, memory, gone)
         staying.append(body)
         before = len(gone)
-        memory.hold(body)
+        memory.reserve(body)
         for one in gone[before:]:
             totals = {
                 address: sum(other.held for other in staying if other.address == address)
@@ -40,5 +40,5 @@ def test_bodies_never_hold_more_together_and_only_the_greediest_gives_up(
             staying.remove(one)
         assert sum(one.held for one in staying) <= 100
     for one in [*staying, *gone]:
-        memory.free(one)
+        memory.release(one)
     assert (len(memory), memory._total) == (0, 0)

@@ -15,7 +15,7 @@ from jsonschema_rs import Draft202012Validator
 
 from picloud.core import errors
 from picloud.core.errors import PicloudError
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 from picloud.http.application import ENDPOINTS, PLAIN_ENDPOINTS, build_application
 from picloud.http.openapi.document import document
 from picloud.http.openapi.shapes import attributes, summary
@@ -31,7 +31,7 @@ each_operation = pytest.mark.parametrize("asked", OPERATIONS)
 
 
 def test_every_route_of_the_server_is_described_and_every_description_is_served() -> None:
-    application = build_application(create_autospec(Services, instance=True))
+    application = build_application(create_autospec(Platform, instance=True))
     served = {
         f"{route.method} {route.resource.canonical}"
         for route in application.router.routes()

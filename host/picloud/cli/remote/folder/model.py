@@ -110,7 +110,7 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class RemoteRef:
     """A thing a server has.
 
     Attributes:
@@ -143,5 +143,5 @@ class Remote:
     description: str = ""
     domains: Mapping[str, str] = field(default_factory=dict)
     scripts: Mapping[str, Script] = field(default_factory=dict)
-    held: Mapping[str, Held] = field(default_factory=dict)
+    held: Mapping[str, RemoteRef] = field(default_factory=dict)
     routes: Mapping[Route, str] = field(default_factory=dict)

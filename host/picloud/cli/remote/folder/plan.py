@@ -230,7 +230,7 @@ def _changed_route(old: Route, wanted: Route, remote: Remote) -> Step:
 
 def _refuse_undoing(steps: list[Step], remote: Remote, state: State) -> None:
     """Refuse to write over what others wrote since this folder last met the server."""
-    if not state.met:
+    if not state.has_synced:
         return
     changed = []
     for step in steps:

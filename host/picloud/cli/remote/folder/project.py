@@ -38,7 +38,7 @@ from picloud.cli.remote.context import PROJECT, read_text
 from picloud.cli.remote.folder.file_names import SUFFIX, is_script_file, script_name
 from picloud.cli.remote.folder.model import Project, Route, Script
 from picloud.core.errors import PicloudError
-from picloud.core.validation_messages import worded
+from picloud.core.validation_messages import describe_validation_error
 from picloud.routing.hosts import covering, parse_claim, parse_host
 from picloud.routing.pattern import parse_method, parse_path
 
@@ -141,7 +141,7 @@ def _say(place: tuple[int | str, ...], kind: str, message: str) -> str:
         return "there is no such key"
     if place == ("routes",) and kind == "list_type":
         return "a route begins with [[routes]], in double brackets"
-    return worded(kind, message)
+    return describe_validation_error(kind, message)
 
 
 def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from picloud.cli.exits import DOES_NOT_PARSE, NOT_FOUND, Failure
 from picloud.cli.remote.client import Client, Json, Refused, Unreachable
 from picloud.cli.remote.context import parse_error
-from picloud.cli.remote.folder.model import Held, Project, Remote, Route, Script
+from picloud.cli.remote.folder.model import Project, Remote, RemoteRef, Route, Script
 from picloud.cli.remote.folder.plan import Step
 
 _AT_ONCE = 8
@@ -118,7 +118,7 @@ async def read(client: Client, slug: str) -> Remote:
         app.description,
         {one.pattern: one.id for one in domains},
         {one.name: _script(one) for one in scripts},
-        {one.name: Held(one.id, one.version) for one in scripts},
+        {one.name: RemoteRef(one.id, one.version) for one in scripts},
         {_route(one, names): one.id for one in routes},
     )
 

@@ -42,7 +42,7 @@ class State:
         scripts: by name.
     """
 
-    met: bool = False
+    has_synced: bool = False
     scripts: Mapping[str, Base] = field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from aiohttp.typedefs import Handler
 
 from picloud.core.errors import PicloudError
-from picloud.execution.platform import Services
+from picloud.execution.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlainEndpoint:
+class StandaloneEndpoint:
     """One method of one path.
 
     Attributes:
@@ -49,7 +49,7 @@ class PlainEndpoint:
 
     method: Literal["GET", "POST"]
     path: str
-    handler: Callable[[Services], Handler]
+    handler: Callable[[Platform], Handler]
     tag: str
     name: str
     summary: str

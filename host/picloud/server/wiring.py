@@ -1,0 +1,170 @@
+"""Wiring: the one file that knows every part and makes it, for a worker, commands and tests alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from picloud.config import Settings
+from picloud.config.table import cores
+from picloud.control.app_settings import Settings as AppSettings
+from picloud.control.apps import Apps
+from picloud.control.domains import Domains
+from picloud.control.executions import Executions
+from picloud.control.health import Health
+from picloud.control.routes import Routes
+from picloud.control.routing_cache import Directory
+from picloud.control.scripts import modules as script_modules
+from picloud.control.scripts.modules import Modules
+from picloud.control.scripts.service import Scripts
+from picloud.control.scripts.versions import ScriptVersions
+from picloud.core.background import Background
+from picloud.core.generations import Generations
+from picloud.db.changes import ChangeNotifier
+from picloud.db.migrate import latest_version
+from picloud.db.pool import Database
+from picloud.execution.admission import Admission
+from picloud.execution.capability_check import with_capability_checks
+from picloud.execution.executor import Executor
+from picloud.execution.live_scripts import LiveScripts
+from picloud.execution.platform import Platform
+from picloud.execution.record import Recorder, all_written
+from picloud.identity.accounts import Accounts
+from picloud.identity.audit import Audit
+from picloud.identity.credentials import Credentials
+from picloud.identity.keys import Keys
+from picloud.identity.login import LogIn
+from picloud.identity.members import Members
+from picloud.identity.passwords import Passwords
+from picloud.identity.sessions import Sessions
+from picloud.identity.setup import Setup
+from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.engine import Engine
+from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.sandbox import Sandbox
+from picloud.sandbox.store import ImageStore
+from picloud.sandbox.threads import Threads
+from picloud.services import builtins
+from picloud.services.docs import service as docs_service
+from picloud.services.docs.admin import DocsAdmin
+from picloud.services.files import service as files_service
+from picloud.services.files.admin import FilesAdmin
+from picloud.services.files.folder import FolderStore
+from picloud.services.kv import service as kv_service
+from picloud.services.kv.admin import KvAdmin
+from picloud.services.outbound import client
+from picloud.services.outbound.configured import configured
+from picloud.services.quotas import Quotas
+
+
+@asynccontextmanager
+async def open_platform(
+    settings: Settings,
+    database: Database,
+    generations: Generations,
+    *,
+    engine: Engine,
+    passwords: Passwords,
+    own_ports: Collection[int] = (),
+) -> AsyncIterator[Platform]:
+    """Make every part of a worker in the order of dependence, and close them in reverse.
+
+    Args:
+        settings: the configuration.
+        database: the pool.
+        generations: the node's shared page.
+        engine: makes guests.
+        passwords: hashes them.
+        own_ports: ports this instance listens on, which scripts may not call.
+
+    Yields:
+        The parts. The caller closes what it passed in.
+    """
+    async with AsyncExitStack() as closing:
+        changes, background = ChangeNotifier(database, generations), Background()
+        closing.push_async_callback(background.drain)
+        ceilings = Ceilings(settings.limits)
+
+        quotas, searches = Quotas.configured(database, settings), docs_service.searches(database)
+        store = FolderStore(files_folder(settings))
+        closing.callback(store.close)
+        files = files_service.Files(database, store, quotas)
+        closing.push_async_callback(files.close)
+        outbound = configured(settings, own_ports)
+        closing.push_async_callback(outbound.close)
+        modules = Modules(database, generations)
+        functions = {
+            **kv_service.host_functions(kv_service.DatabaseKeyValue(database, quotas, searches)),
+            **builtins.host_functions(),
+            **script_modules.host_functions(modules),
+            **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas, searches)),
+            **files_service.host_functions(files),
+            **client.host_functions(outbound),
+        }
+
+        threads = Threads(cores())
+        closing.callback(threads.close)
+        images = ImageCache(settings.script_cache_size, settings.script_cache_mb, image_store(settings))
+        sandbox = Sandbox(engine, images, threads, with_capability_checks(functions, engine.interface))
+        recorder = Recorder(database, generations)
+        recorder.start()
+        closing.push_async_callback(recorder.close)
+        admission = Admission(settings.max_concurrent_executions, settings.app_slots)
+        executor = Executor(admission, sandbox, recorder)
+
+        session_ttl = timedelta(hours=settings.session_ttl_hours)
+        accounts = Accounts(database, changes, passwords)
+        sessions = Sessions(database, changes, session_ttl, settings.max_sessions_per_user)
+        yield Platform(
+            database=database,
+            changes=changes,
+            generations=generations,
+            background=background,
+            accounts=accounts,
+            members=Members(database, changes),
+            log_in=LogIn(database, accounts, passwords, sessions, background),
+            sessions=sessions,
+            keys=Keys(database, changes, settings.max_keys_per_user),
+            credentials=Credentials(database, generations, background, session_ttl),
+            audit=Audit(database),
+            setup=Setup(database, changes, passwords),
+            apps=Apps(database, changes),
+            settings=AppSettings(database, changes),
+            scripts=Scripts(database, changes, executor, ceilings, quotas),
+            script_versions=ScriptVersions(database),
+            modules=modules,
+            routes=Routes(database, changes, settings.admin_host),
+            domains=Domains(database, changes, settings.admin_host),
+            executions=Executions(database, lambda: all_written(generations)),
+            directory=Directory(database, generations),
+            health=Health(database, latest_version(), engine.info.sdk, engine.digest),
+            live_scripts=LiveScripts(modules, generations, ceilings),
+            executor=executor,
+            ceilings=ceilings,
+            files=files,
+            files_admin=FilesAdmin(database, files, searches),
+            docs_admin=DocsAdmin(database, quotas, searches),
+            kv_admin=KvAdmin(database, quotas, searches),
+            quotas=quotas,
+            body_seconds=settings.request_body_seconds,
+            admin_host=settings.admin_host,
+        )
+
+
+def make_engine(settings: Settings) -> Engine:
+    """Make the engine of a process. Args: settings: the configuration."""
+    # A compile holds a guest of its own, so there are some more slots than permits.
+    slots = settings.max_concurrent_executions + 16
+    return Engine(settings.data_dir / "machine-code", slots, settings.ceilings["memory_limit_mb"])
+
+
+def files_folder(settings: Settings) -> Path:
+    """Where the bytes of files are. Args: settings: the configuration."""
+    return settings.data_dir / "files"
+
+
+def image_store(settings: Settings) -> ImageStore:
+    """Where workers of the node share compiled scripts. Args: settings: the configuration."""
+    return ImageStore(settings.data_dir / "images", settings.script_cache_mb)

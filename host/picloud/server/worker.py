@@ -1,0 +1,159 @@
+"""One worker process: its parts, its listening socket, and its orderly stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import uvloop
+from aiohttp import web
+
+from picloud.config import Settings
+from picloud.core.errors import PicloudError
+from picloud.core.generations import TOPICS, Generations
+from picloud.core.interface import InterfaceMismatch
+from picloud.db.changes import CHANNEL
+from picloud.db.listen import Listener
+from picloud.db.parameters import ConnectionParameters
+from picloud.db.pool import Database
+from picloud.db.unusable import DatabaseUnusable
+from picloud.execution.platform import Platform
+from picloud.http.application import build_application
+from picloud.http.edge.acceptor import Acceptor
+from picloud.http.edge.connection import Rules, connections
+from picloud.http.edge.drain import Drain
+from picloud.identity.passwords import Passwords
+from picloud.server.jobs.retention import Retention
+from picloud.server.jobs.usage import Upkeep
+from picloud.server.supervisor import WorkerSlot
+from picloud.server.wiring import files_folder, make_engine, open_platform
+from picloud.services.files.folder import FolderStore
+from picloud.services.files.store import StoreUnusable
+from picloud.services.files.sweep import Sweep
+
+_log = logging.getLogger(__name__)
+
+_CUT_SECONDS = 1.0  # for handlers to notice that they are cut off
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """What the parent hands to its workers.
+
+    Attributes:
+        settings: the configuration.
+        parameters: how to reach the database.
+        generations: the shared page.
+        sockets: one per worker, listening.
+    """
+
+    settings: Settings
+    parameters: ConnectionParameters
+    generations: Generations
+    sockets: Sequence[socket.socket]
+
+
+def run_worker(node: Node, worker_slot: WorkerSlot) -> int:
+    """Run one worker until SIGTERM.
+
+    Args:
+        node: what the parent shares with its workers.
+        worker_slot: which of them this is.
+
+    Returns:
+        The exit code of the process.
+    """
+    node.generations.own(worker_slot.slot)
+    for one in node.sockets:
+        if one is not node.sockets[worker_slot.slot]:
+            one.close()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work(node, worker_slot))
+    except (DatabaseUnusable, InterfaceMismatch, StoreUnusable, PicloudError) as error:
+        _log.error("worker %d cannot work: %s", worker_slot.slot, error)
+        return 1
+    return 0
+
+
+async def _work(node: Node, worker_slot: WorkerSlot) -> None:
+    """Make the parts, listen, wait for SIGTERM, drain."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_reader(worker_slot.lifeline, os._exit, 1)  # the parent is gone, and the database with it
+    listening = node.sockets[worker_slot.slot]
+    async with _platform(node, worker_slot, listening.getsockname()[1]) as platform:
+        application, drain = build_application(platform), Drain()
+        application.middlewares.insert(0, drain.middleware)
+        runner = web.AppRunner(
+            application,
+            handler_cancellation=True,  # a client that goes away frees its slot
+            shutdown_timeout=_CUT_SECONDS,
+        )
+        await runner.setup()
+        try:
+            acceptor = Acceptor(listening, connections(runner, _rules(node.settings)))
+            gc.collect()
+            gc.freeze()  # the parts of a worker stay: the collector need not visit them again
+            worker_slot.ready()
+            await stop.wait()
+            acceptor.close()
+            await drain.wait(node.settings.shutdown_grace_seconds)
+        finally:
+            await runner.cleanup()
+
+
+@asynccontextmanager
+async def _platform(node: Node, worker_slot: WorkerSlot, port: int) -> AsyncIterator[Platform]:
+    settings, generations = node.settings, node.generations
+    async with AsyncExitStack() as closing:
+        database = await Database.open(node.parameters, settings.database_pool_size)
+        closing.push_async_callback(database.close)
+        if worker_slot.slot == 0:  # one listener per node: the shared page tells the other workers
+            listener = Listener(node.parameters)
+            listener.subscribe(CHANNEL, lambda topic: _heard(generations, topic))
+            listener.start()
+            closing.push_async_callback(listener.close)
+        engine, passwords = make_engine(settings), Passwords()
+        closing.callback(engine.close)
+        closing.callback(passwords.close)
+        if worker_slot.slot == 0:
+            for job in (
+                Sweep(database, FolderStore(files_folder(settings))),
+                Retention(database, settings.audit_retention_days, settings.execution_retention_days),
+                Upkeep(database),
+            ):
+                job.start()
+                closing.push_async_callback(job.close)
+        yield await closing.enter_async_context(
+            open_platform(
+                settings, database, generations, engine=engine, passwords=passwords, own_ports={port}
+            )
+        )
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        trusted=settings.trusted_proxies,
+        head_seconds=settings.request_head_seconds,
+        keep_alive_seconds=settings.keep_alive_seconds,
+        send_seconds=settings.response_stall_seconds,
+        connections=settings.max_connections,
+        connections_per_address=settings.max_connections_per_address,
+        held_bytes=settings.max_transfer_mb * 1024 * 1024,
+    )
+
+
+def _heard(generations: Generations, topic: str | None) -> None:
+    """A write on another node (or this one); None says that some may have been missed."""
+    for changed in TOPICS if topic is None else (topic,):
+        if changed in TOPICS:
+            generations.bump(changed)
