@@ -43,6 +43,7 @@ from picloud.services.files.folder import FolderStore
 from picloud.services.kv import service as kv
 from picloud.services.quotas import Quotas
 from picloud.services.unavailable import completed
+from tests.cache import machine_code
 
 SLOTS = 64
 CONSOLE = Actor.console("test.arrange")
@@ -50,9 +51,9 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The guest, compiled once."""
-    engine = Engine(tmp_path_factory.mktemp("machine-code"), SLOTS, 256)
+def engine() -> Iterator[Engine]:
+    """The guest, compiled once for this checkout."""
+    engine = Engine(machine_code(), SLOTS, 256)
     yield engine
     engine.close()
 
