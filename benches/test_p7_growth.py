@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from statistics import median
@@ -83,17 +82,14 @@ async def make_app(database: Database) -> Call:
 
 @pytest.fixture(scope="module")
 def grown(loop: Loop) -> Iterator[tuple[Database, dict[int, Call]]]:
-    folder = scratch_folder(0o711)
-    server = EmbeddedPostgres(folder, connections=20, settings={"fsync": "off"})
-    try:
-        parameters = server.start()
+    with (
+        scratch_folder(0o711) as folder,
+        EmbeddedPostgres(folder, connections=20, settings={"fsync": "off"}) as parameters,
+    ):
         loop.run_until_complete(migrate(parameters))
         database = loop.run_until_complete(Database.open(parameters, 2))
         yield database, loop.run_until_complete(fill(database))
         loop.run_until_complete(database.close())
-    finally:
-        server.stop(seconds=5)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def timed(loop: Loop, once: Callable[[], Awaitable[object]], times: int) -> Callable[[], list[float]]:

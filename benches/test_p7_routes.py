@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -115,10 +114,7 @@ class App:
 
 @pytest.fixture(scope="module")
 def apps(loop: Loop) -> Iterator[dict[int, App]]:
-    folder = scratch_folder(0o711)
-    server = EmbeddedPostgres(folder, connections=20)
-    try:
-        parameters = server.start()
+    with scratch_folder(0o711) as folder, EmbeddedPostgres(folder, connections=20) as parameters:
 
         async def make(size: int) -> App:
             outside = await Database.open(parameters, 1)
@@ -130,9 +126,6 @@ def apps(loop: Loop) -> Iterator[dict[int, App]]:
         yield made
         for app in made.values():
             loop.run_until_complete(app.database.close())
-    finally:
-        server.stop(seconds=5)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("kind", PATHS)

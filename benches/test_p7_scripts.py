@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -97,10 +96,7 @@ class Instance:
 
 @pytest.fixture(scope="module")
 def instances(loop: Loop, executor: Executor) -> Iterator[dict[int, Instance]]:
-    folder = scratch_folder(0o711)
-    server = EmbeddedPostgres(folder, connections=20)
-    try:
-        parameters = server.start()
+    with scratch_folder(0o711) as folder, EmbeddedPostgres(folder, connections=20) as parameters:
 
         async def make(size: int) -> Instance:
             outside = await Database.open(parameters, 1)
@@ -112,9 +108,6 @@ def instances(loop: Loop, executor: Executor) -> Iterator[dict[int, Instance]]:
         yield made
         for instance in made.values():
             loop.run_until_complete(instance.database.close())
-    finally:
-        server.stop(seconds=5)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("when", ["from memory", "after a save"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -67,18 +66,12 @@ def document(number: int) -> str:
 
 @pytest.fixture(scope="module")
 def database(loop: Loop) -> Iterator[Database]:
-    folder = scratch_folder(0o711)
-    server = EmbeddedPostgres(folder, connections=20)
-    try:
-        parameters = server.start()
+    with scratch_folder(0o711) as folder, EmbeddedPostgres(folder, connections=20) as parameters:
         loop.run_until_complete(migrate(parameters))
         database = loop.run_until_complete(Database.open(parameters, 2))
         loop.run_until_complete(database.execute(TABLES))
         yield database
         loop.run_until_complete(database.close())
-    finally:
-        server.stop(seconds=5)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_write_cost(database: Database, loop: Loop, report: Report, quiet: None) -> None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import shutil
 from collections.abc import AsyncIterator, Iterator
 
 import hypothesis
 import pytest
 
 from picloud.db.embedded import EmbeddedPostgres
-from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database, connect
+from tests.cache import SETTINGS, TEMPLATE, copy_cluster
 from tests.scratch import scratch_folder
 
 # A busy machine is slow, and slowness is not what the tests are about.
@@ -25,24 +24,25 @@ hypothesis.settings.load_profile("picloud")
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest tests first, so that with pytest-xdist none is still running when all else is done."""
+    items.sort(key=lambda item: (not item.get_closest_marker("soak"), not item.get_closest_marker("slow")))
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[ConnectionParameters]:
-    """A PostgreSQL server for the whole session, with a migrated database named `template`.
+    """A PostgreSQL server for the whole session, with a migrated database named `TEMPLATE`.
 
-    It ends with this process, however that ends. It may forget what it wrote when the machine
-    stops, which makes a database per test cheap; tests of durability start a server of their own.
+    With pytest-xdist each worker has its own. It ends with this process, however that ends. It may
+    forget what it wrote when the machine stops; tests of durability start a server of their own.
     """
-    folder = scratch_folder(0o711)
-    settings = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-    server = EmbeddedPostgres(folder, connections=200, settings=settings)
-    try:
-        parameters = server.start()
-        asyncio.run(_execute(parameters, 'CREATE DATABASE "template"'))
-        asyncio.run(migrate(parameters.of_database("template")))
-        yield parameters
-    finally:
-        server.stop(seconds=5)
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch_folder(0o711) as folder:
+        copy_cluster(folder)
+        server = EmbeddedPostgres(folder, connections=200, settings=SETTINGS)
+        try:
+            yield server.start()
+        finally:
+            server.stop(seconds=5)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def empty_database(postgres: ConnectionParameters) -> Iterator[ConnectionParamet
 @pytest.fixture
 def connection_parameters(postgres: ConnectionParameters) -> Iterator[ConnectionParameters]:
     """A database of this test's own with the current schema."""
-    yield from _fresh(postgres, '"template"')
+    yield from _fresh(postgres, TEMPLATE)
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import orjson
@@ -121,6 +122,17 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  # nothing announces it
             await asyncio.sleep(0)
+
+
+async def until_waiting(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Let the loop run until each of these tasks waits for something, or is done."""
+    tasks = list(tasks)
+    await until(lambda: all(task.done() or task._fut_waiter is not None for task in tasks))  # type: ignore[attr-defined]
+
+
+def computing(engine: Engine) -> int:
+    """How many guests compute on a thread now, or queue for one."""
+    return sum(not guest.owner._on_loop for guest in engine.template._guests.values())
 
 
 def value(outcome: Outcome) -> object:

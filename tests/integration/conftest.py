@@ -29,6 +29,7 @@ from picloud.sandbox.engine import Engine
 from picloud.server.wiring import files_folder, open_platform
 from picloud.services.call_context import Call
 from picloud.services.files.folder import FolderStore
+from tests.cache import machine_code
 
 SLOTS = 64
 CONSOLE = Actor.console("test.arrange")
@@ -36,9 +37,9 @@ PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The guest, compiled once."""
-    engine = Engine(tmp_path_factory.mktemp("machine-code"), SLOTS, 256)
+def engine() -> Iterator[Engine]:
+    """The guest, compiled once for this checkout."""
+    engine = Engine(machine_code(), SLOTS, 256)
     yield engine
     engine.close()
 

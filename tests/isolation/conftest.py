@@ -9,6 +9,7 @@ import pytest
 
 from picloud.core.interface import HostFunction
 from picloud.sandbox.engine import Engine
+from tests.cache import machine_code
 from tests.integration.conftest import passwords, worker
 from tests.isolation import hostile
 from tests.workbench import Workbench, idle_functions
@@ -19,9 +20,9 @@ Target = Callable[..., Workbench]
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    """The guest, compiled once."""
-    engine = Engine(tmp_path_factory.mktemp("machine-code"), 64, 256)
+def engine() -> Iterator[Engine]:
+    """The guest, compiled once for this checkout."""
+    engine = Engine(machine_code(), 64, 256)
     yield engine
     engine.close()
 

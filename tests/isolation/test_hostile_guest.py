@@ -21,7 +21,7 @@ from picloud.sandbox.run import MAX_REQUEST
 from tests.isolation import hostile
 from tests.isolation.conftest import Target
 from tests.isolation.hostile import call, payload
-from tests.workbench import Workbench, packed, until
+from tests.workbench import Workbench, computing, packed, until
 
 ATTACK, PEACE = b"\x80", b"\x81\xc0\xc0"
 GET = packed("c", "k")
@@ -375,8 +375,7 @@ async def test_a_log_flood_ends_when_it_is_cancelled(target: Target) -> None:
     attack = f"(loop (drop {call('log_write', LOG)}) (br 0))"
     workbench = target(armed(attack, declarations=payload(LOG)))
     task = asyncio.create_task(workbench.raw(ATTACK, max_fuel=50_000_000_000, timeout_seconds=300))
-    for _ in range(100):
-        await asyncio.sleep(0)
+    await until(lambda: computing(workbench.engine) == 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -509,8 +508,7 @@ async def test_cancelling_a_computation_again_and_again_frees_it_once(times: int
     await untouched(workbench)
     for _ in range(8):
         task = asyncio.create_task(workbench.raw(ATTACK, max_fuel=50_000_000_000, timeout_seconds=300))
-        for _ in range(20):  # until it is on a thread
-            await asyncio.sleep(0)
+        await until(lambda: computing(workbench.engine) == 1)
         for _ in range(times):
             task.cancel()
             await asyncio.sleep(0)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from picloud.execution.invocation import ScriptRequest
 from picloud.sandbox.limits import MIB, Ceilings
-from tests.workbench import Workbench, invocation, script, value
+from tests.workbench import Workbench, computing, invocation, script, until, value
 
 DEEPEST = {"max_call_levels": 128, "max_expr_depth": 128}
 LIGHT = script("let a = []; for i in 0..10 { a.push(i * i); } a")
@@ -438,14 +439,15 @@ async def test_an_error_of_a_namespaced_function_tells_its_place(source: str, wo
 
 # ------------------------------------------------------------------------------------ others keep their turn
 
-ENDLESS = {"max_operations": 10_000_000, "max_fuel": 50_000_000_000, "timeout_seconds": 2}
-
 
 async def test_light_scripts_finish_while_endless_ones_run(workbench: Workbench) -> None:
     await untouched(workbench)
-    heavy = [asyncio.create_task(workbench.run("loop { }", **ENDLESS)) for _ in range(8)]
-    for _ in range(50):
-        await asyncio.sleep(0)
+    endless = replace(Ceilings().resolve({}), max_operations=10**12, max_fuel=10**15, timeout_seconds=600)
+    heavy = [
+        asyncio.create_task(workbench.execute((n, "endless"), b"loop { }", _input(), endless))
+        for n in range(8)
+    ]
+    await until(lambda: computing(workbench.engine) == 8)
     for _ in range(200):
         await untouched(workbench)
     assert not any(task.done() for task in heavy)  # all of the light ones came first
@@ -458,7 +460,7 @@ async def test_light_scripts_finish_while_endless_ones_run(workbench: Workbench)
 
 
 async def test_endless_scripts_share_the_cores_and_all_end(workbench: Workbench) -> None:
-    endless = {**ENDLESS, "timeout_seconds": 1}
+    endless = {"max_operations": 10_000_000, "max_fuel": 50_000_000_000, "timeout_seconds": 1}
     outcomes = await asyncio.gather(*(workbench.run("loop { }", **endless) for _ in range(8)))
     assert {outcome.code for outcome in outcomes} <= {"timeout", "operation_budget"}
     assert all(outcome.figures.fuel > 0 for outcome in outcomes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from pathlib import Path
 from uuid import UUID
 
 import psutil
@@ -20,6 +19,7 @@ from picloud.sandbox.limits import MIB
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
+from tests.cache import machine_code
 from tests.workbench import idle_functions, in_memory, invocation, script
 
 pytestmark = pytest.mark.soak
@@ -87,10 +87,10 @@ async def drive(executor: Executor, rounds: int) -> dict[str, int]:
 
 
 async def test_a_hundred_thousand_executions_leave_nothing_behind(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    record_property: Callable[[str, object], None],
 ) -> None:
     process, threads = psutil.Process(), Threads(2)
-    engine = Engine(tmp_path / "machine-code", AT_ONCE + 8, 256)
+    engine = Engine(machine_code(), AT_ONCE + 8, 256)
     sandbox = Sandbox(engine, ImageCache(64, 16), threads, in_memory())
     executor = Executor(Admission(AT_ONCE, AT_ONCE), sandbox, None)
     await drive(executor, ROUNDS // 10)
@@ -117,7 +117,7 @@ async def test_a_hundred_thousand_executions_leave_nothing_behind(
 
 
 async def test_two_thousand_executions_wait_at_once_and_all_finish(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    record_property: Callable[[str, object], None],
 ) -> None:
     go, waiting, all_here = asyncio.Event(), 0, asyncio.Event()
 
@@ -130,7 +130,7 @@ async def test_two_thousand_executions_wait_at_once_and_all_finish(
         return b"\x07"
 
     process, threads = psutil.Process(), Threads(2)
-    engine = Engine(tmp_path / "machine-code", WAITING + 8, 256)
+    engine = Engine(machine_code(), WAITING + 8, 256)
     sandbox = Sandbox(engine, ImageCache(64, 16), threads, idle_functions(kv_get=get))
     executor = Executor(Admission(WAITING, WAITING), sandbox, None)
     version = script('let n = kv::collection("c").get("k"); n + 1', timeout_seconds=300)

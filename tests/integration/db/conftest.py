@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,10 +18,9 @@ from tests.scratch import scratch_folder
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """A folder with a short path that anybody can enter and write."""
-    path = scratch_folder(0o777)
-    yield path
-    wait_for(lambda: not processes_of(path))
-    shutil.rmtree(path)
+    with scratch_folder(0o777) as path:
+        yield path
+        wait_for(lambda: not processes_of(path))
 
 
 @pytest.fixture(params=["me", "ordinary"])

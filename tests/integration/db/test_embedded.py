@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pwd
-import shutil
 import signal
 import stat
 import threading
@@ -28,11 +27,10 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="about servers that ro
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[EmbeddedPostgres, ConnectionParameters]]:
     """A running server for the tests that only look at it."""
-    path = scratch_folder(0o755)
-    server = EmbeddedPostgres(path / "data")
-    yield server, server.start()
-    server.stop()
-    shutil.rmtree(path)
+    with scratch_folder(0o755) as path:
+        server = EmbeddedPostgres(path / "data")
+        yield server, server.start()
+        server.stop()
 
 
 @pytest.mark.parametrize("name", ["with space ünïcödé 数据", "a,b\"c'd\\", "x" * 120])

@@ -23,7 +23,7 @@ from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
 from picloud.services.call_context import Call
 from picloud.services.outbound_decisions import MAX_DECISIONS
-from tests.workbench import NOBODY, in_memory, invocation, script, until
+from tests.workbench import NOBODY, computing, in_memory, invocation, script, until
 
 ROWS = "SELECT * FROM execution_logs ORDER BY started_at, id"
 
@@ -105,12 +105,11 @@ async def test_an_execution_that_failed_is_on_record_with_its_place(
 
 
 async def test_an_execution_whose_caller_left_is_on_record(
-    executor: Executor, recorder: Recorder, database: Database
+    executor: Executor, engine: Engine, recorder: Recorder, database: Database
 ) -> None:
     made = invocation("loop { }", max_operations=10_000_000, max_fuel=50_000_000_000)
     task = asyncio.create_task(executor.execute(made))
-    for _ in range(30):
-        await asyncio.sleep(0)
+    await until(lambda: computing(engine) == 1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

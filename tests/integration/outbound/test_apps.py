@@ -15,7 +15,7 @@ from picloud.services.outbound import apps, connector
 from picloud.services.outbound.apps import Bounds
 from tests.integration.outbound.conftest import APP, Make, WayOut
 from tests.integration.outbound.servers import WebServer, answer, unused_port
-from tests.workbench import until
+from tests.workbench import until, until_waiting
 
 OTHER = UUID(int=2)
 
@@ -24,11 +24,14 @@ class Held:
     """An answer that is given when the test says so."""
 
     def __init__(self) -> None:
-        self.waiting, self.go = 0, asyncio.Event()
+        self.waiting = self.most = 0
+        self.go = asyncio.Event()
 
     async def __call__(self, _reader: Any, writer: asyncio.StreamWriter) -> None:
         self.waiting += 1
+        self.most = max(self.most, self.waiting)
         await self.go.wait()
+        self.waiting -= 1
         writer.write(answer("200 OK", b"held", "Connection: close"))
         await writer.drain()
 
@@ -54,12 +57,10 @@ async def test_calls_of_an_app_wait_for_their_turn(make: Make, web: WebServer) -
     way = make(allow_private=True, bounds=Bounds(app_calls=3))
     calls = [asyncio.create_task(way.request(web.url())) for _ in range(7)]
     await until(lambda: held.waiting == 3)
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert held.waiting == 3
     assert (await way.of(OTHER).request(web.url("/quick")))["body"] == b"hello"
     held.go.set()
     assert {call["body"] for call in await asyncio.gather(*calls)} == {b"held"}
+    assert held.most == 3
 
 
 async def test_a_call_that_gets_no_turn_is_told_so(make: Make, web: WebServer) -> None:
@@ -82,11 +83,10 @@ async def test_all_apps_together_have_so_many_turns(make: Make, web: WebServer) 
     way = make(allow_private=True, bounds=Bounds(calls=2))
     calls = [asyncio.create_task(way.of(UUID(int=n)).request(web.url())) for n in range(5)]
     await until(lambda: held.waiting == 2)
-    for _ in range(100):
-        await asyncio.sleep(0)
-    assert held.waiting == 2
+    await until_waiting(calls)
     held.go.set()
     await asyncio.gather(*calls)
+    assert held.most == 2
 
 
 async def test_the_bodies_of_an_apps_calls_have_a_bound_together(make: Make, web: WebServer) -> None:

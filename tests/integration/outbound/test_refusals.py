@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from picloud.services.outbound import decisions
+from picloud.services import outbound_decisions as decisions
 from picloud.services.outbound.addresses import DENIED_IPV4, DENIED_IPV6
 from tests.integration.outbound.conftest import Make, WayOut
 from tests.integration.outbound.servers import WebServer

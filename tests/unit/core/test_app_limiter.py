@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from picloud.core.app_limiter import AppLimiter
-from tests.workbench import until
+from tests.workbench import until, until_waiting
 
 LOUD, QUIET = UUID(int=1), UUID(int=2)
 
@@ -44,8 +44,7 @@ async def test_who_stops_waiting_leaves_no_turn_taken(of_all: int | None) -> Non
 
     first = asyncio.create_task(take(LOUD))
     waiting = [asyncio.create_task(take(app_id)) for app_id in (LOUD, QUIET, QUIET)]
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await until_waiting([first, *waiting])
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
@@ -66,7 +65,7 @@ async def test_what_is_begun_is_finished_in_its_turn_though_nobody_waits() -> No
     first = asyncio.create_task(turns.run_to_completion(LOUD, lambda: work("first")))
     await until(lambda: bool(turns._working))
     never = asyncio.create_task(turns.run_to_completion(QUIET, lambda: work("never")))
-    await asyncio.sleep(0)
+    await until_waiting([never])
     for task in (first, never):
         task.cancel()
     await asyncio.gather(first, never, return_exceptions=True)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.core.interface import INTERFACE_FILE, Interface, InterfaceMismatch, InterfaceViolation, Signature
-from picloud.core.msgpack import MAX_VALUES, decode_bounded
 from picloud.sandbox import abi
 from tests.workbench import idle_functions
 
@@ -92,44 +91,3 @@ def test_an_interface_of_another_abi_is_refused(tmp_path: Path) -> None:
 @given(st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
 def test_pointer_and_length_share_a_word(pointer: int, length: int) -> None:
     assert abi.unpack_address(pointer << 32 | length) == (pointer, length)
-
-
-# ------------------------------------------------------------------------------------------------ unpacking
-
-FILL = bytes(70_000)
-
-
-@given(json_like)
-def test_a_large_message_of_few_values_is_unpacked(message: object) -> None:
-    whole = [message, FILL]
-    assert decode_bounded(ormsgpack.packb(whole)) == whole
-
-
-@given(st.binary(max_size=60))
-def test_any_large_bytes_are_a_message_or_an_error(start: bytes) -> None:
-    try:
-        decode_bounded(start + FILL)
-    except ValueError:
-        return
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        [{} for _ in range(70_000)],
-        [[[0] * 70_000]],
-        {str(number): None for number in range(20_000)},
-        [b"x" * 70_000, *range(MAX_VALUES)],
-    ],
-)
-def test_a_large_message_of_many_values_is_refused(message: object) -> None:
-    with pytest.raises(ValueError, match="values"):
-        decode_bounded(ormsgpack.packb(message))
-
-
-@pytest.mark.parametrize(
-    "head", [b"\xdd\xff\xff\xff\xff", b"\xdf\xff\xff\xff\xff", b"\xdc\xff\xff", b"\xde\xff\xff"]
-)
-def test_a_count_that_is_claimed_is_not_believed(head: bytes) -> None:
-    with pytest.raises(ValueError, match="values"):
-        decode_bounded(head + b"\x80" * 100_000)

@@ -8,6 +8,7 @@ import pytest
 
 from picloud.core.errors import NotFound, Unavailable
 from picloud.core.single_flight import SingleFlight
+from tests.workbench import until, until_waiting
 
 
 class Shelf:
@@ -32,14 +33,10 @@ class Shelf:
         return self.known
 
 
-async def turn() -> None:
-    await asyncio.sleep(0)
-
-
 async def test_many_who_ask_at_once_cost_one_read() -> None:
     shelf = Shelf()
     asking = [asyncio.create_task(shelf.get()) for _ in range(50)]
-    await turn()
+    await until_waiting(asking)
     shelf.gate.set()
     assert await asyncio.gather(*asking) == ["read"] * 50
     assert await shelf.get() == "read"
@@ -48,18 +45,17 @@ async def test_many_who_ask_at_once_cost_one_read() -> None:
 
 async def test_all_who_waited_go_on_in_the_same_turn_of_the_loop() -> None:
     shelf = Shelf()
-    asking = [asyncio.create_task(shelf.get()) for _ in range(50)]
-    await turn()
+    reader, *waiting = [asyncio.create_task(shelf.get()) for _ in range(50)]
+    await until_waiting([reader, *waiting])
     shelf.gate.set()
-    for _ in range(4):  # of the reader, its landing, the shield around it, who waited
-        await turn()
-    assert all(task.done() for task in asking)
+    await until(waiting[0].done)
+    assert all(task.done() for task in waiting)
 
 
 async def test_who_is_not_served_by_anothers_read_reads_anew() -> None:
     shelf = Shelf()
     first, second = asyncio.create_task(shelf.get()), asyncio.create_task(shelf.get())
-    await turn()
+    await until_waiting([first, second])
 
     async def read() -> str:
         shelf.reads += 1
@@ -76,7 +72,7 @@ async def test_who_is_not_served_by_anothers_read_reads_anew() -> None:
 async def test_a_reader_who_gives_up_leaves_the_read_to_the_next() -> None:
     shelf = Shelf()
     first, second = asyncio.create_task(shelf.get()), asyncio.create_task(shelf.get())
-    await turn()
+    await until_waiting([first, second])
     first.cancel()
     shelf.gate.set()
     assert await second == "read"
@@ -88,7 +84,7 @@ async def test_a_reader_who_gives_up_leaves_the_read_to_the_next() -> None:
 async def test_one_who_waits_and_gives_up_disturbs_nobody() -> None:
     shelf = Shelf()
     asking = [asyncio.create_task(shelf.get()) for _ in range(3)]
-    await turn()
+    await until_waiting(asking)
     asking[1].cancel()
     shelf.gate.set()
     assert await asking[0] == await asking[2] == "read"
@@ -99,7 +95,7 @@ async def test_a_database_that_is_away_is_told_to_all_who_wait_and_tried_again_b
     shelf = Shelf()
     shelf.error = Unavailable()
     asking = [asyncio.create_task(shelf.get()) for _ in range(20)]
-    await turn()
+    await until_waiting(asking)
     shelf.gate.set()
     assert all(
         isinstance(said, Unavailable) for said in await asyncio.gather(*asking, return_exceptions=True)
@@ -114,7 +110,7 @@ async def test_what_one_did_not_find_another_looks_for_itself() -> None:
     shelf = Shelf()
     shelf.error = NotFound("script", "x")
     asking = [asyncio.create_task(shelf.get()) for _ in range(3)]
-    await turn()
+    await until_waiting(asking)
     shelf.gate.set()
     with pytest.raises(NotFound):
         await asking[0]

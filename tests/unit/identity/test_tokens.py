@@ -38,7 +38,7 @@ def test_a_bearer_header_has_a_token(header: str | None, token: str | None) -> N
     assert bearer_token(header) == token
 
 
-@pytest.mark.parametrize("token", [new_token(SESSION_PREFIX), new_key()])
+@pytest.mark.parametrize("token", [new_token(SESSION_PREFIX), new_key()], ids=["session", "key"])
 @pytest.mark.parametrize(
     "around", ["Bearer {}", "bearer\t{}", "{}", "Basic x, Bearer {}", 'a="{}"', "?t={}&x"]
 )

@@ -204,11 +204,12 @@ def test_a_file_above_the_systems_limit_is_told_and_nothing_is_left_of_it(
 async def test_readers_do_not_wait_for_a_disk_that_syncs(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, admission = await create(files), asyncio.Event()
+    made, syncing, gate = await create(files), asyncio.Event(), asyncio.Event()
     loop, fsync = asyncio.get_running_loop(), os.fsync
 
     def slow(descriptor: int) -> None:
-        asyncio.run_coroutine_threadsafe(admission.wait(), loop).result()
+        loop.call_soon_threadsafe(syncing.set)
+        asyncio.run_coroutine_threadsafe(gate.wait(), loop).result()
         fsync(descriptor)
 
     monkeypatch.setattr(folder_module.os, "fsync", slow)
@@ -216,9 +217,9 @@ async def test_readers_do_not_wait_for_a_disk_that_syncs(
         await add_app(files._database, app_id := uuid4())
         for _ in range(3):
             asyncio.get_running_loop().create_task(create(files, app_id=app_id, name=str(number)))
-    await asyncio.sleep(0)
+    await syncing.wait()
     read = await files.get(calling(PRINCE), "notes", made["id"])
     assert read is not None
     assert read["data"] == b"hello"
-    admission.set()
+    gate.set()
     await files._turns.drain()
