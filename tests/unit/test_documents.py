@@ -38,10 +38,10 @@ def test_every_threat_names_a_test_that_shows_what_holds() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\(([^)#:]+)(?:#([^)]+))?\)", page.read_text("utf-8"))
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text("utf-8"))
     assert [link for link, _ in links if not (page.parent / link).exists()] == []
     broken = [
-        f"{link}#{anchor}" for link, anchor in links if anchor and anchor not in anchors(page.parent / link)
+        f"{link}#{anchor}" for link, anchor in links if anchor and anchor not in anchors(page.parent / link if link else page)
     ]
     assert broken == []
 
