@@ -41,7 +41,9 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text("utf-8"))
     assert [link for link, _ in links if not (page.parent / link).exists()] == []
     broken = [
-        f"{link}#{anchor}" for link, anchor in links if anchor and anchor not in anchors(page.parent / link if link else page)
+        f"{link}#{anchor}"
+        for link, anchor in links
+        if anchor and anchor not in anchors(page.parent / link if link else page)
     ]
     assert broken == []
 
