@@ -41,7 +41,7 @@ from picloud.services.quotas import Quotas
 from tests.workbench import NOBODY, in_memory
 
 PAGE = (Path(__file__).parents[3] / "docs" / "script-guide.md").read_text("utf-8")
-MODULE = re.compile(r"// the module (\w+)\n")
+MODULE = re.compile(r"// Module (\w+)\n")
 
 
 def examples() -> Iterator[Any]:
@@ -97,7 +97,7 @@ async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterat
     executor = Executor(Admission(4, 4), Sandbox(engine, ImageCache(16, 16), threads, functions), None)
 
     async def execute(source: str, modules: tuple[Module, ...] = ()) -> tuple[int, bytes]:
-        if elsewhere := re.match(r"// where (\S+) answers (.*)\n", source):
+        if elsewhere := re.match(r"// (https\S+) returns (.*)\n", source):
             assert urlsplit(elsewhere[1]).scheme == "https"
             replies[elsewhere[1]] = elsewhere[2].encode()
         limits = Ceilings().resolve({})
@@ -122,18 +122,20 @@ async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterat
 def request_of(source: str) -> ScriptRequest:
     """The request that the first line of an example speaks of."""
     line = source.splitlines()[0]
-    if body := re.fullmatch(r"// called with the body (.*)", line):
+    if body := re.fullmatch(r"// Request body: (.*)", line):
         return ScriptRequest(body=body[1].encode(), content_type="application/json")
-    if header := re.fullmatch(r"// called with the header (\S+): (.*)", line):
+    if form := re.fullmatch(r"// Request form: (.*)", line):
+        return ScriptRequest(body=form[1].encode(), content_type="application/x-www-form-urlencoded")
+    if header := re.fullmatch(r"// Request header: (\S+): (.*)", line):
         return ScriptRequest(headers={header[1]: header[2]})
-    if routed := re.fullmatch(r"// answers (\S+) (\S+), called with (\S+)", line):
+    if routed := re.fullmatch(r"// Route: (\S+) (\S+)\. Request path: (\S+)", line):
         method, pattern, path = routed.groups()
         routes = RouteTable()
         routes.put(uuid7(), uuid7(), RoutePattern(method, ANY_HOST, parse_path(pattern)))
         segments = split_path(path)
         match = routes.match(method, "localhost", segments)
         return ScriptRequest(method, "/" + "/".join(segments), params=match.params, rest=match.rest)
-    assert not line.startswith("//") or line.startswith("// where "), line
+    assert not line.startswith("//") or line.startswith("// https://"), line
     return ScriptRequest()
 
 
@@ -163,5 +165,5 @@ async def test_an_example_of_a_function_is_true(namespace: str, run: Run) -> Non
     """Against the real services; the guest's own tests run them against its native ones."""
     for example in FUNCTIONS[namespace]:
         elsewhere = re.search(r'"(https://[^"?]+)', example)
-        source = f"// where {elsewhere[1]} answers {{}}\n{example}" if elsewhere else example
+        source = f"// {elsewhere[1]} returns {{}}\n{example}" if elsewhere else example
         assert await run(source) == (200, b"true"), example

@@ -86,7 +86,7 @@ def test_a_path_answers_what_the_page_says(path: str, kind: str, answers: str, o
     assert {answered_by(pattern, "GET", "h.t", asked) for asked in code(others)} <= {"404"}
 
 
-@pytest.mark.parametrize(("path", "reason"), rows("path", "refused, because"))
+@pytest.mark.parametrize(("path", "reason"), rows("path", "reason"))
 def test_a_path_is_refused_as_the_page_says(path: str, reason: str) -> None:
     with pytest.raises(Invalid, match=re.escape(reason)):
         parse_path(one(path))
