@@ -4,21 +4,21 @@ use std::ops::Range;
 
 use rhai::{Dynamic, Engine, FuncRegistration, Map, Module, NativeCallContext};
 
-use crate::args::{self, Thrown};
+use crate::args;
 use crate::blob::Blob;
 use crate::body::Kind;
-use crate::host::{self, Reply, fail};
+use crate::error::{Thrown, fail, mismatch};
+use crate::host::{self, Reply};
+use crate::imports::http::REQUEST;
 use crate::json::{self, JsonError};
+use crate::limits::MAX_HTTP_BODY_BYTES;
+use crate::sizes;
 use crate::wire::Writer;
 
 mod options;
 
 use options::Options;
 pub use options::is_token;
-
-crate::import!(REQUEST, "http_request");
-
-const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Registers the namespace. All of it is volatile: no call may be answered while compiling.
 pub fn register(engine: &mut Engine) {
@@ -96,7 +96,7 @@ fn send(
         params.nil();
     } else {
         args::bytes(function, "body", &body, |bytes| match bytes.len() {
-            length if length > MAX_BODY => Err(too_large(function)),
+            length if length > MAX_HTTP_BODY_BYTES => Err(too_large(function)),
             _ => {
                 params.bytes(bytes);
                 Ok(())
@@ -106,7 +106,7 @@ fn send(
     drop(body);
     let reply = host::call(&REQUEST, function, &params)?;
     drop(params);
-    args::result_fits(context, function, answer(context, reply)?)
+    sizes::check_value(context, function, answer(context, reply)?)
 }
 
 /// The usual content type of a body, and what is sent of it: text, a blob, or nothing.
@@ -115,7 +115,7 @@ fn outgoing(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dyna
         return Ok((None, body));
     }
     if body.is_map() || body.is_array() {
-        let text = json::render(&body, MAX_BODY).map_err(|error| match error {
+        let text = json::render(&body, MAX_HTTP_BODY_BYTES).map_err(|error| match error {
             JsonError::TooLong => too_large(function),
             JsonError::Unfit(message) => fail(function, format_args!("body: {message}")),
         })?;
@@ -127,11 +127,11 @@ fn outgoing(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dyna
     if Blob::is(&body) {
         return Ok((Some("application/octet-stream"), body));
     }
-    Err(args::mismatch(function, "body", "a map, an array, a string, a blob or ()", body.type_name()))
+    Err(mismatch(function, "body", "a map, an array, a string, a blob or ()", body.type_name()))
 }
 
 fn too_large(function: &str) -> Thrown {
-    fail(function, format_args!("body must have at most {MAX_BODY} bytes"))
+    fail(function, format_args!("body must have at most {MAX_HTTP_BODY_BYTES} bytes"))
 }
 
 /// `url` with more in its query.
@@ -204,7 +204,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::with_query;
-    use crate::native::{Host, install};
+    use crate::host::{Host, install};
     use crate::testing::{eval, thrown};
     use crate::wire::{Reader, Writer};
 

@@ -5,29 +5,13 @@
 mod docs;
 mod files;
 mod kv;
+mod page;
+mod vars;
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::collections::BTreeMap;
 
+use crate::host::Host;
 use crate::wire::{Reader, WireError, Writer};
-
-/// Answers host calls: the import's name and its MessagePack parameters in, the reply or an error message out.
-pub trait Host {
-    /// One host call.
-    fn call(&mut self, import: &str, params: &[u8]) -> Result<Vec<u8>, String>;
-}
-
-thread_local! {
-    static HOST: RefCell<Box<dyn Host>> = RefCell::new(Box::new(MemoryHost::default()));
-}
-
-/// Puts `host` in place for this thread; without it, a fresh [`MemoryHost`] answers.
-pub fn install(host: impl Host + 'static) {
-    HOST.set(Box::new(host));
-}
-
-pub(crate) fn call(import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
-    HOST.with_borrow_mut(|host| host.call(import, params))
-}
 
 /// A host that keeps everything in memory: kv, documents and files, a clock that stands still, repeatable
 /// "randomness", servers that answer with what they were asked, and the lines that were logged.
@@ -41,6 +25,8 @@ pub struct MemoryHost {
     pub lines: Vec<(String, String, Option<String>)>,
     /// The body of the request.
     pub request_body: Vec<u8>,
+    /// The app's variables.
+    pub vars: vars::Variables,
     /// Sources of modules by name; none for one that is not available.
     pub modules: BTreeMap<String, Option<String>>,
     docs: docs::Documents,
@@ -52,6 +38,12 @@ impl MemoryHost {
     /// A host of a request with this body.
     pub fn with_request_body(body: impl Into<Vec<u8>>) -> Self {
         Self { request_body: body.into(), ..Self::default() }
+    }
+
+    /// A host of an app with these variables.
+    pub fn with_vars(vars: &[(&str, &str)]) -> Self {
+        let vars = vars.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        Self { vars, ..Self::default() }
     }
 }
 
@@ -103,6 +95,7 @@ impl MemoryHost {
                 reply.string("body").bytes(format!("{method} {url}").as_bytes());
             }
             name if name.starts_with("kv_") => return kv::answer(&mut self.kv, name, reader, reply),
+            name if name.starts_with("vars_") => return vars::answer(&self.vars, name, reader, reply),
             name if name.starts_with("docs_") => return self.docs.answer(name, reader, reply),
             name if name.starts_with("files_") => {
                 return self.files.answer(name, &self.request_body, reader, reply);
@@ -118,24 +111,3 @@ impl MemoryHost {
         (self.seed >> 56) as u8
     }
 }
-
-/// Writes a page of up to `limit` entries, each given with the cursor behind it.
-fn page(reply: &mut Writer, name: &str, entries: impl Iterator<Item = (String, String)>, limit: usize) {
-    let mut entries: Vec<_> = entries.take(limit + 1).collect();
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    reply.map(2).string(name).array(entries.len());
-    for (_, entry) in &entries {
-        reply.string(entry);
-    }
-    let last = entries.last().map(|(cursor, _)| cursor.as_str());
-    reply.string("next_cursor").optional_string(last.filter(|_| more));
-}
-
-/// The id of the n-th thing that was made; ids sort as they were made.
-fn id(n: usize) -> String {
-    format!("00000000-0000-7000-8000-{n:012}")
-}
-
-/// When everything happens here.
-const NOW: &str = "1970-01-01T00:00:00.000Z";

@@ -2,13 +2,12 @@
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map, NativeCallContext};
 
-use crate::args::{self, Thrown};
-use crate::host::fail;
+use crate::args;
+use crate::error::{Thrown, fail, mismatch};
+use crate::limits::{MAX_HTTP_HEADERS, MAX_HTTP_TIMEOUT_MS};
 use crate::url;
 
 const KNOWN: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
-const MAX_TIMEOUT: usize = 60_000;
-const MAX_HEADERS: usize = 100;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// What a script says about a request besides its URL and body.
@@ -42,13 +41,13 @@ impl Options {
                     })??;
                 }
                 "timeout_ms" => {
-                    let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_TIMEOUT)?;
+                    let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_HTTP_TIMEOUT_MS)?;
                     options.timeout_ms = Some(milliseconds as INT);
                 }
                 _ => {
                     options.follow_redirects = value
                         .as_bool()
-                        .map_err(|given| args::mismatch(function, "follow_redirects", "a bool", given))?;
+                        .map_err(|given| mismatch(function, "follow_redirects", "a bool", given))?;
                 }
             }
         }
@@ -73,9 +72,9 @@ fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, 
         }
     }
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+    if headers.len() > MAX_HTTP_HEADERS || bytes > MAX_HEADER_BYTES {
         let most =
-            format_args!("headers must be {MAX_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
+            format_args!("headers must be {MAX_HTTP_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
         return Err(fail(function, most));
     }
     Ok(headers)
@@ -84,7 +83,7 @@ fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, 
 fn header(function: &str, name: &str, value: &Dynamic) -> Result<ImmutableString, Thrown> {
     if !(value.is_string() || value.is_int() || value.is_bool() || value.is_char()) {
         let expected = "a string or an array of strings";
-        return Err(args::mismatch(function, &format!("headers[{name:?}]"), expected, value.type_name()));
+        return Err(mismatch(function, &format!("headers[{name:?}]"), expected, value.type_name()));
     }
     let text = value.to_string();
     match text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
