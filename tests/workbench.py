@@ -44,7 +44,7 @@ def idle_functions(**functions: HostFunction) -> dict[str, HostFunction]:
     async def nothing(_call: object, *_params: object) -> None:
         return None
 
-    names = [entry.name for entry in Interface.load().functions if entry.namespace != "log"]
+    names = [entry.name for entry in Interface.load().service_functions]
     return dict.fromkeys(names, nothing) | functions
 
 

@@ -6,11 +6,12 @@ import hashlib
 import os
 import shutil
 import subprocess
-import tomllib
 from pathlib import Path
 
 import pytest
 import wasmtime
+
+from picloud.core.interface import Interface
 
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "host" / "picloud" / "assets"
@@ -50,8 +51,7 @@ def guest() -> wasmtime.Module:
 
 
 def test_guest_imports_only_functions_of_picloud(guest: wasmtime.Module) -> None:
-    interface = tomllib.loads((ASSETS / "interface.toml").read_text())
-    known = {"reply_take", *(function["name"] for function in interface["host"])}
+    known = {"reply_take", *(function.name for function in Interface.load().hosts)}
     assert {entry.module for entry in guest.imports} == {"picloud"}
     assert {entry.name for entry in guest.imports} == known
     assert all(isinstance(entry.type, wasmtime.FuncType) for entry in guest.imports)

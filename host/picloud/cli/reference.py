@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import tomllib
-
 from picloud.config.client import CLIENT_VARIABLES
 from picloud.config.table import TABLE
-from picloud.core.interface import INTERFACE_FILE
+from picloud.core.interface import Interface
 from picloud.identity.capabilities import CAPABILITIES, SCOPES
 from picloud.sandbox.limits import KNOBS
 from picloud.sandbox.outcome import STATUS
@@ -76,22 +74,22 @@ an instance.
 
 def functions() -> str:
     """The reference page `docs/functions.md`, in Markdown."""
-    interface = tomllib.loads(INTERFACE_FILE.read_text())
-    handles = {entry["namespace"] for entry in interface["function"] if entry["name"] == "collection"}
+    interface = Interface.load()
+    handles = {function.namespace for function in interface.functions if function.name == "collection"}
     sections: dict[str, list[str]] = {}
-    for function in interface["function"]:
-        method = function["namespace"] in handles and function["name"] != "collection"
-        prefix = "collection." if method else f"{function['namespace']}::"
-        entry = f"### `{prefix}{function['signature']}`\n\n{function['doc']}\n\n"
-        entry += f"```rhai\n{function['example']}\n```\n"
-        sections.setdefault(function["namespace"], []).append(entry)
+    for function in interface.functions:
+        method = function.namespace in handles and function.name != "collection"
+        prefix = "collection." if method else f"{function.namespace}::"
+        entry = f"### `{prefix}{function.signature}`\n\n{function.doc}\n\n"
+        entry += f"```rhai\n{function.example}\n```\n"
+        sections.setdefault(function.namespace, []).append(entry)
     body = "\n".join(f"## {name}\n\n" + "\n".join(entries) for name, entries in sections.items())
     return f"""\
 # Functions
 
 <!-- Made from sdk-bindings/interface.toml by `picloud config --reference functions`; do not edit. -->
 
-What a script can call besides the language itself (SDK {interface["sdk"]}). A function that fails throws a
+What a script can call besides the language itself (SDK {interface.sdk}). A function that fails throws a
 string that begins with its name. Every example is true; the tests evaluate each.
 
 {body}"""

@@ -1,10 +1,11 @@
-"""The host interface: what a guest may call, read from `interface.toml`, and the check of every call.
+"""The host interface, read from `interface.toml`: what a guest can call, and the check of every call.
 
 Everything that a guest sends is untrusted: one that breaks its interface is stopped, not corrected.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import tomllib
 from collections.abc import Callable, Coroutine, Mapping
@@ -96,22 +97,73 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """One `[[function]]` entry of interface.toml: what a script can call.
+
+    Attributes:
+        namespace: `kv` of `kv::collection`.
+        name: without its namespace.
+        signature: with parameters and result, for people.
+        doc: what it does, in Markdown.
+        example: an expression that is true.
+    """
+
+    namespace: str
+    name: str
+    signature: str
+    doc: str
+    example: str
+
+
+class SharedLimits:
+    """The `[limits]` of interface.toml: numbers and lists that guest and host share."""
+
+    def __init__(self, table: Mapping[str, int | list[str]]) -> None:
+        """Take the values of the table."""
+        self._table = table
+
+    def number(self, name: str) -> int:
+        """A limit that is a number, in the unit that its name ends with.
+
+        Raises:
+            KeyError: interface.toml has no such limit.
+        """
+        value = self._table[name]
+        assert isinstance(value, int), f"limits.{name} is not a number"
+        return value
+
+    def names(self, name: str) -> frozenset[str]:
+        """A limit that is a list of strings.
+
+        Raises:
+            KeyError: interface.toml has no such limit.
+        """
+        value = self._table[name]
+        assert isinstance(value, list), f"limits.{name} is not a list"
+        return frozenset(value)
+
+
+@dataclass(frozen=True, slots=True)
 class Interface:
     """The host interface of this build.
 
     Attributes:
         digest: SHA-256 of interface.toml in hex; the guest carries the same.
         sdk: SDK version scripts see.
-        functions: the host functions in the order of the file.
+        hosts: the host functions in the order of the file.
+        functions: what scripts can call, in the order of the file.
+        limits: what guest and host share.
     """
 
     digest: str
     sdk: str
-    functions: tuple[Signature, ...]
+    hosts: tuple[Signature, ...]
+    functions: tuple[Function, ...]
+    limits: SharedLimits
 
     @classmethod
     def load(cls, file: Path = INTERFACE_FILE) -> Interface:
-        """Read interface.toml.
+        """Read interface.toml, once per process and file.
 
         Args:
             file: where it is.
@@ -119,40 +171,54 @@ class Interface:
         Raises:
             InterfaceMismatch: the file is of another ABI version.
         """
-        content = file.read_bytes()
-        table = tomllib.loads(content.decode())
-        if table["abi"] != ABI_VERSION:
-            raise InterfaceMismatch(
-                f"interface.toml is of ABI {table['abi']}, this host speaks {ABI_VERSION}"
-            )
-        functions = tuple(
-            Signature(
-                name=entry["name"],
-                namespace=entry["namespace"],
-                capability=entry["capability"],
-                counted=entry["counted"],
-                params=tuple(
-                    (
-                        param["name"],
-                        _PYTHON_TYPES[param["type"].removesuffix("?")],
-                        param["type"].endswith("?"),
-                    )
-                    for param in entry["params"]
-                ),
-                result=entry["result"],
-                doc=entry["doc"],
-            )
-            for entry in table["host"]
-        )
-        return cls(hashlib.sha256(content).hexdigest(), table["sdk"], functions)
+        return _load(file)
+
+    @property
+    def namespaces(self) -> frozenset[str]:
+        """The namespaces that host functions and functions have."""
+        return frozenset(one.namespace for one in self.hosts) | {one.namespace for one in self.functions}
+
+    @property
+    def service_functions(self) -> tuple[Signature, ...]:
+        """The host functions that services offer: all but those of `log`, which the sandbox has itself."""
+        return tuple(entry for entry in self.hosts if entry.namespace != "log")
 
     def check_table(self, functions: Mapping[str, HostFunction]) -> None:
-        """See that the services offer exactly what the interface lists.
+        """Check that the services offer exactly what the interface lists.
 
         Raises:
             InterfaceMismatch: naming what is missing or too many.
         """
-        listed = {signature.name for signature in self.functions if signature.namespace != "log"}
+        listed = {signature.name for signature in self.service_functions}
         if listed != set(functions):
             missing, extra = sorted(listed - set(functions)), sorted(set(functions) - listed)
             raise InterfaceMismatch(f"host functions missing: {missing}, not in interface.toml: {extra}")
+
+
+@functools.cache
+def _load(file: Path) -> Interface:
+    content = file.read_bytes()
+    table = tomllib.loads(content.decode())
+    if table["abi"] != ABI_VERSION:
+        raise InterfaceMismatch(f"interface.toml is of ABI {table['abi']}, this host speaks {ABI_VERSION}")
+    return Interface(
+        digest=hashlib.sha256(content).hexdigest(),
+        sdk=table["sdk"],
+        hosts=tuple(map(_signature, table["host"])),
+        functions=tuple(Function(**entry) for entry in table["function"]),
+        limits=SharedLimits(table["limits"]),
+    )
+
+
+def _signature(entry: Mapping[str, Any]) -> Signature:
+    params = tuple((param["name"], *_type(param["type"])) for param in entry["params"])
+    return Signature(**{**entry, "params": params})
+
+
+def _type(text: str) -> tuple[tuple[type, ...], bool]:
+    """The Python types of a parameter, and whether it may be nil."""
+    return _PYTHON_TYPES[text.removesuffix("?")], text.endswith("?")
+
+
+LIMITS = Interface.load().limits
+"""Those of this build."""

@@ -33,7 +33,7 @@ def with_capability_checks(
     """
     known = {capability.name for capability in CAPABILITIES}
     behind = dict(functions)
-    for signature in interface.functions:
+    for signature in interface.hosts:
         if signature.capability and signature.name in functions:
             if signature.capability not in known:
                 raise InterfaceMismatch(

@@ -87,7 +87,7 @@ class Engine:
         wasm = guest.read_bytes()
         self.digest = hashlib.sha256(wasm).hexdigest()
         self._engine = capi.Engine(slots, max_memory_mb << 20, WASM_STACK, ASYNC_STACK, KEEP_RESIDENT)
-        names = [signature.name for signature in self.interface.functions] + [REPLY_TAKE]
+        names = [signature.name for signature in self.interface.hosts] + [REPLY_TAKE]
         artifact = _machine_code(self._engine, wasm, self.digest, cache_folder)
         self.template = capi.Template(self._engine, artifact, names, _forward)
         self.info, self.pristine = self._ask(max_memory_mb << 20)

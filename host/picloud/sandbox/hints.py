@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 
-from picloud.core.interface import INTERFACE_FILE
+from picloud.core.interface import Interface
 
 _NOT_FOUND = re.compile(r"Function not found: ([\w:]+) \(((?:\(\)|[^()])*)\)")
 _STRING = "&str | ImmutableString | String"
@@ -79,8 +78,8 @@ def _nearest(name: str, known: Mapping[str, str], prefix: str, whose: str) -> st
 @cache
 def _known() -> dict[str, _Known]:
     functions: dict[str, dict[str, str]] = {}
-    for entry in tomllib.loads(INTERFACE_FILE.read_text("utf-8"))["function"]:
-        functions.setdefault(entry["namespace"], {})[entry["name"]] = entry["signature"]
+    for entry in Interface.load().functions:
+        functions.setdefault(entry.namespace, {})[entry.name] = entry.signature
     return {
         namespace: _Known({"collection": named.pop("collection")}, named)
         if "collection" in named

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from picloud.core.interface import LIMITS
+
 MIB = 1024 * 1024
 
 
@@ -41,23 +43,35 @@ class Knob:
         return self.moved_by or (f"PICLOUD_SANDBOX_{self.name.upper()}" if self.per_script else None)
 
 
+def _shared(name: str) -> int:
+    """The default that the guest has, too."""
+    return LIMITS.number(f"default_{name}")
+
+
 KNOBS = (
     Knob("max_fuel", 2_000_000_000, 50_000_000_000, "fuel", "wasmtime"),
-    Knob("max_operations", 1_000_000, 10_000_000, "operations", "guest"),
+    Knob("max_operations", _shared("max_operations"), 10_000_000, "operations", "guest"),
     Knob("memory_limit_mb", 32, 256, "MiB", "wasmtime"),
     Knob("timeout_seconds", 30, 300, "seconds", "host"),
-    Knob("max_string_size", 256 * 1024, MIB, "bytes", "guest"),
-    Knob("max_array_size", 10_000, 100_000, "elements", "guest"),
-    Knob("max_map_size", 10_000, 100_000, "entries", "guest"),
-    Knob("max_call_levels", 64, 128, "levels", "guest"),
-    Knob("max_expr_depth", 64, 128, "levels", "guest"),
+    Knob("max_string_size", _shared("max_string_size"), MIB, "bytes", "guest"),
+    Knob("max_array_size", _shared("max_array_size"), 100_000, "elements", "guest"),
+    Knob("max_map_size", _shared("max_map_size"), 100_000, "entries", "guest"),
+    Knob("max_call_levels", _shared("max_call_levels"), 128, "levels", "guest"),
+    Knob("max_expr_depth", _shared("max_expr_depth"), 128, "levels", "guest"),
     Knob("max_host_calls", 1_000, 100_000, "calls", "host"),
     Knob("max_log_lines", 1_000, 1_000, "lines", "host", per_script=False),
     Knob("max_log_bytes", 256 * 1024, 256 * 1024, "bytes", "host", per_script=False),
     Knob("max_request_body", 10 * MIB, 10 * MIB, "bytes", "HTTP edge", per_script=False),
-    Knob("max_response_body", 10 * MIB, 10 * MIB, "bytes", "host", per_script=False),
+    Knob("max_response_body", *2 * (_shared("max_response_body"),), "bytes", "host", per_script=False),
     Knob("max_source_size", MIB, MIB, "bytes", "admin API", per_script=False),
-    Knob("max_import_depth", 8, 8, "levels", "guest", False, "PICLOUD_MODULE_IMPORT_DEPTH_MAX"),
+    Knob(
+        "max_import_depth",
+        *2 * (_shared("max_import_depth"),),
+        "levels",
+        "guest",
+        per_script=False,
+        moved_by="PICLOUD_MODULE_IMPORT_DEPTH_MAX",
+    ),
 )
 
 

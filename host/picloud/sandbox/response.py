@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from picloud.core.interface import InterfaceViolation
+from picloud.core.interface import LIMITS, InterfaceViolation
 from picloud.core.msgpack import decode_bounded
 from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
@@ -17,13 +17,14 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")  # RFC 9110, 5.5, and a l
 _CONTENT_TYPES = {1: "application/json", 2: "text/plain; charset=utf-8", 3: "application/octet-stream"}
 _FILE = 4  # the body is MessagePack of [collection, id]
 _NO_BODY = (204, 205, 304)
-_MAX_COLLECTION, _MAX_ID = 128, 64  # bytes; a UUID has 36
+_MAX_COLLECTION, _MAX_ID = LIMITS.number("max_collection_name_bytes"), 64  # bytes; a UUID has 36
 _MAX_HEADERS, _MAX_HEADER_BYTES = 100, 32 * 1024
-# Framing and hop-by-hop fields are the server's (RFC 9110, 7.6.1; RFC 9112, 6).
-_HOP_BY_HOP = (
-    "connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer upgrade"
-)
-_RESERVED = {*_HOP_BY_HOP.split(), "content-length", "transfer-encoding", "x-request-id", "x-execution-id"}
+# The guest denies what belongs to the connection; the host also what it sets itself.
+_RESERVED = LIMITS.names("reserved_response_headers") | {
+    "proxy-authorization",
+    "x-request-id",
+    "x-execution-id",
+}
 # [0, operations, status, headers, kind, body] and [1, operations, {code, message, ...}]
 _ANSWERED, _FAILED = (int, int, int, dict, int, bytes), (int, int, dict)
 _CODES = frozenset(

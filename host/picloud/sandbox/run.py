@@ -173,7 +173,7 @@ class Run:
         """A host call: runs in the middle of guest code, on its stack (see `capi.OnCall`)."""
         if self._functions is None:
             raise interface.InterfaceViolation("a host call while compiling")
-        functions = self._engine.interface.functions
+        functions = self._engine.interface.hosts
         if index == len(functions):
             return self._take_reply(pointer, length)
         signature = functions[index]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import Invalid, NotFound, QuotaExceeded, ServiceError
+from picloud.core.interface import LIMITS
 from picloud.core.pagination import Page, page_of_names, read_name_cursor
 from picloud.db.pool import Database
 from picloud.services.quotas import QuotaUsedUp
@@ -16,7 +17,7 @@ from picloud.services.quotas import QuotaUsedUp
 MAX_COUNTED = 1000
 """Of each collection in a list of them."""
 
-MAX_COLLECTION, MAX_KEY = 128, 512
+MAX_COLLECTION, MAX_KEY = LIMITS.number("max_collection_name_bytes"), LIMITS.number("max_key_bytes")
 """Bytes of the name of a collection, and of a key."""
 
 T = TypeVar("T")

@@ -24,5 +24,5 @@ def with_unavailable_stubs(
     async def refuse(_call: object, *_params: object) -> object:
         raise ServiceError("there is no server here that could do this: push the script, and run it there")
 
-    names = [entry.name for entry in interface.functions if entry.namespace != "log"]
+    names = [entry.name for entry in interface.service_functions]
     return dict.fromkeys(names, refuse) | dict(functions)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from picloud.config import Settings
 from picloud.control.scripts.modules import Module
-from picloud.core.interface import INTERFACE_FILE
+from picloud.core.interface import Interface
 from picloud.db.pool import Database
 from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
@@ -62,8 +61,8 @@ def examples() -> Iterator[Any]:
 EXAMPLES = list(examples())
 THINGS = next(example.values[0] for example in EXAMPLES if 'docs::collection("things")' in example.values[0])
 FUNCTIONS: dict[str, list[str]] = {}
-for function in tomllib.loads(INTERFACE_FILE.read_text("utf-8"))["function"]:
-    FUNCTIONS.setdefault(function["namespace"], []).append(function["example"])
+for function in Interface.load().functions:
+    FUNCTIONS.setdefault(function.namespace, []).append(function.example)
 FILTERS = re.findall(r"^\| `(#\{.*\})` \|([a-d ]*)\| .*\|$", PAGE, re.MULTILINE)
 
 Run: TypeAlias = Callable[..., Awaitable[tuple[int, bytes]]]

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import tomllib
 from uuid import UUID
 
 import pytest
 from uuid_utils.compat import uuid7
 
-from picloud.core.interface import INTERFACE_FILE
+from picloud.core.interface import Interface
 from picloud.execution.invocation import ScriptRequest, ScriptVersion
 from picloud.sandbox.outcome import Outcome
 from tests.integration.conftest import Worker
 from tests.workbench import invocation, script, value
 
 F = 'let f = files::collection("notes"); '
-EXAMPLES = {
-    entry["name"]: entry["example"]
-    for entry in tomllib.loads(INTERFACE_FILE.read_text("utf-8"))["function"]
-    if entry["namespace"] == "files"
-}
+EXAMPLES = {entry.name: entry.example for entry in Interface.load().functions if entry.namespace == "files"}
 
 
 async def make_app(worker: Worker) -> UUID:

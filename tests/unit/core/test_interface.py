@@ -24,7 +24,7 @@ BY_TYPE = {
     list: st.lists(TEXT, max_size=4),
     dict: st.dictionaries(TEXT, TEXT, max_size=4),
 }
-signatures = st.sampled_from(INTERFACE.functions)
+signatures = st.sampled_from(INTERFACE.hosts)
 json_like = st.recursive(
     st.none() | st.booleans() | BY_TYPE[int] | BY_TYPE[float] | BY_TYPE[str] | BY_TYPE[bytes],
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(BY_TYPE[str], inner, max_size=4),
@@ -62,7 +62,7 @@ def test_parameters_arrive_as_they_were_sent(data: st.DataObject) -> None:
 
 
 def test_true_is_no_integer_and_an_integer_is_no_bool() -> None:
-    increment = next(entry for entry in INTERFACE.functions if entry.name == "kv_increment")
+    increment = next(entry for entry in INTERFACE.hosts if entry.name == "kv_increment")
     with pytest.raises(InterfaceViolation):
         increment.decode(ormsgpack.packb(["c", "k", True]))
     with pytest.raises(InterfaceViolation):

@@ -15,7 +15,7 @@ from picloud.identity.principal import KeyGrant, Principal
 from picloud.services.call_context import Call
 
 INTERFACE = Interface.load()
-NEEDING = [signature for signature in INTERFACE.functions if signature.capability]
+NEEDING = [signature for signature in INTERFACE.hosts if signature.capability]
 APP, OTHER = uuid4(), uuid4()
 
 
@@ -23,9 +23,7 @@ async def echo(call: Call, *params: object) -> object:
     return (call.app_id, *params)
 
 
-FUNCTIONS = with_capability_checks(
-    {one.name: echo for one in INTERFACE.functions if one.namespace != "log"}, INTERFACE
-)
+FUNCTIONS = with_capability_checks({one.name: echo for one in INTERFACE.service_functions}, INTERFACE)
 
 
 def call(principal: Principal | None, app: UUID = APP) -> Call:
@@ -64,7 +62,7 @@ async def test_with_nobody_the_script_is_the_gate(name: str) -> None:
 
 
 async def test_what_needs_no_capability_is_for_everyone() -> None:
-    for signature in INTERFACE.functions:
+    for signature in INTERFACE.hosts:
         if signature.namespace != "log" and not signature.capability:
             assert await FUNCTIONS[signature.name](call(member(None))) == (APP,)
 

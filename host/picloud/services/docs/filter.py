@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from picloud.core.errors import ServiceError
+from picloud.core.interface import LIMITS
 
 MAX_LEVELS = 5
-MAX_LIMIT = 1000
+MAX_LIMIT = LIMITS.number("max_page_items")
 MAX_SKIP = 1_000_000
 MAX_CONDITIONS = 256
 MAX_COMPARISONS = 32

@@ -16,7 +16,7 @@ from uuid_utils.compat import uuid7
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
-from picloud.core.interface import HostFunction
+from picloud.core.interface import LIMITS, HostFunction
 from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -26,11 +26,11 @@ from picloud.services.docs.filter import MAX_LIMIT, Find, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
 from picloud.services.quotas import UNLIMITED, Quotas
 
-MAX_DATA = 1024 * 1024
+MAX_DATA = LIMITS.number("max_document_bytes")
 MAX_FOUND = 8 * 1024 * 1024
 """Bytes of envelopes one call gives: a page of a thousand large documents would be a gigabyte."""
-TOO_DEEP = "the document is nested deeper than 127 levels"
-"""The error of what no script could read again: that reads 128, of which the envelope is one."""
+TOO_DEEP = f"the document is nested deeper than {LIMITS.number('max_nesting_levels') - 1} levels"
+"""The error of what no script could read again: the envelope is one level more."""
 SEARCHES_AT_ONCE = 4
 """Of one app, in one worker: a search may read a whole collection, and connections are for all apps."""
 

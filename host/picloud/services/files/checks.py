@@ -6,12 +6,13 @@ import json
 import re
 
 from picloud.core.errors import ServiceError
+from picloud.core.interface import LIMITS
 
-MAX_NAME = 255
-MAX_CONTENT_TYPE = 255
-MAX_METADATA = 16 * 1024
-MAX_LEVELS = 127
-"""Scripts read 128 levels, and metadata comes inside of one."""
+MAX_NAME = LIMITS.number("max_file_name_bytes")
+MAX_CONTENT_TYPE = LIMITS.number("max_content_type_bytes")
+MAX_METADATA = LIMITS.number("max_file_metadata_bytes")
+MAX_LEVELS = LIMITS.number("max_nesting_levels") - 1
+"""Metadata comes inside of one level."""
 OCTETS = "application/octet-stream"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")

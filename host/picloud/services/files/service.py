@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
-from picloud.core.interface import HostFunction
+from picloud.core.interface import LIMITS, HostFunction
 from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -30,11 +30,11 @@ from picloud.services.files.file import File
 from picloud.services.files.store import Blob, BlobStore, OpenBlob
 from picloud.services.quotas import UNLIMITED, Quotas
 
-MAX_DATA = 10 * MIB
+MAX_DATA = LIMITS.number("max_file_bytes")
 """Bytes of a file that pass through a script in one call."""
 MAX_LISTED = 8 * MIB
 """Bytes of entries one call gives."""
-MAX_LIMIT = 1000
+MAX_LIMIT = LIMITS.number("max_page_items")
 AT_ONCE = 4
 """Files of one app that are written at once, in one worker: memory, and the store's threads."""
 READS_AT_ONCE = 2

@@ -17,7 +17,7 @@ from asyncpg import ForeignKeyViolationError
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
-from picloud.core.interface import NIL, HostFunction
+from picloud.core.interface import LIMITS, NIL, HostFunction
 from picloud.core.msgpack import decode_single
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -26,6 +26,7 @@ from picloud.services.collections import check_collection, check_key
 from picloud.services.quotas import UNLIMITED, Quotas
 
 MAX_VALUE = 1024 * 1024
+MAX_LIMIT = LIMITS.number("max_page_items")
 MAX_PAGE_BYTES = 256 * 1024
 """Keys and values of a page of entries; a page of one entry may have more."""
 LISTS_AT_ONCE = 4
@@ -294,8 +295,8 @@ def check_ttl(seconds: int | None) -> None:
 def page_start(collection: str, cursor: str | None, limit: int) -> str:
     """Check what asks for a page; the key that the page begins behind, "" at the start."""
     check_collection(collection)
-    if not 1 <= limit <= 1000:
-        raise ServiceError("limit must be from 1 to 1000")
+    if not 1 <= limit <= MAX_LIMIT:
+        raise ServiceError(f"limit must be from 1 to {MAX_LIMIT}")
     if not cursor:
         return ""
     try:

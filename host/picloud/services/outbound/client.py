@@ -11,7 +11,7 @@ from aiohttp import ClientError, ClientResponse
 from yarl import URL
 
 from picloud.core.errors import ServiceError
-from picloud.core.interface import HostFunction
+from picloud.core.interface import LIMITS, HostFunction
 from picloud.services.call_context import Call
 from picloud.services.outbound import answers
 from picloud.services.outbound.addresses import Addresses
@@ -25,7 +25,7 @@ from picloud.services.outbound.targets import Target, Targets
 from picloud.services.outbound_decisions import Decision
 
 MAX_REDIRECTS = 5
-MAX_TIMEOUT_MS = 60_000
+MAX_TIMEOUT_MS = LIMITS.number("max_http_timeout_ms")
 DEFAULT_TIMEOUT_MS = 30_000
 NO_TURN = "no turn"
 

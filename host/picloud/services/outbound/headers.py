@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from picloud.core.interface import LIMITS
 from picloud.services.outbound.refused import Failed, Refused
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Lower-case names and values, in order."""
 
-MAX_HEADERS = 100
+MAX_HEADERS = LIMITS.number("max_http_headers")
 MAX_HEADER_BYTES = 64 * 1024
 
 OURS = {"accept-encoding": "gzip, deflate"}

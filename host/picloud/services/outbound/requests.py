@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from picloud.core.interface import LIMITS
 from picloud.services.outbound.headers import ABOUT_BODY, CREDENTIALS, Headers, without
 from picloud.services.outbound.refused import Refused
 from picloud.services.outbound.targets import Target, Targets
 
-MAX_BODY = 10 * 1024 * 1024
+MAX_BODY = LIMITS.number("max_http_body_bytes")
 
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _DENIED_METHODS = frozenset(("CONNECT", "TRACE", "TRACK"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tomllib
 
 import pytest
 from hypothesis import given
@@ -12,7 +11,7 @@ from hypothesis import strategies as st
 from picloud.control.scripts.imports import MAX_MODULES, find_circle, kept
 from picloud.control.scripts.module_names import namespaces, unusable
 from picloud.core.errors import Invalid
-from picloud.core.interface import INTERFACE_FILE
+from picloud.core.interface import Interface
 
 NODES = [f"m{n}" for n in range(7)]
 GRAPHS = st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), max_size=4))
@@ -45,9 +44,8 @@ def test_a_long_chain_is_no_circle_and_no_deep_recursion() -> None:
 
 
 def test_every_namespace_of_the_interface_is_no_name_of_a_module() -> None:
-    table = tomllib.loads(INTERFACE_FILE.read_text("utf-8"))
-    for entry in (*table["host"], *table["function"]):
-        assert unusable(entry["namespace"]) is not None
+    for namespace in Interface.load().namespaces:
+        assert unusable(namespace) is not None
     assert {"log", "time", "random", "json", "kv", "docs", "files", "http", "users"} <= namespaces()
 
 
