@@ -23,11 +23,11 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import builtins
+from picloud.services import SERVICES
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import with_unavailable_stubs
+from picloud.services.service import Local, local_functions
 
 APP = uuid7()
 LIMITS = Ceilings().resolve({"max_operations": 10_000_000, "max_array_size": 100_000})
@@ -52,9 +52,7 @@ def executor(engine: Engine, loop: asyncio.AbstractEventLoop) -> Iterator[Execut
     memory, threads = MemoryKeyValue(), Threads(2)
     widget = ormsgpack.packb({"name": "bolt", "price": 21})
     loop.run_until_complete(memory.set(Call(APP, APP, APP), "widgets", "w1", widget, None))
-    functions = with_unavailable_stubs(
-        {**kv.host_functions(memory), **builtins.host_functions()}, engine.interface
-    )
+    functions = local_functions(SERVICES, Local(), engine.interface) | kv.host_functions(memory)
     yield Executor(Admission(24, 24), Sandbox(engine, ImageCache(256, 64), threads, functions), None)
     threads.close()
 

@@ -18,11 +18,11 @@ from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import builtins
+from picloud.services import SERVICES
 from picloud.services.call_context import Call
 from picloud.services.kv import service as kv
 from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import with_unavailable_stubs
+from picloud.services.service import Local, local_functions
 
 WAITING = 2000
 # Ten functions of ten lines: about what a script of that length looks like.
@@ -62,9 +62,7 @@ class SlowKeyValue(MemoryKeyValue):
 async def waiting_executions(folder: Path) -> float:
     """Bytes of each of `WAITING` executions that wait for the same slow host call."""
     slow, threads, engine = SlowKeyValue(), Threads(2), Engine(folder, WAITING + 8, 256)
-    functions = with_unavailable_stubs(
-        {**kv.host_functions(slow), **builtins.host_functions()}, engine.interface
-    )
+    functions = local_functions(SERVICES, Local(), engine.interface) | kv.host_functions(slow)
     executor = Executor(
         Admission(WAITING, WAITING), Sandbox(engine, ImageCache(8, 8), threads, functions), None
     )

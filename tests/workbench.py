@@ -21,21 +21,17 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Program, Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import builtins
+from picloud.services import SERVICES
 from picloud.services.call_context import Call
-from picloud.services.kv import service as kv
-from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import with_unavailable_stubs
+from picloud.services.service import Local, local_functions
 
 NOBODY = UUID(int=0)
 _scripts = itertools.count(1)
 
 
 def in_memory() -> dict[str, HostFunction]:
-    """Every host function, none of which needs a database."""
-    memory = MemoryKeyValue()
-    here = {**kv.host_functions(memory), **builtins.host_functions()}
-    return with_unavailable_stubs(here, Interface.load())
+    """Every host function, as `picloud run` has them."""
+    return local_functions(SERVICES, Local(), Interface.load())
 
 
 def idle_functions(**functions: HostFunction) -> dict[str, HostFunction]:

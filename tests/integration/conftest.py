@@ -26,9 +26,10 @@ from picloud.identity.keys import NewKey
 from picloud.identity.passwords import Passwords
 from picloud.identity.principal import AppRole, Role
 from picloud.sandbox.engine import Engine
-from picloud.server.wiring import files_folder, open_platform
+from picloud.server.wiring import open_platform
 from picloud.services.call_context import Call
-from picloud.services.files.folder import FolderStore
+from picloud.services.files import SERVICE as FILES
+from picloud.services.files.folder import FolderStore, files_folder
 from tests.cache import machine_code
 
 SLOTS = 64
@@ -107,7 +108,9 @@ class Worker:
     async def file(self, app: str, collection: str, name: str = "f.txt", data: bytes = b"bytes") -> str:
         """Store a file as a script of an app would; returns its id."""
         call = Call((await self.platform.apps.get(app)).id, uuid4(), uuid4())
-        entry = await self.platform.files.create(call, collection, name, "text/plain", None, data)
+        entry = await self.platform.services.of(FILES).create(
+            call, collection, name, "text/plain", None, data
+        )
         return str(orjson.loads(entry)["id"])
 
 

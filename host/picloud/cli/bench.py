@@ -50,7 +50,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 async def _measure_all(settings: Settings, seconds: float) -> list[Figures]:
     figures = []
-    with executor(settings) as local:
+    async with executor(settings) as local:
         for number, work in enumerate(WORKS, 1):
             if sys.stderr.isatty():
                 print(f"\r\x1b[K{number}/{len(WORKS)} {work.name}", end="", file=sys.stderr, flush=True)

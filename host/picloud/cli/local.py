@@ -1,49 +1,41 @@
-"""An executor in this process alone: an empty kv in memory, nothing recorded."""
+"""An executor in this process alone: services in memory, nothing recorded."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from types import MappingProxyType
 
 from picloud.config import Settings
-from picloud.core.interface import HostFunction
 from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import builtins
-from picloud.services.kv import service as kv
-from picloud.services.kv.memory import MemoryKeyValue
-from picloud.services.unavailable import with_unavailable_stubs
-
-NOTHING_MORE: Mapping[str, HostFunction] = MappingProxyType({})
+from picloud.services import SERVICES
+from picloud.services.service import Local, local_functions
 
 
-@contextmanager
-def executor(
-    settings: Settings, slots: int = 8, more: Mapping[str, HostFunction] = NOTHING_MORE
-) -> Iterator[Executor]:
-    """Make an executor and take it down again.
+@asynccontextmanager
+async def executor(settings: Settings, local: Local | None = None, slots: int = 8) -> AsyncIterator[Executor]:
+    """Open an executor, and close it at the end of the block.
 
     Args:
         settings: limits and cache sizes.
-        slots: how many executions may run at once.
-        more: host functions there are besides.
+        local: what services are made from; None for nothing.
+        slots: executions that can run at once.
     """
+    local = local or Local()
     engine = Engine(_cache_folder(), slots, settings.ceilings["memory_limit_mb"])
     threads = Threads(2)
     try:
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
-        memory = MemoryKeyValue()
-        here = {**kv.host_functions(memory), **builtins.host_functions(), **more}
-        functions = with_unavailable_stubs(here, engine.interface)
-        yield Executor(Admission(slots, slots), Sandbox(engine, images, threads, functions), None)
+        async with local.closing:
+            functions = local_functions(SERVICES, local, engine.interface)
+            yield Executor(Admission(slots, slots), Sandbox(engine, images, threads, functions), None)
     finally:
         threads.close()
         engine.close()

@@ -19,16 +19,15 @@ from picloud.cli.commands import Commands
 from picloud.cli.excerpt import excerpt
 from picloud.cli.exits import DOES_NOT_PARSE, FAILED, WRONG_USE
 from picloud.cli.local import executor
-from picloud.cli.local_modules import FolderModules, Unreadable
+from picloud.cli.local_modules import needed_modules
 from picloud.cli.terminal import fail, paint
 from picloud.config import Settings
-from picloud.control.scripts import modules
 from picloud.core import logs
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK, Outcome, ScriptError
-from picloud.services.outbound import client
-from picloud.services.outbound.configured import configured
+from picloud.services.modules.folder import FolderSources, Unreadable
+from picloud.services.service import Local
 
 NOBODY = UUID(int=0)
 
@@ -87,23 +86,23 @@ def main(arguments: argparse.Namespace) -> int:
     except UnicodeDecodeError as error:
         fail(f"{name} is not UTF-8 (byte {error.start})")
         return WRONG_USE
-    beside = FolderModules(arguments.file.parent)
+    folder = FolderSources(arguments.file.parent)
     try:
-        outcome = asyncio.run(_execute(arguments, settings, source, beside))
+        outcome = asyncio.run(_execute(arguments, settings, source, folder))
     except Unreadable as error:
         fail(str(error))
         return WRONG_USE
     if arguments.json:
         print(json.dumps(_as_json(outcome), indent=2, ensure_ascii=False))
     else:
-        _print(outcome, name, text, beside, arguments.fuel)
+        _print(outcome, name, text, folder, arguments.fuel)
     if outcome.code == OK:
         return 0
     return DOES_NOT_PARSE if outcome.code == "script_invalid" else FAILED
 
 
 async def _execute(
-    arguments: argparse.Namespace, settings: Settings, source: bytes, beside: FolderModules
+    arguments: argparse.Namespace, settings: Settings, source: bytes, folder: FolderSources
 ) -> Outcome:
     limits = Ceilings(settings.limits).resolve({})
     headers: dict[str, str] = dict(arguments.header)
@@ -114,19 +113,15 @@ async def _execute(
         body=(arguments.body or "").encode(),
         content_type=headers.get("content-type", "application/json" if arguments.body else None),
     )
-    outbound = configured(settings)
-    more = {**client.host_functions(outbound), **modules.host_functions(beside)}
-    try:
-        with executor(settings, more=more) as local:
-            needed = await beside.needed(local, source, limits)
-            name = arguments.file.stem
-            script = ScriptVersion(uuid7(), NOBODY, 1, name, "endpoint", source, limits, needed)
-            return await local.execute(Invocation(uuid7(), script, "cli", str(uuid7()), request))
-    finally:
-        await outbound.close()
+    local = Local(folder=arguments.file.parent, outbound=settings)
+    async with executor(settings, local) as running:
+        needed = await needed_modules(folder, running, source, limits)
+        name = arguments.file.stem
+        script = ScriptVersion(uuid7(), NOBODY, 1, name, "endpoint", source, limits, needed)
+        return await running.execute(Invocation(uuid7(), script, "cli", str(uuid7()), request))
 
 
-def _print(outcome: Outcome, name: str, source: str, beside: FolderModules, figures: bool) -> None:
+def _print(outcome: Outcome, name: str, source: str, folder: FolderSources, figures: bool) -> None:
     for line in outcome.logs:
         data = f" {line.data}" if line.data else ""
         print(f"{paint(line.level, '2', sys.stderr)} {line.message}{data}", file=sys.stderr)
@@ -141,15 +136,15 @@ def _print(outcome: Outcome, name: str, source: str, beside: FolderModules, figu
             print()
         sys.stdout.flush()
     if outcome.error is not None:
-        print(_excerpt(outcome.error, name, source, beside), file=sys.stderr)
+        print(_excerpt(outcome.error, name, source, folder), file=sys.stderr)
         print(f"{paint(outcome.code, '31', sys.stderr)} (HTTP status {outcome.status})", file=sys.stderr)
     if figures:
         print(_figures(outcome), file=sys.stderr)
 
 
-def _excerpt(error: ScriptError, name: str, source: str, beside: FolderModules) -> str:
+def _excerpt(error: ScriptError, name: str, source: str, folder: FolderSources) -> str:
     """Where it went wrong: in the script, or in the file of a module."""
-    file = beside.file(error.module) if error.module is not None else None
+    file = folder.file(error.module) if error.module is not None else None
     if file is None:
         return excerpt(error, name, source)
     return excerpt(replace(error, module=None), str(file), file.read_text("utf-8"))

@@ -24,9 +24,11 @@ from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import may
 from picloud.identity.principal import Principal
+from picloud.services import SERVICES
 
 _SQL = load("apps")
-_HOLDS_AN_APP = ("scripts", "routes", "domains", "kv_entries", "docs", "files")
+_STORED = tuple(stored for service in SERVICES for stored in service.stored)
+_HOLDS_AN_APP = ("scripts", "routes", "domains", *(stored.name for stored in _STORED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,9 +192,8 @@ class Apps:
         async with self._changes.transaction(*TOPICS) as connection:
             contents = await _contents(connection, app.id, force)
             # What may be many rows goes first, so that other writers wait for the lock only a moment.
-            await connection.execute(_SQL.app_clear_kv, app.id)
-            await connection.execute(_SQL.app_clear_docs, app.id)
-            await connection.execute(_SQL.app_clear_files, app.id)
+            for stored in _STORED:
+                await connection.execute(stored.clear, app.id)
             await connection.execute(_SQL.app_clear_executions, app.id)
             if await connection.fetchval(_SQL.app_lock_to_delete, app.id) is None:
                 raise NotFound("app", app.id)
@@ -250,6 +251,8 @@ async def _contents(connection: Connection, app_id: UUID, force: bool) -> dict[s
     row = await connection.fetchrow(_SQL.app_contents, app_id)
     assert row is not None
     contents = dict(row)
+    for stored in _STORED:
+        contents[stored.name] = await connection.fetchval(stored.count, app_id)
     if not force and any(contents[kind] for kind in _HOLDS_AN_APP):
         had = ", ".join(f"{kind}: {count}" for kind, count in contents.items() if count)
         raise Conflict(f"the app is not empty ({had}); ?force=true deletes everything of it", **contents)

@@ -29,11 +29,8 @@ from picloud.identity.members import Members
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
 from picloud.sandbox.limits import Ceilings
-from picloud.services.docs.admin import DocsAdmin
-from picloud.services.files.admin import FilesAdmin
-from picloud.services.files.service import Files
-from picloud.services.kv.admin import KvAdmin
 from picloud.services.quotas import Quotas
+from picloud.services.service import Services
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +70,8 @@ class Platform:
     executor: Executor
     ceilings: Ceilings
 
-    # What apps store.
-    files: Files
-    files_admin: FilesAdmin
-    docs_admin: DocsAdmin
-    kv_admin: KvAdmin
+    # What scripts can do, and what apps store.
+    services: Services
     quotas: Quotas
 
     # The admin API.

@@ -23,9 +23,9 @@ from picloud.identity.setup import Setup
 from picloud.server import banner
 from picloud.server.sockets import allow_open_files, listen, warn_if_exposed
 from picloud.server.supervisor import Workers, in_child
-from picloud.server.wiring import files_folder, image_store, make_engine
+from picloud.server.wiring import image_store, make_engine
 from picloud.server.worker import Node, run_worker
-from picloud.services.files.folder import FolderStore
+from picloud.services.files.folder import FolderStore, files_folder
 from picloud.services.files.sweep import claim
 
 _log = logging.getLogger(__name__)

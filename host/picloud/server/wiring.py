@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 from picloud.config import Settings
 from picloud.config.table import cores
@@ -16,7 +15,7 @@ from picloud.control.executions import Executions
 from picloud.control.health import Health
 from picloud.control.routes import Routes
 from picloud.control.routing_cache import Directory
-from picloud.control.scripts import modules as script_modules
+from picloud.control.scripts import versions as script_versions
 from picloud.control.scripts.modules import Modules
 from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
@@ -46,17 +45,10 @@ from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.store import ImageStore
 from picloud.sandbox.threads import Threads
-from picloud.services import builtins
-from picloud.services.docs import service as docs_service
-from picloud.services.docs.admin import DocsAdmin
-from picloud.services.files import service as files_service
-from picloud.services.files.admin import FilesAdmin
-from picloud.services.files.folder import FolderStore
-from picloud.services.kv import service as kv_service
-from picloud.services.kv.admin import KvAdmin
-from picloud.services.outbound import client
-from picloud.services.outbound.configured import configured
+from picloud.services import SERVICES
+from picloud.services.docs.service import searches
 from picloud.services.quotas import Quotas
+from picloud.services.service import Dependencies, Services
 
 
 @asynccontextmanager
@@ -87,27 +79,28 @@ async def open_platform(
         closing.push_async_callback(background.drain)
         ceilings = Ceilings(settings.limits)
 
-        quotas, searches = Quotas.configured(database, settings), docs_service.searches(database)
-        store = FolderStore(files_folder(settings))
-        closing.callback(store.close)
-        files = files_service.Files(database, store, quotas)
-        closing.push_async_callback(files.close)
-        outbound = configured(settings, own_ports)
-        closing.push_async_callback(outbound.close)
-        modules = Modules(database, generations)
-        functions = {
-            **kv_service.host_functions(kv_service.DatabaseKeyValue(database, quotas, searches)),
-            **builtins.host_functions(),
-            **script_modules.host_functions(modules),
-            **docs_service.host_functions(docs_service.DatabaseDocs(database, quotas, searches)),
-            **files_service.host_functions(files),
-            **client.host_functions(outbound),
-        }
+        quotas = Quotas.configured(
+            database, settings, (*(service.quota for service in SERVICES), script_versions.QUOTA)
+        )
+        services = Services(
+            SERVICES,
+            Dependencies(
+                settings=settings,
+                database=database,
+                changes=changes,
+                generations=generations,
+                quotas=quotas,
+                searches=searches(database),
+                own_ports=own_ports,
+                closing=closing,
+            ),
+        )
 
         threads = Threads(cores())
         closing.callback(threads.close)
+        functions = with_capability_checks(services.host_functions, engine.interface)
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb, image_store(settings))
-        sandbox = Sandbox(engine, images, threads, with_capability_checks(functions, engine.interface))
+        sandbox = Sandbox(engine, images, threads, functions)
         recorder = Recorder(database, generations)
         recorder.start()
         closing.push_async_callback(recorder.close)
@@ -115,6 +108,7 @@ async def open_platform(
         executor = Executor(admission, sandbox, recorder)
 
         session_ttl = timedelta(hours=settings.session_ttl_hours)
+        modules = Modules(database)
         accounts = Accounts(database, changes, passwords)
         sessions = Sessions(database, changes, session_ttl, settings.max_sessions_per_user)
         yield Platform(
@@ -143,10 +137,7 @@ async def open_platform(
             live_scripts=LiveScripts(modules, generations, ceilings),
             executor=executor,
             ceilings=ceilings,
-            files=files,
-            files_admin=FilesAdmin(database, files, searches),
-            docs_admin=DocsAdmin(database, quotas, searches),
-            kv_admin=KvAdmin(database, quotas, searches),
+            services=services,
             quotas=quotas,
             body_seconds=settings.request_body_seconds,
             admin_host=settings.admin_host,
@@ -158,11 +149,6 @@ def make_engine(settings: Settings) -> Engine:
     # A compile holds a guest of its own, so there are some more slots than permits.
     slots = settings.max_concurrent_executions + 16
     return Engine(settings.data_dir / "machine-code", slots, settings.ceilings["memory_limit_mb"])
-
-
-def files_folder(settings: Settings) -> Path:
-    """Where the bytes of files are. Args: settings: the configuration."""
-    return settings.data_dir / "files"
 
 
 def image_store(settings: Settings) -> ImageStore:

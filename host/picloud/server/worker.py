@@ -33,8 +33,8 @@ from picloud.identity.passwords import Passwords
 from picloud.server.jobs.retention import Retention
 from picloud.server.jobs.usage import Upkeep
 from picloud.server.supervisor import WorkerSlot
-from picloud.server.wiring import files_folder, make_engine, open_platform
-from picloud.services.files.folder import FolderStore
+from picloud.server.wiring import make_engine, open_platform
+from picloud.services.files.folder import FolderStore, files_folder
 from picloud.services.files.store import StoreUnusable
 from picloud.services.files.sweep import Sweep
 

@@ -7,10 +7,11 @@ import time
 from collections.abc import Mapping
 
 from picloud.core.errors import ServiceError
-from picloud.core.interface import HostFunction
+from picloud.core.interface import LIMITS, HostFunction
 from picloud.services.call_context import Call
+from picloud.services.service import Service, no_admin
 
-MAX_RANDOM = 65_536
+MAX_RANDOM = LIMITS.number("max_random_bytes")
 
 
 async def now(_call: Call) -> int:
@@ -40,3 +41,12 @@ async def body(call: Call) -> bytes:
 def host_functions() -> Mapping[str, HostFunction]:
     """The host functions by import name."""
     return {"time_now": now, "random_bytes": random_bytes, "request_body": body}
+
+
+SERVICE: Service[None, None] = Service(
+    name="builtins",
+    make=lambda _given: None,
+    admin=no_admin,
+    host_functions=lambda _: host_functions(),
+    local=lambda _given: host_functions(),
+)

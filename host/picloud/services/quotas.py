@@ -10,7 +10,7 @@ goes on, and so does everything that removes.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
@@ -22,7 +22,6 @@ from picloud.core.errors import ServiceError
 from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.sandbox.limits import MIB
 
 Store: TypeAlias = Literal["kv", "docs", "files", "scripts"]
 STORES: tuple[Store, ...] = get_args(Store)
@@ -48,6 +47,14 @@ class Amount:
 
     rows: int
     bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreQuota:
+    """The quota of a store. Attributes: store: its name. limit: of each app, from the configuration."""
+
+    store: Store
+    limit: Callable[[Settings], Amount]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +103,17 @@ class Quotas:
         self._flights: SingleFlight[UUID] = SingleFlight()
 
     @classmethod
-    def configured(cls, database: Database, settings: Settings) -> Quotas:
-        """Quotas as the operator wants them. Args: database: the pool. settings: the configuration."""
-        limits: dict[Store, Amount] = {
-            "kv": Amount(settings.quota_kv_rows, settings.quota_kv_mb * MIB),
-            "docs": Amount(settings.quota_docs_rows, settings.quota_docs_mb * MIB),
-            "files": Amount(settings.quota_files_rows, settings.quota_files_mb * MIB),
-            "scripts": Amount(settings.quota_scripts_rows, settings.quota_scripts_mb * MIB),
-        }
-        return cls(database, limits)
+    def configured(
+        cls, database: Database, settings: Settings, quotas: Iterable[StoreQuota | None]
+    ) -> Quotas:
+        """Quotas as the operator configures them.
+
+        Args:
+            database: the pool.
+            settings: the configuration.
+            quotas: of each store; None for a service without one.
+        """
+        return cls(database, {one.store: one.limit(settings) for one in quotas if one is not None})
 
     async def usage(self, app_id: UUID) -> list[StoreUsage]:
         """What an app keeps at this moment, and what it may."""

@@ -14,6 +14,7 @@ import pytest
 from picloud.core.errors import ServiceError
 from picloud.services.call_context import Call
 from picloud.services.docs.service import DatabaseDocs
+from picloud.services.files import SERVICE as FILES
 from picloud.services.kv import service as kv
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import ADMIN, Client
@@ -107,7 +108,7 @@ async def test_json_that_no_script_could_read_is_not_kept(
     client: Client, worker: Worker, levels: int
 ) -> None:
     call = Call((await worker.platform.apps.get("default")).id, uuid4(), uuid4())
-    deep, docs, files = nested(levels), DatabaseDocs(worker.database), worker.platform.files
+    deep, docs, files = nested(levels), DatabaseDocs(worker.database), worker.platform.services.of(FILES)
     with pytest.raises(ServiceError, match="deeper than 127 levels"):
         await docs.create(call, "c", deep.decode())
     if len(deep) <= 16 * 1024:

@@ -18,10 +18,8 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import builtins
 from picloud.services.kv import service as kv
-from picloud.services.unavailable import with_unavailable_stubs
-from tests.workbench import invocation, script, value
+from tests.workbench import in_memory, invocation, script, value
 
 C = 'let c = kv::collection("c"); '
 
@@ -29,8 +27,7 @@ C = 'let c = kv::collection("c"); '
 @pytest.fixture
 async def executor(engine: Engine, database: Database) -> AsyncIterator[Executor]:
     threads = Threads(2)
-    here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **builtins.host_functions()}
-    functions = with_unavailable_stubs(here, engine.interface)
+    functions = in_memory() | kv.host_functions(kv.DatabaseKeyValue(database))
     yield Executor(Admission(32, 32), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
     threads.close()
 

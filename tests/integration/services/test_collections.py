@@ -11,6 +11,7 @@ import pytest
 
 from picloud.db.pool import Database
 from picloud.db.queries import load
+from picloud.services import SERVICES
 from picloud.services.collections import MAX_COUNTED
 from tests.integration.conftest import Worker
 
@@ -44,10 +45,7 @@ async def test_collections_are_listed_with_how_much_is_in_each_up_to_a_thousand(
     if store == "kv":
         await worker.database.execute("UPDATE kv_entries SET expires_at = now() WHERE collection = 'd'")
         del amounts["d"]
-    platform = worker.platform
-    browser: Any = {"kv": platform.kv_admin, "docs": platform.docs_admin, "files": platform.files_admin}[
-        store
-    ]
+    browser: Any = worker.platform.services.admin(next(one for one in SERVICES if one.name == store))
     field, size = COUNTED[store]
     for limit in (1, 2, 200):
         found, cursor = [], None

@@ -19,11 +19,9 @@ from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.threads import Threads
-from picloud.services import builtins
 from picloud.services.kv import service as kv
-from picloud.services.unavailable import with_unavailable_stubs
 from tests.integration.conftest import Worker
-from tests.workbench import invocation, script, value
+from tests.workbench import in_memory, invocation, script, value
 
 C = 'let c = kv::collection("c"); '
 _numbers = count(1)
@@ -32,8 +30,7 @@ _numbers = count(1)
 @asynccontextmanager
 async def executing(engine: Engine, parameters: ConnectionParameters) -> AsyncIterator[Executor]:
     database, threads = await Database.open(parameters, 5), Threads(2)
-    here = {**kv.host_functions(kv.DatabaseKeyValue(database)), **builtins.host_functions()}
-    functions = with_unavailable_stubs(here, engine.interface)
+    functions = in_memory() | kv.host_functions(kv.DatabaseKeyValue(database))
     yield Executor(Admission(64, 64), Sandbox(engine, ImageCache(64, 16), threads, functions), None)
     threads.close()
     await database.close()

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
-from picloud.control.scripts.module_names import check_module_name
 from picloud.core.errors import Invalid
 from picloud.core.validation import check_description, check_name, refuse_null
 from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
+from picloud.services.modules.names import check_module_name
 
 Kind: TypeAlias = Literal["endpoint", "module"]
 Access: TypeAlias = Literal["open", "members"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from picloud.control.scripts.draft import Kind
-from picloud.control.scripts.module_names import unusable
 from picloud.core.errors import Conflict, Invalid
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
+from picloud.services.modules.names import unusable
 
 MAX_MODULES = 256
 """Modules of one script, those that modules import included."""

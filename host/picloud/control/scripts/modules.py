@@ -1,31 +1,23 @@
-"""Modules: a script with all that it imports, and who imports what."""
+"""Scripts with the modules that they import by literal names, and who imports what."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 from weakref import WeakValueDictionary
 
 from asyncpg import Record
-from cachetools import LRUCache
 
 from picloud.control.scripts.imports import MAX_MODULES, Import, describe
 from picloud.control.scripts.model import Script, ScriptSummary
-from picloud.control.scripts.module_names import unusable
-from picloud.core.errors import NotFound, ServiceError
-from picloud.core.generations import Generations
-from picloud.core.interface import HostFunction
+from picloud.core.errors import NotFound
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.services.call_context import Call
 
 MAX_BYTES = 4 * 1024 * 1024
 """Bytes of the sources of all modules of one script."""
-MAX_REMEMBERED_MISSING = 4096
-"""Names that a worker remembers to be those of no module."""
 
 _SQL = load("modules")
 
@@ -85,28 +77,14 @@ class Loaded:
         }
 
 
-class Sources(Protocol):
-    """Where modules come from whose name a script made while it ran."""
-
-    async def source(self, call: Call, name: str) -> bytes | None:
-        """The source of a module, or None where there is none."""
-
-
-def host_functions(modules: Sources) -> Mapping[str, HostFunction]:
-    """The host function of imports that are no literals, by import name."""
-    return {"module_source": modules.source}
-
-
 class Modules:
     """The modules of apps."""
 
-    def __init__(self, database: Database, generations: Generations) -> None:
-        """Make it. Args: database: the pool. generations: tell when scripts were saved."""
-        self._database, self._current = database, generations.current
+    def __init__(self, database: Database) -> None:
+        """Make it. Args: database: the pool."""
+        self._database = database
         # Many scripts import the same few: their sources are in memory once.
         self._shared: WeakValueDictionary[UUID, Module] = WeakValueDictionary()
-        # App and name -> where the topic was when there was no such module.
-        self._missing: LRUCache[tuple[UUID, str], bytes] = LRUCache(MAX_REMEMBERED_MISSING)
 
     async def load(self, script_id: UUID, before: Loaded | None = None) -> Loaded:
         """Read a script with its modules, in one statement.
@@ -154,31 +132,6 @@ class Modules:
             module = Module(row["id"], row["version"], row["name"], _source(row, held))
             self._shared[module.id] = module
         return module
-
-    async def source(self, call: Call, name: str) -> bytes | None:
-        """The source of a module whose name a script made while it ran.
-
-        Args:
-            call: whose.
-            name: any text.
-
-        Returns:
-            Rhai, UTF-8, as it is now, or None where the app has no such script.
-
-        Raises:
-            ServiceError: the script of this name is no module.
-        """
-        generation = self._current("scripts")
-        if unusable(name) is not None or self._missing.get((call.app_id, name)) == generation:
-            return None
-        row = await self._database.fetchrow(_SQL.module_source, call.app_id, name)
-        if row is None:
-            self._missing[call.app_id, name] = generation
-            return None
-        if row["kind"] != "module":
-            raise ServiceError("module unavailable")
-        source: str = row["source"]
-        return source.encode()
 
     async def imports(self, script: Script) -> list[Import]:
         """What a script imports by literal names. Args: script: as it was just read."""

@@ -19,8 +19,14 @@ from picloud.core.pagination import Page, PageRequest
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity.actor import Actor
+from picloud.sandbox.limits import MIB
 from picloud.services.collections import as_api_error
-from picloud.services.quotas import Amount, Quotas
+from picloud.services.quotas import Amount, Quotas, StoreQuota
+
+QUOTA = StoreQuota(
+    "scripts", lambda settings: Amount(settings.quota_scripts_rows, settings.quota_scripts_mb * MIB)
+)
+"""Of the versions that are kept."""
 
 _SQL = load("scripts")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)

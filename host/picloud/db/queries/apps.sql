@@ -44,29 +44,14 @@ INSERT INTO app_slug_history (app_id, slug) VALUES ($1, $2);
 DELETE FROM app_slug_history WHERE slug = $1;
 
 -- name: app_contents
--- How many of each kind of thing an app has; of what scripts keep and of executions no more than 10,000 are counted.
+-- How many of each kind of thing an app has, besides what services store; executions are counted up to 10,000.
 SELECT
     (SELECT count(*) FROM scripts WHERE app_id = $1) AS scripts,
     (SELECT count(*) FROM routes WHERE app_id = $1) AS routes,
     (SELECT count(*) FROM domains WHERE app_id = $1) AS domains,
-    (SELECT count(*) FROM (SELECT FROM kv_entries WHERE app_id = $1 LIMIT 10000) AS counted) AS kv_entries,
-    (SELECT count(*) FROM (SELECT FROM docs WHERE app_id = $1 LIMIT 10000) AS counted) AS docs,
-    (SELECT count(*) FROM (SELECT FROM files WHERE app_id = $1 LIMIT 10000) AS counted) AS files,
     (SELECT count(*) FROM app_members WHERE app_id = $1) AS members,
     (SELECT count(*) FROM api_keys WHERE app_id = $1) AS api_keys,
     (SELECT count(*) FROM (SELECT FROM execution_logs WHERE app_id = $1 LIMIT 10000) AS counted) AS executions;
-
--- name: app_clear_kv
--- Delete an app's entries.
-DELETE FROM kv_entries WHERE app_id = $1;
-
--- name: app_clear_docs
--- Delete an app's documents.
-DELETE FROM docs WHERE app_id = $1;
-
--- name: app_clear_files
--- Delete an app's files; the sweep removes their bytes.
-DELETE FROM files WHERE app_id = $1;
 
 -- name: app_clear_usage
 -- Forget what was counted of an app that is no more.

@@ -40,3 +40,11 @@ FROM (
 ) AS counted
 WHERE total - size - 133 <= $5
 ORDER BY id;
+
+-- name: docs_count_of_app
+-- How many documents an app has, counted up to 10,000.
+SELECT count(*) FROM (SELECT FROM docs WHERE app_id = $1 LIMIT 10000) AS counted;
+
+-- name: docs_clear_app
+-- Delete an app's documents.
+DELETE FROM docs WHERE app_id = $1;

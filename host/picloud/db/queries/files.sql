@@ -99,3 +99,11 @@ SELECT pg_try_advisory_xact_lock(hashtextextended('picloud files sweep', 0));
 INSERT INTO instance_settings (name, value) VALUES ('files_store', to_jsonb($1::text))
 ON CONFLICT (name) DO UPDATE SET value = instance_settings.value
 RETURNING value #>> '{}';
+
+-- name: files_count_of_app
+-- How many files an app has, counted up to 10,000.
+SELECT count(*) FROM (SELECT FROM files WHERE app_id = $1 LIMIT 10000) AS counted;
+
+-- name: files_clear_app
+-- Delete an app's files; the sweep removes their bytes.
+DELETE FROM files WHERE app_id = $1;

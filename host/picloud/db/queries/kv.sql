@@ -133,3 +133,11 @@ WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR ex
 DELETE FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now())
 RETURNING octet_length(value);
+
+-- name: kv_count_of_app
+-- How many entries an app has, counted up to 10,000.
+SELECT count(*) FROM (SELECT FROM kv_entries WHERE app_id = $1 LIMIT 10000) AS counted;
+
+-- name: kv_clear_app
+-- Delete an app's entries.
+DELETE FROM kv_entries WHERE app_id = $1;

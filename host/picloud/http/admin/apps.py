@@ -114,9 +114,8 @@ async def update(platform: Platform, call: Call[AppPatch, Any]) -> AppShown:
 async def delete(platform: Platform, call: Call[Any, ForceQuery]) -> None:
     """Delete an app."""
     await platform.apps.delete(call.app, force=call.query.force, actor=call.actor)
-    # Their rows are gone; the bytes follow, and what is missed the sweep removes.
     app_id = call.app.id
-    platform.background.spawn(f"files of {app_id}", lambda: platform.files.remove_app(app_id))
+    platform.background.spawn(f"what {app_id} stored", lambda: platform.services.app_deleted(app_id))
 
 
 async def check_slug(platform: Platform, call: Call[WantedSlug, Any]) -> SlugState:

@@ -9,6 +9,7 @@ from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
+from picloud.services.docs import SERVICE
 from picloud.services.docs.admin import DocCollection, Document
 
 
@@ -45,26 +46,30 @@ class DocumentPatch(Body):
 
 async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[DocCollection]:
     """List an app's collections."""
-    return await platform.docs_admin.collections(call.app.id, call.query.limit, call.query.cursor)
+    return await platform.services.admin(SERVICE).collections(
+        call.app.id, call.query.limit, call.query.cursor
+    )
 
 
 async def list_(platform: Platform, call: Call[Any, FindQuery]) -> Page[Document]:
     """List documents of a collection."""
-    return await platform.docs_admin.list(
+    return await platform.services.admin(SERVICE).list(
         call.app.id, call.path["collection"], call.query.filter, call.query.page
     )
 
 
 async def create(platform: Platform, call: Call[DocumentData, Any]) -> Document:
     """Make a document."""
-    return await platform.docs_admin.create(
+    return await platform.services.admin(SERVICE).create(
         call.app.id, call.path["collection"], call.body.data, actor=call.actor
     )
 
 
 async def get(platform: Platform, call: Call[Any, Any]) -> Document:
     """Show a document."""
-    return await platform.docs_admin.get(call.app.id, call.path["collection"], call.path["document"])
+    return await platform.services.admin(SERVICE).get(
+        call.app.id, call.path["collection"], call.path["document"]
+    )
 
 
 async def put(platform: Platform, call: Call[DocumentData, Any]) -> Document:
@@ -79,14 +84,14 @@ async def update(platform: Platform, call: Call[DocumentPatch, Any]) -> Document
 
 async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Remove a document."""
-    await platform.docs_admin.delete(
+    await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["document"], actor=call.actor
     )
 
 
 async def _change(platform: Platform, call: Call[Any, Any], *, merge: bool) -> Document:
     path, data = call.path, call.body.data
-    return await platform.docs_admin.update(
+    return await platform.services.admin(SERVICE).update(
         call.app.id, path["collection"], path["document"], data, merge=merge, actor=call.actor
     )
 

@@ -17,6 +17,7 @@ from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
 from picloud.http.edge.responses import SECURITY_HEADERS
 from picloud.http.public.file_headers import SAFE_HEADERS
 from picloud.http.public.file_response import FileAnswer
+from picloud.services.files import SERVICE
 from picloud.services.files.admin import FileCollection
 from picloud.services.files.file import File
 
@@ -65,12 +66,14 @@ class StoredFile:
 
 async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[FileCollection]:
     """List an app's collections."""
-    return await platform.files_admin.collections(call.app.id, call.query.limit, call.query.cursor)
+    return await platform.services.admin(SERVICE).collections(
+        call.app.id, call.query.limit, call.query.cursor
+    )
 
 
 async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[StoredFile]:
     """List the files of a collection."""
-    page = await platform.files_admin.list(call.app.id, call.path["collection"], call.query.page)
+    page = await platform.services.admin(SERVICE).list(call.app.id, call.path["collection"], call.query.page)
     return Page([StoredFile.of(file) for file in page.items], page.next_cursor)
 
 
@@ -83,18 +86,18 @@ async def content(platform: Platform, call: Call[Any, Any]) -> web.Response:
     """Send a file's bytes, to be saved."""
     method = hdrs.METH_HEAD if call.head else hdrs.METH_GET
     answer = FileAnswer(method, call.headers, 200, {**SECURITY_HEADERS, **SAFE_HEADERS})
-    return await answer.send(await _find(platform, call), platform.files_admin.open)
+    return await answer.send(await _find(platform, call), platform.services.admin(SERVICE).open)
 
 
 async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Remove a file."""
-    await platform.files_admin.delete(
+    await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["file"], actor=call.actor
     )
 
 
 async def _find(platform: Platform, call: Call[Any, Any]) -> File:
-    return await platform.files_admin.get(call.app.id, call.path["collection"], call.path["file"])
+    return await platform.services.admin(SERVICE).get(call.app.id, call.path["collection"], call.path["file"])
 
 
 _FILE = "/apps/{app}/files/{collection}/{file}"

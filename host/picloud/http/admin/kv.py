@@ -11,6 +11,7 @@ from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
+from picloud.services.kv import SERVICE
 from picloud.services.kv.admin import KvCollection, KvEntry, KvKey
 from picloud.services.kv.service import MAX_TTL
 from picloud.services.kv.value_json import Value
@@ -44,34 +45,40 @@ class NewEntry(Body):
 
 async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[KvCollection]:
     """List an app's collections."""
-    return await platform.kv_admin.collections(call.app.id, call.query.limit, call.query.cursor)
+    return await platform.services.admin(SERVICE).collections(
+        call.app.id, call.query.limit, call.query.cursor
+    )
 
 
 async def list_(platform: Platform, call: Call[Any, KeyQuery]) -> Page[KvKey]:
     """List the keys of a collection."""
     query = call.query
-    return await platform.kv_admin.list(
+    return await platform.services.admin(SERVICE).list(
         call.app.id, call.path["collection"], query.prefix, query.limit, query.cursor
     )
 
 
 async def get(platform: Platform, call: Call[Any, Any]) -> KvEntry:
     """Show an entry."""
-    return await platform.kv_admin.get(call.app.id, call.path["collection"], call.path["entry"])
+    return await platform.services.admin(SERVICE).get(
+        call.app.id, call.path["collection"], call.path["entry"]
+    )
 
 
 async def put(platform: Platform, call: Call[NewEntry, Any]) -> KvEntry:
     """Write an entry."""
     body, path = call.body, call.path
     value = Value(value=body.value, blob=body.blob, packed=body.packed)
-    return await platform.kv_admin.put(
+    return await platform.services.admin(SERVICE).put(
         call.app.id, path["collection"], path["entry"], value, body.ttl_seconds, actor=call.actor
     )
 
 
 async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Remove an entry."""
-    await platform.kv_admin.delete(call.app.id, call.path["collection"], call.path["entry"], actor=call.actor)
+    await platform.services.admin(SERVICE).delete(
+        call.app.id, call.path["collection"], call.path["entry"], actor=call.actor
+    )
 
 
 _ENTRY = "/apps/{app}/kv/{collection}/{entry}"

@@ -22,6 +22,7 @@ from picloud.identity.principal import Principal
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, holds_token
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import STATUS, Outcome, Response
+from picloud.services.files import SERVICE as FILES
 
 MAX_QUERY_FIELDS = 1000
 MAX_BODY = FIXED["max_request_body"]
@@ -98,7 +99,7 @@ async def invoke(
         answer = outcome.response
         if answer is not None and answer.file is not None:
             sent = FileAnswer(request.method, request.headers, answer.status, _headers(answer))
-            response = await send_file(platform.files, invocation, answer.file, sent)
+            response = await send_file(platform.services.of(FILES), invocation, answer.file, sent)
         else:
             response = present(outcome, invocation.request_id)
     except PicloudError as error:

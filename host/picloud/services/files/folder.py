@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TypeVar
 from uuid import UUID, uuid4
 
+from picloud.config import Settings
 from picloud.services.files.store import Blob, BlobMissing, StoreUnusable
 
 WRITERS, READERS = 8, 4
@@ -33,6 +34,11 @@ _MOST_KNOWN = 65_536  # folders known to be on the disk
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+
+def files_folder(settings: Settings) -> Path:
+    """Where the bytes of files are. Args: settings: the configuration."""
+    return settings.data_dir / "files"
 
 
 class FolderStore:

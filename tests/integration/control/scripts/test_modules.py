@@ -13,13 +13,14 @@ from uuid_utils.compat import uuid7
 
 from picloud.control.scripts.draft import Draft
 from picloud.control.scripts.model import Script
-from picloud.control.scripts.modules import Module, Modules, host_functions
+from picloud.control.scripts.modules import Module, Modules
 from picloud.core.errors import Conflict, NotFound, ServiceError
 from picloud.db.pool import Database
 from picloud.execution.invocation import Invocation, ScriptRequest
 from picloud.execution.live_scripts import LiveScripts
 from picloud.sandbox.limits import Ceilings
 from picloud.services.call_context import Call
+from picloud.services.modules import SERVICE as MODULES
 from tests.integration.conftest import CONSOLE, Worker
 from tests.workbench import value
 
@@ -49,7 +50,7 @@ async def test_a_name_made_while_a_script_runs_finds_modules_of_its_app_only(wor
     app, other = await worker.app("one"), await worker.app("two")
     lib = await save(worker, app, "lib", "fn n() { 1 }")
     await save(worker, app, "page", "1", "endpoint")
-    source = host_functions(worker.platform.modules)["module_source"]
+    source = worker.platform.services.of(MODULES).source
     assert await source(call(app), "lib") == b"fn n() { 1 }"
     assert await source(call(other), "lib") is None
     for name in ("nobody", "", "kv", "a\0b", "../lib", "x" * 1_000_000, "' OR true --"):
@@ -158,7 +159,7 @@ async def test_a_worker_that_slept_through_it_all_runs_what_is_saved(worker: Wor
     app = await worker.app("one")
     lib = await save(worker, app, "lib", "fn n() { 1 }")
     script = await save(worker, app, "script", 'import "lib" as l; l::n()', "endpoint")
-    there = LiveScripts(Modules(worker.database, worker.generations), worker.generations, Ceilings())
+    there = LiveScripts(Modules(worker.database), worker.generations, Ceilings())
     for n in range(3):
         assert [module.version for module in (await there.get(script.id)).version.modules] == [n + 1]
         lib = await edit(worker, lib, source=f"fn n() {{ {n} }}")
@@ -209,7 +210,7 @@ async def test_whatever_two_apps_do_none_runs_what_is_the_others(
             await scripts.delete(made.pop((app, name)), force=True, actor=CONSOLE)
             del model[app][name]
         elif verb == "source" and name != "page":
-            got = await worker.platform.modules.source(call(apps[app]), name)
+            got = await worker.platform.services.of(MODULES).source(call(apps[app]), name)
             assert (got is not None) == (name in model[app])
             assert got is None or f'["{app} {name} '.encode() in got
         elif verb == "run" and (app, "page") in made:

@@ -19,6 +19,7 @@ from picloud.http.public import file_part
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Outcome, Response
+from picloud.services.files import SERVICE as FILES
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Answer, Client
 
@@ -327,7 +328,7 @@ async def test_the_record_of_a_transfer_that_broke_tells_how_much_was_sent(
             opening.set()
             await asyncio.Event().wait()
 
-        monkeypatch.setattr(worker.platform.files, "open", forever)
+        monkeypatch.setattr(worker.platform.services.of(FILES), "open", forever)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.port, limit=1024)
     writer.write(f"GET /file?id={made['id']} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     await (reader.readuntil(b"\r\n\r\n") if while_ == "it is sent" else opening.wait())

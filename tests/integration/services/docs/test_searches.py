@@ -14,6 +14,7 @@ from picloud.db.pool import Database
 from picloud.services.call_context import Call
 from picloud.services.docs.admin import DocsAdmin
 from picloud.services.docs.service import SEARCHES_AT_ONCE, DatabaseDocs, searches
+from picloud.services.files import SERVICE as FILES
 from picloud.services.files.admin import FilesAdmin
 from picloud.services.kv.admin import KvAdmin
 from picloud.services.kv.service import DatabaseKeyValue
@@ -58,7 +59,7 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
     quotas, turns = Quotas(database, UNLIMITED), searches(database)
     docs, browser = DatabaseDocs(database, quotas, turns), DocsAdmin(database, quotas, turns)
     kv, entries = KvAdmin(database, quotas, turns), DatabaseKeyValue(database, quotas, turns)
-    files = FilesAdmin(database, worker.platform.files, turns)
+    files = FilesAdmin(database, worker.platform.services.of(FILES), turns)
     calls = [Call(await worker.app(f"app-{n}"), uuid4(), uuid4()) for n in range(apps)]
     for call in calls:
         await docs.create(call, "c", "{}")

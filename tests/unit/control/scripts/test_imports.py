@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.control.scripts.imports import MAX_MODULES, find_circle, kept
-from picloud.control.scripts.module_names import namespaces, unusable
 from picloud.core.errors import Invalid
 from picloud.core.interface import Interface
+from picloud.services.modules.names import NAMESPACES, unusable
 
 NODES = [f"m{n}" for n in range(7)]
 GRAPHS = st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES), max_size=4))
@@ -46,7 +46,7 @@ def test_a_long_chain_is_no_circle_and_no_deep_recursion() -> None:
 def test_every_namespace_of_the_interface_is_no_name_of_a_module() -> None:
     for namespace in Interface.load().namespaces:
         assert unusable(namespace) is not None
-    assert {"log", "time", "random", "json", "kv", "docs", "files", "http", "users"} <= namespaces()
+    assert {"log", "time", "random", "json", "kv", "docs", "files", "http", "users"} <= NAMESPACES
 
 
 @pytest.mark.parametrize("name", ["a", "_", "Z9", "kv2", "KV", "x" * 64, "import", "__proto__"])
@@ -58,7 +58,7 @@ def test_a_name_of_letters_digits_and_underscores_is_one(name: str) -> None:
 def test_any_other_name_is_refused(name: str) -> None:
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
     good = 1 <= len(name) <= 64 and name[0] in letters and all(one in letters + "0123456789" for one in name)
-    assert (unusable(name) is None) == (good and name not in namespaces())
+    assert (unusable(name) is None) == (good and name not in NAMESPACES)
 
 
 def test_names_the_database_cannot_hold_are_not_kept_and_too_many_are_refused() -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import re
-import tomllib
 
 from picloud.core.errors import Invalid
-from picloud.core.interface import INTERFACE_FILE
+from picloud.core.interface import LIMITS, Interface
 
-MAX_NAME = 64
+MAX_NAME = LIMITS.number("max_module_name_bytes")
 _NAME = re.compile(rf"[a-zA-Z_][a-zA-Z0-9_]{{0,{MAX_NAME - 1}}}", re.ASCII)
 _TO_COME = frozenset(
     (
@@ -20,17 +18,13 @@ _TO_COME = frozenset(
 """Namespaces that the SDK is to have: a module of such a name would be in their way."""
 
 
-@functools.cache
-def namespaces() -> frozenset[str]:
-    """The namespaces of the SDK, those of interface.toml and those that are to come."""
-    table = tomllib.loads(INTERFACE_FILE.read_text("utf-8"))
-    there = {entry["namespace"] for noun in ("host", "function") for entry in table[noun]}
-    return _TO_COME | there
+NAMESPACES = Interface.load().namespaces | _TO_COME
+"""The namespaces of the SDK: those of interface.toml, and those to come."""
 
 
 def unusable(name: str) -> str | None:
     """Why no module can have this name, or None where one can. Args: name: any text."""
-    if name in namespaces():
+    if name in NAMESPACES:
         return f"{name!r} is a namespace of the SDK, which needs no import"
     if _NAME.fullmatch(name) is None:
         return f"a module's name has 1 to {MAX_NAME} letters (a to z), digits and _, and begins with no digit"

@@ -1,0 +1,173 @@
+"""A service: one capability of scripts, described by the `SERVICE` of its folder.
+
+`picloud.services.SERVICES` lists every descriptor. The table of host functions, the quotas, the deletion of
+apps and `picloud run` use this list, so a new service adds one line to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from picloud.config import Settings
+from picloud.core.app_limiter import AppLimiter
+from picloud.core.generations import Generations
+from picloud.core.interface import HostFunction, Interface
+from picloud.db.changes import ChangeNotifier
+from picloud.db.pool import Database
+from picloud.services.quotas import Quotas, StoreQuota
+from picloud.services.unavailable import with_unavailable_stubs
+
+ServiceT = TypeVar("ServiceT")
+AdminT = TypeVar("AdminT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependencies:
+    """What the services of a worker are made from.
+
+    Attributes:
+        settings: the configuration.
+        database: the pool.
+        changes: tells other workers of a write.
+        generations: tells this worker of writes.
+        quotas: of apps.
+        searches: limits the searches of each app.
+        own_ports: ports this instance listens on.
+        closing: closes what a service opens when the worker stops.
+    """
+
+    settings: Settings
+    database: Database
+    changes: ChangeNotifier
+    generations: Generations
+    quotas: Quotas
+    searches: AppLimiter
+    own_ports: Collection[int]
+    closing: AsyncExitStack
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    """What services without a server are made from: for `picloud run`, `picloud bench` and tests.
+
+    Attributes:
+        variables: what `vars` reads, by name.
+        folder: where modules are, each as `NAME.rhai`; None for no modules.
+        outbound: the configuration of outbound calls; None: scripts cannot make any.
+        closing: closes what a service opens.
+    """
+
+    variables: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
+    outbound: Settings | None = None
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Rows that a service stores for an app.
+
+    Attributes:
+        name: of the rows in the error of an app that is not empty.
+        count: the statement that counts those of app `$1`, up to 10,000.
+        clear: the statement that deletes those of app `$1`.
+    """
+
+    name: str
+    count: str
+    clear: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service(Generic[ServiceT, AdminT]):
+    """The descriptor of a service.
+
+    Attributes:
+        name: unique among services.
+        make: makes what scripts call.
+        admin: makes what the admin API calls; `no_admin` where it calls nothing.
+        host_functions: the host functions by import name.
+        local: the host functions without a server; None where scripts get an error that names the server.
+        capabilities: those that its host functions and endpoints need.
+        stored: what it stores in the database.
+        quota: the limit of an app's rows and bytes; None for no configurable limit.
+        app_deleted: removes what an app stored outside the database, after the app was deleted.
+    """
+
+    name: str
+    make: Callable[[Dependencies], ServiceT]
+    admin: Callable[[Dependencies, ServiceT], AdminT]
+    host_functions: Callable[[ServiceT], Mapping[str, HostFunction]]
+    local: Callable[[Local], Mapping[str, HostFunction]] | None = None
+    capabilities: tuple[str, ...] = ()
+    stored: tuple[Stored, ...] = ()
+    quota: StoreQuota | None = None
+    app_deleted: Callable[[ServiceT, UUID], Coroutine[Any, Any, None]] | None = None
+
+
+def no_admin(_dependencies: Dependencies, _service: object) -> None:
+    """The admin part of a service that has none."""
+
+
+class Services:
+    """The services of a worker. Each is found by its descriptor, with its type."""
+
+    def __init__(self, services: Iterable[Service[Any, Any]], dependencies: Dependencies) -> None:
+        """Make every service.
+
+        Args:
+            services: their descriptors.
+            dependencies: what they are made from.
+        """
+        self._services = tuple(services)
+        self._made: dict[str, Any] = {one.name: one.make(dependencies) for one in self._services}
+        self._admins: dict[str, Any] = {
+            one.name: one.admin(dependencies, self._made[one.name]) for one in self._services
+        }
+
+    def of(self, service: Service[ServiceT, Any]) -> ServiceT:
+        """What scripts call of a service."""
+        made: ServiceT = self._made[service.name]
+        return made
+
+    def admin(self, service: Service[Any, AdminT]) -> AdminT:
+        """What the admin API calls of a service."""
+        made: AdminT = self._admins[service.name]
+        return made
+
+    @property
+    def host_functions(self) -> dict[str, HostFunction]:
+        """Every host function by import name."""
+        return {
+            name: function
+            for one in self._services
+            for name, function in one.host_functions(self._made[one.name]).items()
+        }
+
+    async def app_deleted(self, app_id: UUID) -> None:
+        """Remove what a deleted app stored outside the database."""
+        for one in self._services:
+            if one.app_deleted is not None:
+                await one.app_deleted(self._made[one.name], app_id)
+
+
+def local_functions(
+    services: Iterable[Service[Any, Any]], local: Local, interface: Interface
+) -> dict[str, HostFunction]:
+    """Every host function, without a server.
+
+    Args:
+        services: their descriptors.
+        local: what they are made from.
+        interface: lists the host functions; those that no service has here report an error.
+    """
+    functions: dict[str, HostFunction] = {}
+    for one in services:
+        if one.local is not None:
+            functions.update(one.local(local))
+    return with_unavailable_stubs(functions, interface)
