@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-VIEWER = {"app.read", "kv.read", "docs.read", "files.read", "log.read"}
+VIEWER = {"app.read", "vars.read", "kv.read", "docs.read", "files.read", "log.read"}
 EDITOR = VIEWER | {
     "script.write",
+    "vars.write",
     "kv.write",
     "docs.write",
     "files.write",
@@ -32,10 +33,11 @@ OWNER = ADMIN | {"instance.manage_settings"}
 
 ROLES = {"viewer": VIEWER, "editor": EDITOR, "app_admin": APP_ADMIN, "admin": ADMIN, "owner": OWNER}
 SCOPES = {
-    "script:read": {"app.read", "kv.read", "docs.read", "files.read"},
+    "script:read": {"app.read", "vars.read", "kv.read", "docs.read", "files.read"},
     "log:read": {"log.read"},
     "script:write": {
         "script.write",
+        "vars.write",
         "kv.write",
         "docs.write",
         "files.write",

@@ -39,6 +39,7 @@ GROUPS = {
         "routes": "remote.routes",
         "domains": "remote.domains",
         "settings": "remote.settings",
+        "vars": "remote.vars",
         "kv": "remote.kv",
         "docs": "remote.docs",
         "files": "remote.files",

@@ -23,11 +23,13 @@ from picloud.cli.local_modules import needed_modules
 from picloud.cli.terminal import fail, paint
 from picloud.config import Settings
 from picloud.core import logs
+from picloud.core.errors import ServiceError
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK, Outcome, ScriptError
 from picloud.services.modules.folder import FolderSources, Unreadable
 from picloud.services.service import Local
+from picloud.services.vars.service import check_name, check_value
 
 NOBODY = UUID(int=0)
 
@@ -55,6 +57,14 @@ def add(commands: Commands) -> None:
         help="a header of the request; may be repeated",
     )
     parser.add_argument(
+        "--var",
+        action="append",
+        default=[],
+        type=_variable,
+        metavar="NAME=VALUE",
+        help="a variable that the script reads with vars::get; may be repeated",
+    )
+    parser.add_argument(
         "--fuel", action="store_true", help="show what it cost: fuel, operations, memory, time, calls"
     )
     parser.add_argument(
@@ -70,6 +80,19 @@ def _header(text: str) -> tuple[str, str]:
     if not name.strip() or not colon:
         raise argparse.ArgumentTypeError(f"{text!r} is not as 'Name: value'")
     return name.strip().lower(), value.strip()
+
+
+def _variable(text: str) -> tuple[str, str]:
+    """A variable. Args: text: `NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        check_name(name)
+        check_value(value)
+    except ServiceError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return name, value
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -113,7 +136,7 @@ async def _execute(
         body=(arguments.body or "").encode(),
         content_type=headers.get("content-type", "application/json" if arguments.body else None),
     )
-    local = Local(folder=arguments.file.parent, outbound=settings)
+    local = Local(variables=dict(arguments.var), folder=arguments.file.parent, outbound=settings)
     async with executor(settings, local) as running:
         needed = await needed_modules(folder, running, source, limits)
         name = arguments.file.stem

@@ -15,7 +15,7 @@ from __future__ import annotations
 import mmap
 from typing import Final
 
-TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users")
+TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users", "vars")
 COUNTERS: Final = ("recorded", "written")  # execution records made, and of these in the database
 _ROWS = TOPICS + COUNTERS
 _WORD = 8  # bytes: an aligned 64-bit store is one instruction, never seen half-done

@@ -32,7 +32,7 @@ class ChangeNotifier:
         """Run the block in one transaction and tell every reader of the topics after its commit.
 
         Args:
-            topics: generation topics: "scripts", "routes", "domains", "sessions", "users".
+            topics: of `generations.TOPICS`.
 
         Yields:
             The connection the block must write with.

@@ -30,6 +30,7 @@ from picloud.http.admin import (
     users,
     versions,
 )
+from picloud.http.admin import vars as variables
 from picloud.http.admin.endpoint import PREFIX
 from picloud.http.admin_host import AdminHost
 from picloud.http.edge.expect_continue import check_expect
@@ -54,6 +55,7 @@ ENDPOINTS = (
     *modules.ENDPOINTS,
     *executions.ENDPOINTS,
     *routes.ENDPOINTS,
+    *variables.ENDPOINTS,
     *usage.ENDPOINTS,
     *kv.ENDPOINTS,
     *docs.ENDPOINTS,

@@ -56,11 +56,13 @@ def _in_app(name: str, scope: str, least_role: AppRole, about: str) -> Capabilit
 
 CAPABILITIES: tuple[Capability, ...] = (
     _in_app("app.read", "script:read", "viewer", "See the app, its scripts, versions, routes and domains"),
+    _in_app("vars.read", "script:read", "viewer", "Read variables"),
     _in_app("kv.read", "script:read", "viewer", "Read key-value entries"),
     _in_app("docs.read", "script:read", "viewer", "Read documents"),
     _in_app("files.read", "script:read", "viewer", "Read files"),
     _in_app("log.read", "log:read", "viewer", "Read executions and their log lines"),
     _in_app("script.write", "script:write", "editor", "Make, change and restore scripts"),
+    _in_app("vars.write", "script:write", "editor", "Set and delete variables"),
     _in_app("kv.write", "script:write", "editor", "Change key-value entries"),
     _in_app("docs.write", "script:write", "editor", "Change documents"),
     _in_app("files.write", "script:write", "editor", "Change files"),

@@ -11,6 +11,7 @@ from picloud.services.kv import SERVICE as KV
 from picloud.services.modules import SERVICE as MODULES
 from picloud.services.outbound import SERVICE as HTTP
 from picloud.services.service import Service
+from picloud.services.vars import SERVICE as VARS
 
-SERVICES: tuple[Service[Any, Any], ...] = (BUILTINS, MODULES, KV, DOCS, FILES, HTTP)
+SERVICES: tuple[Service[Any, Any], ...] = (BUILTINS, MODULES, VARS, KV, DOCS, FILES, HTTP)
 """Every service."""

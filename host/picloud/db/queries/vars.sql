@@ -1,0 +1,38 @@
+-- name: vars_of_app
+-- The variables of an app and its revision, as of one moment: a row without a name where it has no variables.
+SELECT a.vars_revision AS revision, v.name, v.value
+FROM apps a LEFT JOIN vars v ON v.app_id = a.id WHERE a.id = $1 ORDER BY v.name;
+
+-- name: vars_revisions
+-- The revisions of these apps; one that is missing was deleted.
+SELECT id, vars_revision AS revision FROM apps WHERE id = ANY($1::uuid[]);
+
+-- name: vars_lock
+-- Begin a write of an app's variables: one at a time, and workers read them again.
+UPDATE apps SET vars_revision = vars_revision + 1 WHERE id = $1 RETURNING vars_revision;
+
+-- name: vars_list
+-- A page of an app's variables, after the name $2.
+SELECT name, value, created_at, updated_at FROM vars WHERE app_id = $1 AND name > $2 ORDER BY name LIMIT $3;
+
+-- name: var_get
+-- One variable.
+SELECT name, value, created_at, updated_at FROM vars WHERE app_id = $1 AND name = $2;
+
+-- name: var_set
+-- Create a variable, or replace its value.
+INSERT INTO vars (app_id, name, value) VALUES ($1, $2, $3)
+ON CONFLICT (app_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
+RETURNING name, value, created_at, updated_at;
+
+-- name: var_delete
+-- Delete a variable and return its value.
+DELETE FROM vars WHERE app_id = $1 AND name = $2 RETURNING value;
+
+-- name: vars_count_of_app
+-- How many variables an app has.
+SELECT count(*) FROM vars WHERE app_id = $1;
+
+-- name: vars_clear_app
+-- Delete an app's variables.
+DELETE FROM vars WHERE app_id = $1;

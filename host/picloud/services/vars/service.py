@@ -1,0 +1,158 @@
+"""vars: the variables of an app, its plain configuration, read from memory."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+from uuid import UUID
+
+from cachetools import LRUCache
+
+from picloud.core.errors import ServiceError
+from picloud.core.generations import Generations
+from picloud.core.interface import LIMITS, HostFunction
+from picloud.core.single_flight import SingleFlight
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.db.revisions import Revisions
+from picloud.services.call_context import Call
+
+TOPIC = "vars"
+MAX_VARS = 256
+"""Variables of one app."""
+MAX_NAME = LIMITS.number("max_var_name_bytes")
+MAX_VALUE = LIMITS.number("max_var_value_bytes")
+CACHE_BYTES = 32 * 1024 * 1024
+"""Memory a worker keeps variables in, of all apps."""
+
+_NAME = re.compile(rf"[A-Z][A-Z0-9_]{{0,{MAX_NAME - 1}}}")
+_OVERHEAD = 1024  # bytes of an app besides its names and values, roughly
+_SQL = load("vars")
+
+
+class Variables(Protocol):
+    """The host functions of vars, whatever stores the variables."""
+
+    async def get(self, call: Call, name: str) -> str | None:
+        """The value of a variable, or None where it is not set."""
+
+    async def all(self, call: Call) -> Mapping[str, str]:
+        """Every variable of the app: its value by name."""
+
+
+def host_functions(variables: Variables) -> Mapping[str, HostFunction]:
+    """The host functions of vars, by import name."""
+    return {"vars_get": variables.get, "vars_all": variables.all}
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The variables of an app. Attributes: revision: of the app when they were read. values: by name."""
+
+    revision: int
+    values: Mapping[str, str]
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory, roughly."""
+        return sum(map(sys.getsizeof, (*self.values.keys(), *self.values.values())), _OVERHEAD)
+
+
+class Vars:
+    """The variables of apps, in memory until one of the app is written."""
+
+    def __init__(self, database: Database, generations: Generations) -> None:
+        """Create the service.
+
+        Args:
+            database: the pool.
+            generations: tell when variables were written.
+        """
+        self._database = database
+        self._revisions = Revisions(database, generations, TOPIC, _SQL.vars_revisions)
+        self._apps: LRUCache[UUID, _Known] = LRUCache(CACHE_BYTES, getsizeof=lambda known: known.size)
+        self._flights: SingleFlight[UUID] = SingleFlight()
+
+    async def get(self, call: Call, name: str) -> str | None:
+        """Read a variable.
+
+        Args:
+            call: names the app.
+            name: any string.
+
+        Returns:
+            Its value, or None where it is not set.
+
+        Raises:
+            Unavailable: the variables had to be read and the database cannot be reached.
+        """
+        return (await self.all(call)).get(name)
+
+    async def all(self, call: Call) -> Mapping[str, str]:
+        """Read every variable of the app: its value by name.
+
+        Raises:
+            Unavailable: as `get`.
+        """
+        app_id = call.app_id
+        return await self._flights.get(app_id, lambda: self._known(app_id), lambda: self._read(app_id))
+
+    def _known(self, app_id: UUID) -> Mapping[str, str] | None:
+        known = self._apps.get(app_id)
+        return known.values if known is not None and known.revision == self._revisions.known(app_id) else None
+
+    async def _read(self, app_id: UUID) -> Mapping[str, str]:
+        mark = await self._revisions.compare()
+        known = self._known(app_id)
+        if known is not None:  # the write that was announced was another app's
+            return known
+        rows = await self._database.fetch(_SQL.vars_of_app, app_id)
+        values = MappingProxyType({row["name"]: row["value"] for row in rows if row["name"] is not None})
+        if rows:  # else the app was deleted
+            self._apps[app_id] = _Known(rows[0]["revision"], values)
+            self._revisions.keep(app_id, rows[0]["revision"], mark)
+        return values
+
+
+class MemoryVars:
+    """Variables of one app, given at the start: for `picloud run` and tests."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        """Use these. Args: values: by name."""
+        self._values = dict(values)
+
+    async def get(self, call: Call, name: str) -> str | None:
+        """The value of a variable, or None where it is not set."""
+        return self._values.get(name)
+
+    async def all(self, call: Call) -> Mapping[str, str]:
+        """Every variable: its value by name."""
+        return self._values
+
+
+def check_name(name: str) -> None:
+    """Check that a variable can have a name.
+
+    Raises:
+        ServiceError: it cannot.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise ServiceError(
+            f"the name of a variable has 1 to {MAX_NAME} characters (A to Z, 0 to 9, _) and starts with a letter"
+        )
+
+
+def check_value(value: str) -> None:
+    """Check that a variable can have a value.
+
+    Raises:
+        ServiceError: it has more than `MAX_VALUE` bytes of UTF-8, or a NUL character.
+    """
+    if (size := len(value.encode())) > MAX_VALUE:
+        raise ServiceError(f"a variable has at most {MAX_VALUE} bytes, this has {size}")
+    if "\0" in value:
+        raise ServiceError("a variable must not hold a NUL character")
