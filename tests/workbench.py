@@ -29,9 +29,9 @@ NOBODY = UUID(int=0)
 _scripts = itertools.count(1)
 
 
-def in_memory() -> dict[str, HostFunction]:
-    """Every host function, as `picloud run` has them."""
-    return local_functions(SERVICES, Local(), Interface.load())
+def in_memory(**variables: str) -> dict[str, HostFunction]:
+    """Every host function, as `picloud run` has them. Args: variables: what `vars` reads."""
+    return local_functions(SERVICES, Local(variables=variables), Interface.load())
 
 
 def idle_functions(**functions: HostFunction) -> dict[str, HostFunction]:

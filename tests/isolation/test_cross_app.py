@@ -410,3 +410,27 @@ async def _all(client: Client, path: str) -> list[dict[str, Any]]:
 
 
 _KINDS = {"kv": _kv, "docs": _docs, "files": _files, "module": _module, "log": _log}
+
+
+async def test_variables_of_two_apps_never_mix(worker: Worker) -> None:
+    source = 'let name = ctx.request.body.name; #{ one: vars::get_or(name, "none"), all: vars::all() }'
+    async with serving(worker) as client:
+        client.token = await worker.session_of(await worker.person("owner", "owner"))
+        values: dict[str, dict[str, str]] = {"prince": {}, "pauper": {}}
+        scripts = {}
+        for app in values:
+            assert (await client.admin("POST", "/apps", {"slug": app, "name": app})).status == 201
+            scripts[app] = await client.script(source, "reader", app)
+        for app, name in (("prince", "A"), ("pauper", "A"), ("pauper", "B"), ("prince", "C")):
+            answer = await client.admin("PUT", f"/apps/{app}/vars/{name}", {"value": f"{name} of {app}"})
+            assert answer.status == 200
+            values[app][name] = answer.json["value"]
+            for reader, own in values.items():
+                for asked in "ABC":
+                    answer = await client.execute(scripts[reader], json={"name": asked})
+                    assert answer.json == {"one": own.get(asked, "none"), "all": own}
+        for app, own in values.items():
+            listed = (await client.admin("GET", f"/apps/{app}/vars")).json["items"]
+            assert {one["name"]: one["value"] for one in listed} == own
+        assert (await client.admin("DELETE", "/apps/prince/vars/B")).status == 404
+        assert (await client.execute(scripts["pauper"], json={"name": "B"})).json["one"] == "B of pauper"

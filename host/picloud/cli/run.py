@@ -23,13 +23,13 @@ from picloud.cli.local_modules import needed_modules
 from picloud.cli.terminal import fail, paint
 from picloud.config import Settings
 from picloud.core import logs
-from picloud.core.errors import ServiceError
+from picloud.core.errors import Invalid
+from picloud.core.validation import check_variable
 from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK, Outcome, ScriptError
 from picloud.services.modules.folder import FolderSources, Unreadable
 from picloud.services.service import Local
-from picloud.services.vars.service import check_name, check_value
 
 NOBODY = UUID(int=0)
 
@@ -88,10 +88,9 @@ def _variable(text: str) -> tuple[str, str]:
     if not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     try:
-        check_name(name)
-        check_value(value)
-    except ServiceError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+        check_variable(name, value)
+    except Invalid as error:
+        raise argparse.ArgumentTypeError(error.message) from None
     return name, value
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
 from picloud.core.errors import Invalid
+from picloud.core.interface import LIMITS
 
 MAX_NAME, MAX_DESCRIPTION = 128, 4096
+MAX_VARIABLE_NAME = LIMITS.number("max_var_name_bytes")
+MAX_VARIABLE = LIMITS.number("max_var_value_bytes")
+VARIABLE_NAME = rf"[A-Z][A-Z0-9_]{{0,{MAX_VARIABLE_NAME - 1}}}"
 
 
 def check_name(name: str) -> None:
@@ -52,3 +57,22 @@ def refuse_null(patch: Mapping[str, object], *names: str) -> None:
     for name in names:
         if name in patch and patch[name] is None:
             raise Invalid(f"{name} cannot be null", field=name)
+
+
+def check_variable(name: str, value: str) -> None:
+    """Check the name and the value of a variable of an app.
+
+    Args:
+        name: must match `VARIABLE_NAME`.
+        value: at most `MAX_VARIABLE` bytes of UTF-8, without NUL.
+
+    Raises:
+        Invalid: one of them is not acceptable.
+    """
+    if re.fullmatch(VARIABLE_NAME, name) is None:
+        allowed = f"1 to {MAX_VARIABLE_NAME} characters (A to Z, 0 to 9, _)"
+        raise Invalid(f"a variable's name has {allowed} and starts with a letter", field="name")
+    if (size := len(value.encode())) > MAX_VARIABLE:
+        raise Invalid(f"a variable has at most {MAX_VARIABLE} bytes, this has {size}", field="value")
+    if "\0" in value:
+        raise Invalid("a variable cannot contain a NUL character", field="value")

@@ -394,3 +394,26 @@ async def test_a_module_that_is_needed_is_not_pruned_and_those_that_all_go_are(
     (folder / "greet.rhai").write_text("1")
     said = await shell.done("push", "--prune", "--yes", folder=folder)
     assert said.splitlines()[-1] == "shop: 1 changed, 3 deleted"
+
+
+async def test_variables_are_pushed_and_pulled_where_the_folder_has_them(shell: Shell, folder: Path) -> None:
+    await shell.done("push", "project", "--create-app")
+    await shell.done("vars", "set", "KEPT", "theirs", "--app", "shop")
+    await shell.done("pull", folder=folder)
+    assert (folder / "picloud.toml").read_text() == TOML  # without [vars], the server's stay there
+    (folder / "picloud.toml").write_text(TOML + '\n[vars]\nA = "1"\nB = "two\\nlines"\n')
+    said = await shell.done("push", "project")
+    assert said.splitlines()[:3] == ["+ variable A", "+ variable B", "shop: 2 new"]
+    assert "left alone (--prune deletes them): variable KEPT" in said
+    (folder / "picloud.toml").write_text(TOML + '\n[vars]\nB = "2"\n')
+    said = await shell.done("push", "project", "--prune", "--yes")
+    assert said.splitlines() == [
+        *("~ variable B", "- variable A", "- variable KEPT"),
+        "shop: 1 changed, 2 deleted",
+    ]
+    assert await shell.done("push", "project", "--prune") == "shop: nothing to do\n"
+    await shell.done("vars", "set", "C", "3", "--app", "shop")
+    await shell.done("pull", "--force", folder=folder)
+    assert '[vars]\nB = "2"\nC = "3"\n' in (folder / "picloud.toml").read_text()
+    await shell.done("pull", "shop", "fresh")
+    assert '[vars]\nB = "2"\nC = "3"\n' in (shell.folder / "fresh" / "picloud.toml").read_text()

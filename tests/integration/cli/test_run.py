@@ -136,3 +136,14 @@ def test_an_error_in_a_module_is_shown_in_its_own_file(tmp_path: Path) -> None:
     library.write_bytes(b"fn a() { '\xff' }")
     ended = _run(file)
     assert (ended.returncode, ended.stderr) == (2, f"picloud: {library} is not UTF-8 (byte 10)\n")
+
+
+def test_variables_reach_the_script() -> None:
+    source = 'vars::all() == #{ API_URL: "http://x/?a=b", EMPTY: "" } && vars::get("EMPTY") == ""'
+    ended = _run(source, "--var", "API_URL=http://x/?a=b", "--var", "EMPTY=")
+    assert (ended.returncode, ended.stdout) == (0, "true")
+    ended = _run('vars::get("API_URL")')
+    assert (ended.returncode, "variable 'API_URL' is not set" in ended.stderr) == (1, True)
+    for wrong in ("API_URL", "api=1", f"A={'v' * 8193}"):
+        ended = _run("1", "--var", wrong)
+        assert (ended.returncode, ended.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""kv, docs and files; what they print and how they end."""
+"""vars, kv, docs and files; what they print and how they end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from tests.integration.cli.conftest import Shell
 from tests.integration.conftest import Worker
 
 DEFAULT = ("--app", "default")
+
+
+async def test_variables_are_set_read_listed_and_deleted(shell: Shell) -> None:
+    assert await shell.done("vars", "set", "API_URL", "https://example.com", *DEFAULT) == "set API_URL\n"
+    await shell.done("vars", "set", "TYPED", "-", *DEFAULT, typed="two\nlines\n")
+    assert await shell.done("vars", "get", "API_URL", *DEFAULT) == "https://example.com\n"
+    assert (await shell("vars", "get", "TYPED", "--json", *DEFAULT)).json["value"] == "two\nlines"
+    lines = (await shell.done("vars", "list", *DEFAULT)).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["API_URL", "TYPED"]
+    assert (await shell("vars", "set", "api-url", "x", *DEFAULT)).code != 0
+    assert (await shell("vars", "delete", "TYPED", *DEFAULT)).code == WRONG_USE
+    assert await shell.done("vars", "delete", "TYPED", "--yes", *DEFAULT) == "deleted TYPED\n"
+    assert (await shell("vars", "get", "TYPED", *DEFAULT)).code == NOT_FOUND
 
 
 async def test_entries_are_written_read_listed_and_removed(shell: Shell) -> None:

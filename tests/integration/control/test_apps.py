@@ -270,6 +270,7 @@ async def fill(worker: Worker, app: App) -> None:
             f"INSERT INTO {table} (app_id, id, {columns}) VALUES ($1, $2, {values})", app.id, uuid7()
         )
     for statement in (
+        "INSERT INTO vars (app_id, name, value) VALUES ($1, 'NAME', '')",
         "INSERT INTO kv_entries (app_id, collection, key, value) VALUES ($1, 'c', 'k', '')",
         f"INSERT INTO docs (app_id, collection, id, data) VALUES ($1, 'c', '{uuid7()}', '{{}}')",
         (
@@ -325,6 +326,7 @@ async def test_a_deletion_takes_everything_of_the_app_and_nothing_of_another(
         "scripts": 1,
         "routes": 1,
         "domains": 1,
+        "vars": 1,
         "kv_entries": 1,
         "docs": 1,
         "files": 1,

@@ -88,7 +88,7 @@ async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterat
             return {"status": 200, "headers": headers, "body": reply, "url": url}
 
     functions = {
-        **in_memory(),
+        **in_memory(GREETING="hello"),
         **docs.host_functions(docs.DatabaseDocs(database, quotas)),
         **files.host_functions(kept),
         **host_functions(Somewhere()),

@@ -117,6 +117,8 @@ async def test_every_action_leaves_one_entry_and_no_secret(anyone: Client, worke
     entry = "/apps/shop/kv/orders/a%2Fb%3A%C3%BC"
     await story.does("kv.update", "PUT", entry, {"value": "hidden_in_the_source"})
     await story.does("kv.delete", "DELETE", entry)
+    await story.does("vars.update", "PUT", "/apps/shop/vars/API_URL", {"value": "hidden_in_the_source"})
+    await story.does("vars.delete", "DELETE", "/apps/shop/vars/API_URL")
     new = {"data": {"secret": "hidden_in_the_source"}}
     document = await story.does("document.create", "POST", "/apps/shop/docs/orders", new)
     place = f"/apps/shop/docs/orders/{document['id']}"

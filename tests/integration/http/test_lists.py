@@ -88,6 +88,10 @@ class Things:
         path = f"/apps/default/kv/{collection}/{key}"
         assert (await self._client.admin("PUT", path, {"value": 1})).status == 200
 
+    async def variable(self, n: int) -> None:
+        path = f"/apps/default/vars/V{n:03}"
+        assert (await self._client.admin("PUT", path, {"value": "x"})).status == 200
+
     async def document(self, n: int) -> None:
         await self.post("/apps/default/docs/things", {"data": {"n": n}})
 
@@ -119,6 +123,7 @@ MAKERS = {
     "/apps/{app}/members": "member",
     "/apps/{app}/routes": "route",
     "/apps/{app}/scripts": "script",
+    "/apps/{app}/vars": "variable",
     "/audit": "script",
     "/auth/sessions": "session",
     "/limits": "nothing",

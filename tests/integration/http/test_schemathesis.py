@@ -65,10 +65,12 @@ async def some_of_everything(client: Client, worker: Worker) -> dict[str, str]:
     execution = await client.execute(script)
     document = await client.admin("POST", "/apps/default/docs/things", {"data": {"n": 1}})
     await client.admin("PUT", "/apps/default/kv/things/k", {"value": 1})
+    await client.admin("PUT", "/apps/default/vars/GREETING", {"value": "hello"})
     return {
         "app": "default",
         "collection": "things",
         "entry": "k",
+        "variable": "GREETING",
         "document": document.json["id"],
         "file": await worker.file("default", "things"),
         "script": script["id"],

@@ -24,6 +24,7 @@ from tests.integration.http.conftest import Answer, Client, serving
 
 MAKES_WHAT_IT_NAMES = {
     ("PUT", "/apps/{app}/kv/{collection}/{entry}"),
+    ("PUT", "/apps/{app}/vars/{variable}"),
     ("POST", "/apps/{app}/docs/{collection}"),
 }
 APP_SCOPES = [scope for scope in SCOPES if scope != "instance:admin"]
@@ -83,9 +84,10 @@ async def _furnish(worker: Worker, client: Client, app: str, user_id: UUID) -> d
     collection = f"{app}'s things"
     place = quote(collection)
     entry = await client.admin("PUT", f"/apps/{app}/kv/{place}/{app}", {"value": 1})
+    variable = await client.admin("PUT", f"/apps/{app}/vars/{app.upper()}", {"value": "x"})
     document = await client.admin("POST", f"/apps/{app}/docs/{place}", {"data": {}})
     assert {route.status, domain.status, key.status, document.status} == {201}
-    assert entry.status == 200
+    assert {entry.status, variable.status} == {200}
     return {
         "app": app,
         "script": script["id"],
@@ -98,6 +100,7 @@ async def _furnish(worker: Worker, client: Client, app: str, user_id: UUID) -> d
         "session": str(uuid4()),
         "collection": place,
         "entry": app,
+        "variable": app.upper(),
         "document": document.json["id"],
         "file": await worker.file(app, collection),
     }

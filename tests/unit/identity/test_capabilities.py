@@ -76,7 +76,7 @@ def test_a_key_grants_no_more_than_its_user_has() -> None:
     viewer = Principal(uuid4(), "vic", "member", {APP: "viewer"}, key)
     assert app_capabilities(viewer, APP) == (
         "viewer",
-        ["app.read", "kv.read", "docs.read", "files.read", "log.read"],
+        ["app.read", "vars.read", "kv.read", "docs.read", "files.read", "log.read"],
     )
 
 

@@ -114,7 +114,7 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
     files = file_names(remote.scripts, _kept(folder, taken | dict(local.files if local else {}), remote))
     wanted = text.project_of(remote.slug, remote, files)
     if local is not None:  # what the folder leaves to the server stays left to it
-        fields = ("name", "description", "domains", "routes")
+        fields = ("name", "description", "domains", "routes", "variables")
         silent: dict[str, Any] = {name: None for name in fields if getattr(local, name) is None}
         wanted = replace(wanted, **silent)
     written: dict[str, str] = {}

@@ -7,8 +7,8 @@ from picloud.cli.remote.context import Context, read_text
 from picloud.cli.remote.output import column, moment
 from picloud.cli.remote.resource import Noun, Verb, in_body, in_path
 
-_NAME = in_path("name", "name of the variable, such as API_URL")
-_VARIABLE = "apps/{app}/vars/{name}"
+_NAME = in_path("name", "name of the variable, such as API_URL", "variable")
+_VARIABLE = "apps/{app}/vars/{variable}"
 
 
 async def _value(_context: Context, text: str) -> str:

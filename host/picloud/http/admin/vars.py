@@ -30,22 +30,22 @@ async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Variable
 
 async def get(platform: Platform, call: Call[Any, Any]) -> Variable:
     """Show a variable."""
-    return await platform.services.admin(SERVICE).get(call.app.id, call.path["name"])
+    return await platform.services.admin(SERVICE).get(call.app.id, call.path["variable"])
 
 
 async def put(platform: Platform, call: Call[NewValue, Any]) -> Variable:
     """Set a variable."""
     return await platform.services.admin(SERVICE).put(
-        call.app.id, call.path["name"], call.body.value, actor=call.actor
+        call.app.id, call.path["variable"], call.body.value, actor=call.actor
     )
 
 
 async def delete(platform: Platform, call: Call[Any, Any]) -> None:
     """Delete a variable."""
-    await platform.services.admin(SERVICE).delete(call.app.id, call.path["name"], actor=call.actor)
+    await platform.services.admin(SERVICE).delete(call.app.id, call.path["variable"], actor=call.actor)
 
 
-_VARIABLE = "/apps/{app}/vars/{name}"
+_VARIABLE = "/apps/{app}/vars/{variable}"
 
 ENDPOINTS = (
     Endpoint(

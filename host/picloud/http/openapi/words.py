@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from picloud.core.validation import VARIABLE_NAME
+
 Schema = dict[str, Any]
 
 ABOUT = """\
@@ -30,6 +32,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "collection": ("Name of the collection, percent-encoded.", {"type": "string"}),
     "document": ("Id of the document.", _ID),
     "domain": ("Id of the domain.", _ID),
+    "variable": ("Name of the variable.", {"type": "string", "pattern": f"^{VARIABLE_NAME}$"}),
     "entry": ("Key of the entry, percent-encoded: also `/` and `:`.", {"type": "string"}),
     "execution": ("Id of the execution.", _ID),
     "file": ("Id of the file.", _ID),

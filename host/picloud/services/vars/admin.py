@@ -9,13 +9,13 @@ from uuid import UUID
 
 from picloud.core.errors import NotFound, QuotaExceeded
 from picloud.core.pagination import Page, page_of_names, read_name_cursor
+from picloud.core.validation import check_variable
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.actor import Actor
-from picloud.services.collections import as_api_error
-from picloud.services.vars.service import MAX_VARS, TOPIC, check_name, check_value
+from picloud.services.vars.service import MAX_VARS, TOPIC
 
 _SQL = load("vars")
 
@@ -76,7 +76,7 @@ class VarsAdmin:
         Args:
             app_id: the app.
             name: of the variable, which need not exist.
-            value: at most `MAX_VALUE` bytes of UTF-8.
+            value: see `check_variable`.
             actor: who sets it.
 
         Returns:
@@ -87,10 +87,7 @@ class VarsAdmin:
             QuotaExceeded: the app has `MAX_VARS` others.
             NotFound: the app was deleted in the meantime.
         """
-        with as_api_error("name"):
-            check_name(name)
-        with as_api_error("value"):
-            check_value(value)
+        check_variable(name, value)
         async with self._changes.transaction(TOPIC) as connection:
             if await connection.fetchval(_SQL.vars_lock, app_id) is None:
                 raise NotFound("app", app_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +11,8 @@ from uuid import UUID
 
 from cachetools import LRUCache
 
-from picloud.core.errors import ServiceError
 from picloud.core.generations import Generations
-from picloud.core.interface import LIMITS, HostFunction
+from picloud.core.interface import HostFunction
 from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -24,12 +22,9 @@ from picloud.services.call_context import Call
 TOPIC = "vars"
 MAX_VARS = 256
 """Variables of one app."""
-MAX_NAME = LIMITS.number("max_var_name_bytes")
-MAX_VALUE = LIMITS.number("max_var_value_bytes")
 CACHE_BYTES = 32 * 1024 * 1024
 """Memory a worker keeps variables in, of all apps."""
 
-_NAME = re.compile(rf"[A-Z][A-Z0-9_]{{0,{MAX_NAME - 1}}}")
 _OVERHEAD = 1024  # bytes of an app besides its names and values, roughly
 _SQL = load("vars")
 
@@ -132,27 +127,3 @@ class MemoryVars:
     async def all(self, call: Call) -> Mapping[str, str]:
         """Every variable: its value by name."""
         return self._values
-
-
-def check_name(name: str) -> None:
-    """Check that a variable can have a name.
-
-    Raises:
-        ServiceError: it cannot.
-    """
-    if _NAME.fullmatch(name) is None:
-        raise ServiceError(
-            f"the name of a variable has 1 to {MAX_NAME} characters (A to Z, 0 to 9, _) and starts with a letter"
-        )
-
-
-def check_value(value: str) -> None:
-    """Check that a variable can have a value.
-
-    Raises:
-        ServiceError: it has more than `MAX_VALUE` bytes of UTF-8, or a NUL character.
-    """
-    if (size := len(value.encode())) > MAX_VALUE:
-        raise ServiceError(f"a variable has at most {MAX_VALUE} bytes, this has {size}")
-    if "\0" in value:
-        raise ServiceError("a variable must not hold a NUL character")

@@ -31,6 +31,7 @@ class Model:
     scripts: dict[str, Script] = field(default_factory=dict)
     held: dict[str, RemoteRef] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -47,6 +48,7 @@ class Model:
             dict(self.scripts),
             dict(self.held),
             routes,
+            dict(self.variables),
         )
 
     def new_id(self) -> str:
@@ -68,6 +70,14 @@ class Model:
             return
         assert self.domains.pop(step.name) == step.id
         assert all(self._covered(route) for route in self.routes.values()), "409: routes need the domain"
+
+    def _variable(self, step: Step) -> None:
+        assert step.id == step.name
+        assert (step.verb == "create") != (step.name in self.variables)
+        if step.verb == "delete":
+            del self.variables[step.name]
+        else:
+            self.variables[step.name] = step.body["value"]
 
     def _script(self, step: Step) -> None:
         pointing = [route for route in self.routes.values() if route.script == step.name]
@@ -120,6 +130,7 @@ _ROUTES = st.lists(
     max_size=8,
 )
 _DOMAINS = st.sets(st.sampled_from(["h.example.com", "*.example.com", "localhost"]))
+_VARIABLES = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.sampled_from(["", "1"]))
 _SANDBOX = st.dictionaries(st.sampled_from(["max_fuel", "timeout_seconds"]), st.integers(1, 3))
 
 
@@ -166,6 +177,7 @@ def models(draw: st.DrawFn) -> Model:
     model.scripts = scripts
     model.held = {name: RemoteRef(model.new_id(), draw(st.integers(1, 3))) for name in scripts}
     model.domains = {domain: model.new_id() for domain in sorted(domains)}
+    model.variables = draw(_VARIABLES)
     model.routes = {model.new_id(): route for route in _consistent(draw(_ROUTES), scripts, domains)}
     return model
 
@@ -182,6 +194,7 @@ def projects(draw: st.DrawFn) -> Project:
         scripts,
         {name: f"{name}.rhai" for name in scripts},
         tuple(routes),
+        draw(_VARIABLES),
     )
 
 
@@ -205,6 +218,7 @@ def _has(model: Model, project: Project) -> None:
             assert value is None or getattr(there, attribute) == value
     assert set(project.routes or ()) <= set(model.routes.values())
     assert set(project.domains or ()) <= set(model.domains)
+    assert (project.variables or {}).items() <= model.variables.items()
     assert project.name in (None, model.name)
     assert project.description in (None, model.description)
 
@@ -216,6 +230,7 @@ def test_a_plan_with_prune_makes_the_server_what_the_folder_says(project: Projec
     assert set(model.scripts) == set(project.scripts)
     assert sorted(map(str, model.routes.values())) == sorted(map(str, project.routes or ()))
     assert set(model.domains) == set(project.domains or ())
+    assert model.variables == project.variables
     assert plan.make(project, model.remote, _NEVER_MET, prune=True) == []
     assert plan.left_over(project, model.remote) == []
 
@@ -225,6 +240,7 @@ def test_a_plan_without_prune_deletes_nothing_and_a_second_one_has_nothing_to_do
     project: Project, model: Model
 ) -> None:
     scripts, domains, routes = set(model.scripts), set(model.domains), set(model.routes)
+    variables = set(model.variables)
     try:
         steps = _done(project, model, prune=False)
     except Failure as failure:
@@ -236,12 +252,13 @@ def test_a_plan_without_prune_deletes_nothing_and_a_second_one_has_nothing_to_do
     assert scripts <= set(model.scripts)
     assert domains <= set(model.domains)
     assert routes <= set(model.routes)
+    assert variables <= set(model.variables)
     assert plan.make(project, model.remote, _NEVER_MET) == []
 
 
 @given(projects(), models())
 def test_what_the_folder_does_not_speak_of_is_left_alone(project: Project, model: Model) -> None:
-    silent = replace(project, domains=None, routes=None, scripts={}, name=None, description=None)
+    silent = Project(project.slug)
     before = model.remote
     assert before.id is None or plan.make(silent, before, _NEVER_MET) == []
 

@@ -47,6 +47,10 @@ name = "Shop"
 description = "Sells."
 domains = ["API.Example.com.", "*.example.com"]
 
+[vars]
+API_URL = "https://api.example.com"
+EMPTY = ""
+
 [scripts.checkout]
 file = "lib/out.rhai"
 kind = "endpoint"
@@ -71,6 +75,7 @@ dispatch_mode = "async"
         {"checkout": Script("checkout", "1", "endpoint", "Takes an order.", "members", {"max_fuel": 5000})},
         {"checkout": "lib/out.rhai"},
         (Route("checkout", "POST", "/or%20ders/:id", "api.example.com", "async"),),
+        {"API_URL": "https://api.example.com", "EMPTY": ""},
     )
 
 
@@ -82,6 +87,9 @@ dispatch_mode = "async"
         ("[app]\nslug = 1\n", "app.slug: "),
         (APP + "slgu = 1\n", "app.slgu: there is no such key"),
         ("knob = 1\n" + APP, "knob: there is no such key"),
+        (APP + "[vars]\napi-url = 'x'\n", "vars.api-url: a variable's name has 1 to 64 characters"),
+        (APP + f"[vars]\nA = '{'v' * 8193}'\n", "vars.A: a variable has at most 8192 bytes, this has 8193"),
+        (APP + "[vars]\nPORT = 80\n", "vars.PORT: must be "),
         (APP + "[scripts.greet]\nknd = 1\n", "scripts.greet.knd: there is no such key"),
         (APP + "[scripts.greet]\nkind = 'lambda'\n", "scripts.greet.kind: "),
         (APP + "[scripts.greet]\nsandbox = { max_fuel = '1' }\n", "scripts.greet.sandbox.max_fuel: "),

@@ -28,6 +28,7 @@ SCRIPT = {
 }
 ROUTE = {"id": "3", "script_id": "2", "method": None, "path": "/", "host": "any", "dispatch_mode": "sync"}
 DOMAIN = {"id": "4", "pattern": "shop.example"}
+VARIABLE = {"name": "API_URL", "value": "https://api.example"}
 
 
 def without(item: dict[str, Any], name: str) -> dict[str, Any]:
@@ -42,6 +43,7 @@ async def read(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Remote:
         "scripts": [SCRIPT],
         "routes": [ROUTE],
         "domains": [DOMAIN],
+        "vars": [VARIABLE],
         **answers,
     }
 
@@ -60,6 +62,7 @@ async def read(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Remote:
 async def test_an_honest_server_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     remote = await read(monkeypatch, app={**APP, "more": "of a later version"})
     assert (remote.slug, list(remote.scripts), list(remote.domains)) == ("shop", ["a"], ["shop.example"])
+    assert remote.variables == {"API_URL": "https://api.example"}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,8 @@ async def test_a_slug_that_is_none_names_no_folder(slug: object, monkeypatch: py
         {"routes": [without(ROUTE, "path")]},
         {"routes": [{**ROUTE, "dispatch_mode": 1}]},
         {"domains": [{**DOMAIN, "pattern": None}]},
+        {"vars": [{**VARIABLE, "name": "A = 1\n[app]"}]},
+        {"vars": [{**VARIABLE, "value": None}]},
         *(
             {"script": {**SCRIPT, name: value}}
             for name, value in (

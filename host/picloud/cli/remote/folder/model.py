@@ -98,6 +98,7 @@ class Project:
         scripts: by name.
         files: script name -> its file, relative to the folder, with slashes.
         routes: all its routes; None leaves them as they are.
+        variables: name -> value; None leaves them as they are.
     """
 
     slug: str
@@ -107,6 +108,7 @@ class Project:
     scripts: Mapping[str, Script] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[Route, ...] | None = None
+    variables: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,7 @@ class Remote:
         scripts: by name.
         held: script name -> its id and version.
         routes: route -> its id.
+        variables: name -> value.
     """
 
     id: str | None = None
@@ -145,3 +148,4 @@ class Remote:
     scripts: Mapping[str, Script] = field(default_factory=dict)
     held: Mapping[str, RemoteRef] = field(default_factory=dict)
     routes: Mapping[Route, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)

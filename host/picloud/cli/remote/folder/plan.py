@@ -1,8 +1,8 @@
 """What has to be done so that a server has what a folder says, in an order that never breaks what works.
 
-Domains and scripts first, then routes, then what is no longer wanted: a route never points at what is not
-there yet, and what answers keeps answering. A new route that some other is in the way of takes its place in
-one step. Pure: it neither reads files nor calls a server.
+Domains, variables and scripts first, then routes, then what is no longer wanted: a route never points at what
+is not there yet, and what answers keeps answering. A new route that some other is in the way of takes its
+place in one step. Pure: it neither reads files nor calls a server.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from picloud.cli.remote.folder.model import Project, Remote, Route, Script
 from picloud.cli.remote.folder.state import State
 from picloud.routing.hosts import covering
 
-Noun = Literal["app", "domain", "script", "route"]
+Noun = Literal["app", "domain", "variable", "script", "route"]
 Verb = Literal["create", "update", "delete"]
 
 
@@ -70,10 +70,12 @@ def make(
     return [
         *_app(project, remote),
         *_new_domains(project, remote),
+        *_variables(project, remote),
         *(step for step in scripts if step not in into_modules),
         *_routes(project, remote, prune),
         *into_modules,
         *gone,
+        *(_gone_variables(project, remote) if prune else ()),
     ]
 
 
@@ -85,6 +87,7 @@ def left_over(project: Project, remote: Remote) -> list[str]:
         *(f"script {step.name}" for step in _gone_scripts(project, remote)),
         *(f"route {route}" for route in routes if route not in kept),
         *(f"domain {step.name}" for step in _gone_domains(project, remote)),
+        *(f"variable {step.name}" for step in _gone_variables(project, remote)),
     ]
 
 
@@ -112,6 +115,20 @@ def _gone_domains(project: Project, remote: Remote) -> Iterator[Step]:
         for domain, id_ in sorted(remote.domains.items()):
             if domain not in project.domains:
                 yield Step("delete", "domain", domain, id_)
+
+
+def _variables(project: Project, remote: Remote) -> Iterator[Step]:
+    for name, value in sorted((project.variables or {}).items()):
+        if name not in remote.variables:
+            yield Step("create", "variable", name, name, {"value": value})
+        elif remote.variables[name] != value:
+            yield Step("update", "variable", name, name, {"value": value})
+
+
+def _gone_variables(project: Project, remote: Remote) -> Iterator[Step]:
+    if project.variables is not None:
+        for name in sorted(remote.variables.keys() - project.variables.keys()):
+            yield Step("delete", "variable", name, name)
 
 
 def _scripts(project: Project, remote: Remote) -> Iterator[Step]:

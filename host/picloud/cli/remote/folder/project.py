@@ -8,6 +8,9 @@ The grammar of `picloud.toml`::
     description = "Sells things."      # absent: left as it is
     domains = ["shop.example.com", "*.shop.example.com"]   # absent: left as they are; [] is none
 
+    [vars]                             # absent: left as they are; without entries: none
+    API_URL = "https://api.example.com"
+
     [scripts.checkout]                 # only for what differs from the defaults
     file = "checkout.rhai"             # default: the name and .rhai; visible, in this folder or below
     kind = "endpoint"                  # or "module"; this and what follows: absent is left as it is
@@ -38,6 +41,7 @@ from picloud.cli.remote.context import PROJECT, read_text
 from picloud.cli.remote.folder.file_names import SUFFIX, is_script_file, script_name
 from picloud.cli.remote.folder.model import Project, Route, Script
 from picloud.core.errors import PicloudError
+from picloud.core.validation import check_variable
 from picloud.core.validation_messages import describe_validation_error
 from picloud.routing.hosts import covering, parse_claim, parse_host
 from picloud.routing.pattern import parse_method, parse_path
@@ -72,6 +76,7 @@ class _Route(_Table):
 
 class _Document(_Table):
     app: _App
+    vars: dict[str, str] | None = None
     scripts: dict[str, _Script] = Field(default_factory=dict)
     routes: list[_Route] | None = None
 
@@ -105,7 +110,8 @@ def load(folder: Path) -> Project:
     app = document.app
     domains = None if app.domains is None else _claims(app.domains, str(file))
     routes = None if document.routes is None else _routes(document.routes, scripts, domains, str(file))
-    return Project(app.slug, app.name, app.description, domains, scripts, files, routes)
+    variables = None if document.vars is None else _variables(document.vars, str(file))
+    return Project(app.slug, app.name, app.description, domains, scripts, files, routes, variables)
 
 
 def _parse(text: str, where: str) -> _Document:
@@ -189,6 +195,15 @@ def _claims(domains: list[str], where: str) -> tuple[str, ...]:
         except PicloudError as error:
             raise wrong_use(f"{where}: app.domains[{number}]: {error.message}") from error
     return tuple(dict.fromkeys(claims))
+
+
+def _variables(entries: dict[str, str], where: str) -> dict[str, str]:
+    for name, value in entries.items():
+        try:
+            check_variable(name, value)
+        except PicloudError as error:
+            raise wrong_use(f"{where}: vars.{name}: {error.message}") from error
+    return entries
 
 
 def _routes(

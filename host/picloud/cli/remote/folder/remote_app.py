@@ -13,6 +13,7 @@ from picloud.cli.remote.client import Client, Json, Refused, Unreachable
 from picloud.cli.remote.context import parse_error
 from picloud.cli.remote.folder.model import Project, Remote, RemoteRef, Route, Script
 from picloud.cli.remote.folder.plan import Step
+from picloud.core.validation import VARIABLE_NAME
 
 _AT_ONCE = 8
 _CALLS = {
@@ -20,6 +21,9 @@ _CALLS = {
     ("app", "update"): ("PATCH", "apps/{app}"),
     ("domain", "create"): ("POST", "apps/{app}/domains"),
     ("domain", "delete"): ("DELETE", "apps/{app}/domains/{id}"),
+    ("variable", "create"): ("PUT", "apps/{app}/vars/{id}"),
+    ("variable", "update"): ("PUT", "apps/{app}/vars/{id}"),
+    ("variable", "delete"): ("DELETE", "apps/{app}/vars/{id}"),
     ("script", "create"): ("POST", "apps/{app}/scripts"),
     ("script", "update"): ("PATCH", "scripts/{id}"),
     ("script", "delete"): ("DELETE", "scripts/{id}"),
@@ -42,20 +46,22 @@ class _Item(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
+
+class _Identified(_Item):
     id: _Text
 
 
-class _App(_Item):
+class _App(_Identified):
     slug: str = Field(pattern="^[a-z0-9][a-z0-9-]{0,62}$")  # it becomes the name of a folder
     name: _Text
     description: _Text
 
 
-class _Domain(_Item):
+class _Domain(_Identified):
     pattern: _Text
 
 
-class _Script(_Item):
+class _Script(_Identified):
     name: _Text
     source: _Text
     kind: _Text
@@ -65,12 +71,17 @@ class _Script(_Item):
     version: int
 
 
-class _Route(_Item):
+class _Route(_Identified):
     script_id: _Text
     method: _Text | None
     path: _Text
     host: _Text
     dispatch_mode: _Text
+
+
+class _Variable(_Item):
+    name: _Text = Field(pattern=f"^{VARIABLE_NAME}$")
+    value: _Text
 
 
 _Any = TypeVar("_Any", bound=_Item)
@@ -102,14 +113,14 @@ async def read(client: Client, slug: str) -> Remote:
         if refused.exit_code == NOT_FOUND:
             return Remote()
         raise
-    lists = await asyncio.gather(
-        *(client.items(f"apps/{{app}}/{what}", app=app.id) for what in ("domains", "scripts", "routes"))
-    )
+    nouns = ("domains", "scripts", "routes", "vars")
+    lists = await asyncio.gather(*(client.items(f"apps/{{app}}/{noun}", app=app.id) for noun in nouns))
     domains = [_checked(client, _Domain, one) for one in lists[0]]
-    ids = [_checked(client, _Item, one).id for one in lists[1]]
+    ids = [_checked(client, _Identified, one).id for one in lists[1]]
     whole = await _each(ids, lambda id_: client.call("GET", "scripts/{id}", id=id_))
     scripts = [_checked(client, _Script, one) for one in whole]
     routes = [_checked(client, _Route, one) for one in lists[2]]
+    variables = [_checked(client, _Variable, one) for one in lists[3]]
     names = {one.id: one.name for one in scripts}
     return Remote(
         app.id,
@@ -120,6 +131,7 @@ async def read(client: Client, slug: str) -> Remote:
         {one.name: _script(one) for one in scripts},
         {one.name: RemoteRef(one.id, one.version) for one in scripts},
         {_route(one, names): one.id for one in routes},
+        {one.name: one.value for one in variables},
     )
 
 

@@ -35,6 +35,7 @@ def project_of(slug: str, remote: Remote, files: Mapping[str, str]) -> Project:
             dict(remote.scripts),
             dict(files),
             tuple(remote.routes),
+            dict(remote.variables) or None,
         )
     )
 
@@ -61,6 +62,9 @@ def write(project: Project) -> str:
     if project.routes == ():
         # TOML wants it above all tables, and will not have it beside the [[routes]] that people add below.
         lines = ["routes = []  # none; [[routes]] take the place of this line", "", *lines]
+    if project.variables is not None:
+        entries = sorted(project.variables.items())
+        lines += ["", "[vars]", *(f"{name} = {toml_text(value)}" for name, value in entries)]
     for name, script in sorted(project.scripts.items()):
         entry = _entry(script, project.files[name])
         if entry:
