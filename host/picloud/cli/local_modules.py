@@ -1,4 +1,4 @@
-"""Modules of a script in a file: `NAME.rhai` beside it."""
+"""Modules of a script in a file: `NAME.rhai` in the same folder."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from picloud.services.call_context import Call
 
 
 class Unreadable(Exception):
-    """The file of a module is no text; the message says which."""
+    """The file of a module is not text; the message says which."""
 
 
 class FolderModules:
-    """The modules in a folder, or none where there is no folder."""
+    """The modules in a folder; none if the folder does not exist."""
 
     def __init__(self, folder: Path | None) -> None:
         """Look there. Args: folder: where the script is."""
@@ -60,7 +60,7 @@ class FolderModules:
             Those that are there, whether or not they compile.
 
         Raises:
-            Unreadable: one is no text.
+            Unreadable: one is not text.
         """
         found: dict[str, Module] = {}
         waiting = await _imports(executor, source, "endpoint", limits)
@@ -74,7 +74,7 @@ class FolderModules:
 
 
 async def _imports(executor: Executor, source: bytes, kind: str, limits: Limits) -> list[str]:
-    """Literal imports; none of what does not parse, which is told when it is executed."""
+    """Literal imports; none if the source does not parse, which is reported when it runs."""
     try:
         return await executor.validate(source, kind, limits)
     except ScriptInvalid:

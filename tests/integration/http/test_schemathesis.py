@@ -34,7 +34,7 @@ async def run(
     Args:
         client: of the server.
         folder: for its configuration.
-        key: who calls, or None for nobody.
+        key: who calls, or None for no credentials.
         known: what names in paths stand for, so that calls reach what exists.
         phases: some of examples, coverage and fuzzing.
         examples: how many requests fuzzing makes of each operation.
