@@ -30,6 +30,7 @@ WALKED = {
 """Page -> how many blocks it has at least."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "least"), WALKED.items())
 def test_every_command_of_the_page_does_what_the_page_shows(
     page: str, least: int, folder: Path, first_start: Path
