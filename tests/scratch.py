@@ -12,7 +12,7 @@ from pathlib import Path
 
 _MEMORY = Path("/dev/shm")
 _ENOUGH = 2 * 1024**3
-_PREFIX = "picloud-tests-"
+_PREFIX = "picloud-scratch-"
 
 
 @contextlib.contextmanager
