@@ -7,9 +7,13 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from picloud.identity.capabilities import SCOPES
 from tests.integration.conftest import PASSWORD, Worker
 from tests.integration.http.conftest import Client
+
+pytestmark = pytest.mark.slow
 
 # Every check of schemathesis but these:
 # - what is good by its shape may still be refused: a source that does not parse, a name that is taken;
