@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import functools
 import hashlib
 import os
 import platform
@@ -24,6 +25,7 @@ from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate, read_migrations
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import connect
+from picloud.sandbox.engine import Engine
 from tests.scratch import scratch_folder
 
 TEMPLATE = "picloud_template"
@@ -42,9 +44,16 @@ def cache_folder() -> Path:
     return folder
 
 
+@functools.cache
 def machine_code() -> Path:
-    """Where `Engine` keeps the guest's machine code for tests; it checks by itself what it finds."""
-    return cache_folder() / "machine-code"
+    """The folder with the guest's machine code: for `Engine`, and for a copy in a server's data folder.
+
+    It is the one that commands find by `XDG_CACHE_HOME`.
+    """
+    folder = cache_folder() / "picloud"
+    with _lock(cache_folder() / "machine-code.lock"):
+        Engine(folder, 1, 256).close()
+    return folder
 
 
 def copy_cluster(data_dir: Path) -> None:

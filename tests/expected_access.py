@@ -68,7 +68,7 @@ class Who:
     Attributes:
         name: for messages.
         role: of the user: "owner", "admin", "outsider" (a member of no app), one of the roles in `this`
-            app, or None for nobody.
+            app, or None for no credentials.
         scopes: of the key they act by, or None in person.
         bound: the app that key is bound to.
     """

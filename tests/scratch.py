@@ -12,11 +12,11 @@ from pathlib import Path
 
 _MEMORY = Path("/dev/shm")
 _ENOUGH = 2 * 1024**3
-_PREFIX = "picloud-tests-"
+_PREFIX = "picloud-scratch-"
 
 
 @contextlib.contextmanager
-def scratch_folder(mode: int) -> Iterator[Path]:
+def scratch_folder(mode: int, suffix: str = "") -> Iterator[Path]:
     """A fresh folder with a short path, removed at the end. In memory: a cluster is a thousand small files.
 
     Not pytest's own temporary folder: that one is 0700, and below it a root's server is another user's.
@@ -24,12 +24,13 @@ def scratch_folder(mode: int) -> Iterator[Path]:
 
     Args:
         mode: permissions of the folder.
+        suffix: end of its name.
     """
     memory = _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > _ENOUGH
     parent = _MEMORY if memory else Path(tempfile.gettempdir()).resolve()
     for leftover in parent.glob(f"{_PREFIX}*"):
         _remove_unlocked(leftover)
-    path, lock = _locked_folder(parent)
+    path, lock = _locked_folder(parent, suffix)
     try:
         path.chmod(mode)
         yield path
@@ -39,9 +40,9 @@ def scratch_folder(mode: int) -> Iterator[Path]:
         os.close(lock)
 
 
-def _locked_folder(parent: Path) -> tuple[Path, int]:
+def _locked_folder(parent: Path, suffix: str) -> tuple[Path, int]:
     while True:
-        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        path = Path(tempfile.mkdtemp(suffix, _PREFIX, parent))
         with contextlib.suppress(FileNotFoundError):
             lock = os.open(path, os.O_RDONLY)
             fcntl.flock(lock, fcntl.LOCK_EX)

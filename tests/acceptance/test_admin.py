@@ -27,7 +27,7 @@ def _login(server: Server, name: str, password: str) -> int:
 
 def test_a_user_made_without_a_server_can_log_in_at_the_next_start(data_dir: Path) -> None:
     ended = _picloud(data_dir, "admin", "create", "ada", typed="analytical engine\n")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "made the owner ada\n", "")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "created owner ada\n", "")
     with Server(data_dir) as server:
         assert _login(server, "ada", "analytical engine") == 200
 

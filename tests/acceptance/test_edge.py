@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.acceptance.running import OWNER, PATIENCE, Server
 
@@ -29,6 +30,7 @@ LARGEST_GROWTH = 192 * MIB  # bodies in both directions, guests, and the noise o
 Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
+@pytest.mark.slow
 def test_a_server_under_attack_serves_everyone_else_within_its_memory(data_dir: Path) -> None:
     with Server(data_dir, ("--port", "0", "--workers", "1"), {**OWNER, **KNOBS}) as server:
         token = server.login()

@@ -10,7 +10,6 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ import pytest
 from tests.acceptance.running import OWNER, Answer, Server
 from tests.acceptance.site import Site
 from tests.acceptance.walk import ROOT, Walk, blocks
+from tests.scratch import scratch_folder
 
 EXAMPLES = ("blog", "links", "webhook")
 _numbers = itertools.count(1)
@@ -30,20 +30,17 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def site(first_start: Path) -> Iterator[Site]:
-    # Not pytest's own temporary folder: that is 0700, and a root's database is another user's.
-    folder = Path(tempfile.mkdtemp(prefix="picloud examples "))
-    folder.chmod(0o711)
-    subprocess.run(["cp", "-a", first_start, folder / "data"], check=True)
-    shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".picloud"))
-    with Server(folder / "data") as server:
-        site = Site(server, folder)
-        name, password = OWNER.values()
-        address = f"http://localhost:{server.port}"
-        site.picloud("login", address, "--username", name, typed=password + "\n")
-        for example in EXAMPLES:
-            site.picloud("push", "--create-app", str(folder / "examples" / example))
-        yield site
-    shutil.rmtree(folder)
+    with scratch_folder(0o711, " examples") as folder:
+        subprocess.run(["cp", "-a", first_start, folder / "data"], check=True)
+        shutil.copytree(ROOT / "examples", folder / "examples", ignore=shutil.ignore_patterns(".picloud"))
+        with Server(folder / "data") as server:
+            site = Site(server, folder)
+            name, password = OWNER.values()
+            address = f"http://localhost:{server.port}"
+            site.picloud("login", address, "--username", name, typed=password + "\n")
+            for example in EXAMPLES:
+                site.picloud("push", "--create-app", str(folder / "examples" / example))
+            yield site
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

@@ -26,6 +26,15 @@ def test_hello_answers_on_localhost_after_the_first_start_and_after_the_second(d
             assert answer.headers["X-Execution-Id"]
 
 
+@pytest.mark.slow
+def test_the_first_start_makes_all_it_needs_from_nothing(data_dir: Path) -> None:
+    folder = data_dir.with_name("new")
+    for _ in range(2):
+        with Server(folder) as server:
+            assert server.request("GET", "/hello").status == 200
+    assert len(list((folder / "machine-code").glob("guest-*.cwasm"))) == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_it_cleanly_with_no_process_left(data_dir: Path, number: signal.Signals) -> None:
     with Server(data_dir) as server:

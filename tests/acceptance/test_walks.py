@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.walk import ROOT, Walk, blocks, is_as_shown
+from tests.scratch import scratch_folder
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    # Not pytest's own temporary folder: that is 0700, and a root's database is another user's.
-    folder = Path(tempfile.mkdtemp(prefix="picloud walk "))
-    folder.chmod(0o711)
-    yield folder
-    shutil.rmtree(folder)
+    with scratch_folder(0o711, " walk") as folder:
+        yield folder
 
 
 WALKED = {
@@ -33,6 +30,7 @@ WALKED = {
 """Page -> how many blocks it has at least."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("page", "least"), WALKED.items())
 def test_every_command_of_the_page_does_what_the_page_shows(
     page: str, least: int, folder: Path, first_start: Path

@@ -26,7 +26,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from tests.acceptance.running import PATIENCE, environment, until
+from tests.acceptance.running import PATIENCE, end_with_parent, environment, until
 
 ROOT = Path(__file__).parents[2]
 PORT = "8123"
@@ -115,6 +115,7 @@ class Walk:
                 stderr=subprocess.STDOUT,
                 env=variables,
                 start_new_session=True,
+                preexec_fn=end_with_parent,
             )
         self._staying.append(process)
         until(lambda: process.poll() is not None or self._is_ready(), "the page's server to be ready")

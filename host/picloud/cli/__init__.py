@@ -82,7 +82,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     top = CommandLine(
         prog="picloud",
         description="A self-hosted function platform: scripts run in fresh, metered WebAssembly instances.",
-        epilog="picloud COMMAND --help tells more.",
+        epilog="Run picloud COMMAND --help for more.",
     )
     top.add_argument("--version", action="version", version=f"picloud {__version__}")
     commands = top.add_subparsers(
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone (`picloud config | head`); Python would complain at exit.
+        # The reader of our output has gone (`picloud config | head`); Python would complain at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:

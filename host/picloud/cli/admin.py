@@ -29,16 +29,16 @@ def add(commands: Commands) -> None:
     configuration.add_options(parser, "data_dir")
     parser.set_defaults(main=_migrate)
 
-    parser = commands.add_parser("admin", help="make users and reset passwords, without HTTP")
+    parser = commands.add_parser("admin", help="create users and reset passwords, without HTTP")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     how = "The password is asked for at a terminal, else read from the first line of standard input."
-    create = actions.add_parser("create", help="make a user", description=f"Make a user. {how}")
+    create = actions.add_parser("create", help="create a user", description=f"Create a user. {how}")
     create.add_argument("name")
     create.add_argument("--role", choices=ROLES, default="owner", help="instance role (default: owner)")
     create.set_defaults(main=_create)
     reset = actions.add_parser(
         "reset-password",
-        help="give a user a new password",
+        help="set a user's password",
         description=f"Give a user a new password and end their sessions. {how}",
     )
     reset.add_argument("name")
@@ -65,7 +65,7 @@ def _create(arguments: argparse.Namespace) -> int:
         await users.create(arguments.name, password, arguments.role, Actor.console("user.create"))
 
     _with_users(arguments, create)
-    print(f"made the {arguments.role} {arguments.name}")
+    print(f"created {arguments.role} {arguments.name}")
     return 0
 
 

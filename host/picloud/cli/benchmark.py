@@ -32,7 +32,7 @@ class Work:
     Attributes:
         name: what the table calls it.
         source: as a script.
-        python: the same as a function; what it returns is what the script answers.
+        python: the same as a function; it returns what the script returns.
     """
 
     name: str
@@ -120,7 +120,7 @@ total""",
 
 
 class WrongAnswer(Exception):
-    """A script did not answer what its Python twin does, so there is nothing to compare."""
+    """A script and its Python twin returned different results, so they cannot be compared."""
 
 
 async def measure(

@@ -18,7 +18,7 @@ EXIT_CODES = {
     UNREACHABLE: "the server cannot be reached or is not ready",
     INTERRUPTED: "interrupted",
 }
-"""Exit code -> what it means; the help and the docs are made from this."""
+"""Exit code -> meaning; source of the help and the docs."""
 
 
 class Failure(Exception):
@@ -31,7 +31,7 @@ class Failure(Exception):
     """
 
     def __init__(self, message: str, exit_code: int = FAILED, code: str = "failed") -> None:
-        """Make it; control characters of the message are made visible."""
+        """Escapes control characters in the message."""
         self.message = plain(message, keep="\n\t")
         self.exit_code = exit_code
         self.code = code

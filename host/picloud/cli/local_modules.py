@@ -1,4 +1,4 @@
-"""The modules of a script in a file: each `NAME.rhai` next to it."""
+"""The modules of a script in a file: each `NAME.rhai` in the same folder."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def needed_modules(
 
 
 async def _imports(executor: Executor, source: bytes, kind: str, limits: Limits) -> list[str]:
-    """Literal imports; none of what does not parse, which is told when it is executed."""
+    """Literal imports; none if the source does not parse, which is reported when it runs."""
     try:
         return await executor.validate(source, kind, limits)
     except ScriptInvalid:

@@ -50,12 +50,12 @@ def ask_secret(question: str, again: str = "") -> str:
     except EOFError:
         secret = ""
     if not secret:
-        raise wrong_use("nothing was given; it is asked for at a terminal, else read from standard input")
+        raise wrong_use("no value given; type it at a terminal, or pipe it to standard input")
     return secret
 
 
 def confirm_by_name(what: str, name: str, yes: bool) -> None:
-    """Let something be destroyed only by who names it.
+    """Ask the user to type the name of the object before destroying it.
 
     Args:
         what: is about to happen, for example "deletes the app shop with all it has".
@@ -63,11 +63,11 @@ def confirm_by_name(what: str, name: str, yes: bool) -> None:
         yes: `--yes` was given: do not ask.
 
     Raises:
-        Failure: it was not named, or nobody can be asked.
+        Failure: the name was not typed, or there is no terminal.
     """
     if yes:
         return
     if not at_terminal():
-        raise wrong_use(f"this {what}; --yes confirms it where nobody can be asked")
+        raise wrong_use(f"this {what}; confirm with --yes when no terminal is attached")
     if ask(f"This {what}. Type {name} to go on:") != name:
         raise wrong_use("not confirmed; nothing was done")

@@ -65,7 +65,7 @@ def add(commands: Commands) -> None:
         help="a variable that the script reads with vars::get; may be repeated",
     )
     parser.add_argument(
-        "--fuel", action="store_true", help="show what it cost: fuel, operations, memory, time, calls"
+        "--fuel", action="store_true", help="show the cost: fuel, operations, memory, time, calls"
     )
     parser.add_argument(
         "--json", action="store_true", help="everything as one JSON object on standard output"

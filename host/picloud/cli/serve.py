@@ -1,4 +1,4 @@
-"""`picloud serve`: the server, until it is told to stop."""
+"""`picloud serve`: run the server until it is stopped."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ _LAYOUT = "\n\t"
 
 
 def fail(line: str) -> None:
-    """Say on standard error what went wrong. Args: line: a sentence; it is made plain."""
+    """Print an error on standard error. Args: line: a sentence; control characters are escaped."""
     print(f"{paint('picloud:', '31', sys.stderr)} {plain(line, keep=_LAYOUT)}", file=sys.stderr)
 
 

@@ -44,7 +44,7 @@ async def test_saving_pushes_shows_errors_on_their_line_and_follows_what_is_exec
 async def test_a_mistake_in_the_project_is_told_and_mended_while_it_runs(shell: Shell) -> None:
     (shell.folder / "picloud.toml").write_text('[app]\nslgu = "default"\n')
     dev = await shell.goes_on("dev")
-    await dev.says("app.slgu: there is no such key")
+    await dev.says("app.slgu: unknown key")
     (shell.folder / "picloud.toml").write_text('[app]\nslug = "default"\n')
     await dev.says("default: nothing to do")
     assert await dev.interrupt() == INTERRUPTED

@@ -24,7 +24,7 @@ DEFAULT = ("--app", "default")
 
 
 async def test_an_app_is_made_shown_changed_and_deleted(shell: Shell) -> None:
-    assert await shell.done("apps", "create", "shop") == "made the app shop\n"
+    assert await shell.done("apps", "create", "shop") == "created app shop\n"
     assert (await shell("apps", "show", "shop", "--json")).json["name"] == "shop"
     assert await shell.done("apps", "update", "shop", "--slug", "store", "--description", "Sells.") == (
         "changed the app store\n"
@@ -140,7 +140,7 @@ async def test_domains_are_claimed_and_released(shell: Shell) -> None:
 
 
 async def test_people_are_made_given_a_role_in_an_app_and_deactivated(shell: Shell) -> None:
-    assert await shell.done("users", "create", "bob", typed=f"{PASSWORD}\n") == "made the member bob\n"
+    assert await shell.done("users", "create", "bob", typed=f"{PASSWORD}\n") == "created member bob\n"
     assert await shell.done("members", "add", "bob", "editor", *DEFAULT) == "bob is editor\n"
     assert (await shell("members", "add", "bob", "viewer", *DEFAULT)).code == CONFLICT
     assert await shell.done("members", "change", "Bob", "viewer", *DEFAULT) == "bob is viewer\n"

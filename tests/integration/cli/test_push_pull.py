@@ -357,8 +357,8 @@ async def test_an_import_of_what_is_missing_is_pushed_and_told(shell: Shell, fol
     (folder / "page.rhai").write_text("1")
     told = (await shell.done("push", "project", "--create-app")).splitlines()
     assert told[-2:] == [
-        "note: greet imports 'nobody', and there is no such module",
-        "note: greet imports 'page', which is no module",
+        "note: greet imports 'nobody', which does not exist",
+        "note: greet imports 'page', which is not a module",
     ]
     ended = await shell("push", "--json", folder=folder)
     assert ended.json["missing"] == []  # nothing is saved

@@ -7,9 +7,13 @@ import json
 import sys
 from pathlib import Path
 
+import pytest
+
 from picloud.identity.capabilities import SCOPES
 from tests.integration.conftest import PASSWORD, Worker
 from tests.integration.http.conftest import Client
+
+pytestmark = pytest.mark.slow
 
 # Every check of schemathesis but these:
 # - what is good by its shape may still be refused: a source that does not parse, a name that is taken;
@@ -34,7 +38,7 @@ async def run(
     Args:
         client: of the server.
         folder: for its configuration.
-        key: who calls, or None for nobody.
+        key: who calls, or None for no credentials.
         known: what names in paths stand for, so that calls reach what exists.
         phases: some of examples, coverage and fuzzing.
         examples: how many requests fuzzing makes of each operation.

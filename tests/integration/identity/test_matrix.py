@@ -142,6 +142,7 @@ def _in_app(endpoint: Endpoint) -> bool:
     return "{app}" in endpoint.path or "{script}" in endpoint.path
 
 
+@pytest.mark.slow
 async def test_every_endpoint_lets_in_exactly_who_may(world: World) -> None:
     wrong: list[tuple[object, ...]] = []
     for endpoint in (one for one in ENDPOINTS if one.access != "public"):

@@ -22,14 +22,14 @@ def normalise(text: str) -> str:
         Without a scheme it is https, but for this machine http.
 
     Raises:
-        Failure: it is no address of a server.
+        Failure: it is not the address of a server.
     """
     full = text if "://" in text else f"https://{text}"
     try:
         parts = urlsplit(full)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError:
-        raise wrong_use(f"{text!r} is no address of a server") from None
+        raise wrong_use(f"{text!r} is not the address of a server") from None
     scheme = parts.scheme.lower()
     if "://" not in text and is_loopback(host):
         scheme = "http"
@@ -38,7 +38,7 @@ def normalise(text: str) -> str:
         or not host
         or any(not character.isprintable() or character == " " for character in full)
     ):
-        raise wrong_use(f"{text!r} is no http:// or https:// address")
+        raise wrong_use(f"{text!r} is not an http:// or https:// address")
     if "@" in parts.netloc:
         raise wrong_use("an address must not hold a user name or password")
     if parts.query or parts.fragment:
@@ -62,7 +62,7 @@ def is_safe(url: str) -> bool:
     """Tell whether a credential may go there: over https, or without leaving this machine.
 
     Args:
-        url: as `normalise` gives it.
+        url: as returned by `normalise`.
     """
     parts = urlsplit(url)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")

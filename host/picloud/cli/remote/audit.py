@@ -38,7 +38,7 @@ async def _list(context: Context) -> int:
 
 NOUN = Noun(
     "audit",
-    "who changed what",
+    "the audit log",
     (
         Verb(
             name="list",

@@ -29,7 +29,7 @@ from picloud.cli.exits import (
 
 ADMIN = "/api/v1/admin"
 PAGE = 200
-"""The most items the API gives at once."""
+"""Maximum page size of the API."""
 
 _MAX_ANSWER = 256 * 1024 * 1024  # more than any page of a list or file of PiCloud's has
 _SECONDS_TO_CONNECT, _SECONDS, _SECONDS_TO_DOWNLOAD = 10, 60, 3600
@@ -61,7 +61,7 @@ class Refused(Failure):
     """
 
     def __init__(self, status: int, error: Mapping[str, Any]) -> None:
-        """Make it. Args: status: HTTP status. error: the `error` member of the answer."""
+        """Args: status: HTTP status. error: the `error` member of the answer."""
         self.status = status
         self.error = dict(error)
         self.details: Json = error.get("details") or {}
@@ -97,7 +97,7 @@ class Unreachable(Failure):
     """No PiCloud answers there, at least not now."""
 
     def __init__(self, message: str) -> None:
-        """Make it. Args: message: one plain sentence."""
+        """Args: message: one sentence."""
         super().__init__(message, UNREACHABLE, "unreachable")
 
 
@@ -124,7 +124,7 @@ class Client:
     """
 
     def __init__(self, url: str, token: str | None, session: aiohttp.ClientSession) -> None:
-        """Make it; `connect` does."""
+        """Use `connect` instead."""
         self.url = url
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._session = session
@@ -151,7 +151,7 @@ class Client:
 
         Raises:
             Refused: the server says no.
-            Unreachable: there is no server, or it is no PiCloud.
+            Unreachable: the server does not answer, or is not PiCloud.
         """
         headers, data = {}, None
         if body is not None:
@@ -165,7 +165,7 @@ class Client:
         raise self._refusal(answer, shown)
 
     async def download(self, path: str, **parts: str) -> bytes:
-        """Get what is no JSON from the admin API.
+        """Get a response that is not JSON from the admin API.
 
         Args:
             path: as for `call`.
@@ -182,7 +182,7 @@ class Client:
         raise self._refusal(answer, shown)
 
     def _refusal(self, answer: Answer, shown: object) -> Failure:
-        """What an answer that is no success means. Args: shown: its JSON, or None."""
+        """The error of an unsuccessful response. Args: shown: its JSON, or None."""
         error = shown.get("error") if isinstance(shown, dict) else None
         if answer.status >= 400 and isinstance(error, dict):
             return Refused(answer.status, error)
@@ -198,7 +198,7 @@ class Client:
         Args:
             path: as for `call`.
             query: parameters.
-            limit: at most so many, or None for all.
+            limit: maximum number, or None for all.
             parts: as for `call`.
 
         Returns:
@@ -279,7 +279,7 @@ async def connect(url: str, token: str | None) -> AsyncIterator[Client]:
 
     Args:
         url: of the server, without a slash at its end.
-        token: session or key, or None for nobody.
+        token: session or key, or None for no credentials.
     """
     headers = {"User-Agent": f"picloud/{__version__}", "Accept": "application/json"}
     # No cookies and nothing from the environment: a .netrc must not replace the credential.
@@ -298,7 +298,7 @@ def fill(path: str, **parts: str) -> str:
 
 
 def _json(body: bytes) -> Any:
-    """What a body says, or None where it is no JSON, or nested deeper than anything of PiCloud's."""
+    """The decoded body, or None if it is not JSON or nested too deeply."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What `picloud kv`, `docs` and `files` have in common: they list collections, and what is in one."""
+"""Shared by `picloud kv`, `docs` and `files`: listing collections, and the contents of one."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def list_verb(
     items: tuple[Column, ...],
     arguments: tuple[Argument, ...] = (),
 ) -> Verb:
-    """The verb that lists collections, or what is in one of them.
+    """The action that lists collections, or the contents of one.
 
     Args:
         noun: as in the API's paths.
         what: in a collection, in the plural.
         collections: columns of collections.
-        items: columns of what is in one.
-        arguments: parameters of the list of what is in one.
+        items: columns of the contents.
+        arguments: parameters of the list of contents.
     """
     return Verb(
         name="list",
         help=f"list the collections of an app, or the {what} of one",
-        arguments=(own("collection", "only this one, and what is in it", nargs="?"), *arguments),
+        arguments=(own("collection", "list the contents of this collection only", nargs="?"), *arguments),
         columns=items,
         run=partial(_list, noun, collections, items, arguments),
     )
@@ -46,7 +46,7 @@ async def read_json(_context: Context, text: str) -> Any:
     try:
         return json.loads(read_text("-") if text == "-" else text)
     except ValueError as error:
-        raise wrong_use(f"this is no JSON: {error}") from None
+        raise wrong_use(f"not valid JSON: {error}") from None
 
 
 def print_value(value: object) -> None:

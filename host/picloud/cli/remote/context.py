@@ -58,7 +58,7 @@ class Context:
         """Id or slug of the app: `--app`, PICLOUD_APP, or the picloud.toml of this folder."""
         app = self.arguments.app or os.environ.get("PICLOUD_APP") or app_of_folder()
         if not app and Path(PROJECT).exists():
-            raise wrong_use(f"which app? The {PROJECT} here names none, or is no TOML; give --app SLUG")
+            raise wrong_use(f"which app? {PROJECT} here names no app or is not valid TOML; give --app SLUG")
         if not app:
             raise wrong_use(
                 f"which app? Give --app SLUG, set PICLOUD_APP, or go to a folder with a {PROJECT}"
@@ -104,10 +104,10 @@ def add_options(parser: argparse.ArgumentParser, app: bool = False) -> None:
 
 
 def command(work: Callable[[Context], Awaitable[int]]) -> Callable[[argparse.Namespace], int]:
-    """Make a command's main from what it does with a server it is logged in to.
+    """Create a command's main function from the work it does on a logged-in server.
 
     Args:
-        work: does it, and gives the exit code.
+        work: does the work and returns the exit code.
     """
 
     def main(arguments: argparse.Namespace) -> int:
@@ -139,7 +139,7 @@ def find_target(arguments: argparse.Namespace, url: str | None = None) -> Target
 
     Args:
         arguments: with `url` and `insecure`.
-        url: an address that was given in another way.
+        url: an explicit address.
 
     Raises:
         Failure: the address is none, or the credential would cross a network in the clear.
@@ -149,7 +149,7 @@ def find_target(arguments: argparse.Namespace, url: str | None = None) -> Target
     address = normalise(given)
     if not is_safe(address) and not arguments.insecure:
         raise wrong_use(
-            f"{address} is plain http on another machine: whoever is in between reads the credential. "
+            f"{address} is plain http to another machine: anyone in between can read the credential. "
             "Use https, or --insecure if the network between is yours"
         )
     login = kept.logins.get(address)

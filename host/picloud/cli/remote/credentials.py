@@ -68,7 +68,7 @@ def read() -> Credentials:
         with file.open("rb") as stream:
             if os.name == "posix" and (mode := os.fstat(stream.fileno()).st_mode & 0o077):
                 raise Failure(
-                    f"others can read the keys in {file} (mode {0o600 | mode:o}); mend it with: "
+                    f"others can read the keys in {file} (mode {0o600 | mode:o}); fix it with: "
                     f"chmod 600 {file} - and revoke the keys if others use this machine"
                 )
             return _parse(tomllib.load(stream))
@@ -90,7 +90,7 @@ def write(credentials: Credentials) -> None:
         Failure: it cannot be written.
     """
     file = path()
-    lines = ["# Keys of picloud login. Whoever has them is you: keep this file to yourself."]
+    lines = ["# API keys of picloud login. Anyone who has them can act as you: keep this file private."]
     if credentials.default is not None:
         lines.append(f"default = {toml_text(credentials.default)}")
     for url, login in credentials.logins.items():
@@ -115,5 +115,5 @@ def _parse(document: dict[str, Any]) -> Credentials:
 
 def _is_text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value

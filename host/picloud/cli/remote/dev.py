@@ -1,4 +1,4 @@
-"""`picloud dev`: push on save, and show what is executed meanwhile."""
+"""`picloud dev`: push on save, and show executions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def add(commands: Commands) -> None:
         "dev",
         help="push on save and follow the logs",
         description="Push a folder whenever a file in it is saved, show errors on their line, and follow "
-        "what is executed. Ctrl-C ends it.",
+        "executions. Ctrl-C ends it.",
     )
     add_folder_options(parser)
     parser.set_defaults(main=command(_dev))
@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
 async def _dev(context: Context) -> int:
     folder: Path = context.arguments.folder
     if not folder.is_dir():  # a picloud.toml may come, a folder hardly
-        raise wrong_use(f"there is no folder {folder}")
+        raise wrong_use(f"folder {folder} not found")
     dev = Dev(context)
     try:
         while True:
@@ -53,7 +53,7 @@ class Dev:
     """A folder that is watched, and the logs of its app."""
 
     def __init__(self, context: Context) -> None:
-        """Make it. Args: context: with the arguments of a push."""
+        """Args: context: with the arguments of a push."""
         self._context = context
         self._folder: Path = context.arguments.folder
         self._pushed: Look | None = None
@@ -65,7 +65,7 @@ class Dev:
         """Look once, and push if something was saved.
 
         Raises:
-            Failure: there is no use in going on: not allowed, or there is no app.
+            Failure: retrying is pointless: not allowed, or app not found.
         """
         if self._logs is not None and self._logs.done():
             await self._logs
@@ -97,7 +97,7 @@ class Dev:
         return look
 
     async def _push(self) -> bool:
-        """Push; whether this has been dealt with, be it by telling what is wrong."""
+        """Push once. Returns: False to try again."""
         try:
             pushed = await push(self._context)
         except Failure as failure:

@@ -24,7 +24,7 @@ async def _download(context: Context) -> int:
     parts = {"app": context.app, "collection": given.given_collection, "file": given.given_id}
     about = await context.client.call("GET", _FILE, **parts)
     to = given.given_output
-    # Whoever stored it gave it its name: it must not lead out of this folder, nor over what is in it.
+    # The name comes from the uploader: it must not lead out of this folder, nor overwrite a file.
     place = Path(to or _SEPARATORS.sub("_", about["name"]))
     if to is None and (place.exists() or place.is_symlink()):
         raise wrong_use(f"there is a {str(place)!r} here already; --output names another")

@@ -48,7 +48,7 @@ class Follower:
         """Look for the first time.
 
         Args:
-            limit: how many of those that are there to give.
+            limit: how many existing executions to return.
 
         Returns:
             The newest of them, oldest first; the others count as seen.
@@ -97,7 +97,7 @@ async def follow(follower: Follower, limit: int) -> AsyncIterator[Json]:
 
     Args:
         follower: looks.
-        limit: how many of those that are there already to begin with.
+        limit: how many existing executions to begin with.
     """
     for item in await follower.first(limit):
         yield item

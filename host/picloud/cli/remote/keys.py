@@ -24,7 +24,7 @@ async def _app_id(context: Context, slug: str) -> Any:
 
 
 async def _key(context: Context, name: str) -> Any:
-    """The id of one's own key, given as its name, its prefix or its id."""
+    """The id of one of your keys, given as its name, prefix or id."""
     found = [
         key["id"] for key in await context.client.items("api-keys") if name in (key["name"], key["prefix"])
     ]
@@ -49,7 +49,7 @@ async def expiry(_context: Context, text: str) -> str:
 
 
 def _scopes(scopes: list[str]) -> str:
-    """In a few words, which is most often enough."""
+    """A short form for lists."""
     missing = [scope for scope in SCOPES if scope not in scopes]
     if len(missing) > 1 or not scopes:
         return cell(scopes)
@@ -70,7 +70,7 @@ NOUN = Noun(
             name="list",
             help="list your keys",
             path="api-keys",
-            arguments=(in_query("--user", "those of another user", "user_id", user),),
+            arguments=(in_query("--user", "keys of another user", "user_id", user),),
             columns=(
                 column("name"),
                 column("prefix"),
@@ -84,14 +84,14 @@ NOUN = Noun(
         ),
         Verb(
             name="create",
-            help="make a key; it is printed once, alone, on standard output",
+            help="create a key; it is printed once, alone, on standard output",
             method="POST",
             path="api-keys",
             arguments=(
-                in_body("name", "what it is for"),
+                in_body("name", "description"),
                 in_body(
                     "--scope",
-                    "what it may do; repeat it for more",
+                    "scope of the key; repeat for more",
                     "scopes",
                     action="append",
                     choices=SCOPES,

@@ -61,7 +61,7 @@ NOUN = Noun(
         ),
         Verb(
             name="get",
-            help="print the value of a key as JSON; a blob as it is, where that is no terminal",
+            help="print the value of a key as JSON; a blob as raw bytes, unless to a terminal",
             path=_ENTRY,
             arguments=(COLLECTION, _KEY),
             show=_show,

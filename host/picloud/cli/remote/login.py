@@ -29,13 +29,13 @@ def add(commands: Commands) -> None:
     login = commands.add_parser(
         "login",
         help="log in to a server and keep a key for it",
-        description=f"Log in with name and password, make an API key, and keep it in {_file()}. "
+        description=f"Log in with name and password, create an API key, and store it in {_file()}. "
         f"{_SECRETS} The last login is where the other commands go.",
     )
     login.add_argument(
         "address", nargs="?", metavar="URL", help="the server (default: http://localhost:8123)"
     )
-    login.add_argument("--username", metavar="NAME", help="asked for at a terminal when it is not given")
+    login.add_argument("--username", metavar="NAME", help="prompted for when not given")
     login.add_argument("--token", action="store_true", help="keep a key that exists instead of making one")
     add_options(login)
     login.set_defaults(main=_login)
@@ -45,7 +45,7 @@ def add(commands: Commands) -> None:
     add_options(logout)
     logout.set_defaults(main=_logout)
 
-    whoami = commands.add_parser("whoami", help="who the key stands for, and where")
+    whoami = commands.add_parser("whoami", help="show the user of the stored key, and the server")
     add_options(whoami)
     whoami.set_defaults(main=command(_whoami))
 
@@ -59,7 +59,7 @@ def _file() -> str:
 
 def _login(arguments: argparse.Namespace) -> int:
     target = find_target(arguments, arguments.address)
-    # Before anything is asked: a file that cannot be used must not cost a key that nobody keeps.
+    # Checked first: an unusable file must not leave behind a key that nobody stores.
     kept = credentials.read()
     if arguments.token:
         login = asyncio.run(_with_key(target.url, ask_secret("Key:")))
@@ -80,10 +80,10 @@ def _login(arguments: argparse.Namespace) -> int:
 
 
 def ask_username() -> str:
-    """Ask who it is.
+    """Ask for the username.
 
     Raises:
-        Failure: nobody can be asked, or says nothing.
+        Failure: there is no terminal, or the answer is empty.
     """
     username = ask("Username:") if sys.stdin.isatty() else ""
     if not username:
@@ -92,7 +92,7 @@ def ask_username() -> str:
 
 
 async def _with_password(url: str, username: str, password: str) -> Login:
-    """Open a session for as long as it takes to make a key."""
+    """Open a session while the key is created."""
     async with session(url, username, password) as opened:
         who = opened.user
         scopes = [one for one in SCOPES if who["role"] != "member" or one not in INSTANCE_SCOPES]
@@ -102,7 +102,7 @@ async def _with_password(url: str, username: str, password: str) -> Login:
 
 async def _with_key(url: str, key: str) -> Login:
     if not key.isascii() or not key.isprintable():
-        raise wrong_use("this is no key")
+        raise wrong_use("not an API key")
     async with connect(url, key) as client:
         me = await client.call("GET", "auth/me")
         return Login(key, str((me.get("key") or {}).get("id", "")), me["username"])
@@ -124,7 +124,7 @@ def _logout(arguments: argparse.Namespace) -> int:
     target = find_target(arguments, arguments.address)
     login = kept.logins.get(target.url)
     if login is None:
-        raise Failure(f"there is no login to {target.url}", NOT_ALLOWED, "unauthenticated")
+        raise Failure(f"not logged in to {target.url}", NOT_ALLOWED, "unauthenticated")
     revoked = asyncio.run(_revoke(Target(target.url, login.key), login))
     credentials.write(kept.without(target.url))
     if arguments.json:

@@ -67,7 +67,7 @@ async def print_all(context: Context, follower: Follower, limit: int, app: str) 
     Args:
         context: of the command.
         follower: finds them.
-        limit: how many of those that are there already to begin with.
+        limit: how many existing executions to begin with.
         app: id or slug, for the names of scripts; "" when all is about one script.
     """
     names = Names(context.client, app)
@@ -79,7 +79,7 @@ class Names:
     """Names of an app's scripts, read when one is not known yet."""
 
     def __init__(self, client: Client, app: str) -> None:
-        """Make it. Args: client: of the server. app: id or slug, or "" when all is about one script."""
+        """Args: client: of the server. app: id or slug, or "" when all is about one script."""
         self._client, self._app = client, app
         self._known: dict[str, str] = {}
 
@@ -125,7 +125,7 @@ def _line(line: Json) -> str:
 
 
 def _call(decision: Json) -> str:
-    """A call to the outside: where to, what came of it, and what it cost."""
+    """An outbound call: its target, result and cost."""
     allowed = decision["category"] == "allowed"
     came = decision["error"] or decision["status"] or "-" if allowed else f"refused: {decision['category']}"
     fine = allowed and not decision["error"]

@@ -7,12 +7,12 @@ from picloud.cli.remote.resource import Noun, Verb, in_body, in_path
 from picloud.identity.capabilities import APP_ROLES
 
 _USER = in_path("user", "name or id")
-_ROLE = in_body("role", "what they may do in the app", choices=APP_ROLES)
+_ROLE = in_body("role", "role in the app", choices=APP_ROLES)
 
 
 NOUN = Noun(
     "members",
-    "who works on an app",
+    "members of an app",
     (
         Verb(
             name="list",
@@ -48,7 +48,7 @@ NOUN = Noun(
             path="apps/{app}/members/{user}",
             arguments=(_USER,),
             destroys="takes {user} out of the app",
-            said="{given_user} is no member any more",
+            said="removed {given_user} from the app",
         ),
     ),
 )

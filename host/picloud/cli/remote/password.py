@@ -1,4 +1,4 @@
-"""`picloud password`: change one's own password."""
+"""`picloud password`: change your own password."""
 
 from __future__ import annotations
 

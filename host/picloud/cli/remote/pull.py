@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
     parser.add_argument(
         "folder", nargs="?", type=Path, metavar="DIR", help="default: this one if it is the app's, else ./APP"
     )
-    parser.add_argument("--force", action="store_true", help="overwrite what was changed here")
+    parser.add_argument("--force", action="store_true", help="overwrite local changes")
     add_options(parser)
     parser.set_defaults(main=command(_pull))
 
@@ -45,7 +45,7 @@ class Writing:
         files: file -> its new content.
         gone: files of scripts that were deleted on the server.
         changed: files that were changed here, for people; a pull would lose that.
-        bases: what is in common afterwards.
+        bases: the common state afterwards.
     """
 
     files: dict[str, str]
@@ -61,7 +61,7 @@ async def _pull(context: Context) -> int:
         raise wrong_use(f"which app? Give its slug, or go to a folder with a {PROJECT}")
     remote = await server.read(context.client, slug)
     if remote.id is None:
-        raise Failure(f"there is no app {slug!r}", NOT_FOUND, "not_found")
+        raise Failure(f"app {slug!r} not found", NOT_FOUND, "not_found")
     folder = typed.folder or _folder(typed.slug, remote.slug)
     common = state.read(folder, context.client.url, remote.id)
     writing = compare(folder, remote, common)
@@ -99,7 +99,7 @@ def _folder(asked: str | None, slug: str) -> Path:
 
 
 def compare(folder: Path, remote: Remote, common: State) -> Writing:
-    """See what a pull has to write, and what it would lose.
+    """Plan a pull: the files it writes, and the local changes it would overwrite.
 
     Args:
         folder: need not exist.
@@ -165,10 +165,10 @@ def _kept(folder: Path, taken: dict[str, str], remote: Remote) -> dict[str, str]
 
 
 def _text(folder: Path, file: str) -> str | None:
-    """What a file has now, or None where there is none."""
+    """The content of a file, or None if it does not exist."""
     path = folder / file
     if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise wrong_use(f"{path} is no plain file; move it away")
+        raise wrong_use(f"{path} is not a regular file; move it away")
     if not path.resolve().is_relative_to(folder.resolve()):
         raise wrong_use(f"{path} is outside the folder")
     try:

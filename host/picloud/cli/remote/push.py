@@ -1,4 +1,4 @@
-"""`picloud push`: make an app on a server what a folder says."""
+"""`picloud push`: update an app on a server from a folder."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "push",
-        help="make an app what a folder says",
+        help="update an app from a folder",
         description="Make an app on the server what a folder with a picloud.toml says. Every source is "
-        "parsed before anything changes; what is not in the folder stays, unless --prune is given.",
+        "parsed before anything changes; objects missing from the folder stay, unless --prune is given.",
     )
     add_folder_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
@@ -43,11 +43,11 @@ def add_folder_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this one"
     )
-    parser.add_argument("--prune", action="store_true", help="delete what is not in the folder")
+    parser.add_argument("--prune", action="store_true", help="delete objects missing from the folder")
     parser.add_argument(
         "--force", action="store_true", help="write over what others changed since the last pull"
     )
-    parser.add_argument("--create-app", action="store_true", help="make the app where it is missing")
+    parser.add_argument("--create-app", action="store_true", help="create the app if it does not exist")
     parser.add_argument("--message", "-m", default="", help="about the versions that are saved")
     parser.add_argument("--yes", action="store_true", help="do not ask before something is deleted")
     add_options(parser, app=True)
@@ -59,10 +59,10 @@ class Pushed:
 
     Attributes:
         project: of the folder.
-        app_id: of the app; "" where there is none and none was made.
+        app_id: of the app; "" if it does not exist and was not created.
         steps: of the plan.
         left_over: what the server has and the folder does not say.
-        missing: what is imported and not there.
+        missing: imported modules that do not exist.
     """
 
     project: Project
@@ -104,7 +104,7 @@ def summary(pushed: Pushed, dry: bool = False) -> str:
     counts = Counter(step.verb for step in pushed.steps)
     words: dict[Verb, str] = {"create": "new", "update": "changed", "delete": "deleted"}
     told = ", ".join(f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb])
-    said = f"{plain(pushed.project.slug)}: {told}" + (" (nothing was done: --dry-run)" if dry else "")
+    said = f"{plain(pushed.project.slug)}: {told}" + (" (dry run: no changes made)" if dry else "")
     return "\n".join([said, *(f"{paint('note', '33')}: {line}" for line in pushed.missing)])
 
 
@@ -116,7 +116,7 @@ async def push(context: Context, dry: bool = False) -> Pushed:
         dry: stop after the plan; sources are parsed all the same.
 
     Raises:
-        Failure: nothing was done; or a step failed, and those before it are done.
+        Failure: nothing was done; or a step failed after the steps before it were done.
     """
     typed, client = context.arguments, context.client
     wanted = project.load(typed.folder)
@@ -164,13 +164,13 @@ def _agree_to_make(context: Context, slug: str) -> None:
     if context.arguments.create_app:
         return
     if at_terminal():
-        if ask(f"There is no app {plain(slug)} on {context.client.url}. Make it? [y/N]").lower() in (
+        if ask(f"App {plain(slug)} not found on {context.client.url}. Create it? [y/N]").lower() in (
             "y",
             "yes",
         ):
             return
         raise Failure("nothing was done", NOT_FOUND, "not_found")
-    raise Failure(f"there is no app {slug!r}; --create-app makes it", NOT_FOUND, "not_found")
+    raise Failure(f"app {slug!r} not found; create it with --create-app", NOT_FOUND, "not_found")
 
 
 async def _make_app(
@@ -194,7 +194,7 @@ async def _make_app(
 async def _apply(
     context: Context, app_id: str, wanted: Project, remote: Remote, common: State, steps: list[Step]
 ) -> None:
-    """Do the steps and keep what is in common then, also when one of them fails."""
+    """Run the steps and save the common state, also when one fails."""
     bases = _bases(wanted, remote, common, steps)
     count = 0
 

@@ -1,4 +1,4 @@
-"""Commands as rows of a table: a noun, its verbs, what they take, and the call each makes."""
+"""Commands as rows of a table: a resource, its actions, their arguments, and the request each sends."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from picloud.cli.remote.context import Context, add_options, command
 from picloud.cli.remote.output import Column, cell, print_fields, print_json, print_table
 
 Reader = Callable[[Context, Any], Awaitable[Any]]
-"""Turns what was typed into what the API wants, asking the server where that is needed."""
+"""Converts a command line value to an API value, asking the server if needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Argument:
         help: one line.
         to: where its value goes; "nothing" is for the verb's own use.
         field: its name there.
-        read: turns what was typed into the value, or None.
+        read: converts the command line value, or None.
         options: further ones of argparse's `add_argument`.
     """
 
@@ -89,7 +89,7 @@ class Verb:
         arguments: what it takes.
         said: to a person afterwards, with `{fields}` of the answer and of the path; without one the
             answer is shown.
-        destroys: what it is about to do, with `{arguments}`; the first argument has to be typed again.
+        destroys: warning before a destructive action, with `{arguments}`; it must be confirmed.
         columns: of the table, where the answer is a list.
         leave_out: fields of the answer that are not shown to people.
         in_app: it happens in an app.
@@ -137,7 +137,7 @@ class Noun:
                 one.add(parser)
             if verb.columns:
                 parser.add_argument(
-                    "--limit", type=positive, metavar="N", help="at most so many (default: all)"
+                    "--limit", type=positive, metavar="N", help="maximum number to list (default: all)"
                 )
             if verb.destroys:
                 parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -203,7 +203,7 @@ async def _run(verb: Verb, context: Context) -> int:
 
 
 async def _values(verb: Verb, context: Context) -> tuple[dict[str, str], Json, Json]:
-    """Path parts, parameters and body, from what was typed."""
+    """Path parts, parameters and body, from the command line."""
     values: dict[str, Json] = {"path": {}, "query": {}, "body": {}, "nothing": {}}
     for one in verb.arguments:
         typed = getattr(context.arguments, one.name)

@@ -32,8 +32,8 @@ async def _limits(_context: Context, typed: list[str]) -> dict[str, int | None]:
 
 
 _FIELDS = (
-    in_body("--kind", "what it is", choices=("endpoint", "module")),
-    in_body("--description", "what it does"),
+    in_body("--kind", "kind of script", choices=("endpoint", "module")),
+    in_body("--description", "description"),
     in_body(
         "--limit-to",
         "a limit of its own, such as max_fuel=1000000; may be repeated",
@@ -42,7 +42,7 @@ _FIELDS = (
         action="append",
         metavar="NAME=N",
     ),
-    in_body("--access", "who may execute it by its id", "execute_access", choices=("open", "members")),
+    in_body("--access", "who can execute it by its id", "execute_access", choices=("open", "members")),
     MESSAGE,
 )
 
@@ -130,7 +130,7 @@ NOUN = Noun(
         ),
         Verb(
             name="create",
-            help="make a script from a file",
+            help="create a script from a file",
             method="POST",
             path="apps/{app}/scripts",
             arguments=(
@@ -138,7 +138,7 @@ NOUN = Noun(
                 in_body("file", "a .rhai file, or - for standard input", "source", _source),
                 *_FIELDS,
             ),
-            said="made the script {name}, version {version}",
+            said="created script {name}, version {version}",
         ),
         Verb(
             name="show",
@@ -221,7 +221,7 @@ NOUN = Noun(
             help="does a file parse? Nothing is saved",
             arguments=(
                 own("file", "a .rhai file, or - for standard input"),
-                own("--kind", "what it is", choices=("endpoint", "module")),
+                own("--kind", "kind of script", choices=("endpoint", "module")),
             ),
             run=_validate,
         ),

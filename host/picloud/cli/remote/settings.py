@@ -17,13 +17,13 @@ async def _yes(_context: Context, typed: str) -> bool:
 
 
 def _cors(context: Context, body: Json) -> None:
-    """Put what was typed where the API has it."""
+    """Move command line values to their place in the request body."""
     typed = context.arguments
     cors = {**dict.fromkeys(typed.given_reset or ()), **body}
     body.clear()
     if typed.given_no_cors:
         if cors:
-            raise wrong_use("--no-cors takes all CORS settings away; give it alone")
+            raise wrong_use("--no-cors removes all CORS settings; give it alone")
         body["cors"] = None
     elif cors:
         body["cors"] = cors
@@ -43,7 +43,7 @@ NOUN = Noun(
         Verb(name="show", help="show an app's settings", path="apps/{app}/settings", show=_show),
         Verb(
             name="update",
-            help="change an app's settings; what is not given stays",
+            help="change an app's settings; others stay as they are",
             method="PATCH",
             path="apps/{app}/settings",
             arguments=(

@@ -29,7 +29,7 @@ def _password(_context: Context, body: Json) -> None:
 
 NOUN = Noun(
     "users",
-    "people who may log in to the instance",
+    "users of the instance",
     (
         Verb(
             name="list",
@@ -47,18 +47,18 @@ NOUN = Noun(
         ),
         Verb(
             name="create",
-            help="make a user; the password is asked for, or read from standard input",
+            help="create a user; the password is prompted for, or read from standard input",
             method="POST",
             path="users",
             arguments=(
-                in_body("username", "what they log in with"),
+                in_body("username", "name to log in with"),
                 in_body(
                     "--role", "member (default), admin or owner", choices=INSTANCE_ROLES, default="member"
                 ),
                 _EMAIL,
             ),
             finish=_password,
-            said="made the {role} {username}",
+            said="created {role} {username}",
             in_app=False,
         ),
         Verb(

@@ -9,7 +9,7 @@ from picloud.services.modules.names import unusable
 
 
 class Unreadable(Exception):
-    """The file of a module is no text; the message says which."""
+    """The file of a module is not text; the message says which."""
 
 
 class FolderSources:
@@ -29,7 +29,7 @@ class FolderSources:
         """The source of a module, None where there is no such file. `call` plays no part.
 
         Raises:
-            Unreadable: it is there, and no text.
+            Unreadable: it is there, and is not UTF-8.
         """
         file = self.file(name)
         try:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -62,6 +63,7 @@ FILTERS = st.recursive(
 SORTS = st.lists(st.builds(str.__add__, st.sampled_from(["", "-"]), PATHS), max_size=3)
 
 
+@pytest.mark.slow
 @settings(
     max_examples=250,
     deadline=None,

@@ -150,6 +150,7 @@ OUTCOMES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", WRITES)
 def test_a_write_that_is_killed_at_any_step_happened_or_did_not(
     connection_parameters: ConnectionParameters, root: Path, what: str

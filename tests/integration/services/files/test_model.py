@@ -58,6 +58,7 @@ class Model:
         return sorted(id_ for app, name, id_ in self.files if (app, name) == (app_id, collection))
 
 
+@pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 async def test_two_apps_never_meet(

@@ -96,7 +96,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
 
 def test_plain_http_to_another_machine_needs_to_be_asked_for() -> None:
     arguments = argparse.Namespace(url="http://10.0.0.1:8123", insecure=False)
-    with pytest.raises(Failure, match="plain http on another machine"):
+    with pytest.raises(Failure, match="plain http to another machine"):
         find_target(arguments)
     arguments.insecure = True
     assert find_target(arguments).url == "http://10.0.0.1:8123"

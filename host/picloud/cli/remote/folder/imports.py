@@ -15,11 +15,11 @@ Imports = Mapping[str, Sequence[str]]
 
 
 def missing(project: Project, remote: Remote, steps: Sequence[Step], imports: Imports) -> list[str]:
-    """Tell what will be imported and not be there; saving it is no error.
+    """List imports of modules that will not exist; saving such a script is not an error.
 
     Args:
-        project: what is wanted.
-        remote: what is there.
+        project: the desired state.
+        remote: the current state of the server.
         steps: of the plan.
         imports: of the scripts that are saved.
 
@@ -34,7 +34,7 @@ def missing(project: Project, remote: Remote, steps: Sequence[Step], imports: Im
     for importer, names in sorted(imports.items()):
         for name in names:
             if kinds.get(name) != "module":
-                what = "which is no module" if name in kinds else "and there is no such module"
+                what = "which is not a module" if name in kinds else "which does not exist"
                 lines.append(f"{plain(importer)} imports {plain(name)!r}, {what}")
     return lines
 
@@ -44,7 +44,7 @@ async def refuse_taking(client: Client, remote: Remote, steps: Sequence[Step], i
 
     Args:
         client: of the server.
-        remote: what is there.
+        remote: the current state of the server.
         steps: of the plan.
         imports: of the scripts that are saved.
 

@@ -30,6 +30,6 @@ async def check(client: Client, wanted: Project) -> None:
             place = f"{PROJECT}: scripts.{script}.sandbox.{name}"
             if name not in ceilings:
                 near = get_close_matches(name, ceilings, 1) or sorted(ceilings)
-                raise wrong_use(f"{place}: there is no such limit; there is {', '.join(near)}")
+                raise wrong_use(f"{place}: unknown limit; did you mean {', '.join(near)}?")
             if value > ceilings[name]:
                 raise wrong_use(f"{place}: is above this server's ceiling of {ceilings[name]}")

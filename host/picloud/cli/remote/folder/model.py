@@ -52,7 +52,7 @@ class Route:
 
     @property
     def place(self) -> tuple[str | None, str, str]:
-        """What makes it this route and no other."""
+        """Identifies the route."""
         return self.method, self.host, self.path
 
     @property
@@ -129,7 +129,7 @@ class Remote:
     """What a server has of an app; every field of a script is known.
 
     Attributes:
-        id: of the app, or None where there is no such app.
+        id: of the app, or None if it does not exist.
         slug: of the app, as it is now.
         name: for people.
         description: what it is for.

@@ -49,10 +49,10 @@ def make(
     """Plan.
 
     Args:
-        project: what is wanted.
-        remote: what is there.
+        project: the desired state.
+        remote: the current state of the server.
         state: what both had in common when they last met.
-        prune: take away what is not wanted.
+        prune: delete objects missing from the folder.
         force: also what others changed since.
 
     Returns:
@@ -152,7 +152,7 @@ def _said(script: Script) -> dict[str, Any]:
 
 def _changes(wanted: Script, there: Script) -> dict[str, Any]:
     changes = {name: value for name, value in _said(wanted).items() if value != getattr(there, name)}
-    if "sandbox" in changes:  # a merge patch: what is not wanted is taken away by null
+    if "sandbox" in changes:  # a merge patch: null removes
         changes["sandbox"] = {**dict.fromkeys(there.sandbox or {}), **changes["sandbox"]}
     return changes
 
@@ -209,7 +209,7 @@ def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
 
 
 def _new_route(wanted: Route, in_the_way: list[Route], remote: Remote, prune: bool) -> Iterator[Step]:
-    """Add a route; of those in its way one becomes it, and the others go."""
+    """Add a route; one conflicting route is changed into it, the others are deleted."""
     if not in_the_way:
         body = {"method": wanted.method, "host": wanted.host, "path": wanted.path}
         yield Step(

@@ -1,4 +1,4 @@
-"""Reading a folder: `picloud.toml` and the scripts beside it.
+"""Read a folder: `picloud.toml` and its scripts.
 
 The grammar of `picloud.toml`::
 
@@ -95,7 +95,7 @@ def load(folder: Path) -> Project:
     """
     file = folder / PROJECT
     if not file.is_file():
-        raise wrong_use(f"{folder} has no {PROJECT}; picloud pull APP makes one")
+        raise wrong_use(f"{folder} has no {PROJECT}; create one with picloud pull APP")
     document = _parse(read_text(str(file)), str(file))
     files = _files(folder, document, str(file))
     entries = document.scripts
@@ -132,7 +132,7 @@ def _parse(text: str, where: str) -> _Document:
         raise wrong_use("\n".join(lines)) from None
     except (ValueError, RecursionError):
         why = "a number has too many digits, or brackets are nested too deeply"
-        raise wrong_use(f"{where} is no TOML that can be read: {why}") from None
+        raise wrong_use(f"{where} is not valid TOML: {why}") from None
 
 
 def _place(parts: tuple[int | str, ...]) -> str:
@@ -144,7 +144,7 @@ def _place(parts: tuple[int | str, ...]) -> str:
 
 def _say(place: tuple[int | str, ...], kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return "there is no such key"
+        return "unknown key"
     if place == ("routes",) and kind == "list_type":
         return "a route begins with [[routes]], in double brackets"
     return describe_validation_error(kind, message)
@@ -157,7 +157,7 @@ def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
         if (problem := _unfit(folder, path)) is not None:
             raise wrong_use(f"{where}: scripts.{name}.file: {path!r} {problem}")
         if not (folder / path).is_file():
-            raise wrong_use(f"{where}: scripts.{name}: there is no file {path!r}")
+            raise wrong_use(f"{where}: scripts.{name}: file {path!r} not found")
     taken = {(folder / path).resolve() for path in named.values()}
     if len(taken) < len(named):
         raise wrong_use(f"{where}: two scripts have the same file")
@@ -175,15 +175,15 @@ def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
 
 
 def _unfit(folder: Path, path: str) -> str | None:
-    """Why a file is not read as a script: what is pushed others can see, so no slip takes more along."""
+    """Why a file is not accepted as a script: a typing error must not upload other files."""
     root = folder.resolve()
     if "\0" in path or not (meant := (folder / path).resolve()).is_relative_to(root):
         is_link = "\0" not in path and (folder / path).is_symlink()
         return "is a link that leads out of the folder" if is_link else "is outside the folder"
     if not is_script_file(path):
-        return f"is no visible {SUFFIX} file"
+        return f"is not a visible {SUFFIX} file"
     if not is_script_file(str(meant.relative_to(root))):
-        return f"is a link to what is no visible {SUFFIX} file"
+        return f"is a link to what is not a visible {SUFFIX} file"
     return None
 
 
@@ -236,7 +236,7 @@ def _problem(
     route: Route, before: list[Route], scripts: dict[str, Script], domains: tuple[str, ...] | None
 ) -> str | None:
     if route.script not in scripts:
-        return f"there is no script {route.script!r} in this folder"
+        return f"script {route.script!r} not found in this folder"
     if scripts[route.script].kind == "module":
         return f"{route.script} is a module, which cannot answer"
     if domains is not None and route.host != "any":

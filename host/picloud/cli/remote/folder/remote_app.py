@@ -102,7 +102,7 @@ async def read(client: Client, slug: str) -> Remote:
         slug: of the app.
 
     Returns:
-        What is there; a `Remote` without id where there is no such app.
+        The current state; a `Remote` without id if the app does not exist.
 
     Raises:
         Refused, Unreachable: it cannot be read.
@@ -153,7 +153,7 @@ async def validate(
         client: of the server.
         app: its id.
         project: has the sources and their files.
-        remote: what is there.
+        remote: the current state of the server.
         steps: of the plan.
 
     Returns:
@@ -199,13 +199,13 @@ async def apply(
     Args:
         client: of the server.
         app: id or slug; of the app that is made, where the plan makes it.
-        remote: what is there.
+        remote: the current state of the server.
         steps: of the plan.
         message: about the versions that are saved.
-        done: is told of each step and what the server answered ({} for a deletion).
+        done: called after each step with the server's response ({} for a deletion).
 
     Raises:
-        Refused, Unreachable: a step failed; those before it are done.
+        Refused, Unreachable: a step failed; the steps before it are done.
     """
     ids = {name: held.id for name, held in remote.held.items()}
     for step in steps:

@@ -57,7 +57,7 @@ def read(folder: Path, url: str, app_id: str | None) -> State:
     Args:
         folder: with the project.
         url: of the server.
-        app_id: of the app, or None where there is none yet.
+        app_id: of the app, or None if it does not exist yet.
 
     Raises:
         Failure: the file is broken, or its folder is a link.
@@ -72,7 +72,7 @@ def read(folder: Path, url: str, app_id: str | None) -> State:
 
 
 def write(folder: Path, url: str, app_id: str, scripts: Mapping[str, Base]) -> None:
-    """Write it; what was in common with other servers stays.
+    """Write the state; the state of other servers stays.
 
     Args:
         folder: with the project.
@@ -116,4 +116,4 @@ def _all(folder: Path) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
 
 
 def _broken(folder: Path) -> Failure:
-    return Failure(f"{_file(folder)} cannot be used; delete it, and pull or push will make it anew")
+    return Failure(f"{_file(folder)} cannot be used; delete it, and pull or push creates it again")

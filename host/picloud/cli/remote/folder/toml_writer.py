@@ -51,7 +51,7 @@ def arranged(project: Project) -> Project:
 
 
 def write(project: Project) -> str:
-    """The text of a `picloud.toml`. Args: project: what it is to say."""
+    """The text of a `picloud.toml`. Args: project: its content."""
     lines = ["[app]", f"slug = {toml_text(project.slug)}"]
     if project.name is not None:
         lines.append(f"name = {toml_text(project.name)}")
