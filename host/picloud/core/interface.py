@@ -50,7 +50,7 @@ class Signature:
     Attributes:
         name: import name, such as `kv_get`.
         namespace: the namespace of the SDK it serves.
-        capability: what a principal needs, "" for nothing.
+        capability: required of the principal, "" for none.
         counted: whether it counts against `max_host_calls`.
         params: (name, accepted Python types, may be nil) of each parameter.
         result: result type as written there.
@@ -150,7 +150,7 @@ class Interface:
         """See that the services offer exactly what the interface lists.
 
         Raises:
-            InterfaceMismatch: naming what is missing or too many.
+            InterfaceMismatch: names the missing and the unknown functions.
         """
         listed = {signature.name for signature in self.functions if signature.namespace != "log"}
         if listed != set(functions):
