@@ -15,12 +15,12 @@ T = TypeVar("T")
 class AppLimiter:
     """So many at once of each app, and of all together, in one worker.
 
-    Whoever waits for one of the turns of all has a turn of their app already. So an app that wants much
-    stands in that queue no more often than any other, and all go on in turn.
+    A waiter for one of the shared slots already has a slot of its app. So a busy app
+    has no more places in that queue than any other, and all proceed in turn.
     """
 
     def __init__(self, at_once: int, of_all: int | None = None) -> None:
-        """Make it. Args: at_once: of one app. of_all: of all apps together; None for any number."""
+        """Args: at_once: of one app. of_all: of all apps together; None for no limit."""
         self._at_once = at_once
         self._all = None if of_all is None else asyncio.Semaphore(of_all)
         self._apps: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()

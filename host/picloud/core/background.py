@@ -1,4 +1,4 @@
-"""Small writes that nobody waits for: when a key was last used, that a log-in failed."""
+"""Fire-and-forget work: small writes such as the last use of a key, or a failed log-in."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ _log = logging.getLogger(__name__)
 
 
 class Background:
-    """Does things beside the caller's way. What fails is told to the operator and to nobody else."""
+    """Runs coroutines in the background. Failures are logged and not raised."""
 
     def __init__(self) -> None:
-        """Make it, idle."""
         self._running: dict[Hashable, asyncio.Task[None]] = {}
 
     def spawn(self, what: Hashable, work: Callable[[], Awaitable[object]]) -> None:
         """Start something, unless the same is under way.
 
         Args:
-            what: names it; told to the operator when it fails.
+            what: its name, for the log when it fails.
             work: does it.
         """
         if what in self._running:

@@ -6,10 +6,10 @@ from ipaddress import IPv6Address, IPv6Network
 
 
 def rate_limit_key(address: str) -> str:
-    """What an address is counted under: itself, or of IPv6 the network of 64 bits, which one client has.
+    """The key to count an address under: IPv4 as it is, IPv6 by its /64 network, which one client owns.
 
     Args:
-        address: as `http.peer.plain_address` writes it; empty where there is none.
+        address: as `http.peer.plain_address` writes it; empty if unknown.
     """
     if ":" not in address:
         return address

@@ -1,7 +1,7 @@
 """Every error PiCloud answers with: class = code, HTTP status and public message.
 
 The docstring of a class is its public message. Services raise these, one middleware
-(`http/edge/middleware.py`) turns them into the JSON error shape; nobody builds error JSON by hand.
+(`http/edge/middleware.py`) turns them into the JSON error shape; no other code builds error JSON.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class NotFound(PicloudError):
     code, status = "not_found", 404
 
     def __init__(self, what: str = "resource", name: object = None, **details: object) -> None:
-        """Make a 404 that names what is missing.
+        """A 404 that names the missing object.
 
         Args:
             what: the kind of thing, for example "script".
@@ -148,7 +148,7 @@ class ExpectationFailed(PicloudError):
 
 
 class RangeUnsatisfiable(PicloudError):
-    """The range that was asked for lies behind the end of the file."""
+    """The requested range starts after the end of the file."""
 
     code, status = "range_unsatisfiable", 416
 

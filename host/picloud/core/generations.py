@@ -3,9 +3,9 @@
 The tables a worker keeps in memory (scripts, routes, ...) follow the database by NOTIFY, which
 arrives some milliseconds after the writer got its answer. So that the very next request on every
 worker sees a write, the writer bumps a counter in shared memory after commit and before it
-answers, and whoever uses a table compares the counters first: one memory read.
+answers, and every user of a table compares the counters first: one memory read.
 
-The page is made before the workers are forked. Each worker counts in a slot of its own, so no two
+The page is created before the workers are forked. Each worker counts in a slot of its own, so no two
 processes ever write the same word and no lock is needed; a reader compares the whole row. A reader
 takes the row *before* it reads the database, else a write in between would go unseen.
 """
@@ -16,7 +16,7 @@ import mmap
 from typing import Final
 
 TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users", "vars")
-COUNTERS: Final = ("recorded", "written")  # execution records made, and of these in the database
+COUNTERS: Final = ("recorded", "written")  # execution records created, and those written to the database
 _ROWS = TOPICS + COUNTERS
 _WORD = 8  # bytes: an aligned 64-bit store is one instruction, never seen half-done
 
@@ -55,7 +55,7 @@ class Generations:
         self._words[self._rows[topic][0] // _WORD + self._slot] += 1
 
     def current(self, topic: str) -> bytes:
-        """The row of a topic, to be kept beside a table and compared for equality.
+        """The counters of a topic, to be stored with a table and compared for equality.
 
         Args:
             topic: one of `TOPICS`.
@@ -78,6 +78,6 @@ class Generations:
         return tuple(self._words[start // _WORD : end // _WORD])
 
     def settle(self) -> None:
-        """Let this process's tallies agree: what a worker before it in this slot left unwritten is lost."""
+        """Equalise this process's counters: an earlier worker's unwritten records are lost."""
         recorded, written = (self._rows[tally][0] // _WORD + self._slot for tally in COUNTERS)
         self._words[written] = self._words[recorded]

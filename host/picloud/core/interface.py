@@ -51,7 +51,7 @@ class Signature:
     Attributes:
         name: import name, such as `kv_get`.
         namespace: the namespace of the SDK it serves.
-        capability: what a principal needs, "" for nothing.
+        capability: required of the principal, "" for none.
         counted: whether it counts against `max_host_calls`.
         params: (name, accepted Python types, may be nil) of each parameter.
         result: result type as written there.
@@ -187,7 +187,7 @@ class Interface:
         """Check that the services offer exactly what the interface lists.
 
         Raises:
-            InterfaceMismatch: naming what is missing or too many.
+            InterfaceMismatch: names the missing and the unknown functions.
         """
         listed = {signature.name for signature in self.service_functions}
         if listed != set(functions):

@@ -1,6 +1,6 @@
 """Logs on standard output: one JSON object a line, or something pretty on a terminal.
 
-Whoever works on a request sets `request_id` and `execution_id`; every line written meanwhile, in
+The handler of a request sets `request_id` and `execution_id`; every line logged during it, in
 whatever module, carries them.
 """
 
@@ -53,7 +53,7 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line: time (UTC), level, logger, message, ids, the caller's `extra`, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line. Args: record: what was logged."""
+        """Format as one line. Args: record: the log record."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, object] = {
             "time": f"{stamp}.{int(record.msecs):03d}Z",
@@ -76,7 +76,7 @@ class PrettyFormatter(logging.Formatter):
         self._colours = colours
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, and the exception on lines of its own. Args: record: what was logged."""
+        """Format as one line, followed by the exception. Args: record: the log record."""
         level = record.levelname.lower()
         name = f"{level:<7}"
         if self._colours:

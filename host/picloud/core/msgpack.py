@@ -11,7 +11,7 @@ MAX_VALUES = 4096
 _PAIR = b"\x92"
 _END = secrets.token_bytes(16)  # unknown outside, so that data behind a value cannot look like it
 _PACKED_END = ormsgpack.packb(_END)
-_SURELY_FEW = 64 * 1024  # bytes; so short a message cannot make much of itself
+_SURELY_FEW = 64 * 1024  # bytes; a shorter message cannot expand to much
 # First byte -> bytes that follow it, for values of a fixed size.
 _FIXED = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8} | {0xCC + i: 1 << i for i in range(4)}
 _FIXED |= {0xD0 + i: 1 << i for i in range(4)} | {0xD4 + i: 1 + (1 << i) for i in range(5)}
@@ -68,7 +68,7 @@ def _count(data: bytes) -> None:
 
 
 def decode_single(data: bytes) -> Any:
-    """Decode a value with nothing behind it.
+    """Decode exactly one value.
 
     `ormsgpack` stops after the first value and does not say whether that was all, so it is given a pair.
 

@@ -25,7 +25,7 @@ class PageRequest:
     """Which part of a list is wanted.
 
     Attributes:
-        limit: at most so many items, 1 to `MAX_LIMIT`.
+        limit: maximum number of items, 1 to `MAX_LIMIT`.
         after: id (or what else the list is ordered by) of the last item of the page before, or None for
             the first page.
     """
@@ -63,7 +63,7 @@ class Page(Generic[Item]):
             position: what the list is ordered by, of a row.
 
         Returns:
-            The page; the extra row only tells that there is a next one.
+            The page; the extra row only shows that there is a next page.
         """
         shown, more = rows[:limit], len(rows) > limit
         return cls([make(row) for row in shown], write_cursor(position(shown[-1])) if more else None)
@@ -90,7 +90,7 @@ def read_cursor(cursor: str) -> UUID:
         The id of the last item of the page before.
 
     Raises:
-        Invalid: it was never given out.
+        Invalid: it is invalid.
     """
     try:
         raw = base64.b64decode(cursor + "==", altchars=b"-_", validate=True)
@@ -98,7 +98,7 @@ def read_cursor(cursor: str) -> UUID:
             return UUID(bytes=raw)
     except (binascii.Error, ValueError):
         pass
-    raise Invalid("this cursor was not given out by a list", field="cursor")
+    raise Invalid("invalid cursor", field="cursor")
 
 
 def write_name_cursor(last: str) -> str:
@@ -116,7 +116,7 @@ def read_name_cursor(cursor: str | None) -> str:
         The last name of the page before; "" for the first page.
 
     Raises:
-        Invalid: it was never given out.
+        Invalid: it is invalid.
     """
     if cursor is None:
         return ""
@@ -125,7 +125,7 @@ def read_name_cursor(cursor: str | None) -> str:
     except (binascii.Error, ValueError):
         name = ""
     if not name or "\0" in name:
-        raise Invalid("this cursor was not given out by a list", field="cursor")
+        raise Invalid("invalid cursor", field="cursor")
     return name
 
 
@@ -146,11 +146,11 @@ def unmark_cursor(cursor: str, name: str) -> str:
         A cursor for `read_cursor`.
 
     Raises:
-        Invalid: this list did not give it out.
+        Invalid: it belongs to another list.
     """
     mark = _mark(name)
     if not cursor.startswith(mark):
-        raise Invalid("this cursor was not given out by this list", field="cursor")
+        raise Invalid("invalid cursor: it belongs to another list", field="cursor")
     return cursor.removeprefix(mark)
 
 
@@ -177,7 +177,7 @@ def position_for_script(cursor: str | None, limit: int, most: int) -> UUID | Non
     try:
         return read_cursor(cursor) if cursor else None
     except Invalid:
-        raise ServiceError("cursor is not one that list gave") from None
+        raise ServiceError("invalid cursor") from None
 
 
 def page_for_script(rows: Sequence[Record], limit: int, items: str, column: str) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Work that is done again and again beside everything else."""
+"""Periodic background work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class PeriodicTask:
-    """Makes rounds; one that fails is told to the operator, and the next is made all the same."""
+    """Runs work periodically; a failure is logged, and the next run follows as usual."""
 
     def __init__(self, what: str, every_seconds: float, work: Callable[[], Awaitable[object]]) -> None:
         """Make it, idle.

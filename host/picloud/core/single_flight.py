@@ -1,4 +1,4 @@
-"""Reading something once for all who want it at the moment."""
+"""Single-flight cache fill: concurrent callers share one load."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K]):
-    """One read of each key at a time. Who asks meanwhile waits for it, and then all go on at once.
+    """Loads each key once at a time. Concurrent callers wait for that load, then all continue at once.
 
     Behind a lock they would go on one by one, a turn of the loop each: with hundreds of requests that
     wait while others are served, the last would wait for seconds.
     """
 
     def __init__(self) -> None:
-        """Make it; nothing is read."""
         self._under_way: dict[K, asyncio.Future[None]] = {}
 
     async def get(self, key: K, known: Callable[[], V | None], read: Callable[[], Awaitable[V]]) -> V:
         """What is known, or else is read.
 
         Args:
-            key: what is wanted.
-            known: what is there and good for this caller, or None; asked again after another's read.
+            key: of the cached value.
+            known: returns the cached value if valid, else None; called again after another's load.
             read: reads it, and keeps it for `known`.
 
         Returns:
@@ -51,7 +50,7 @@ class SingleFlight(Generic[K]):
             return await read()
         except Unavailable as error:
             landing.set_exception(error)
-            landing.exception()  # nobody need be waiting
+            landing.exception()  # there may be no waiter
             raise
         finally:
             del self._under_way[key]

@@ -1,4 +1,4 @@
-"""Texts that people write: names they can see and tell apart, descriptions of a sane size."""
+"""Checks of names and descriptions."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def check_name(name: str) -> None:
             characters.
     """
     if not 1 <= len(name) <= MAX_NAME or name != name.strip():
-        raise Invalid(f"a name has 1 to {MAX_NAME} characters and no space around it", field="name")
+        raise Invalid(f"a name must have 1 to {MAX_NAME} characters and no surrounding spaces", field="name")
     if any(unicodedata.category(character).startswith("C") for character in name):
-        raise Invalid("a name has no control characters", field="name")
+        raise Invalid("a name must not contain control characters", field="name")
 
 
 def check_description(description: str) -> None:
@@ -41,7 +41,7 @@ def check_description(description: str) -> None:
         Invalid: it has more than `MAX_DESCRIPTION` characters.
     """
     if len(description) > MAX_DESCRIPTION:
-        raise Invalid(f"a description has at most {MAX_DESCRIPTION} characters", field="description")
+        raise Invalid(f"a description can have at most {MAX_DESCRIPTION} characters", field="description")
 
 
 def refuse_null(patch: Mapping[str, object], *names: str) -> None:

@@ -1,12 +1,12 @@
-"""What is wrong with a value, in words for the person who wrote it."""
+"""Validation errors in words for the author of the input."""
 
 from __future__ import annotations
 
 _KINDS = {
     "missing": "is required",
     "string_type": "must be a string",
-    "int_type": "must be a whole number",
-    "int_from_float": "must be a whole number",
+    "int_type": "must be an integer",
+    "int_from_float": "must be an integer",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
     "dict_type": "must be an object: names and values",
@@ -16,7 +16,7 @@ _KINDS = {
 
 
 def describe_validation_error(kind: str, message: str) -> str:
-    """Say what a model refuses, to stand behind the name of the field.
+    """Describe a validation error, to follow the name of the field.
 
     Args:
         kind: pydantic's `type` of the error.

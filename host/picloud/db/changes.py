@@ -1,7 +1,7 @@
 """A write that every worker must see: one transaction, then the news of it.
 
 The workers of this node compare generations before they use a table in memory, so they see the write
-with the next request; other nodes are told by NOTIFY.
+with the next request; NOTIFY tells the other nodes.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ class ChangeNotifier:
     """Makes writes known."""
 
     def __init__(self, database: Database, generations: Generations) -> None:
-        """Make it from the pool and the node's generation counters."""
         self._database = database
         self._generations = generations
 
     @asynccontextmanager
     async def transaction(self, *topics: str) -> AsyncIterator[Connection]:
-        """Run the block in one transaction and tell every reader of the topics after its commit.
+        """Run the block in one transaction; after the commit, notify every reader of the topics.
 
         Args:
             topics: of `generations.TOPICS`.

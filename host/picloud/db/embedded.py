@@ -71,7 +71,7 @@ class EmbeddedPostgres:
         """Describe a server; nothing is touched before `start`.
 
         Args:
-            data_dir: the instance's data folder; made when it is missing. The database lies in its
+            data_dir: the instance's data folder; created if missing. The database lies in its
                 folder `postgres`, the server's log in `postgres.log`.
             connections: how many connections the server accepts at once.
             settings: PostgreSQL settings by name that replace ours.
@@ -100,7 +100,7 @@ class EmbeddedPostgres:
         return self._cluster.log_file
 
     def start(self) -> ConnectionParameters:
-        """Start the server, with a new database where there is none, and wait until it accepts connections.
+        """Start the server, with a new database if none exists, and wait until it accepts connections.
 
         The first start takes a second or a few, later ones about 0.1 s.
 
@@ -108,7 +108,7 @@ class EmbeddedPostgres:
             How to reach it; the same after every restart by `poll`.
 
         Raises:
-            DatabaseUnusable: it cannot be started; the text says why and what mends it.
+            DatabaseUnusable: it cannot be started; the message says why and what to do.
         """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("start the database from the main thread: it ends with its thread")
@@ -160,7 +160,7 @@ class EmbeddedPostgres:
         In a forked child this does nothing: the server is the parent's.
 
         Args:
-            seconds: how long an orderly stop may take before the server is made to end.
+            seconds: seconds for an orderly stop before the server is killed.
         """
         if os.getpid() != self._owner:
             return
@@ -238,7 +238,7 @@ def _data_folder(path: Path) -> Path:
             # The server of a root PiCloud is another user's and passes through to its own, private folder.
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
         if not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "it is no folder")
+            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder")
         if not os.access(path, os.W_OK | os.X_OK):
             owner, me = user_name(path.stat().st_uid), user_name(os.geteuid())
             raise PermissionError(errno.EACCES, f"it belongs to the user {owner}, {me} may not write there")

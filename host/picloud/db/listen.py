@@ -19,7 +19,7 @@ Callback: TypeAlias = Callable[[str | None], None]
 
 
 class Listener:
-    """Hears the channels it is told to and calls back in the event loop.
+    """Listens on the subscribed channels and calls back in the event loop.
 
     A callback gets the payload of a notification, or None for "anything may have changed, re-read
     everything": after every connect, the first one too, for what was sent before LISTEN is lost.
@@ -41,7 +41,7 @@ class Listener:
     def subscribe(self, channel: str, callback: Callback) -> None:
         """Call `callback` for notifications on `channel`, an identifier. Before `start` only."""
         if self._task is not None:
-            raise RuntimeError("subscribe before start: a running listener does not LISTEN anew")
+            raise RuntimeError("subscribe before start: a running listener cannot add channels")
         self._callbacks.setdefault(channel, []).append(callback)
 
     def start(self) -> None:

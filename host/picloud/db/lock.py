@@ -19,12 +19,12 @@ class FolderLock:
     """
 
     def __init__(self, path: Path) -> None:
-        """Args: path: the lock file; made when it is missing, and left behind."""
+        """Args: path: the lock file; created if missing, and not deleted."""
         self._path = path
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or say who has it.
+        """Take the lock, or report its holder.
 
         Raises:
             DatabaseUnusable: another process holds it, or the file cannot be opened.

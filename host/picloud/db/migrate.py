@@ -21,7 +21,7 @@ from picloud.db.unusable import DatabaseUnusable
 logger = logging.getLogger(__name__)
 
 _FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-_LOCK = 0x7069636C  # "picl"; any number does that nobody else uses as an advisory lock
+_LOCK = 0x7069636C  # "picl"; any number not used elsewhere as an advisory lock
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version    integer PRIMARY KEY,
@@ -118,7 +118,7 @@ async def migrate(parameters: ConnectionParameters, folder: Path | None = None) 
     Raises:
         DatabaseUnusable: a migration fails (those before it stay), an applied file has changed, the
             schema is newer than this code, or the server will not do.
-        Unavailable: nobody answers there.
+        Unavailable: no server answers there.
     """
     migrations = read_migrations(folder)
     await check(parameters)
@@ -167,13 +167,13 @@ def _compare(applied: list[asyncpg.Record], migrations: list[Migration]) -> None
     if len(applied) > len(migrations):
         raise DatabaseUnusable(
             f"the database has schema version {len(applied)} and this PiCloud knows {len(migrations)} only: "
-            "start the newer PiCloud that made it, or restore a backup from before"
+            "start the newer PiCloud that created it, or restore an earlier backup"
         )
     for row, migration in zip(applied, migrations, strict=False):
         if row["checksum"] != migration.checksum or row["version"] != migration.version:
             raise DatabaseUnusable(
                 f"migration {migration.name} has changed since it was applied (as {row['name']}): "
-                "put the file back as it was; what is to change now goes into a new migration"
+                "restore the file; put changes into a new migration"
             )
 
 

@@ -1,4 +1,4 @@
-"""Where the database is and who we are there."""
+"""Connection parameters of the database."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class ConnectionParameters:
         """Check the form of an operator's URL (`PICLOUD_DATABASE_URL`).
 
         Raises:
-            DatabaseUnusable: it is no PostgreSQL URL. The text does not repeat the URL: it may hold
+            DatabaseUnusable: it is not a PostgreSQL URL. The text does not repeat the URL: it may hold
                 a password in a place where it cannot be told from the rest.
         """
         form = "it should look like postgresql://user:password@host:5432/database"
         try:
             parts = urlsplit(url.strip())
-            parts.port  # noqa: B018  # a property that raises ValueError for what is no port
+            parts.port  # noqa: B018  # a property that raises ValueError if it is not a port
         except ValueError as error:
             raise DatabaseUnusable(f"the database URL is malformed ({error}): {form}") from None
         if parts.scheme not in ("postgresql", "postgres"):

@@ -82,14 +82,14 @@ class Database:
 
         Args:
             parameters: where the database is.
-            max_size: most connections at once.
+            max_size: maximum number of connections.
             min_size: connections kept open when idle for minutes; asyncpg logs a traceback when it loses one.
             statement_cache: prepared statements kept per connection; 0 for poolers that cannot keep them.
             acquire_seconds: how long a caller waits for a free connection.
 
         Raises:
-            DatabaseUnusable: the server is too old, refuses us, or the URL is no good.
-            Unavailable: nobody answers there.
+            DatabaseUnusable: the server is too old, rejects us, or the URL is invalid.
+            Unavailable: no server answers there.
         """
         await check(parameters)
         with _connecting():
@@ -139,7 +139,7 @@ class Database:
                 connection.terminate()
             _unavailable(error)
         except (asyncpg.InterfaceError, OSError, RuntimeError) as error:  # uvloop's for a closed socket
-            await asyncio.sleep(0)  # the loop tells of a closed socket in its next round
+            await asyncio.sleep(0)  # the loop reports a closed socket in its next iteration
             if not _is_lost(connection):  # the caller's own trouble
                 raise
             _unavailable(error)
@@ -182,8 +182,8 @@ async def connect(parameters: ConnectionParameters, seconds: float = 10.0) -> Si
     """Open one connection outside any pool, for migrations and for LISTEN.
 
     Raises:
-        DatabaseUnusable: the server refuses us, or the URL is no good.
-        Unavailable: nobody answers there.
+        DatabaseUnusable: the server rejects us, or the URL is invalid.
+        Unavailable: no server answers there.
     """
     with _connecting():
         return await asyncpg.connect(
@@ -195,8 +195,8 @@ async def check(parameters: ConnectionParameters) -> None:
     """Check that the server is new enough and keeps text as UTF-8.
 
     Raises:
-        DatabaseUnusable: it does not; the text says what it is and what is needed.
-        Unavailable: nobody answers there.
+        DatabaseUnusable: it does not; the message says what is needed.
+        Unavailable: no server answers there.
     """
     connection = await connect(parameters)
     try:
@@ -210,7 +210,8 @@ async def check(parameters: ConnectionParameters) -> None:
         )
     if encoding != "UTF8":
         raise DatabaseUnusable(
-            f"the database {parameters} keeps text as {encoding}; PiCloud needs one made with ENCODING 'UTF8'"
+            f"the database {parameters} stores text as {encoding}; "
+            "PiCloud needs a database created with ENCODING 'UTF8'"
         )
 
 

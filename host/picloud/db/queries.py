@@ -76,7 +76,7 @@ def load(noun: str) -> Queries:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise QueryFileError(f"{path.name}:0: there is no such file") from None
+        raise QueryFileError(f"{path.name}:0: file not found") from None
     return Queries(path.name, parse(text, path.name))
 
 
@@ -110,7 +110,7 @@ def parse(text: str, file: str) -> dict[str, Query]:
         purpose = " ".join(line.lstrip("-").strip() for line in block[1:body]).strip()
         if not purpose:
             raise QueryFileError(
-                f"{file}:{start}: {name} needs a comment under its name that says what it is for"
+                f"{file}:{start}: {name} needs a comment under its name that states its purpose"
             )
         sql = "\n".join(block[body:]).strip().removesuffix(";").rstrip()
         if not sql:

@@ -61,7 +61,7 @@ class ServerUser:
 
         Raises:
             OSError: the program cannot be run by this user.
-            subprocess.SubprocessError: the namespace cannot be made or the folder not be entered.
+            subprocess.SubprocessError: the namespace cannot be created or the folder not be entered.
         """
         parent = os.getpid()
         mapping = _nobody() if self.mapped else None
@@ -74,7 +74,7 @@ class ServerUser:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             if sys.platform == "linux":
                 _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
-                if os.getppid() != parent:  # it died before the kernel was told
+                if os.getppid() != parent:  # the parent died before prctl
                     os._exit(1)
 
         become: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def _why_not(user: ServerUser, program: Path, data_dir: Path, cluster: Path) -> 
     if user.mapped:
         return (
             f"the database in {cluster} belongs to root, PostgreSQL does not run as root, and this system "
-            f"allows no user namespace for it: give it away with chown -R nobody {cluster}"
+            f"allows no user namespace for it; change its owner with chown -R nobody {cluster}"
         )
     closed = [
         str(folder)
@@ -170,7 +170,7 @@ def _why_not(user: ServerUser, program: Path, data_dir: Path, cluster: Path) -> 
     what = f"cannot enter {closed[0]}" if closed else f"cannot run {program} in {data_dir}"
     mend = f"chmod o+x {' '.join(dict.fromkeys(closed))}, or " if closed else ""
     return (
-        f"PostgreSQL does not run as root, and the user nobody, who runs it then, {what}: "
+        f"PostgreSQL does not run as root, and the user nobody, which runs it instead, {what}: "
         f"{mend}start PiCloud as an ordinary user, or use another data folder"
     )
 
@@ -197,7 +197,7 @@ def _nobody() -> tuple[int, int]:
         entry = pwd.getpwnam("nobody")
     except KeyError:
         raise DatabaseUnusable(
-            "PostgreSQL does not run as root, and this system has no user nobody: "
+            "PostgreSQL does not run as root, and this system has no user named nobody: "
             "start PiCloud as an ordinary user"
         ) from None
     return entry.pw_uid, entry.pw_gid

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class DatabaseUnusable(Exception):
-    """The database cannot be used as it is; the text says why and what mends it.
+    """The database cannot be used; the message says why and what to do.
 
-    Raised while starting only, so it is no `PicloudError`: no HTTP client ever sees it, the command
+    Raised only at start, so it is not a `PicloudError`: no HTTP client sees it, the command
     line prints it and ends. The text may name files and users, and never holds a password.
     """

@@ -25,7 +25,7 @@ class RoutePattern:
 
     @property
     def stem(self) -> str:
-        """What routes must have in common to conflict, beside the method: host, precedence, leading segments.
+        """What conflicting routes have in common besides the method: host, precedence, leading segments.
 
         An exact route's is its whole path, so that among a hundred thousand routes few have the same.
         """

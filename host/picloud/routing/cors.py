@@ -76,7 +76,7 @@ class Cors:
 
     @classmethod
     def stored(cls, settings: Mapping[str, Any] | None) -> Cors | None:
-        """Take what was checked and stored. Args: settings: the JSON of the column, or None."""
+        """Build from stored settings. Args: settings: the JSON of the column, or None."""
         if settings is None:
             return None
         return cls(**_tuples(settings))
@@ -115,7 +115,10 @@ def _each(values: Sequence[str], field: str, check: Callable[[str, str], str]) -
 def _origin(value: str, field: str) -> str:
     match = _ORIGIN.fullmatch(value.strip())
     if match is None:
-        raise _invalid(field, f"{value!r} is no origin, which is a scheme and a host: 'https://example.com'")
+        raise _invalid(
+            field,
+            f"{value!r} is not an origin; an origin is a scheme and a host, such as 'https://example.com'",
+        )
     scheme, authority = match[1].lower(), match[2]
     port = _PORT.search(authority)
     host = authority[: port.start()] if port is not None else authority
@@ -124,7 +127,7 @@ def _origin(value: str, field: str) -> str:
     except Invalid as error:
         raise _invalid(field, f"{value!r}: {error.message}") from None
     if name != host_name(host) or name.startswith("*."):
-        raise _invalid(field, f"{value!r} is no origin: '*' stands alone, and a port is a number")
+        raise _invalid(field, f"{value!r} is not an origin; '*' must stand alone, a port must be a number")
     if port is None or port[1] == _DEFAULT_PORTS[scheme]:
         return f"{scheme}://{name}"
     return f"{scheme}://{name}:{port[1]}"
@@ -138,7 +141,7 @@ def _method(value: str, field: str) -> str:
 
 def _header(value: str, field: str) -> str:
     if not _TOKEN.fullmatch(value):
-        raise _invalid(field, f"{value!r} is no header's name")
+        raise _invalid(field, f"{value!r} is not a header name")
     return value.lower()
 
 

@@ -9,7 +9,7 @@ from picloud.routing.hosts import host_name
 
 
 class DomainTable:
-    """All claims of the instance, made once from the database's rows and never changed."""
+    """All claims of the instance: an immutable snapshot of the database rows."""
 
     __slots__ = ("_below", "_exact")
 

@@ -25,8 +25,8 @@ class Explanation:
     """What happens to a request.
 
     Attributes:
-        match: what answers it, or None.
-        reason: what decided, for people.
+        match: the route that answers, or None.
+        reason: why, as a sentence.
     """
 
     match: Match | None
@@ -34,7 +34,7 @@ class Explanation:
 
 
 def explain(domains: DomainTable, routes: RouteTable, app_id: UUID, method: str, url: str) -> Explanation:
-    """Tell what an app does with a request.
+    """Explain what an app does with a request.
 
     Args:
         domains: all claims.
@@ -44,16 +44,16 @@ def explain(domains: DomainTable, routes: RouteTable, app_id: UUID, method: str,
         url: `https://host/path?query`; a path alone stands for a host that only routes of any host name.
 
     Returns:
-        What answers, and why.
+        The route and the reason.
 
     Raises:
-        Invalid: it is no URL.
+        Invalid: it is not a URL.
     """
     try:
         parts = urlsplit(url)
         authority = parts.netloc.rpartition("@")[2]
     except ValueError:
-        raise Invalid("this is no URL", field="url") from None
+        raise Invalid("not a URL", field="url") from None
     if (parts.scheme or authority) and (parts.scheme not in ("http", "https") or not authority):
         raise Invalid("a URL is https://host/path, or a path alone", field="url")
     try:

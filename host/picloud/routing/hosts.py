@@ -81,7 +81,7 @@ def host_name(header: str) -> str:
 
 
 def parse_claim(pattern: str) -> str:
-    """Check and normalise what an app wants to claim.
+    """Check and normalise a claim.
 
     Args:
         pattern: a host as a person writes it, or `*.` and the name that the hosts are below; no port.
@@ -90,7 +90,7 @@ def parse_claim(pattern: str) -> str:
         The pattern in the one way it is written: for a host what `host_name` gives for a request to it.
 
     Raises:
-        Invalid: it is no host; the message says what is wrong.
+        Invalid: it is not a host; the message says why.
     """
     text = pattern.strip()
     if text.startswith("*."):
@@ -110,7 +110,7 @@ def parse_host(host: str) -> HostPattern:
         The pattern.
 
     Raises:
-        Invalid: it is none of these; the message says what is wrong.
+        Invalid: it is none of these; the message says why.
     """
     text = host.strip()
     if text == "any":
@@ -123,7 +123,7 @@ def parse_host(host: str) -> HostPattern:
         name, dot, below = text[1:].partition(".")
         if not NAME.fullmatch(name):
             raise Invalid(
-                "a parameter is ':' and a name of at most 64 letters, digits and underscores, no digit first",
+                "a parameter is ':' and a name: up to 64 letters, digits and underscores, not a digit first",
                 field="host",
             )
         if not dot:

@@ -1,7 +1,7 @@
 """A URL path as decoded segments, and back to the one text PiCloud stores for it.
 
 A path is split on its raw slashes first and decoded afterwards, so `%2F` stays inside its segment.
-Routes and requests go through the same function; that is what makes them comparable.
+Routes and requests pass through the same function, so they can be compared.
 """
 
 from __future__ import annotations

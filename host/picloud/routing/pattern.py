@@ -1,4 +1,4 @@
-"""What a route may say of methods and paths, checked and brought into the form that is stored."""
+"""Methods and path patterns of routes: parsing, checks and the stored form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MAX_PATH = 2048
 MAX_SEGMENTS = 64
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
-"""What a parameter can be called."""
+"""Valid parameter names."""
 
 RESERVED = ("api", "admin", "healthz", "readyz", "version", "metrics", "realtime")
 """First segments that are PiCloud's own on every host."""
@@ -26,7 +26,7 @@ PathKind: TypeAlias = Literal["exact", "param", "prefix"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A segment that matches any one segment which is not empty. Attributes: name: what it binds."""
+    """A segment that matches any non-empty segment. Attributes: name: of the parameter."""
 
     name: str
 
@@ -54,7 +54,7 @@ class PathPattern:
 
     @property
     def kind(self) -> PathKind:
-        """How it is told to people: "prefix" when it ends in `/*`, else "param" or "exact"."""
+        """The public name of the kind: "prefix" if it ends in `/*`, else "param" or "exact"."""
         if self.prefix:
             return "prefix"
         return "param" if self.parameters else "exact"
@@ -109,7 +109,7 @@ def parse_method(method: str | None) -> str | None:
         return None
     upper = method.upper()
     if upper not in METHODS:
-        raise Invalid(f"{method!r} is no method a route can have", field="method", known=list(METHODS))
+        raise Invalid(f"{method!r} is not a method of routes", field="method", known=list(METHODS))
     return upper
 
 
@@ -129,7 +129,7 @@ def parse_path(path: str) -> PathPattern:
         Invalid: it is broken or reserved; the message says why.
     """
     if len(path) > MAX_PATH:
-        raise _invalid(f"a path has at most {MAX_PATH} characters")
+        raise _invalid(f"a path can have at most {MAX_PATH} characters")
     if "?" in path or "#" in path:
         raise _invalid("a path has no query and no fragment")
     if not path.startswith("/"):
@@ -139,7 +139,7 @@ def parse_path(path: str) -> PathPattern:
     if prefix:
         raw.pop()
     if len(raw) > MAX_SEGMENTS:
-        raise _invalid(f"a path has at most {MAX_SEGMENTS} segments")
+        raise _invalid(f"a path can have at most {MAX_SEGMENTS} segments")
     pattern = PathPattern(tuple([_segment(one) for one in raw]), prefix)
     names = [name for name, _ in pattern.parameters]
     for name in names:
@@ -157,7 +157,7 @@ def _segment(raw: str) -> str | Parameter:
     if raw.startswith(":"):
         if not NAME.fullmatch(raw[1:]):
             raise _invalid(
-                "a parameter is ':' and a name of at most 64 letters, digits and underscores, no digit first"
+                "a parameter is ':' and a name: up to 64 letters, digits and underscores, not a digit first"
             )
         return Parameter(raw[1:])
     if ":" in raw:

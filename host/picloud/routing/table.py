@@ -55,12 +55,12 @@ class Routed(NamedTuple):
 
 
 class Match(NamedTuple):
-    """What answers a request.
+    """The route that answers a request.
 
     Attributes:
         route: the route.
         params: path and host parameters by name.
-        rest: what a prefix pattern left over: decoded segments joined by slashes.
+        rest: the part behind a prefix pattern: decoded segments joined by slashes.
     """
 
     route: Routed
@@ -86,7 +86,7 @@ class Shape:
     __slots__ = ("_blanks", "_pick", "bucket", "kind", "length", "name", "order", "routes")
 
     def __init__(self, bucket: Bucket, name: str, path: PathPattern) -> None:
-        """Make it without any routes. Args: bucket: of its host. name: of it. path: a path of this shape."""
+        """Args: bucket: of its host. name: of the shape. path: a path of this shape."""
         self.bucket = bucket
         self.name = name
         self.kind = path.kind
@@ -138,7 +138,6 @@ class Bucket:
     __slots__ = ("_exact", "_ranks", "host", "shapes")
 
     def __init__(self, host: HostPattern) -> None:
-        """Make it without any routes."""
         self.host = host
         self.shapes: dict[str, Shape] = {}
         self._exact: dict[int, Shape] = {}  # by length
@@ -147,7 +146,7 @@ class Bucket:
         self._ranks: list[list[list[Shape]]] = []
 
     def shape(self, pattern: RoutePattern) -> Shape:
-        """Where a route belongs, made when it is not there."""
+        """The bucket of a route, created if missing."""
         name, length = pattern.shape, len(pattern.path.segments)
         shape = self.shapes.get(name) if name else self._exact.get(length)
         if shape is None:
@@ -222,7 +221,6 @@ class RouteTable:
     __slots__ = ("_any", "_below", "_routes", "_shared", "_strict")
 
     def __init__(self) -> None:
-        """Make it without any routes."""
         self._routes: dict[UUID, Routed] = {}
         self._any = Bucket(ANY_HOST)
         self._strict: dict[str, Bucket] = {}
@@ -264,7 +262,7 @@ class RouteTable:
             route.shape.bucket.remove(route)
 
     def match(self, method: str, host: str, segments: Segments) -> Match:
-        """Find what answers a request.
+        """Find the route that answers a request.
 
         Routes of the very host come first, then those of the longest wildcard, last those of any host;
         the next ones are asked only when no path of these matches.

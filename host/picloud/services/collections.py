@@ -40,7 +40,7 @@ async def list_collections(
         statement: gives those of app `$1` after the name `$2`, at most `$3`, each counted up to `$4`.
         make: makes a collection of the columns, by their names.
         app_id: the app.
-        limit: at most so many.
+        limit: maximum number.
         cursor: of the page before; None for the first.
 
     Returns:

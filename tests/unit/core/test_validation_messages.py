@@ -27,8 +27,8 @@ class Order(BaseModel):
     ("field", "value", "says"),
     [
         ("name", 1, "must be a string"),
-        ("count", "1", "must be a whole number"),
-        ("count", 1.5, "must be a whole number"),
+        ("count", "1", "must be an integer"),
+        ("count", 1.5, "must be an integer"),
         ("open", 1, "must be true or false"),
         ("tags", "a", "must be a list"),
         ("data", [], "must be an object: names and values"),

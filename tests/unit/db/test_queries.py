@@ -99,5 +99,5 @@ def test_a_query_that_does_not_exist_is_named_with_the_file(
 
 
 def test_a_file_that_does_not_exist_is_named() -> None:
-    with pytest.raises(QueryFileError, match=r"nowhere\.sql:0: there is no such file"):
+    with pytest.raises(QueryFileError, match=r"nowhere\.sql:0: file not found"):
         load("nowhere")

@@ -17,7 +17,7 @@ from picloud.core.errors import BadRequest, Invalid
 from picloud.core.validation_messages import describe_validation_error
 
 _SPELLING: dict[type, tuple[re.Pattern[str], LiteralString]] = {
-    int: (re.compile(r"0|-?[1-9][0-9]{0,18}"), "must be a whole number"),
+    int: (re.compile(r"0|-?[1-9][0-9]{0,18}"), "must be an integer"),
     bool: (re.compile("true|false"), "must be true or false"),
 }
 

@@ -78,13 +78,13 @@ class Probe(Body):
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What answers a request.
+    """The route that answers a request.
 
     Attributes:
         route: the route, or None.
         params: what its patterns bind.
         rest: what a prefix pattern leaves over.
-        reason: what decided, for people.
+        reason: why, as a sentence.
     """
 
     route: Route | None

@@ -80,7 +80,7 @@ class DocsAdmin:
 
         Args:
             app_id: the app.
-            limit: at most so many.
+            limit: maximum number.
             cursor: of the page before; None for the first.
 
         Raises:

@@ -254,7 +254,7 @@ def _sort(sort: Any) -> tuple[Sort, ...]:
 
 def _whole(name: str, value: Any, most: int) -> int:
     if type(value) is not int or not 0 <= value <= most:
-        raise ServiceError(f"{name} must be a whole number from 0 to {most}")
+        raise ServiceError(f"{name} must be an integer from 0 to {most}")
     return value
 
 

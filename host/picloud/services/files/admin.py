@@ -49,7 +49,7 @@ class FilesAdmin:
 
         Args:
             app_id: the app.
-            limit: at most so many.
+            limit: maximum number.
             cursor: of the page before; None for the first.
 
         Raises:

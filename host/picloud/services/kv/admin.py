@@ -107,7 +107,7 @@ class KvAdmin:
 
         Args:
             app_id: the app.
-            limit: at most so many.
+            limit: maximum number.
             cursor: of the page before; None for the first.
 
         Raises:
@@ -126,7 +126,7 @@ class KvAdmin:
             app_id: the app.
             collection: where.
             prefix: only keys that begin with it.
-            limit: at most so many.
+            limit: maximum number.
             cursor: of the page before; None for the first.
 
         Raises:

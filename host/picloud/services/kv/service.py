@@ -302,9 +302,9 @@ def page_start(collection: str, cursor: str | None, limit: int) -> str:
     try:
         key = base64.urlsafe_b64decode(cursor.encode("ascii")).decode()
     except (binascii.Error, UnicodeError):
-        raise ServiceError("cursor is not one that list gave") from None
+        raise ServiceError("invalid cursor") from None
     if "\0" in key:
-        raise ServiceError("cursor is not one that list gave")
+        raise ServiceError("invalid cursor")
     return key
 
 

@@ -119,7 +119,7 @@ async def test_the_first_round_is_made_at_the_start_and_the_stop_ends_it(databas
     await _entries(database, 31)
     task = Retention(database, 30)
     task.start()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await _left(database) is not None:  # noqa: ASYNC110  # another task's work
             await asyncio.sleep(0.01)
     await task.close()
@@ -133,7 +133,7 @@ async def test_a_database_that_is_away_is_told_and_the_rounds_go_on(
     task = Retention(database, 30)
     with caplog.at_level(logging.WARNING):
         task.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while caplog.text.count("nothing was swept") < 2:  # noqa: ASYNC110  # another task's work
                 await asyncio.sleep(0.01)
     await task.close()

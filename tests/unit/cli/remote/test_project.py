@@ -93,16 +93,19 @@ dispatch_mode = "async"
         (APP + "[scripts.greet]\nknd = 1\n", "scripts.greet.knd: unknown key"),
         (APP + "[scripts.greet]\nkind = 'lambda'\n", "scripts.greet.kind: "),
         (APP + "[scripts.greet]\nsandbox = { max_fuel = '1' }\n", "scripts.greet.sandbox.max_fuel: "),
-        (APP + "[scripts.missing]\n", "scripts.missing: there is no file 'missing.rhai'"),
+        (APP + "[scripts.missing]\n", "scripts.missing: file 'missing.rhai' not found"),
         (APP + "[scripts.x]\nfile = '../x.rhai'\n", "'../x.rhai' is outside the folder"),
         (APP + "[scripts.x]\nfile = '/etc/passwd'\n", "'/etc/passwd' is outside the folder"),
         (APP + '[scripts.x]\nfile = "a\\u0000b"\n', "is outside the folder"),
-        (APP + "[scripts.x]\nfile = '.git/config'\n", "scripts.x.file: '.git/config' is no visible .rhai"),
-        (APP + "[scripts.x]\nfile = '.git/x.rhai'\n", "scripts.x.file: '.git/x.rhai' is no visible .rhai"),
-        (APP + "[scripts.x]\nfile = '.x.rhai'\n", "scripts.x.file: '.x.rhai' is no visible .rhai"),
-        (APP + "[scripts.x]\nfile = '.rhai'\n", "scripts.x.file: '.rhai' is no visible .rhai"),
-        (APP + "[scripts.x]\nfile = 'picloud.toml'\n", "scripts.x.file: 'picloud.toml' is no visible .rhai"),
-        (APP + "[scripts.'.x']\n", "scripts..x.file: '.x.rhai' is no visible .rhai"),
+        (APP + "[scripts.x]\nfile = '.git/config'\n", "scripts.x.file: '.git/config' is not a visible .rhai"),
+        (APP + "[scripts.x]\nfile = '.git/x.rhai'\n", "scripts.x.file: '.git/x.rhai' is not a visible .rhai"),
+        (APP + "[scripts.x]\nfile = '.x.rhai'\n", "scripts.x.file: '.x.rhai' is not a visible .rhai"),
+        (APP + "[scripts.x]\nfile = '.rhai'\n", "scripts.x.file: '.rhai' is not a visible .rhai"),
+        (
+            APP + "[scripts.x]\nfile = 'picloud.toml'\n",
+            "scripts.x.file: 'picloud.toml' is not a visible .rhai",
+        ),
+        (APP + "[scripts.'.x']\n", "scripts..x.file: '.x.rhai' is not a visible .rhai"),
         (APP + "[scripts.x]\nfile = 'greet.rhai'\n[scripts.greet]\n", "two scripts have the same file"),
         (
             APP + "[[routes]]\nscript = 'greet'\npath = 'x'\n",
@@ -110,7 +113,7 @@ dispatch_mode = "async"
         ),
         (APP + "[[routes]]\nscript = 'greet'\npath = '/x'\nmethod = 'GO'\n", "routes[1].method (GO /x): "),
         (APP + "[[routes]]\nscript = 'greet'\npath = '/x'\nhost = '*'\n", "routes[1].host (ANY /x): "),
-        (APP + "[[routes]]\nscript = 'nobody'\npath = '/x'\n", "there is no script 'nobody' in this folder"),
+        (APP + "[[routes]]\nscript = 'nobody'\npath = '/x'\n", "script 'nobody' not found in this folder"),
         (
             APP + "".join(f"[[routes]]\nscript = 'greet'\npath = '/:{name}'\n" for name in "ab"),
             "routes[2] (ANY /:b): it conflicts with ANY /:a: some requests are both routes'",
@@ -129,8 +132,8 @@ dispatch_mode = "async"
         (APP + "[routes]\npath = '/x'\n", "routes: a route begins with [[routes]], in double brackets"),
         (APP + 2 * "[routes]\npath = '/x'\n", "; a route begins with [[routes]], in double brackets"),
         ("[app\n", "is not valid TOML: "),
-        (APP + "x = " + "1" * 5000, "is no TOML that can be read"),
-        (APP + "x = " + "[" * 20_000, "is no TOML that can be read"),
+        (APP + "x = " + "1" * 5000, "is not valid TOML"),
+        (APP + "x = " + "[" * 20_000, "is not valid TOML"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, document: str, says: str) -> None:
@@ -142,7 +145,7 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, document: str, say
 
 
 def test_a_folder_without_the_file_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(Failure, match=r"has no picloud.toml; picloud pull APP makes one"):
+    with pytest.raises(Failure, match=r"has no picloud.toml; create one with picloud pull APP"):
         load(tmp_path)
 
 
@@ -168,7 +171,7 @@ def test_a_link_to_what_is_no_script_is_not_followed_either(tmp_path: Path, entr
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text("token")
     (folder(tmp_path, APP + entry) / "x.rhai").symlink_to(tmp_path / ".git" / "config")
-    with pytest.raises(Failure, match=r"is a link to what is no visible \.rhai file"):
+    with pytest.raises(Failure, match=r"links to something that is not a visible \.rhai file"):
         load(tmp_path)
 
 

@@ -73,7 +73,7 @@ def test_any_bytes_are_a_body_or_an_error_of_the_caller(raw: bytes) -> None:
 def test_a_number_of_a_query_has_one_spelling(text: str) -> None:
     with pytest.raises(Invalid) as caught:
         parse_query(ListQuery, MultiDict(limit=text))
-    assert caught.value.message == "limit: must be a whole number"
+    assert caught.value.message == "limit: must be an integer"
 
 
 def test_a_truth_of_a_query_has_one_spelling() -> None:

@@ -210,13 +210,13 @@ LONG = "the texts of $contains have more than 1024 bytes in all"
         ({"a": {"$nin": "ab"}}, "$nin takes an array"),
         ({"a": {"$exists": 1}}, "$exists takes true or false"),
         ({"a": {"$contains": []}}, "$contains takes a string, a number, a bool or ()"),
-        ({"$limit": 1001}, "$limit must be a whole number from 0 to 1000"),
-        ({"$limit": -1}, "$limit must be a whole number from 0 to 1000"),
-        ({"$limit": True}, "$limit must be a whole number from 0 to 1000"),
-        ({"$limit": 1.0}, "$limit must be a whole number from 0 to 1000"),
-        ({"$limit": None}, "$limit must be a whole number from 0 to 1000"),
-        ({"$skip": 1_000_001}, "$skip must be a whole number from 0 to 1000000"),
-        ({"$skip": "1"}, "$skip must be a whole number from 0 to 1000000"),
+        ({"$limit": 1001}, "$limit must be an integer from 0 to 1000"),
+        ({"$limit": -1}, "$limit must be an integer from 0 to 1000"),
+        ({"$limit": True}, "$limit must be an integer from 0 to 1000"),
+        ({"$limit": 1.0}, "$limit must be an integer from 0 to 1000"),
+        ({"$limit": None}, "$limit must be an integer from 0 to 1000"),
+        ({"$skip": 1_000_001}, "$skip must be an integer from 0 to 1000000"),
+        ({"$skip": "1"}, "$skip must be an integer from 0 to 1000000"),
         *(
             ({"$sort": wrong}, "$sort takes a field or an array of up to 5 fields, '-' in front to descend")
             for wrong in (1, None, [1], {"a": 1}, ["a"] * 6)

@@ -183,7 +183,7 @@ def _unfit(folder: Path, path: str) -> str | None:
     if not is_script_file(path):
         return f"is not a visible {SUFFIX} file"
     if not is_script_file(str(meant.relative_to(root))):
-        return f"is a link to what is not a visible {SUFFIX} file"
+        return f"links to something that is not a visible {SUFFIX} file"
     return None
 
 

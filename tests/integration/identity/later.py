@@ -1,0 +1,16 @@
+"""Time that passes without a test waiting for it."""
+
+from __future__ import annotations
+
+import time
+import types
+
+import pytest
+
+from picloud.identity import credentials
+
+
+def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set the clock by which credentials in memory end an hour and a second forward."""
+    later = types.SimpleNamespace(monotonic=lambda: time.monotonic() + 3601)
+    monkeypatch.setattr(credentials, "time", later)
