@@ -130,6 +130,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _failed(error: Exception) -> int:
     """Say what went wrong in parts that know nothing of a command line."""
     from picloud.config import ConfigError
+    from picloud.core.aiohttp_private import AiohttpMismatch
     from picloud.core.errors import PicloudError
     from picloud.db.unusable import DatabaseUnusable
     from picloud.services.files.store import StoreUnusable
@@ -140,7 +141,7 @@ def _failed(error: Exception) -> int:
         return WRONG_USE
     if isinstance(error, PicloudError):
         fail(error.message)
-    elif isinstance(error, DatabaseUnusable | StoreUnusable):
+    elif isinstance(error, AiohttpMismatch | DatabaseUnusable | StoreUnusable):
         fail(str(error))
     else:
         fail(f"{type(error).__name__}: {error} (PICLOUD_LOG_LEVEL=debug shows where)")

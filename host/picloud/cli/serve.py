@@ -8,7 +8,7 @@ from picloud.cli import configuration
 from picloud.cli.commands import Commands
 from picloud.cli.exits import Failure
 from picloud.core import logs
-from picloud.server.serve import serve
+from picloud.core.aiohttp_private import check_aiohttp
 from picloud.server.sockets import CannotListen
 
 
@@ -24,6 +24,10 @@ def main(arguments: argparse.Namespace) -> int:
     settings = configuration.read(arguments).settings
     logs.configure(settings.log_format, settings.log_level)
     try:
+        check_aiohttp()
+        # Importing the HTTP layer fails where aiohttp lacks one of the names.
+        from picloud.server.serve import serve
+
         return serve(settings)
     except CannotListen as error:
         raise Failure(str(error)) from error

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import operator
+import re
 import tomllib
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ormsgpack
+from msgspec import ValidationError
 
-from picloud.core.msgpack import decode_bounded
+from picloud.core.msgpack import BoundedDecoder, encode, require_plain
 
 ABI_VERSION = 1
 INTERFACE_FILE = Path(__file__).parents[1] / "assets" / "interface.toml"
@@ -44,6 +46,12 @@ class InterfaceMismatch(Exception):
     """Guest and host were built from different interfaces; build the guest again."""
 
 
+def _message_type(types: tuple[type, ...], optional: bool) -> Any:
+    """The type of a parameter as msgspec checks it."""
+    checked = [dict[str, Any] if type_ is dict else type_ for type_ in types]
+    return functools.reduce(operator.or_, [*checked, None] if optional else checked)
+
+
 @dataclass(frozen=True, slots=True)
 class Signature:
     """One `[[host]]` entry of interface.toml.
@@ -65,8 +73,17 @@ class Signature:
     params: tuple[tuple[str, tuple[type, ...], bool], ...]
     result: str
     doc: str
+    _decoder: BoundedDecoder[tuple[object, ...]] = field(init=False, repr=False, compare=False)
+    _untyped: tuple[int, ...] = field(init=False, repr=False, compare=False)  # maps and lists, by position
 
-    def decode(self, payload: bytes) -> list[object]:
+    def __post_init__(self) -> None:
+        """Make the decoder of the parameters."""
+        untyped = (index for index, (_, types, _) in enumerate(self.params) if types[0] in (dict, list))
+        object.__setattr__(self, "_untyped", tuple(untyped))
+        types = (_message_type(types, optional) for _, types, optional in self.params)
+        object.__setattr__(self, "_decoder", BoundedDecoder(tuple[tuple(types)]))  # type: ignore[misc]
+
+    def decode(self, payload: bytes) -> tuple[object, ...]:
         """Check and unpack a request.
 
         Args:
@@ -79,21 +96,26 @@ class Signature:
             InterfaceViolation: not MessagePack, or not of this signature.
         """
         try:
-            values = decode_bounded(payload)
-        except ValueError:
-            raise InterfaceViolation(f"{self.name}: the request is not MessagePack") from None
-        if type(values) is not list or len(values) != len(self.params):
-            raise InterfaceViolation(f"{self.name}: {len(self.params)} parameters expected")
-        for value, (name, types, optional) in zip(values, self.params, strict=True):
-            if type(value) not in types and not (optional and value is None):
-                raise InterfaceViolation(f"{self.name}: {name} is of the wrong type")
+            values = self._decoder.decode(payload)
+            for index in self._untyped:
+                require_plain(values[index])
+        except ValidationError as error:
+            raise InterfaceViolation(f"{self.name}: {self._explain(error)}") from None
+        except ValueError as error:
+            raise InterfaceViolation(f"{self.name}: not valid MessagePack: {error}") from None
         return values
+
+    def _explain(self, error: ValidationError) -> str:
+        """The message of msgspec, with the name of the parameter."""
+        text = str(error)
+        place = re.search(r"\$\[(\d+)\]", text)
+        return f"{self.params[int(place[1])][0]}: {text}" if place else text
 
     def encode(self, result: object) -> bytes:
         """Pack what the host function returned."""
         if self.result == "value":
             return NIL if result is None else result  # type: ignore[return-value]  # services return MessagePack
-        return ormsgpack.packb(result)
+        return encode(result)
 
 
 @dataclass(frozen=True, slots=True)

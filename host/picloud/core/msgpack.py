@@ -1,17 +1,39 @@
-"""Decoding MessagePack: of exactly one value, and of untrusted messages with bounds."""
+"""MessagePack: encoding, and decoding of untrusted data with bounds.
+
+The decoder of `msgspec` calls itself once per level, and the depth at which it stops differs between versions
+of Python. A host call decodes on the stack of its guest, which is small, so `BoundedDecoder` limits the depth
+itself.
+"""
 
 from __future__ import annotations
 
-import secrets
-from typing import Any
+from collections.abc import Callable
+from types import NoneType
+from typing import Any, Generic, TypeVar
 
-import ormsgpack
+from msgspec.msgpack import Decoder, Encoder
+
+T = TypeVar("T")
 
 MAX_VALUES = 4096
-_PAIR = b"\x92"
-_END = secrets.token_bytes(16)  # unknown outside, so that data behind a value cannot look like it
-_PACKED_END = ormsgpack.packb(_END)
-_SURELY_FEW = 64 * 1024  # bytes; a shorter message cannot expand to much
+MAX_DEPTH = 256
+"""Levels of a bounded message; scripts send at most 128 and what wraps them."""
+
+encode = Encoder().encode
+"""Encode a value; tuples are arrays."""
+encode_sorted = Encoder(order="sorted").encode
+"""Encode a value with the keys of every map in the order of their UTF-8 bytes."""
+
+decode_integer = Decoder(int).decode
+"""Decode an integer. Raises ValueError where the data is anything else, or more than that."""
+
+_ANY: Decoder[Any] = Decoder()
+_SURELY_FEW = 64 * 1024  # bytes; so short a message cannot take much memory
+_LEAVES = frozenset((NoneType, bool, int, float, str, bytes))
+_KEYS = frozenset((str,))
+# Maps and arrays begin with one of these.
+_CONTAINERS = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
+_OTHERS = bytes(set(range(256)) - set(_CONTAINERS))
 # First byte -> bytes that follow it, for values of a fixed size.
 _FIXED = {0xC0: 0, 0xC2: 0, 0xC3: 0, 0xCA: 4, 0xCB: 8} | {0xCC + i: 1 << i for i in range(4)}
 _FIXED |= {0xD0 + i: 1 << i for i in range(4)} | {0xD4 + i: 1 + (1 << i) for i in range(5)}
@@ -22,36 +44,102 @@ _SIZED |= {0xD9 + i: (1 << i, 0) for i in range(3)}
 _NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 
 
-def decode_bounded(data: bytes) -> Any:
-    """Decode an untrusted message.
+class BoundedDecoder(Generic[T]):
+    """Decodes untrusted messages of one type."""
 
-    A byte of MessagePack can become 64 bytes of Python objects, so large messages are counted first.
+    def __init__(self, type_: Any) -> None:
+        """Make a decoder.
+
+        Args:
+            type_: what a message must be, as a type that `msgspec` knows.
+        """
+        self._decode: Callable[[bytes], T] = Decoder(type_).decode
+
+    def decode(self, data: bytes) -> T:
+        """Decode a message.
+
+        A byte of MessagePack can become 64 bytes of Python objects, so the values of large messages are
+        counted first.
+
+        Args:
+            data: MessagePack, untrusted.
+
+        Raises:
+            msgspec.ValidationError: of another type; the message has the position, such as `$[2]`.
+            ValueError: not MessagePack of exactly one value, nested deeper than `MAX_DEPTH`, or large and
+                with more than `MAX_VALUES` values. A ValidationError is one too.
+        """
+        size = len(data)
+        if size > _SURELY_FEW:
+            _check_bounds(data, MAX_VALUES)
+        elif size > MAX_DEPTH and len(data.translate(None, _OTHERS)) > MAX_DEPTH:
+            _check_bounds(data, size)
+        return self._decode(data)
+
+
+def decode_single(data: bytes) -> Any:
+    """Decode a value of any type, as scripts can store it.
 
     Args:
-        data: MessagePack, untrusted.
+        data: anything.
+
+    Returns:
+        The value.
 
     Raises:
-        ValueError: it is none, or it is large and has more than `MAX_VALUES` values.
+        ValueError: not MessagePack of exactly one value, an extension, keys that are not strings, or nested
+            deeper than Python can follow (about a thousand levels).
     """
-    if len(data) > _SURELY_FEW:
-        _count(data)
-    return ormsgpack.unpackb(data)
+    try:
+        value = _ANY.decode(data)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    require_plain(value)
+    return value
 
 
-def _count(data: bytes) -> None:
+def require_plain(value: object) -> None:
+    """Check a decoded value of any type.
+
+    Raises:
+        ValueError: a map in it has a key that is not a string, or an extension is in it.
+    """
+    level = [value]
+    while level:
+        inner: list[object] = []
+        for item in level:
+            kind = type(item)
+            if kind is dict:
+                if not _KEYS.issuperset(map(type, item)):  # type: ignore[call-overload]  # a dict
+                    raise ValueError("the key of a map is not a string")
+                inner += item.values()  # type: ignore[attr-defined]  # a dict
+            elif kind is list:
+                inner += item  # type: ignore[arg-type]  # a list
+            elif kind not in _LEAVES:
+                raise ValueError("an extension, or a list as a key")
+        level = inner
+
+
+def _check_bounds(data: bytes, max_values: int) -> None:
+    """Count the values and levels of a message without decoding it."""
     position, values = 0, 1
-    seen = 0
-    while seen < values:
-        if values > MAX_VALUES or position >= len(data):
-            raise ValueError("too many values, or too few bytes")
+    missing = [1]  # by level: values that are still to come
+    while missing:
+        if not missing[-1]:
+            missing.pop()
+            continue
+        if position >= len(data):
+            raise ValueError("too few bytes")
+        missing[-1] -= 1
         first = data[position]
-        position, seen = position + 1, seen + 1
+        position += 1
+        inner = 0
         if first < 0x80 or first >= 0xE0:
             continue
         if first < 0x90:
-            values += 2 * (first & 15)
+            inner = 2 * (first & 15)
         elif first < 0xA0:
-            values += first & 15
+            inner = first & 15
         elif first < 0xC0:
             position += first & 31
         elif first in _FIXED:
@@ -61,28 +149,14 @@ def _count(data: bytes) -> None:
             position += width + more + int.from_bytes(data[position : position + width])
         elif first in _NESTED:
             width, each = _NESTED[first]
-            values += each * int.from_bytes(data[position : position + width])
+            inner = each * int.from_bytes(data[position : position + width])
             position += width
         else:
-            raise ValueError("no MessagePack")
-
-
-def decode_single(data: bytes) -> Any:
-    """Decode exactly one value.
-
-    `ormsgpack` stops after the first value and does not say whether that was all, so it is given a pair.
-
-    Args:
-        data: anything.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: this is no MessagePack of one value, has keys that are no text, or is nested deeper
-            than about a thousand levels.
-    """
-    pair = ormsgpack.unpackb(_PAIR + data + _PACKED_END)
-    if pair[1] != _END:
-        raise ValueError("there is more than one value")
-    return pair[0]
+            raise ValueError("not MessagePack")
+        if inner:
+            values += inner
+            if values > max_values:
+                raise ValueError(f"more than {max_values} values")
+            missing.append(inner)
+            if len(missing) > MAX_DEPTH + 1:
+                raise ValueError(f"nested deeper than {MAX_DEPTH} levels")

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-import ormsgpack
-
 from picloud.control.scripts.modules import Module
+from picloud.core.msgpack import encode
 from picloud.identity.principal import Principal
 from picloud.sandbox.limits import FIXED, Limits
 
@@ -108,7 +107,7 @@ class Invocation:
         """
         script, request = self.script, self.request
         long = len(request.body) > BODY_COMES_ALONG
-        return ormsgpack.packb(
+        return encode(
             {
                 "ctx": {
                     "sdk_version": sdk_version,

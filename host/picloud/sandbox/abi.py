@@ -5,7 +5,11 @@ The guest's side of the same rules is in `sdk-bindings/src/host.rs`.
 
 from __future__ import annotations
 
-import ormsgpack
+from typing import Any
+
+from msgspec import Struct
+
+from picloud.core.msgpack import BoundedDecoder, encode
 
 REPLY_TAKE = "reply_take"
 
@@ -13,9 +17,49 @@ ERROR_BIT = 1 << 32
 DEFERRED_BIT = 1 << 33
 
 
+class Answered(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
+    """What `run` returns of a script that ended: `[0, operations, status, headers, kind, body]`."""
+
+    operations: int
+    status: int
+    headers: dict[str, Any]
+    kind: int
+    body: bytes
+
+
+class Failed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
+    """What `run` returns of a script that failed: `[1, operations, {code, message, ...}]`."""
+
+    operations: int
+    error: dict[str, Any]
+
+
+class Compilation(Struct):
+    """What the guest knows of a script that it compiled. Attributes: imports: names of modules."""
+
+    imports: list[str]
+
+
+class Compiled(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
+    """What `compile` returns of a valid script: `[0, {imports}]`."""
+
+    script: Compilation
+
+
+class CompileFailed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
+    """What `compile` returns of an invalid script: `[1, {message, line, column, module}]`."""
+
+    error: dict[str, Any]
+
+
+RUN_RESULT = BoundedDecoder[Answered | Failed](Answered | Failed)
+COMPILE_RESULT = BoundedDecoder[Compiled | CompileFailed](Compiled | CompileFailed)
+FILE_REFERENCE = BoundedDecoder[tuple[str, str]](tuple[str, str])
+
+
 def encode_error(message: str) -> bytes:
     """Pack the message of a refusal, for a reply with the error bit."""
-    return ormsgpack.packb(message)
+    return encode(message)
 
 
 def unpack_address(word: int) -> tuple[int, int]:

@@ -6,10 +6,10 @@ import hashlib
 import os
 import platform
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
-import ormsgpack
+from msgspec import Struct
+from msgspec.msgpack import Decoder
 
 from picloud.core.interface import ABI_VERSION, Interface, InterfaceMismatch
 from picloud.sandbox import capi
@@ -30,11 +30,12 @@ PAGE = 4096
 """What images are made of, in bytes; the unit in which guest memory is compared and copied."""
 
 
-@dataclass(frozen=True, slots=True)
-class GuestInfo:
+class GuestInfo(Struct, frozen=True):
     """What the guest's `info` export says; addresses are the same in every instance.
 
     Attributes:
+        abi: version of the ABI it was built for.
+        interface: SHA-256 of the interface.toml it was built from, in hex.
         sdk: SDK version.
         rhai: interpreter version.
         input: (address, capacity) of the input buffer.
@@ -43,12 +44,17 @@ class GuestInfo:
         scratch: address ranges [start, end) whose content is dead between two calls, so no image needs them.
     """
 
+    abi: int
+    interface: str
     sdk: str
     rhai: str
     input: tuple[int, int]
     reply: tuple[int, int]
     oom: int
-    scratch: tuple[tuple[int, int], ...]
+    scratch: tuple[tuple[int, int], ...] = ()
+
+
+_INFO = Decoder(GuestInfo)
 
 
 class Engine:
@@ -102,17 +108,15 @@ class Engine:
             guest.start(b"info")
             if not guest.poll():
                 raise InterfaceMismatch("the guest's info does not answer")
-            said = ormsgpack.unpackb(guest.read(*unpack_address(guest.result())))
+            info = _INFO.decode(guest.read(*unpack_address(guest.result())))
+        except ValueError as error:
+            raise InterfaceMismatch(f"the guest's info cannot be read: {error}") from None
         finally:
             guest.close()
-        if said["abi"] != ABI_VERSION or said["interface"] != self.interface.digest:
+        if info.abi != ABI_VERSION or info.interface != self.interface.digest:
             raise InterfaceMismatch(
                 "guest.wasm was built from another interface.toml; run guest-runtime/build.sh"
             )
-        scratch = tuple((start, end) for start, end in said.get("scratch", ()))
-        info = GuestInfo(
-            said["sdk"], said["rhai"], tuple(said["input"]), tuple(said["reply"]), said["oom"], scratch
-        )
         return info, pristine
 
     def close(self) -> None:

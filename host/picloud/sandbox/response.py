@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from picloud.core.interface import LIMITS, InterfaceViolation
-from picloud.core.msgpack import decode_bounded
+from picloud.core.msgpack import require_plain
+from picloud.sandbox import abi
 from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Response, ScriptError
@@ -25,8 +26,6 @@ _RESERVED = LIMITS.names("reserved_response_headers") | {
     "x-request-id",
     "x-execution-id",
 }
-# [0, operations, status, headers, kind, body] and [1, operations, {code, message, ...}]
-_ANSWERED, _FAILED = (int, int, int, dict, int, bytes), (int, int, dict)
 _CODES = frozenset(
     ("script_error", "operation_budget", "memory_limit", "response_invalid", "request_invalid")
 )
@@ -63,23 +62,21 @@ class Answer:
         self.response: Response | None = None
         self.error: ScriptError | None = None
         try:
-            answer = decode_bounded(data)
-        except ValueError:
-            raise InterfaceViolation("run: the answer is not MessagePack") from None
-        shape = tuple(map(type, answer)) if type(answer) is list else ()
-        if shape not in (_ANSWERED, _FAILED) or answer[0] != (shape == _FAILED):
-            raise InterfaceViolation("run: the answer is not of the agreed form")
-        if not 0 <= answer[1] < 1 << 63:
-            raise InterfaceViolation("run: that is no number of operations")
-        self.operations = answer[1]
+            answer = abi.RUN_RESULT.decode(data)
+            if isinstance(answer, abi.Failed):
+                require_plain(answer.error)
+        except ValueError as error:
+            raise InterfaceViolation(f"run: invalid result: {error}") from None
+        if not 0 <= answer.operations < 1 << 63:
+            raise InterfaceViolation("run: invalid number of operations")
+        self.operations = answer.operations
         try:
-            if shape == _ANSWERED:
-                self.response = _response(*answer[2:])
+            if isinstance(answer, abi.Answered):
+                self.response = _response(answer)
             else:
-                error = answer[2]
-                said = error.get("code")
+                said = answer.error.get("code")
                 self.code = said if isinstance(said, str) and said in _CODES else "script_error"
-                self.error = script_error(error)
+                self.error = script_error(answer.error)
         except AnswerRefused as refusal:
             self.code, self.error = "response_invalid", ScriptError(str(refusal))
 
@@ -96,12 +93,13 @@ def script_error(said: dict[str, object]) -> ScriptError:
     return ScriptError(message, number("line"), number("column"), module if isinstance(module, str) else None)
 
 
-def _response(status: int, headers: dict[object, object], kind: int, body: bytes) -> Response:
+def _response(answer: abi.Answered) -> Response:
+    status, kind, body = answer.status, answer.kind, answer.body
     if not 200 <= status <= 599:
         raise AnswerRefused(f"statusCode must be from 200 to 599, not {status}")
     if len(body) > FIXED["max_response_body"]:
         raise AnswerRefused(f"the body is larger than {FIXED['max_response_body']} bytes")
-    checked = list(_headers(headers))
+    checked = list(_headers(answer.headers))
     if kind == _FILE:
         file = _file(body)
         return Response(status, checked, b"", None if status in _NO_BODY else file)
@@ -114,12 +112,9 @@ def _response(status: int, headers: dict[object, object], kind: int, body: bytes
 
 def _file(reference: bytes) -> FileReference:
     try:
-        parts = decode_bounded(reference)
-    except ValueError:
-        raise InterfaceViolation("run: the file is not MessagePack") from None
-    if type(parts) is not list or [type(part) for part in parts] != [str, str]:
-        raise InterfaceViolation("run: the file is not named by collection and id")
-    file = FileReference(*parts)
+        file = FileReference(*abi.FILE_REFERENCE.decode(reference))
+    except ValueError as error:
+        raise InterfaceViolation(f"run: invalid file: {error}") from None
     if not 1 <= len(file.collection.encode()) <= _MAX_COLLECTION or len(file.id.encode()) > _MAX_ID:
         raise AnswerRefused("there is no file of that collection and id")
     return file
@@ -130,11 +125,11 @@ def _cookie_name(value: str) -> str:
     return re.split("[=;]", value.lstrip("= \t"), maxsplit=1)[0].strip().lower()
 
 
-def _headers(headers: dict[object, object]) -> list[tuple[str, str]]:
+def _headers(headers: dict[str, object]) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for name, values in headers.items():
-        if not isinstance(name, str) or not _TOKEN.fullmatch(name):
-            raise AnswerRefused(f"header name {str(name)[:64]!r} is not a token (RFC 9110)")
+        if not _TOKEN.fullmatch(name):
+            raise AnswerRefused(f"header name {name[:64]!r} is not a token (RFC 9110)")
         lower = name.lower()
         if lower in _RESERVED:
             raise AnswerRefused(f"header {lower!r} belongs to the server")

@@ -8,13 +8,11 @@ import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 
-import ormsgpack
-
 from picloud.core import interface
 from picloud.core.errors import Overloaded, ScriptInvalid, Unavailable
 from picloud.core.interface import HostFunction
-from picloud.core.msgpack import decode_bounded
-from picloud.sandbox import capi
+from picloud.core.msgpack import encode, require_plain
+from picloud.sandbox import abi, capi
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.image import Image
@@ -156,18 +154,16 @@ class Sandbox:
             "limits": limits.for_guest(),
             "modules": dict(program.modules),
         }
-        said = await run.invoke(b"compile", ormsgpack.packb(request))
+        said = await run.invoke(b"compile", encode(request))
         try:
-            answer = decode_bounded(said)
-        except ValueError:
-            raise interface.InterfaceViolation("compile: the answer is not MessagePack") from None
-        match answer:
-            case [0, {"imports": list(imports)}]:
-                return Image.take(self.engine, run.guest, tuple(imports))
-            case [1, dict(error)]:
-                raise _invalid(script_error(error))
-            case _:
-                raise interface.InterfaceViolation("compile: the answer is not of the agreed form")
+            answer = abi.COMPILE_RESULT.decode(said)
+            if isinstance(answer, abi.CompileFailed):
+                require_plain(answer.error)
+        except ValueError as error:
+            raise interface.InterfaceViolation(f"compile: invalid result: {error}") from None
+        if isinstance(answer, abi.CompileFailed):
+            raise _invalid(script_error(answer.error))
+        return Image.take(self.engine, run.guest, tuple(answer.script.imports))
 
 
 def _invalid(error: ScriptError) -> ScriptInvalid:

@@ -12,9 +12,12 @@ import hashlib
 import tempfile
 from pathlib import Path
 
-import ormsgpack
+from msgspec.msgpack import Decoder
 
+from picloud.core.msgpack import encode
 from picloud.sandbox.image import Image
+
+_DECODER = Decoder(tuple[int, tuple[tuple[int, bytes], ...], tuple[str, ...]])
 
 
 class ImageStore:
@@ -39,19 +42,14 @@ class ImageStore:
     def get(self, key: object) -> Image | None:
         """The image of a key, or None."""
         try:
-            size, runs, imports = ormsgpack.unpackb(self._file(key).read_bytes())
-            return Image(
-                size,
-                tuple((address, content) for address, content in runs),
-                sum(len(content) for _, content in runs),
-                tuple(imports),
-            )
-        except (OSError, ValueError, TypeError):
+            size, runs, imports = _DECODER.decode(self._file(key).read_bytes())
+        except (OSError, ValueError):
             return None
+        return Image(size, runs, sum(len(content) for _, content in runs), imports)
 
     def put(self, key: object, image: Image) -> None:
         """Keep an image. A full disk costs only that the others compile for themselves."""
-        content = ormsgpack.packb((image.memory_size, image.runs, image.imports))
+        content = encode((image.memory_size, image.runs, image.imports))
         with contextlib.suppress(OSError):
             self._make_room(len(content))
             with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as temporary:

@@ -24,6 +24,7 @@ BY_TYPE = {
     list: st.lists(TEXT, max_size=4),
     dict: st.dictionaries(TEXT, TEXT, max_size=4),
 }
+BY_NAME = {signature.name: signature for signature in INTERFACE.hosts}
 signatures = st.sampled_from(INTERFACE.hosts)
 json_like = st.recursive(
     st.none() | st.booleans() | BY_TYPE[int] | BY_TYPE[float] | BY_TYPE[str] | BY_TYPE[bytes],
@@ -58,15 +59,84 @@ def test_parameters_arrive_as_they_were_sent(data: st.DataObject) -> None:
         data.draw(BY_TYPE[types[0]] | st.none() if optional else BY_TYPE[types[0]])
         for _, types, optional in signature.params
     ]
-    assert signature.decode(ormsgpack.packb(params)) == params
+    assert signature.decode(ormsgpack.packb(params)) == tuple(params)
 
 
 def test_true_is_no_integer_and_an_integer_is_no_bool() -> None:
-    increment = next(entry for entry in INTERFACE.hosts if entry.name == "kv_increment")
+    increment = BY_NAME["kv_increment"]
     with pytest.raises(InterfaceViolation):
         increment.decode(ormsgpack.packb(["c", "k", True]))
     with pytest.raises(InterfaceViolation):
         increment.decode(ormsgpack.packb(["c", "k", 1.0]))
+
+
+@given(signatures, st.lists(json_like, max_size=5))
+def test_the_decoder_accepts_the_types_that_the_interface_lists(
+    signature: Signature, message: list[object]
+) -> None:
+    allowed = len(message) == len(signature.params) and all(
+        type(value) in types or (optional and value is None)
+        for value, (_, types, optional) in zip(message, signature.params, strict=True)
+    )
+    try:
+        params = signature.decode(ormsgpack.packb(message))
+    except InterfaceViolation:
+        assert not allowed
+    else:
+        assert allowed
+        assert ormsgpack.packb(params) == ormsgpack.packb(message)
+
+
+@pytest.mark.parametrize(
+    ("name", "message", "explanation"),
+    [
+        ("kv_set", ["c", "k", "v", None], "kv_set: value: Expected `bytes`, got `str` - at `$[2]`"),
+        (
+            "kv_set",
+            ["c", "k", b"v", "1"],
+            "kv_set: ttl_seconds: Expected `int | null`, got `str` - at `$[3]`",
+        ),
+        ("kv_get", [b"c", "k"], "kv_get: collection: Expected `str`, got `bytes` - at `$[0]`"),
+        ("kv_get", ["c"], "kv_get: Expected `array` of length 2, got 1"),
+        ("kv_get", {"c": "k"}, "kv_get: Expected `array`, got `object`"),
+    ],
+)
+def test_a_violation_names_the_function_and_the_parameter(
+    name: str, message: object, explanation: str
+) -> None:
+    with pytest.raises(InterfaceViolation) as caught:
+        BY_NAME[name].decode(ormsgpack.packb(message))
+    assert str(caught.value) == explanation
+
+
+@given(signatures, st.data(), st.binary(min_size=1, max_size=20))
+def test_bytes_behind_the_parameters_are_a_violation(
+    signature: Signature, data: st.DataObject, rest: bytes
+) -> None:
+    params = [data.draw(BY_TYPE[types[0]]) for _, types, _ in signature.params]
+    with pytest.raises(InterfaceViolation):
+        signature.decode(ormsgpack.packb(params) + rest)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\x81\x01\x02",  # a key that is an integer
+        b"\x81\xa1a\x81\x01\x02",  # the same, deeper
+        b"\x81\xa1a\x91\x81\x91\x01\x02",  # a key that is an array
+        b"\x81\xa1a\x81\x80\x02",  # a key that is a map
+        b"\x81\xa1a\xd6\xff\0\0\0\0",  # a time
+        b"\x81\xa1a\xd4\x05\0",  # an extension
+        b"\x81\xa1a" + b"\x91" * 300 + b"\x01",
+        b"\x81\xa1a" + b"\x91" * 5_000 + b"\x01",
+        b"\x81\xa1a" + b"\x91" * 100_000 + b"\x01",
+        b"\x81\xa1a" * 5_000 + b"\x01",
+    ],
+    ids=lambda value: value[:8].hex(),
+)
+def test_a_map_holds_what_scripts_can_send(value: bytes) -> None:
+    with pytest.raises(InterfaceViolation):
+        BY_NAME["docs_find"].decode(b"\x92\xa1c" + value)
 
 
 @pytest.mark.parametrize("change", ["missing", "extra"])

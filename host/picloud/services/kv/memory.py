@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping
 
-import ormsgpack
-
+from picloud.core.msgpack import encode
 from picloud.services.call_context import Call
 from picloud.services.collections import check_collection, check_key
 from picloud.services.kv.service import (
@@ -72,7 +71,7 @@ class MemoryKeyValue:
         check_collection(collection)
         check_key(key)
         total = add(self._values.get((collection, key)), amount)
-        self._values[collection, key] = ormsgpack.packb(total)
+        self._values[collection, key] = encode(total)
         return total
 
     async def set_if(

@@ -12,13 +12,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-import ormsgpack
 from asyncpg import ForeignKeyViolationError
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.interface import LIMITS, NIL, HostFunction
-from picloud.core.msgpack import decode_single
+from picloud.core.msgpack import decode_integer, encode
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.services.call_context import Call
@@ -222,7 +221,7 @@ class DatabaseKeyValue:
             while True:
                 row = await connection.fetchrow(_sql.kv_lock, *names)
                 total = add(row["value"] if row and row["live"] else None, amount)
-                packed = ormsgpack.packb(total)
+                packed = encode(total)
                 if row:
                     await connection.execute(_sql.kv_replace, *names, packed, None)
                     return total
@@ -327,11 +326,9 @@ def page_of_entries(entries: list[tuple[str, bytes]], more: bool) -> dict[str, o
 def add(value: bytes | None, amount: int) -> int:
     """The sum of a stored integer and an amount."""
     try:
-        present = 0 if value is None else decode_single(value)
+        present = 0 if value is None else decode_integer(value)
     except ValueError:  # only a guest that is not ours writes such
-        present = None
-    if type(present) is not int:
-        raise ServiceError("the value is not an integer")
+        raise ServiceError("the value is not an integer") from None
     if present + amount not in _INT64:
         raise ServiceError("the sum is larger than 64 bits")
     return present + amount

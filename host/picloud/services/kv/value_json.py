@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import ormsgpack
-
 from picloud.core.errors import Invalid
-from picloud.core.msgpack import decode_single
+from picloud.core.msgpack import decode_single, encode, encode_sorted
 
 MAX_DEPTH = 128
 """Levels that a script can read."""
@@ -64,7 +62,7 @@ def store(value: Value) -> bytes:
     if len(given) != 1:
         raise Invalid("give one of value, blob and packed, not null", field="value")
     if value.blob is not None:
-        return ormsgpack.packb(_bytes("blob", value.blob))
+        return encode(_bytes("blob", value.blob))
     plain = value.value
     if value.packed is not None:
         try:
@@ -72,7 +70,7 @@ def store(value: Value) -> bytes:
         except ValueError:
             raise Invalid("this is no MessagePack of one value", field="packed") from None
     _check(plain, given[0])
-    return ormsgpack.packb(plain, option=ormsgpack.OPT_SORT_KEYS)
+    return encode_sorted(plain)
 
 
 def _text(octets: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from picloud.config import Settings
+from picloud.core.aiohttp_private import check_aiohttp
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import Bounds
 from picloud.services.outbound.client import Outbound
@@ -18,7 +19,11 @@ def configured(settings: Settings, own_ports: Collection[int] = ()) -> Outbound:
     Args:
         settings: the configuration.
         own_ports: where this instance listens.
+
+    Raises:
+        AiohttpMismatch: another aiohttp is installed than the one whose private names this uses.
     """
+    check_aiohttp()
     return Outbound(
         Addresses(settings.http_deny, settings.http_allow_private, own_ports),
         Targets(frozenset(port for ports in settings.http_deny_ports for port in ports)),

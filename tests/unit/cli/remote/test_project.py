@@ -175,6 +175,53 @@ def test_a_link_to_what_is_no_script_is_not_followed_either(tmp_path: Path, entr
         load(tmp_path)
 
 
+def test_the_format_is_stable_to_the_byte() -> None:
+    """Another format would make every folder that was pulled before look edited by hand."""
+    scripts = {
+        "greet": Script("greet", "1", "endpoint", "Says \u202e hello", "members", {"timeout_seconds": 5}),
+        "ö b": Script("ö b", "1", "module", "", "open", {}),
+    }
+    routes = (Route("greet", "GET", "/x/:id"), Route("greet", None, "/y", "a.example.com", "async"))
+    project = Project(
+        "shop",
+        "Shop",
+        "",
+        ("a.example.com", "b.example.com"),
+        scripts,
+        {"greet": "greet.rhai", "ö b": "b.rhai"},
+        routes,
+    )
+    assert (
+        text.write(project)
+        == """\
+[app]
+slug = "shop"
+name = "Shop"
+domains = ["a.example.com", "b.example.com"]
+
+[scripts.greet]
+description = "Says \\u202e hello"
+execute_access = "members"
+sandbox = { timeout_seconds = 5 }
+
+[scripts."ö b"]
+file = "b.rhai"
+kind = "module"
+
+[[routes]]
+script = "greet"
+method = "GET"
+path = "/x/:id"
+
+[[routes]]
+script = "greet"
+path = "/y"
+host = "a.example.com"
+dispatch_mode = "async"
+"""
+    )
+
+
 _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 
 

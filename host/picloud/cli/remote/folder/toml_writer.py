@@ -1,4 +1,9 @@
-"""Writing `picloud.toml`; see `project.py` for its grammar."""
+"""Writing `picloud.toml`; see `project.py` for its grammar.
+
+The format is stable to the byte: `pull` asks for --force when a `picloud.toml` differs from what this writes,
+because then someone edited it. tomli-w 1.2 writes arrays, inline tables and `[[routes]]` in another form, and
+leaves control and bidirectional characters as they are.
+"""
 
 from __future__ import annotations
 
