@@ -15,16 +15,17 @@ mod grain;
 mod interpreter;
 mod limits;
 mod modules;
+mod parse;
 mod request;
 mod response;
 mod scratch;
 mod script;
 mod text;
 
-pub use compile::parse;
 pub use engine::engine;
 pub use failure::Failure;
 pub use interpreter::Interpreter;
 pub use limits::Limits;
 pub use modules::Library;
+pub use parse::parse;
 pub use script::Script;

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use picloud_sdk::{NAMESPACES, module};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
-use crate::compile::parse_module;
+use crate::parse::parse_module;
 
 type Thrown = Box<EvalAltResult>;
 type SharedModule = Shared<Module>;

@@ -69,7 +69,7 @@ impl<'a> Request<'a> {
         match self.body {
             Body::Here(body) => parse_body(body, kind, longest),
             Body::AtHost(length) if kind == Kind::Octets || (kind == Kind::Text && length > longest) => {
-                Ok(Blob::of_request(length))
+                Ok(request::late_body(length))
             }
             Body::AtHost(_) => {
                 let (reply, body) = request::body();

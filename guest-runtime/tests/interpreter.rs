@@ -3,7 +3,8 @@
 use picloud_guest::Interpreter;
 use picloud_sdk::{
     blob::Blob,
-    native::{self, MemoryHost},
+    host,
+    native::MemoryHost,
     wire::{Reader, Writer},
 };
 use rhai::{Dynamic, Map};
@@ -54,7 +55,7 @@ fn run(
     input.map(4).string("ctx").map(1).string("request").map(1).string("method").string("POST");
     // As the host does: a long body stays there until it is asked for.
     let body = body.unwrap_or_default();
-    native::install(MemoryHost::with_request_body(body));
+    host::install(MemoryHost::with_request_body(body));
     match body.len() {
         0..=1000 => input.string("body").bytes(body.as_bytes()),
         length => input.string("body_length").int(length as i64),
@@ -364,7 +365,7 @@ fn import(source: &str, at_host: &[(&str, Option<&str>)]) -> Result<String, (Str
     let at_host = at_host.iter().map(|&(name, source)| (name.to_owned(), source.map(str::to_owned)));
     let mut host = MemoryHost::default();
     host.modules = at_host.collect();
-    native::install(host);
+    host::install(host);
     let mut input = Writer::new();
     input.map(0);
     let answer = answer(interpreter.run(input.as_bytes()));

@@ -1,12 +1,9 @@
 //! What a script passes in, checked: every message names the function, the parameter, and both types.
 
-use rhai::{Dynamic, EvalAltResult, INT, ImmutableString, Map, NativeCallContext};
+use rhai::{Dynamic, INT, ImmutableString, Map};
 
 use crate::blob::Blob;
-use crate::host::fail;
-
-/// A failure on its way into the script, where `catch` sees its text.
-pub type Thrown = Box<EvalAltResult>;
+use crate::error::{Thrown, fail, mismatch};
 
 /// A parameter that must be a string.
 pub fn string(function: &str, param: &str, value: Dynamic) -> Result<ImmutableString, Thrown> {
@@ -76,55 +73,4 @@ pub fn keys(function: &str, what: &str, map: &Map, known: &[&str]) -> Result<(),
     let Some(unknown) = map.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
     let verb = if known.len() == 1 { "is" } else { "are" };
     Err(fail(function, format_args!("unknown {what} {unknown}; there {verb}: {}", known.join(", "))))
-}
-
-/// The error for a parameter of the wrong type.
-pub fn mismatch(function: &str, param: &str, expected: &str, given: &str) -> Thrown {
-    let given = type_name(given);
-    fail(function, format_args!("{param} must be {expected}, not {given}"))
-}
-
-/// A type's name as a script knows it: a handle (`kv::collection`) comes with its Rust path.
-pub fn type_name(name: &str) -> String {
-    name.rsplit_once("::").map_or_else(|| name.to_owned(), |(_, last)| last.to_lowercase())
-}
-
-/// Refuses a string of `length` bytes that the interpreter would refuse once it were there: ask before
-/// building it.
-pub fn string_fits(context: &NativeCallContext, function: &str, length: usize) -> Result<(), Thrown> {
-    fits(function, length, context.engine().max_string_size(), "bytes", "max_string_size")
-}
-
-/// The same for the elements of an array.
-pub fn array_fits(context: &NativeCallContext, function: &str, length: usize) -> Result<(), Thrown> {
-    fits(function, length, context.engine().max_array_size(), "elements", "max_array_size")
-}
-
-/// The same for the entries of a map.
-pub fn map_fits(context: &NativeCallContext, function: &str, length: usize) -> Result<(), Thrown> {
-    fits(function, length, context.engine().max_map_size(), "entries", "max_map_size")
-}
-
-/// Gives `value` back, or refuses it where it is larger than the interpreter lets a script have: where it comes out,
-/// that would end the script, and here it can be caught.
-pub fn result_fits(context: &NativeCallContext, function: &str, value: Dynamic) -> Result<Dynamic, Thrown> {
-    match context.engine().ensure_data_size_within_limits(&value) {
-        Ok(()) => Ok(value),
-        Err(error) => {
-            let limit = match error.to_string() {
-                error if error.contains("string") => "max_string_size",
-                error if error.contains("map") => "max_map_size",
-                _ => "max_array_size",
-            };
-            Err(fail(function, format_args!("the result is larger than a script may have it ({limit})")))
-        }
-    }
-}
-
-/// `limit` 0 is none.
-fn fits(function: &str, length: usize, limit: usize, unit: &str, name: &str) -> Result<(), Thrown> {
-    if limit == 0 || length <= limit {
-        return Ok(());
-    }
-    Err(fail(function, format_args!("the result would have over {limit} {unit} ({name})")))
 }

@@ -3,9 +3,10 @@
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD, DecodeKind, Encoding};
 use rhai::{Dynamic, Engine, Module, NativeCallContext};
 
-use crate::args::{self, Thrown};
+use crate::args;
 use crate::blob::Blob;
-use crate::host::fail;
+use crate::error::{Thrown, fail};
+use crate::sizes;
 
 /// Registers the namespace.
 pub fn register(engine: &mut Engine) {
@@ -31,7 +32,7 @@ pub fn encode(
     data: &Dynamic,
 ) -> Result<String, Thrown> {
     args::bytes(function, "data", data, |bytes| {
-        args::string_fits(context, function, encoding.encode_len(bytes.len()))?;
+        sizes::check_string(context, function, encoding.encode_len(bytes.len()))?;
         Ok(encoding.encode(bytes))
     })?
 }

@@ -6,7 +6,8 @@ use rhai::{Dynamic, Engine, Module};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::args::{self, Thrown};
+use crate::args;
+use crate::error::Thrown;
 
 /// Registers the namespace.
 pub fn register(engine: &mut Engine) {

@@ -2,10 +2,11 @@
 
 use rhai::{Dynamic, Engine, INT, ImmutableString, NativeCallContext};
 
-use crate::args::{self, Thrown};
+use crate::args;
 use crate::document::{self, found, whole};
+use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
-use crate::host::{self, fail};
+use crate::host;
 use crate::wire::Writer;
 
 crate::import!(CREATE, "docs_create");
@@ -148,7 +149,8 @@ fn rendered(function: &str, param: &str, data: &Dynamic) -> Result<String, Throw
 mod tests {
     use proptest::prelude::*;
 
-    use crate::native::{MemoryHost, install};
+    use crate::host::install;
+    use crate::native::MemoryHost;
     use crate::testing::{eval, eval_with, thrown, values};
 
     fn thrown_by(call: &str) -> String {

@@ -5,9 +5,10 @@ use std::io;
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
-use crate::args::{self, Thrown};
-use crate::host::{Reply, fail};
+use crate::error::{Thrown, fail, type_name};
+use crate::host::Reply;
 use crate::json::{self, JsonError};
+use crate::sizes;
 use crate::wire::{MAX_DEPTH, Reader, WireError};
 
 /// `map` as JSON of no more than `limit` bytes, to be stored inside of something else.
@@ -65,7 +66,7 @@ fn flaw(value: &Dynamic, depth: usize, path: &dyn Fn() -> String) -> Option<Stri
         return Some(format!("{} is a NUL character, which cannot be stored", path()));
     }
     let is_json = value.is_unit() || value.is_bool() || value.is_int() || value.is_char();
-    let kind = || args::type_name(value.type_name());
+    let kind = || type_name(value.type_name());
     (!is_json).then(|| format!("{} is of type {}, which is not JSON", path(), kind()))
 }
 
@@ -98,7 +99,7 @@ impl Formatter for Kept {
 pub fn whole(context: &NativeCallContext, function: &str, json: &str) -> Result<Dynamic, Thrown> {
     let value = json::parse(json.as_bytes())
         .map_err(|error| fail(function, format_args!("unreadable reply of the host: {error}")))?;
-    args::result_fits(context, function, value)
+    sizes::check_value(context, function, value)
 }
 
 /// The same where there may be none, which is `()`.
@@ -108,7 +109,7 @@ pub fn found(context: &NativeCallContext, function: &str, reply: &Reply) -> Resu
 
 /// Several of them.
 pub fn all(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
-    args::result_fits(context, function, reply.read(listed)?.into())
+    sizes::check_value(context, function, reply.read(listed)?.into())
 }
 
 /// A page of them.
@@ -125,7 +126,7 @@ pub fn page(context: &NativeCallContext, function: &str, reply: &Reply) -> Resul
         }
         Ok(page)
     })?;
-    args::result_fits(context, function, page.into())
+    sizes::check_value(context, function, page.into())
 }
 
 fn listed(reader: &mut Reader<'_>) -> Result<Array, WireError> {

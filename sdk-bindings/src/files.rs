@@ -2,11 +2,14 @@
 
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-use crate::args::{self, Thrown};
+use crate::args;
 use crate::blob::Blob;
 use crate::document::{self, found, whole};
+use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
-use crate::host::{self, fail};
+use crate::host;
+use crate::request;
+use crate::sizes;
 use crate::wire::Writer;
 
 crate::import!(CREATE, "files_create");
@@ -94,7 +97,7 @@ impl Collection {
             let usual =
                 if data.is_string() { "text/plain; charset=utf-8" } else { "application/octet-stream" };
             let content_type = fields.content_type.as_deref().unwrap_or(usual);
-            if Blob::is_of_request(data) {
+            if request::is_body(data) {
                 return self.store_request(
                     context,
                     function,
@@ -167,7 +170,7 @@ impl Collection {
         if let Some(mut map) = file.write_lock::<Map>() {
             map.insert("data".into(), Blob::within(reply.into_vec(), data));
         }
-        args::result_fits(context, function, file)
+        sizes::check_value(context, function, file)
     }
 
     fn update(&self, context: &NativeCallContext, id: Dynamic, change: &Dynamic) -> Result<Dynamic, Thrown> {
@@ -251,7 +254,8 @@ fn write_data(function: &str, params: &mut Writer, data: &Dynamic) -> Result<(),
 
 #[cfg(test)]
 mod tests {
-    use crate::native::{MemoryHost, install};
+    use crate::host::install;
+    use crate::native::MemoryHost;
     use crate::testing::{eval, thrown};
 
     fn thrown_by(call: &str) -> String {

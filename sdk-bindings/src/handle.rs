@@ -2,7 +2,8 @@
 
 use rhai::{Dynamic, Engine, FuncRegistration, INT, ImmutableString, Module, NativeCallContext, Variant};
 
-use crate::args::{self, Thrown};
+use crate::args;
+use crate::error::Thrown;
 use crate::host::{self, Import, Reply};
 use crate::wire::Writer;
 

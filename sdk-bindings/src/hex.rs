@@ -3,7 +3,8 @@
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use rhai::{Dynamic, Engine, Module, NativeCallContext};
 
-use crate::{args, base64};
+use crate::args;
+use crate::base64;
 
 /// Registers the namespace.
 pub fn register(engine: &mut Engine) {

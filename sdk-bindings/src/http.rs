@@ -4,11 +4,13 @@ use std::ops::Range;
 
 use rhai::{Dynamic, Engine, FuncRegistration, Map, Module, NativeCallContext};
 
-use crate::args::{self, Thrown};
+use crate::args;
 use crate::blob::Blob;
 use crate::body::Kind;
-use crate::host::{self, Reply, fail};
+use crate::error::{Thrown, fail, mismatch};
+use crate::host::{self, Reply};
 use crate::json::{self, JsonError};
+use crate::sizes;
 use crate::wire::Writer;
 
 mod options;
@@ -106,7 +108,7 @@ fn send(
     drop(body);
     let reply = host::call(&REQUEST, function, &params)?;
     drop(params);
-    args::result_fits(context, function, answer(context, reply)?)
+    sizes::check_value(context, function, answer(context, reply)?)
 }
 
 /// The usual content type of a body, and what is sent of it: text, a blob, or nothing.
@@ -127,7 +129,7 @@ fn outgoing(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dyna
     if Blob::is(&body) {
         return Ok((Some("application/octet-stream"), body));
     }
-    Err(args::mismatch(function, "body", "a map, an array, a string, a blob or ()", body.type_name()))
+    Err(mismatch(function, "body", "a map, an array, a string, a blob or ()", body.type_name()))
 }
 
 fn too_large(function: &str) -> Thrown {
@@ -204,7 +206,7 @@ mod tests {
     use std::rc::Rc;
 
     use super::with_query;
-    use crate::native::{Host, install};
+    use crate::host::{Host, install};
     use crate::testing::{eval, thrown};
     use crate::wire::{Reader, Writer};
 

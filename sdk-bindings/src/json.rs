@@ -9,9 +9,10 @@ use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 use serde::ser::{Error as _, Serialize, SerializeMap, SerializeSeq, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
-use crate::args::{self, Thrown};
-use crate::host::fail;
-use crate::wire::MAX_DEPTH;
+use crate::args;
+use crate::error::{Thrown, fail, type_name};
+use crate::sizes;
+use crate::wire::{MAX_DEPTH, WireError};
 
 mod reader;
 
@@ -23,7 +24,7 @@ pub fn register(engine: &mut Engine) {
     module.set_native_fn("parse", |context: NativeCallContext, text: &mut Dynamic| {
         let function = "json::parse";
         let value = args::bytes(function, "text", text, parse)?.map_err(|message| fail(function, message))?;
-        args::result_fits(&context, function, value)
+        sizes::check_value(&context, function, value)
     });
     module.set_native_fn("stringify", |context: NativeCallContext, value: &mut Dynamic| {
         stringify(&context, "json::stringify", value, CompactFormatter)
@@ -46,7 +47,7 @@ fn stringify(
     };
     write(&Node { value, depth: 0 }, limit, formatter).map_err(|error| match error {
         // One byte too many is as good as any: the message names the limit.
-        JsonError::TooLong => args::string_fits(context, function, limit + 1).unwrap_err(),
+        JsonError::TooLong => sizes::check_string(context, function, limit + 1).unwrap_err(),
         JsonError::Unfit(message) => fail(function, message),
     })
 }
@@ -138,7 +139,7 @@ impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { value, depth } = *self;
         if depth > MAX_DEPTH {
-            return Err(S::Error::custom(too_deep()));
+            return Err(S::Error::custom(WireError::TooDeep));
         }
         if let Ok(text) = value.as_immutable_string_ref() {
             serializer.serialize_str(&text)
@@ -164,7 +165,7 @@ impl Serialize for Node<'_> {
         } else if let Ok(letter) = value.as_char() {
             serializer.serialize_char(letter)
         } else {
-            let kind = args::type_name(value.type_name());
+            let kind = type_name(value.type_name());
             Err(S::Error::custom(format_args!("a value of type {kind} cannot be written as JSON")))
         }
     }
@@ -178,10 +179,6 @@ impl Serialize for Object<'_> {
         }
         entries.end()
     }
-}
-
-fn too_deep() -> String {
-    format!("nested deeper than {MAX_DEPTH} levels")
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map, NativeCallContext};
 
-use crate::args::{self, Thrown};
+use crate::args;
+use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
-use crate::host::{self, Reply, fail};
+use crate::host::{self, Reply};
+use crate::sizes;
 use crate::wire::{Reader, Writer};
 
 crate::import!(GET, "kv_get");
@@ -55,7 +57,7 @@ pub fn register(engine: &mut Engine) {
     method("has").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.has(key));
     method("delete").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.delete(key));
     handle::pages::<Collection>(engine, "kv::list", &LIST, |context, function, reply| {
-        args::result_fits(context, function, reply.value()?)
+        sizes::check_value(context, function, reply.value()?)
     });
     handle::pages::<Collection>(engine, "kv::entries", &ENTRIES, entries);
     method("increment")
@@ -78,7 +80,7 @@ impl Collection {
     fn get(&self, context: &NativeCallContext, key: Dynamic) -> Result<Dynamic, Thrown> {
         let function = "kv::get";
         let value = host::call(&GET, function, &self.entry(function, 2, key)?)?.value()?;
-        args::result_fits(context, function, value)
+        sizes::check_value(context, function, value)
     }
 
     fn set(&self, key: Dynamic, value: &Dynamic, options: Option<&Dynamic>) -> Result<(), Thrown> {
@@ -184,7 +186,7 @@ fn entries(context: &NativeCallContext, function: &str, reply: &Reply) -> Result
             ("entries".into(), entries[..count].to_vec().into()),
             ("next_cursor".into(), last.map_or(Dynamic::UNIT, |cursor| (*cursor).into())),
         ]);
-        args::result_fits(context, function, page.into())
+        sizes::check_value(context, function, page.into())
     };
     let all = page(entries.len());
     if all.is_ok() || entries.is_empty() {
@@ -206,7 +208,8 @@ fn entries(context: &NativeCallContext, function: &str, reply: &Reply) -> Result
 mod tests {
     use proptest::prelude::*;
 
-    use crate::native::{MemoryHost, install};
+    use crate::host::install;
+    use crate::native::MemoryHost;
     use crate::testing::{self, eval, eval_with, thrown};
     use crate::wire::Writer;
 

@@ -20,17 +20,19 @@ mod base64;
 mod crypto;
 mod docs;
 mod document;
+mod error;
 mod handle;
 mod hex;
 mod log;
 mod random;
 mod regex;
+mod sizes;
 #[cfg(test)]
 mod testing;
 mod time;
 mod url;
 
-pub use args::type_name;
+pub use error::type_name;
 
 use rhai::Engine;
 

@@ -2,9 +2,10 @@
 
 use rhai::{Dynamic, Engine, Map, Module};
 
-use crate::args::{self, Thrown};
+use crate::args;
 use crate::blob::Blob;
-use crate::host::{self, fail};
+use crate::error::{Thrown, fail, type_name};
+use crate::host;
 use crate::json;
 use crate::wire::Writer;
 
@@ -42,7 +43,7 @@ fn line(level: &str, function: &str, message: &Dynamic, data: Option<&Map>) -> R
         None => message.to_string(),
     };
     // Rhai shows a value of a type that it does not know, such as a handle, by the type's path.
-    let text = if text == message.type_name() { args::type_name(&text) } else { text };
+    let text = if text == message.type_name() { type_name(&text) } else { text };
     write(level, function, &text, data.as_deref())
 }
 
@@ -57,7 +58,7 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use crate::native::{Host, install};
+    use crate::host::{Host, install};
     use crate::testing::{eval, thrown};
     use crate::wire::{Reader, Writer};
 

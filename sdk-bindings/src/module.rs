@@ -1,6 +1,6 @@
 //! Modules whose names a script makes while it runs; those that it names literally come with it.
 
-use crate::args::Thrown;
+use crate::error::Thrown;
 use crate::host;
 use crate::wire::Writer;
 

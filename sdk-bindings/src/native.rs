@@ -5,29 +5,12 @@
 mod docs;
 mod files;
 mod kv;
+mod page;
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::collections::BTreeMap;
 
+use crate::host::Host;
 use crate::wire::{Reader, WireError, Writer};
-
-/// Answers host calls: the import's name and its MessagePack parameters in, the reply or an error message out.
-pub trait Host {
-    /// One host call.
-    fn call(&mut self, import: &str, params: &[u8]) -> Result<Vec<u8>, String>;
-}
-
-thread_local! {
-    static HOST: RefCell<Box<dyn Host>> = RefCell::new(Box::new(MemoryHost::default()));
-}
-
-/// Puts `host` in place for this thread; without it, a fresh [`MemoryHost`] answers.
-pub fn install(host: impl Host + 'static) {
-    HOST.set(Box::new(host));
-}
-
-pub(crate) fn call(import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
-    HOST.with_borrow_mut(|host| host.call(import, params))
-}
 
 /// A host that keeps everything in memory: kv, documents and files, a clock that stands still, repeatable
 /// "randomness", servers that answer with what they were asked, and the lines that were logged.
@@ -118,24 +101,3 @@ impl MemoryHost {
         (self.seed >> 56) as u8
     }
 }
-
-/// Writes a page of up to `limit` entries, each given with the cursor behind it.
-fn page(reply: &mut Writer, name: &str, entries: impl Iterator<Item = (String, String)>, limit: usize) {
-    let mut entries: Vec<_> = entries.take(limit + 1).collect();
-    let more = entries.len() > limit;
-    entries.truncate(limit);
-    reply.map(2).string(name).array(entries.len());
-    for (_, entry) in &entries {
-        reply.string(entry);
-    }
-    let last = entries.last().map(|(cursor, _)| cursor.as_str());
-    reply.string("next_cursor").optional_string(last.filter(|_| more));
-}
-
-/// The id of the n-th thing that was made; ids sort as they were made.
-fn id(n: usize) -> String {
-    format!("00000000-0000-7000-8000-{n:012}")
-}
-
-/// When everything happens here.
-const NOW: &str = "1970-01-01T00:00:00.000Z";

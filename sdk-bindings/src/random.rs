@@ -4,9 +4,11 @@ use std::cell::RefCell;
 
 use rhai::{Dynamic, Engine, FLOAT, FuncRegistration, INT, Module, NativeCallContext};
 
-use crate::args::{self, Thrown};
+use crate::args;
 use crate::blob::Blob;
-use crate::host::{self, fail};
+use crate::error::{Thrown, fail};
+use crate::host;
+use crate::sizes;
 use crate::wire::Writer;
 
 crate::import!(BYTES, "random_bytes");
@@ -41,7 +43,7 @@ pub fn register(engine: &mut Engine) {
     });
     volatile("string").set_into_module(&mut module, |context: NativeCallContext, n: Dynamic| {
         let n = args::size("random::string", "n", &n, 0, MAX_STRING)?;
-        args::string_fits(&context, "random::string", n)?;
+        sizes::check_string(&context, "random::string", n)?;
         string(n)
     });
     volatile("uuid").set_into_module(&mut module, uuid);
@@ -129,7 +131,7 @@ fn uuid() -> Result<String, Thrown> {
 
 #[cfg(test)]
 mod tests {
-    use crate::native::{Host, install};
+    use crate::host::{Host, install};
     use crate::testing::{eval, thrown};
     use crate::wire::{Reader, Writer};
 

@@ -8,8 +8,9 @@ use regex_automata::util::{captures::Captures, primitives::PatternID, syntax};
 use regex_automata::{Match, Span};
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module, NativeCallContext};
 
-use crate::args::{self, Thrown};
-use crate::host::fail;
+use crate::args;
+use crate::error::{Thrown, fail};
+use crate::sizes;
 
 /// Compiled programs and lazy automata stay below this; what is over it is refused, or searched more slowly.
 const MAX_PROGRAM: usize = 2 << 20;
@@ -128,7 +129,7 @@ fn collect<'a>(
 ) -> Result<Array, Thrown> {
     let mut array = Array::new();
     for piece in pieces {
-        args::array_fits(context, function, array.len() + 1)?;
+        sizes::check_array(context, function, array.len() + 1)?;
         array.push(piece.into());
     }
     Ok(array)
@@ -190,7 +191,7 @@ struct Output<'a> {
 
 impl Output<'_> {
     fn push(&mut self, piece: &str) -> Result<(), Thrown> {
-        args::string_fits(self.context, self.function, self.text.len() + piece.len())?;
+        sizes::check_string(self.context, self.function, self.text.len() + piece.len())?;
         self.text.push_str(piece);
         Ok(())
     }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use rhai::{Engine, FuncRegistration, Module};
+use rhai::{Dynamic, Engine, FuncRegistration, Module};
 
-use crate::args::Thrown;
 use crate::blob::Blob;
+use crate::error::Thrown;
 use crate::host;
 use crate::wire::Writer;
 
@@ -30,6 +30,16 @@ pub fn body() -> (Vec<u8>, Range<usize>) {
     fetch("request::body_raw").expect("the host gives the body of a request")
 }
 
+/// The body of the request as a blob that is fetched when a script reads it.
+pub fn late_body(length: usize) -> Dynamic {
+    Blob::late(length, body)
+}
+
+/// Whether a value is the whole body of the request, which the host has, too.
+pub fn is_body(value: &Dynamic) -> bool {
+    Blob::is_late(value)
+}
+
 fn fetch(function: &str) -> Result<(Vec<u8>, Range<usize>), Thrown> {
     let reply = host::call(&BODY, function, &Writer::params(0))?;
     let body = reply.range(reply.bytes()?);
@@ -38,8 +48,9 @@ fn fetch(function: &str) -> Result<(Vec<u8>, Range<usize>), Thrown> {
 
 #[cfg(test)]
 mod tests {
-    use crate::native::{MemoryHost, install};
-    use crate::testing::eval;
+    use crate::host::{Host, install};
+    use crate::native::MemoryHost;
+    use crate::testing::{eval, eval_with};
 
     #[test]
     fn the_raw_body_is_a_blob_of_any_length() {
@@ -48,5 +59,23 @@ mod tests {
             let script = "let b = request::body_raw(); if type_of(b) == \"blob\" { b.len() } else { -1 }";
             assert_eq!(eval::<i64>(script), length as i64);
         }
+    }
+
+    /// A host that does not give the body to the guest.
+    struct KeepsBody(MemoryHost);
+
+    impl Host for KeepsBody {
+        fn call(&mut self, import: &str, params: &[u8]) -> Result<Vec<u8>, String> {
+            assert_ne!(import, "request_body");
+            self.0.call(import, params)
+        }
+    }
+
+    #[test]
+    fn a_whole_body_is_stored_without_fetching_it() {
+        let _ = eval::<i64>("1");
+        install(KeepsBody(MemoryHost::with_request_body(vec![7; 20_000])));
+        let script = "files::collection(\"c\").create(#{ name: \"a\", data: x }).size == 20000";
+        assert!(eval_with::<bool>(script, super::late_body(20_000)));
     }
 }

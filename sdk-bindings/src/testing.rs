@@ -3,8 +3,14 @@
 use proptest::prelude::*;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope, Variant};
 
-/// An engine as a script finds it.
+use crate::host;
+use crate::native::MemoryHost;
+
+/// An engine as a script finds it, on a fresh [`MemoryHost`] unless the thread has a host.
 pub fn engine() -> Engine {
+    if !host::is_installed() {
+        host::install(MemoryHost::default());
+    }
     let mut engine = Engine::new();
     engine.set_max_string_size(256 * 1024);
     engine.set_max_array_size(10_000);

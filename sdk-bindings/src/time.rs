@@ -6,8 +6,10 @@ use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, SecondsFormat, Utc};
 use rhai::{Dynamic, Engine, FLOAT, FuncRegistration, INT, Module, NativeCallContext};
 
-use crate::args::{self, Thrown};
-use crate::host::{self, fail};
+use crate::args;
+use crate::error::{Thrown, fail, mismatch};
+use crate::host;
+use crate::sizes;
 use crate::wire::Writer;
 
 crate::import!(NOW, "time_now");
@@ -74,7 +76,7 @@ fn strftime(context: &NativeCallContext, ms: INT, format: &str) -> Result<String
         }
         write!(out, "{}", time.format_with_items(std::iter::once(item)))
             .map_err(|_| fail("time::format", "the format cannot be written"))?;
-        args::string_fits(context, "time::format", out.len())?;
+        sizes::check_string(context, "time::format", out.len())?;
     }
     Ok(out)
 }
@@ -85,9 +87,8 @@ fn add_seconds(text: Dynamic, seconds: &Dynamic) -> Result<String, Thrown> {
     let ms = if let Ok(whole) = seconds.as_int() {
         whole.checked_mul(1000)
     } else {
-        let seconds = seconds
-            .as_float()
-            .map_err(|given| args::mismatch(function, "seconds", "an int or a float", given))?;
+        let seconds =
+            seconds.as_float().map_err(|given| mismatch(function, "seconds", "an int or a float", given))?;
         let ms = (seconds * 1000.0).round();
         // The cast saturates, which the years then refuse; NaN it would make 0.
         (!ms.is_nan()).then_some(ms as INT)
@@ -107,7 +108,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::YEARS;
-    use crate::native::{MemoryHost, install};
+    use crate::host::install;
+    use crate::native::MemoryHost;
     use crate::testing::{eval, eval_with, thrown};
 
     #[test]

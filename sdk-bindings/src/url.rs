@@ -2,8 +2,9 @@
 
 use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 
-use crate::args::{self, Thrown};
-use crate::host::fail;
+use crate::args;
+use crate::error::{Thrown, fail, mismatch};
+use crate::sizes;
 
 /// Registers the namespace.
 pub fn register(engine: &mut Engine) {
@@ -12,7 +13,7 @@ pub fn register(engine: &mut Engine) {
         args::bytes("url::encode", "text", text, |bytes| {
             let mut encoded = String::with_capacity(bytes.len() + bytes.len() / 2);
             encode(&mut encoded, bytes);
-            args::string_fits(&context, "url::encode", encoded.len())?;
+            sizes::check_string(&context, "url::encode", encoded.len())?;
             Ok(encoded)
         })?
     });
@@ -77,7 +78,7 @@ fn decode_query(context: &NativeCallContext, function: &str, text: &str) -> Resu
             let value = decode(function, value, start + name.len() + 1)?;
             params.insert(decode(function, name, start)?.into(), value.into());
             // Here, so that many fields stop at the limit.
-            args::map_fits(context, function, params.len())?;
+            sizes::check_map(context, function, params.len())?;
         }
         start += field.len() + 1;
     }
@@ -95,10 +96,10 @@ pub fn query(
     let mut append = |key: &str, value: &Dynamic| {
         if !append(&mut query, key, value) {
             let expected = "a string, a number, a bool, or an array of those";
-            return Err(args::mismatch(function, &format!("{place}{key}"), expected, value.type_name()));
+            return Err(mismatch(function, &format!("{place}{key}"), expected, value.type_name()));
         }
         // Here, so that many long arrays stop at the limit.
-        args::string_fits(context, function, query.len())
+        sizes::check_string(context, function, query.len())
     };
     for (key, value) in params {
         if let Ok(items) = value.as_array_ref() {

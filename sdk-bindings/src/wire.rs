@@ -3,42 +3,10 @@
 //! Integers are written in their shortest form and maps in the order of their keys, so equal values have
 //! equal bytes.
 
-use std::fmt;
-
+mod error;
 mod reader;
 mod writer;
 
+pub use error::{MAX_DEPTH, WireError};
 pub use reader::Reader;
 pub use writer::Writer;
-
-/// How deep values may be nested, in either direction.
-pub const MAX_DEPTH: usize = 128;
-
-/// Why a value cannot be written, or bytes cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum WireError {
-    /// A value of this type cannot leave the script (a function pointer, a handle, ...).
-    Unsupported(String),
-    /// Nested deeper than [`MAX_DEPTH`].
-    TooDeep,
-    /// The bytes end too early.
-    Truncated,
-    /// Another type than the one asked for, or not MessagePack.
-    Unexpected(u8),
-    /// Text that is not UTF-8.
-    NotText,
-}
-
-impl fmt::Display for WireError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unsupported(name) => write!(formatter, "a value of type {name} cannot be stored or sent"),
-            Self::TooDeep => write!(formatter, "nested deeper than {MAX_DEPTH} levels"),
-            Self::Truncated => formatter.write_str("it ends too early"),
-            Self::Unexpected(tag) => write!(formatter, "unexpected tag {tag:#04x}"),
-            Self::NotText => formatter.write_str("text that is not UTF-8"),
-        }
-    }
-}
-
-impl std::error::Error for WireError {}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use picloud_sdk::{INTERFACE, NAMESPACES, register};
+use picloud_sdk::{INTERFACE, NAMESPACES, host, native::MemoryHost, register};
 use rhai::grain::{Compiler, Vm};
 use rhai::{Engine, Scope};
 use serde::Deserialize;
@@ -50,6 +50,7 @@ fn interface() -> Interface {
 }
 
 fn engine() -> Engine {
+    host::install(MemoryHost::default());
     let mut engine = Engine::new();
     register(&mut engine);
     engine

@@ -26,16 +26,12 @@ use std::{
     time::Instant,
 };
 
-use picloud_sdk::{
-    json,
-    native::{self, MemoryHost},
-    wire::Writer,
-};
+use picloud_sdk::{host, json, native::MemoryHost, wire::Writer};
 use rhai::{AST, Dynamic, Engine, Map, Scope};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let scripts = PathBuf::from(env::args().nth(1).ok_or("usage: native-rhai SCRIPTS")?);
-    native::install(host());
+    host::install(memory_host());
     let mut output = io::stdout().lock();
     for line in io::stdin().lock().lines() {
         let line = line?;
@@ -152,7 +148,7 @@ fn request() -> Dynamic {
 }
 
 /// A kv store with the one value that `kv_once` reads.
-fn host() -> MemoryHost {
+fn memory_host() -> MemoryHost {
     let mut host = MemoryHost::default();
     let mut widget = Writer::new();
     widget

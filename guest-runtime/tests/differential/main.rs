@@ -17,8 +17,9 @@ use std::{
 
 use picloud_guest::{Failure, Library, Limits, Script, engine, parse};
 use picloud_sdk::{
+    host::{self, Host},
     json,
-    native::{self, Host, MemoryHost},
+    native::MemoryHost,
     wire::Writer,
 };
 use rhai::{Dynamic, Engine, Position};
@@ -57,7 +58,7 @@ fn limited() -> Engine {
 
 fn run(engine: &Engine, script: &Script) -> Seen {
     let calls = Rc::new(RefCell::new(Vec::new()));
-    native::install(Recorder { host: MemoryHost::default(), calls: calls.clone() });
+    host::install(Recorder { host: MemoryHost::default(), calls: calls.clone() });
     let ctx = json::parse(
         br#"{"sdk_version": "0.1", "invocation_type": "http", "request": {"method": "GET", "path": "/x",
             "headers": {"x-b": "c"}, "query": {"q": "1"}, "params": {}, "rest": "",

@@ -8,16 +8,17 @@ use rhai::{
     Variant,
 };
 
-use super::Blob;
-use crate::args::{self, Thrown};
-use crate::host::fail;
+use super::value::Blob;
+
+use crate::error::{Thrown, fail};
+use crate::sizes;
 
 /// Registers what a script can do with a long blob, by the names that the interpreter's own blobs have.
 pub fn register(engine: &mut Engine) {
     let method = |name: &str| FuncRegistration::new(name).with_purity(true);
     engine.register_type_with_name::<Blob>("blob");
-    method("len").register_into_engine(engine, |blob: &mut Blob| blob.part.len() as INT);
-    engine.register_get("len", |blob: &mut Blob| blob.part.len() as INT);
+    method("len").register_into_engine(engine, |blob: &mut Blob| blob.len() as INT);
+    engine.register_get("len", |blob: &mut Blob| blob.len() as INT);
     // A blob of this kind has more bytes than one of the other, so it is never empty.
     method("is_empty").register_into_engine(engine, |_: &mut Blob| false);
     engine.register_get("is_empty", |_: &mut Blob| false);
@@ -29,7 +30,7 @@ pub fn register(engine: &mut Engine) {
     });
     engine.register_indexer_get(|blob: &mut Blob, index: INT| match blob.place(index) {
         Some(place) => Ok(INT::from(blob.bytes()[place])),
-        None => Err(Thrown::from(EvalAltResult::ErrorArrayBounds(blob.part.len(), index, Position::NONE))),
+        None => Err(Thrown::from(EvalAltResult::ErrorArrayBounds(blob.len(), index, Position::NONE))),
     });
     method("extract")
         .register_into_engine(engine, |blob: &mut Blob, start: INT, len: INT| blob.extract(start, len));
@@ -118,7 +119,7 @@ fn refuse_changes(engine: &mut Engine) {
         Err(fail("[]", "a blob this long cannot be changed; cut a part out with extract"))
     });
     engine.register_fn("to_array", |context: NativeCallContext, blob: &mut Blob| -> Result<Array, Thrown> {
-        args::array_fits(&context, "to_array", blob.part.len())?;
+        sizes::check_array(&context, "to_array", blob.len())?;
         Ok(blob.bytes().iter().map(|byte| INT::from(*byte).into()).collect())
     });
 }
@@ -128,14 +129,13 @@ mod tests {
     use proptest::prelude::*;
     use rhai::{Dynamic, INT};
 
-    use crate::blob::{Blob, Source};
+    use crate::blob::Blob;
     use crate::testing::{self, eval, eval_with, thrown};
 
     /// A long blob of `bytes`, however few they are.
     fn long(bytes: &[u8]) -> Dynamic {
         let _ = eval::<INT>("1"); // sets the limit of this thread
-        let part = 0..bytes.len();
-        Dynamic::from(Blob { source: Source::Here(bytes.to_vec()).into(), part })
+        Dynamic::from(Blob::of_any_length(bytes))
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map, NativeCallContext};
 
-use crate::args::{self, Thrown};
-use crate::host::fail;
+use crate::args;
+use crate::error::{Thrown, fail, mismatch};
 use crate::url;
 
 const KNOWN: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
@@ -48,7 +48,7 @@ impl Options {
                 _ => {
                     options.follow_redirects = value
                         .as_bool()
-                        .map_err(|given| args::mismatch(function, "follow_redirects", "a bool", given))?;
+                        .map_err(|given| mismatch(function, "follow_redirects", "a bool", given))?;
                 }
             }
         }
@@ -84,7 +84,7 @@ fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, 
 fn header(function: &str, name: &str, value: &Dynamic) -> Result<ImmutableString, Thrown> {
     if !(value.is_string() || value.is_int() || value.is_bool() || value.is_char()) {
         let expected = "a string or an array of strings";
-        return Err(args::mismatch(function, &format!("headers[{name:?}]"), expected, value.type_name()));
+        return Err(mismatch(function, &format!("headers[{name:?}]"), expected, value.type_name()));
     }
     let text = value.to_string();
     match text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {

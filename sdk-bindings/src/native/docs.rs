@@ -4,7 +4,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 
 use rhai::{Array, Dynamic, Map};
 
-use super::{NOW, id, page};
+use super::page::{NOW, id, page};
 use crate::{
     json,
     wire::{Reader, WireError, Writer},

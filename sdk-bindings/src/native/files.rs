@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use super::{NOW, id, page};
+use super::page::{NOW, id, page};
 use crate::{
     json,
     wire::{Reader, WireError, Writer},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::page;
+use super::page::page;
 use crate::wire::{Reader, WireError, Writer};
 
 /// MessagePack values by collection and key.

@@ -2,7 +2,7 @@
 
 use rhai::{Array, Dynamic, FLOAT, INT, Map};
 
-use super::{MAX_DEPTH, WireError};
+use super::error::{MAX_DEPTH, WireError};
 use crate::blob::Blob;
 
 /// Reads MessagePack from a slice, value by value.

@@ -2,9 +2,9 @@
 
 use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
 
-use super::{MAX_DEPTH, WireError};
-use crate::args;
+use super::error::{MAX_DEPTH, WireError};
 use crate::blob::Blob;
+use crate::error::type_name;
 
 /// Writes MessagePack into a growing buffer.
 #[derive(Debug, Default)]
@@ -173,7 +173,7 @@ impl Writer {
                 self.nested(item, depth + 1)?;
             }
         } else {
-            let unsupported = || WireError::Unsupported(args::type_name(value.type_name()));
+            let unsupported = || WireError::Unsupported(type_name(value.type_name()));
             Blob::lend(value, |bytes| {
                 self.bytes(bytes);
             })
