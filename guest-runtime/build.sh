@@ -19,7 +19,7 @@ sources() {
     cd "$root"
     find guest-runtime/build.rs guest-runtime/build.sh guest-runtime/.cargo guest-runtime/Cargo.lock \
         guest-runtime/Cargo.toml guest-runtime/preinit/Cargo.lock guest-runtime/preinit/Cargo.toml \
-        guest-runtime/preinit/src guest-runtime/src sdk-bindings/Cargo.toml sdk-bindings/interface.toml \
+        guest-runtime/preinit/src guest-runtime/src sdk-bindings/Cargo.toml sdk-bindings/build.rs sdk-bindings/interface.toml \
         sdk-bindings/src -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1
 }
 

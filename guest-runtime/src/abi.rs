@@ -39,7 +39,7 @@ extern "C" fn initialize() {
 extern "C" fn info() -> i64 {
     let mut answer = Writer::new();
     answer.map(8);
-    answer.string("abi").int(1);
+    answer.string("abi").int(picloud_sdk::ABI_VERSION);
     answer.string("sdk").string(picloud_sdk::SDK_VERSION);
     answer.string("rhai").string("1.27.0");
     answer.string("interface").string(env!("PICLOUD_INTERFACE_SHA256"));

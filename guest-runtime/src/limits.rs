@@ -1,7 +1,7 @@
 //! The limits of one script, which the interpreter enforces itself.
 
 use picloud_sdk::{
-    blob,
+    blob, limits,
     wire::{Reader, WireError},
 };
 use rhai::Engine;
@@ -21,13 +21,13 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_operations: 1_000_000,
-            max_string_size: 256 * 1024,
-            max_array_size: 10_000,
-            max_map_size: 10_000,
-            max_call_levels: 64,
-            max_expr_depth: 64,
-            max_import_depth: 8,
+            max_operations: limits::DEFAULT_MAX_OPERATIONS as u64,
+            max_string_size: limits::DEFAULT_MAX_STRING_SIZE,
+            max_array_size: limits::DEFAULT_MAX_ARRAY_SIZE,
+            max_map_size: limits::DEFAULT_MAX_MAP_SIZE,
+            max_call_levels: limits::DEFAULT_MAX_CALL_LEVELS,
+            max_expr_depth: limits::DEFAULT_MAX_EXPR_DEPTH,
+            max_import_depth: limits::DEFAULT_MAX_IMPORT_DEPTH,
         }
     }
 }

@@ -3,7 +3,9 @@
 use picloud_sdk::{
     blob::Blob,
     body::Kind,
-    json, request,
+    json,
+    limits::DEFAULT_MAX_RESPONSE_BODY,
+    request,
     wire::{Reader, WireError},
 };
 use rhai::{Dynamic, Engine, Map};
@@ -31,7 +33,7 @@ impl<'a> Request<'a> {
             ctx: Map::new(),
             body: Body::Here(&[]),
             content_type: None,
-            max_response_bytes: 10 * 1024 * 1024,
+            max_response_bytes: DEFAULT_MAX_RESPONSE_BODY,
         };
         let mut reader = Reader::new(input);
         for _ in 0..reader.map()? {

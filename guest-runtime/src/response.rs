@@ -5,6 +5,7 @@ use picloud_sdk::{
     files::File,
     http::is_token,
     json::{self, JsonError},
+    limits::RESERVED_RESPONSE_HEADERS,
     type_name,
     wire::Writer,
 };
@@ -19,19 +20,6 @@ const TEXT: i64 = 2;
 const OCTETS: i64 = 3;
 /// Not the bytes, but a file of the app, which the host sends: the body is MessagePack of collection and id.
 const FILE: i64 = 4;
-
-/// Headers that belong to the connection, which a script cannot set.
-const FORBIDDEN: [&str; 9] = [
-    "connection",
-    "content-length",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Writes status, headers, kind and body of what a script returned.
 ///
@@ -69,7 +57,7 @@ fn write_headers(writer: &mut Writer, headers: Option<&Dynamic>) -> Result<(), F
         if !is_token(&name) {
             return Err(invalid(format!("{name:?} is not a header name")));
         }
-        if FORBIDDEN.contains(&name.as_str()) {
+        if RESERVED_RESPONSE_HEADERS.contains(&name.as_str()) {
             return Err(invalid(format!("header {name} cannot be set by a script")));
         }
         writer.string(&name);

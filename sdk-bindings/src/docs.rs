@@ -7,20 +7,10 @@ use crate::document::{self, found, whole};
 use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
 use crate::host;
+use crate::imports::docs::{COUNT, CREATE, DELETE, FIND, FIND_ONE, GET, LIST, PATCH, UPDATE};
+use crate::limits::MAX_DOCUMENT_BYTES;
 use crate::wire::Writer;
 
-crate::import!(CREATE, "docs_create");
-crate::import!(GET, "docs_get");
-crate::import!(FIND, "docs_find");
-crate::import!(FIND_ONE, "docs_find_one");
-crate::import!(COUNT, "docs_count");
-crate::import!(UPDATE, "docs_update");
-crate::import!(PATCH, "docs_patch");
-crate::import!(DELETE, "docs_delete");
-crate::import!(LIST, "docs_list");
-
-/// How many bytes of JSON a document may have.
-const MAX_DOCUMENT: usize = 1024 * 1024;
 /// How many bytes a filter may have on its way to the host.
 const MAX_FILTER: usize = 48 * 1024;
 
@@ -142,7 +132,7 @@ impl Collection {
 }
 
 fn rendered(function: &str, param: &str, data: &Dynamic) -> Result<String, Thrown> {
-    args::map(function, param, data, |map| document::render(function, param, map, MAX_DOCUMENT))?
+    args::map(function, param, data, |map| document::render(function, param, map, MAX_DOCUMENT_BYTES))?
 }
 
 #[cfg(test)]

@@ -8,8 +8,9 @@ use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 use crate::error::{Thrown, fail, type_name};
 use crate::host::Reply;
 use crate::json::{self, JsonError};
+use crate::limits::MAX_NESTING_LEVELS;
 use crate::sizes;
-use crate::wire::{MAX_DEPTH, Reader, WireError};
+use crate::wire::{Reader, WireError};
 
 /// `map` as JSON of no more than `limit` bytes, to be stored inside of something else.
 pub fn render(function: &str, param: &str, map: &Map, limit: usize) -> Result<String, Thrown> {
@@ -41,8 +42,8 @@ fn flaw_of_map(map: &Map, path: &str, depth: usize) -> Option<String> {
 }
 
 fn flaw(value: &Dynamic, depth: usize, path: &dyn Fn() -> String) -> Option<String> {
-    if depth > MAX_DEPTH {
-        return Some(format!("{} is nested deeper than {MAX_DEPTH} levels", path()));
+    if depth > MAX_NESTING_LEVELS {
+        return Some(format!("{} is nested deeper than {MAX_NESTING_LEVELS} levels", path()));
     }
     if let Ok(text) = value.as_immutable_string_ref() {
         return text

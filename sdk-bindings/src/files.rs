@@ -8,23 +8,11 @@ use crate::document::{self, found, whole};
 use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
 use crate::host;
+use crate::imports::files::{CREATE, CREATE_FROM_REQUEST, DELETE, GET, HEAD, LIST, UPDATE};
+use crate::limits::{MAX_CONTENT_TYPE_BYTES, MAX_FILE_BYTES, MAX_FILE_METADATA_BYTES, MAX_FILE_NAME_BYTES};
 use crate::request;
 use crate::sizes;
 use crate::wire::Writer;
-
-crate::import!(CREATE, "files_create");
-crate::import!(CREATE_FROM_REQUEST, "files_create_from_request");
-crate::import!(HEAD, "files_head");
-crate::import!(GET, "files_get");
-crate::import!(UPDATE, "files_update");
-crate::import!(DELETE, "files_delete");
-crate::import!(LIST, "files_list");
-
-/// How many bytes a script can store or fetch at once.
-const MAX_FILE: usize = 10 * 1024 * 1024;
-const MAX_NAME: usize = 255;
-/// How many bytes the metadata of a file may have as JSON.
-const MAX_METADATA: usize = 16 * 1024;
 
 /// What `files::collection` gives.
 #[derive(Clone)]
@@ -219,15 +207,19 @@ struct Fields {
 impl Fields {
     fn read(function: &str, map: &Map, known: &[&str]) -> Result<Self, Thrown> {
         args::keys(function, "field", map, known)?;
-        let text = |field: &str| {
-            given(map, field).map(|value| args::name(function, field, value.clone(), MAX_NAME)).transpose()
+        let text = |field: &str, most: usize| {
+            given(map, field).map(|value| args::name(function, field, value.clone(), most)).transpose()
         };
         let metadata = given(map, "metadata").map(|value| {
             args::map(function, "metadata", value, |map| {
-                document::render(function, "metadata", map, MAX_METADATA)
+                document::render(function, "metadata", map, MAX_FILE_METADATA_BYTES)
             })?
         });
-        Ok(Self { name: text("name")?, content_type: text("content_type")?, metadata: metadata.transpose()? })
+        Ok(Self {
+            name: text("name", MAX_FILE_NAME_BYTES)?,
+            content_type: text("content_type", MAX_CONTENT_TYPE_BYTES)?,
+            metadata: metadata.transpose()?,
+        })
     }
 }
 
@@ -242,8 +234,8 @@ fn missing(function: &str, field: &str) -> Thrown {
 
 fn write_data(function: &str, params: &mut Writer, data: &Dynamic) -> Result<(), Thrown> {
     args::bytes(function, "data", data, |bytes| match bytes.len() {
-        length if length > MAX_FILE => {
-            Err(fail(function, format_args!("data must have at most {MAX_FILE} bytes, not {length}")))
+        length if length > MAX_FILE_BYTES => {
+            Err(fail(function, format_args!("data must have at most {MAX_FILE_BYTES} bytes, not {length}")))
         }
         _ => {
             params.bytes(bytes);

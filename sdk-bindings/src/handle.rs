@@ -5,14 +5,8 @@ use rhai::{Dynamic, Engine, FuncRegistration, INT, ImmutableString, Module, Nati
 use crate::args;
 use crate::error::Thrown;
 use crate::host::{self, Import, Reply};
+use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_COLLECTION_NAME_BYTES, MAX_PAGE_ITEMS};
 use crate::wire::Writer;
-
-/// How many bytes the name of a collection may have.
-const MAX_NAME: usize = 128;
-/// How many entries a page has unless the script says it.
-const DEFAULT_LIMIT: INT = 100;
-/// How many entries a page may have.
-const MAX_LIMIT: usize = 1_000;
 
 /// One of the app's collections: the name is checked, and nothing else is done until a method is called.
 ///
@@ -40,7 +34,7 @@ pub trait Handle: Variant + Clone {
 pub fn register<H: Handle>(engine: &mut Engine) {
     let mut module = Module::new();
     module.set_native_fn("collection", |name: Dynamic| {
-        args::name(H::FUNCTION, "name", name, MAX_NAME).map(H::new)
+        args::name(H::FUNCTION, "name", name, MAX_COLLECTION_NAME_BYTES).map(H::new)
     });
     let namespace = H::FUNCTION.split("::").next().unwrap_or_default();
     engine.register_static_module(namespace, module.into());
@@ -64,9 +58,10 @@ pub fn pages<H: Handle>(
     let page =
         move |context: &NativeCallContext, handle: &H, cursor: Option<Dynamic>, limit: Option<Dynamic>| {
             let cursor = cursor.map(|cursor| args::string(function, "cursor", cursor)).transpose()?;
-            let limit = limit.map(|limit| args::size(function, "limit", &limit, 1, MAX_LIMIT)).transpose()?;
+            let limit =
+                limit.map(|limit| args::size(function, "limit", &limit, 1, MAX_PAGE_ITEMS)).transpose()?;
             let mut params = handle.params(3);
-            params.string(&cursor.unwrap_or_default()).int(limit.map_or(DEFAULT_LIMIT, |limit| limit as INT));
+            params.string(&cursor.unwrap_or_default()).int(limit.unwrap_or(DEFAULT_PAGE_ITEMS) as INT);
             read(context, function, &host::call(import, function, &params)?)
         };
     let name = function.rsplit("::").next().unwrap_or_default();

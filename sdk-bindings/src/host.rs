@@ -15,6 +15,7 @@ use crate::error::{Thrown, fail};
 use crate::wire::{Reader, Writer};
 
 pub use import::Import;
+pub(crate) use import::import;
 pub use reply::Reply;
 
 #[cfg(not(target_arch = "wasm32"))]

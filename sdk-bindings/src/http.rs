@@ -9,7 +9,9 @@ use crate::blob::Blob;
 use crate::body::Kind;
 use crate::error::{Thrown, fail, mismatch};
 use crate::host::{self, Reply};
+use crate::imports::http::REQUEST;
 use crate::json::{self, JsonError};
+use crate::limits::MAX_HTTP_BODY_BYTES;
 use crate::sizes;
 use crate::wire::Writer;
 
@@ -17,10 +19,6 @@ mod options;
 
 use options::Options;
 pub use options::is_token;
-
-crate::import!(REQUEST, "http_request");
-
-const MAX_BODY: usize = 10 * 1024 * 1024;
 
 /// Registers the namespace. All of it is volatile: no call may be answered while compiling.
 pub fn register(engine: &mut Engine) {
@@ -98,7 +96,7 @@ fn send(
         params.nil();
     } else {
         args::bytes(function, "body", &body, |bytes| match bytes.len() {
-            length if length > MAX_BODY => Err(too_large(function)),
+            length if length > MAX_HTTP_BODY_BYTES => Err(too_large(function)),
             _ => {
                 params.bytes(bytes);
                 Ok(())
@@ -117,7 +115,7 @@ fn outgoing(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dyna
         return Ok((None, body));
     }
     if body.is_map() || body.is_array() {
-        let text = json::render(&body, MAX_BODY).map_err(|error| match error {
+        let text = json::render(&body, MAX_HTTP_BODY_BYTES).map_err(|error| match error {
             JsonError::TooLong => too_large(function),
             JsonError::Unfit(message) => fail(function, format_args!("body: {message}")),
         })?;
@@ -133,7 +131,7 @@ fn outgoing(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dyna
 }
 
 fn too_large(function: &str) -> Thrown {
-    fail(function, format_args!("body must have at most {MAX_BODY} bytes"))
+    fail(function, format_args!("body must have at most {MAX_HTTP_BODY_BYTES} bytes"))
 }
 
 /// `url` with more in its query.

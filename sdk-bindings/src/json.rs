@@ -11,8 +11,9 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use crate::args;
 use crate::error::{Thrown, fail, type_name};
+use crate::limits::MAX_NESTING_LEVELS;
 use crate::sizes;
-use crate::wire::{MAX_DEPTH, WireError};
+use crate::wire::WireError;
 
 mod reader;
 
@@ -138,7 +139,7 @@ struct Object<'a> {
 impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self { value, depth } = *self;
-        if depth > MAX_DEPTH {
+        if depth > MAX_NESTING_LEVELS {
             return Err(S::Error::custom(WireError::TooDeep));
         }
         if let Ok(text) = value.as_immutable_string_ref() {
@@ -186,7 +187,8 @@ mod tests {
     use proptest::prelude::*;
     use rhai::Dynamic;
 
-    use super::{JsonError, MAX_DEPTH, parse, render};
+    use super::{JsonError, parse, render};
+    use crate::limits::MAX_NESTING_LEVELS;
     use crate::testing::{eval, eval_with, thrown, values};
 
     #[test]
@@ -239,10 +241,12 @@ mod tests {
     #[test]
     fn nesting_ends_at_the_same_depth_both_ways() {
         let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        let deepest = parse(nested(MAX_DEPTH).as_bytes()).unwrap();
-        assert_eq!(render(&deepest, usize::MAX), Ok(nested(MAX_DEPTH)));
+        let deepest = parse(nested(MAX_NESTING_LEVELS).as_bytes()).unwrap();
+        assert_eq!(render(&deepest, usize::MAX), Ok(nested(MAX_NESTING_LEVELS)));
         assert!(
-            parse(nested(MAX_DEPTH + 1).as_bytes()).unwrap_err().starts_with("nested deeper than 128 levels")
+            parse(nested(MAX_NESTING_LEVELS + 1).as_bytes())
+                .unwrap_err()
+                .starts_with("nested deeper than 128 levels")
         );
         assert!(
             parse("[".repeat(1_000_000).as_bytes()).unwrap_err().starts_with("nested deeper than 128 levels")

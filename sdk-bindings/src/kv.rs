@@ -6,19 +6,10 @@ use crate::args;
 use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
 use crate::host::{self, Reply};
+use crate::imports::kv::{DELETE, ENTRIES, GET, HAS, INCREMENT, LIST, SET, SET_IF};
+use crate::limits::MAX_KEY_BYTES;
 use crate::sizes;
 use crate::wire::{Reader, Writer};
-
-crate::import!(GET, "kv_get");
-crate::import!(SET, "kv_set");
-crate::import!(HAS, "kv_has");
-crate::import!(DELETE, "kv_delete");
-crate::import!(LIST, "kv_list");
-crate::import!(ENTRIES, "kv_entries");
-crate::import!(INCREMENT, "kv_increment");
-crate::import!(SET_IF, "kv_set_if");
-
-const MAX_KEY: usize = 512;
 
 /// What `kv::collection` gives.
 #[derive(Clone)]
@@ -125,7 +116,7 @@ impl Collection {
 
     /// The start of the `count` parameters of all functions about one key.
     fn entry(&self, function: &str, count: usize, key: Dynamic) -> Result<Writer, Thrown> {
-        let key = args::name(function, "key", key, MAX_KEY)?;
+        let key = args::name(function, "key", key, MAX_KEY_BYTES)?;
         let mut params = self.params(count);
         params.string(&key);
         Ok(params)

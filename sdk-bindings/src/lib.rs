@@ -1,6 +1,7 @@
 //! What a PiCloud script can call: one file per namespace, all of them over the host call of [`host`].
 //!
-//! Adding a function of the host: declare it in `interface.toml`, and register it in the namespace's file.
+//! `build.rs` makes the imports, the limits and the registration from `interface.toml`. To add a namespace, add its
+//! entries there and a file with a function `register` here, with its `mod` line below.
 
 pub mod blob;
 pub mod body;
@@ -9,6 +10,7 @@ pub mod host;
 pub mod http;
 pub mod json;
 pub mod kv;
+pub mod limits;
 pub mod module;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
@@ -23,6 +25,7 @@ mod document;
 mod error;
 mod handle;
 mod hex;
+mod imports;
 mod log;
 mod random;
 mod regex;
@@ -34,35 +37,11 @@ mod url;
 
 pub use error::type_name;
 
-use rhai::Engine;
-
-/// Version of the script interface, which a script reads as `ctx.sdk_version`.
-pub const SDK_VERSION: &str = "0.3";
-
-/// The text of `interface.toml`.
-pub const INTERFACE: &str = include_str!("../interface.toml");
-
-/// The namespaces, which no module can be named as.
-pub const NAMESPACES: [&str; 15] = [
-    "base64", "crypto", "docs", "files", "hex", "http", "json", "kv", "log", "module", "random", "regex",
-    "request", "time", "url",
-];
+// The versions, `NAMESPACES` and `register_namespaces`.
+include!(concat!(env!("OUT_DIR"), "/namespaces.rs"));
 
 /// Registers every namespace with `engine`, and what a script can do with a blob of any length.
-pub fn register(engine: &mut Engine) {
+pub fn register(engine: &mut rhai::Engine) {
     blob::register(engine);
-    log::register(engine);
-    time::register(engine);
-    random::register(engine);
-    json::register(engine);
-    base64::register(engine);
-    hex::register(engine);
-    url::register(engine);
-    regex::register(engine);
-    crypto::register(engine);
-    kv::register(engine);
-    docs::register(engine);
-    files::register(engine);
-    http::register(engine);
-    request::register(engine);
+    register_namespaces(engine);
 }

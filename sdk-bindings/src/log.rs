@@ -6,10 +6,9 @@ use crate::args;
 use crate::blob::Blob;
 use crate::error::{Thrown, fail, type_name};
 use crate::host;
+use crate::imports::log::WRITE;
 use crate::json;
 use crate::wire::Writer;
-
-crate::import!(WRITE, "log_write");
 
 /// Levels, each with the name of its function.
 const LEVELS: [(&str, &str); 4] =

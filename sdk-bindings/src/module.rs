@@ -2,16 +2,14 @@
 
 use crate::error::Thrown;
 use crate::host;
+use crate::imports::module::SOURCE;
+use crate::limits::MAX_MODULE_NAME_BYTES;
 use crate::wire::Writer;
-
-crate::import!(SOURCE, "module_source");
-
-const MAX_NAME: usize = 64;
 
 /// The source of a module of the app, none when there is none of that name.
 pub fn source(name: &str) -> Result<Option<Vec<u8>>, Thrown> {
     let first = name.bytes().next().unwrap_or_default();
-    let is_name = name.len() <= MAX_NAME
+    let is_name = name.len() <= MAX_MODULE_NAME_BYTES
         && !first.is_ascii_digit()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if name.is_empty() || !is_name {

@@ -8,12 +8,11 @@ use crate::args;
 use crate::blob::Blob;
 use crate::error::{Thrown, fail};
 use crate::host;
+use crate::imports::random::BYTES;
+use crate::limits::MAX_RANDOM_BYTES;
 use crate::sizes;
 use crate::wire::Writer;
 
-crate::import!(BYTES, "random_bytes");
-
-const MAX_BYTES: usize = 65_536;
 const MAX_STRING: usize = 4_096;
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -39,7 +38,7 @@ pub fn register(engine: &mut Engine) {
     volatile("float").set_into_module(&mut module, float);
     volatile("bool").set_into_module(&mut module, || Ok::<_, Thrown>(take::<1>("random::bool")?[0] & 1 == 1));
     volatile("bytes").set_into_module(&mut module, |n: Dynamic| {
-        fetch("random::bytes", args::size("random::bytes", "n", &n, 0, MAX_BYTES)?).map(Blob::of)
+        fetch("random::bytes", args::size("random::bytes", "n", &n, 0, MAX_RANDOM_BYTES)?).map(Blob::of)
     });
     volatile("string").set_into_module(&mut module, |context: NativeCallContext, n: Dynamic| {
         let n = args::size("random::string", "n", &n, 0, MAX_STRING)?;

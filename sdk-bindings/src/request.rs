@@ -7,9 +7,8 @@ use rhai::{Dynamic, Engine, FuncRegistration, Module};
 use crate::blob::Blob;
 use crate::error::Thrown;
 use crate::host;
+use crate::imports::request::BODY;
 use crate::wire::Writer;
-
-crate::import!(BODY, "request_body");
 
 /// Registers the namespace.
 pub fn register(engine: &mut Engine) {

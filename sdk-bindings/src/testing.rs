@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope, Variant};
 
 use crate::host;
+use crate::limits;
 use crate::native::MemoryHost;
 
 /// An engine as a script finds it, on a fresh [`MemoryHost`] unless the thread has a host.
@@ -12,10 +13,10 @@ pub fn engine() -> Engine {
         host::install(MemoryHost::default());
     }
     let mut engine = Engine::new();
-    engine.set_max_string_size(256 * 1024);
-    engine.set_max_array_size(10_000);
-    crate::blob::set_longest(10_000);
-    engine.set_max_map_size(10_000);
+    engine.set_max_string_size(limits::DEFAULT_MAX_STRING_SIZE);
+    engine.set_max_array_size(limits::DEFAULT_MAX_ARRAY_SIZE);
+    crate::blob::set_longest(limits::DEFAULT_MAX_ARRAY_SIZE);
+    engine.set_max_map_size(limits::DEFAULT_MAX_MAP_SIZE);
     crate::register(&mut engine);
     engine
 }

@@ -9,10 +9,9 @@ use rhai::{Dynamic, Engine, FLOAT, FuncRegistration, INT, Module, NativeCallCont
 use crate::args;
 use crate::error::{Thrown, fail, mismatch};
 use crate::host;
+use crate::imports::time::NOW;
 use crate::sizes;
 use crate::wire::Writer;
-
-crate::import!(NOW, "time_now");
 
 /// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what RFC 3339 can write.
 const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;

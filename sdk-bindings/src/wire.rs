@@ -7,6 +7,6 @@ mod error;
 mod reader;
 mod writer;
 
-pub use error::{MAX_DEPTH, WireError};
+pub use error::WireError;
 pub use reader::Reader;
 pub use writer::Writer;

@@ -1,6 +1,7 @@
 //! MessagePack from and to Rhai values: what is written reads back, and no bytes do harm.
 
-use picloud_sdk::wire::{MAX_DEPTH, Reader, WireError, Writer};
+use picloud_sdk::limits::MAX_NESTING_LEVELS;
+use picloud_sdk::wire::{Reader, WireError, Writer};
 use proptest::prelude::*;
 use rhai::{Dynamic, Map};
 
@@ -83,7 +84,7 @@ fn a_length_that_lies_reserves_nothing() {
 #[test]
 fn nesting_ends_both_ways() {
     let mut deep = Dynamic::UNIT;
-    for _ in 0..MAX_DEPTH {
+    for _ in 0..MAX_NESTING_LEVELS {
         deep = Dynamic::from_array(vec![deep]);
     }
     let bytes = write(&deep).unwrap();

@@ -10,10 +10,9 @@ pub struct Import {
 }
 
 /// Declares an import of the host: `import!(GET, "kv_get");` makes a `static GET: Import`.
-#[macro_export]
 macro_rules! import {
-    ($constant:ident, $name:literal) => {
-        static $constant: $crate::host::Import = {
+    ($visibility:vis $constant:ident, $name:literal) => {
+        $visibility static $constant: $crate::host::Import = {
             #[cfg(target_arch = "wasm32")]
             #[link(wasm_import_module = "picloud")]
             unsafe extern "C" {
@@ -28,3 +27,5 @@ macro_rules! import {
         };
     };
 }
+
+pub(crate) use import;

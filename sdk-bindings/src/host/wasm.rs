@@ -1,6 +1,6 @@
 //! Host calls of the guest: imports of WebAssembly, and the buffer for their replies.
 
-use super::import::Import;
+use super::import::{Import, import};
 use super::reply::Bytes;
 
 /// Replies up to this many bytes are written by the host straight into [`reply_buffer`].
@@ -12,7 +12,7 @@ const DEFERRED: i64 = 1 << 33;
 /// Never initialised, so that it costs nothing in the module or in an image.
 static mut REPLY: [u8; REPLY_CAPACITY] = [0; REPLY_CAPACITY];
 
-crate::import!(REPLY_TAKE, "reply_take");
+import!(REPLY_TAKE, "reply_take");
 
 /// Where the host writes replies: the address; the size is [`REPLY_CAPACITY`].
 pub fn reply_buffer() -> *mut u8 {

@@ -4,11 +4,10 @@ use rhai::{Array, Dynamic, INT, ImmutableString, Map, NativeCallContext};
 
 use crate::args;
 use crate::error::{Thrown, fail, mismatch};
+use crate::limits::{MAX_HTTP_HEADERS, MAX_HTTP_TIMEOUT_MS};
 use crate::url;
 
 const KNOWN: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
-const MAX_TIMEOUT: usize = 60_000;
-const MAX_HEADERS: usize = 100;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// What a script says about a request besides its URL and body.
@@ -42,7 +41,7 @@ impl Options {
                     })??;
                 }
                 "timeout_ms" => {
-                    let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_TIMEOUT)?;
+                    let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_HTTP_TIMEOUT_MS)?;
                     options.timeout_ms = Some(milliseconds as INT);
                 }
                 _ => {
@@ -73,9 +72,9 @@ fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, 
         }
     }
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+    if headers.len() > MAX_HTTP_HEADERS || bytes > MAX_HEADER_BYTES {
         let most =
-            format_args!("headers must be {MAX_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
+            format_args!("headers must be {MAX_HTTP_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
         return Err(fail(function, most));
     }
     Ok(headers)

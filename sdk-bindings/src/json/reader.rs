@@ -5,7 +5,8 @@ use std::fmt;
 use rhai::{Array, Dynamic, FLOAT, INT, Identifier, Map};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::wire::{MAX_DEPTH, WireError};
+use crate::limits::MAX_NESTING_LEVELS;
+use crate::wire::WireError;
 
 /// The value of a JSON text in UTF-8; the error says what is wrong, with line and column.
 pub fn parse(text: &[u8]) -> Result<Dynamic, String> {
@@ -23,7 +24,7 @@ struct Depth(usize);
 
 impl Depth {
     fn next<E: de::Error>(self) -> Result<Self, E> {
-        if self.0 < MAX_DEPTH { Ok(Self(self.0 + 1)) } else { Err(E::custom(WireError::TooDeep)) }
+        if self.0 < MAX_NESTING_LEVELS { Ok(Self(self.0 + 1)) } else { Err(E::custom(WireError::TooDeep)) }
     }
 }
 

@@ -2,15 +2,14 @@
 
 use std::fmt;
 
-/// How deep values may be nested, in either direction.
-pub const MAX_DEPTH: usize = 128;
+use crate::limits::MAX_NESTING_LEVELS;
 
 /// Why a value cannot be written, or bytes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WireError {
     /// A value of this type cannot leave the script (a function pointer, a handle, ...).
     Unsupported(String),
-    /// Nested deeper than [`MAX_DEPTH`].
+    /// Nested deeper than [`MAX_NESTING_LEVELS`].
     TooDeep,
     /// The bytes end too early.
     Truncated,
@@ -24,7 +23,7 @@ impl fmt::Display for WireError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unsupported(name) => write!(formatter, "a value of type {name} cannot be stored or sent"),
-            Self::TooDeep => write!(formatter, "nested deeper than {MAX_DEPTH} levels"),
+            Self::TooDeep => write!(formatter, "nested deeper than {MAX_NESTING_LEVELS} levels"),
             Self::Truncated => formatter.write_str("it ends too early"),
             Self::Unexpected(tag) => write!(formatter, "unexpected tag {tag:#04x}"),
             Self::NotText => formatter.write_str("text that is not UTF-8"),

@@ -2,8 +2,9 @@
 
 use rhai::{Array, Dynamic, FLOAT, INT, Map};
 
-use super::error::{MAX_DEPTH, WireError};
+use super::error::WireError;
 use crate::blob::Blob;
+use crate::limits::MAX_NESTING_LEVELS;
 
 /// Reads MessagePack from a slice, value by value.
 #[derive(Debug, Clone)]
@@ -104,7 +105,7 @@ impl<'a> Reader<'a> {
     }
 
     fn nested(&mut self, depth: usize) -> Result<Dynamic, WireError> {
-        if depth > MAX_DEPTH {
+        if depth > MAX_NESTING_LEVELS {
             return Err(WireError::TooDeep);
         }
         let tag = self.tag()?;

@@ -2,9 +2,10 @@
 
 use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
 
-use super::error::{MAX_DEPTH, WireError};
+use super::error::WireError;
 use crate::blob::Blob;
 use crate::error::type_name;
+use crate::limits::MAX_NESTING_LEVELS;
 
 /// Writes MessagePack into a growing buffer.
 #[derive(Debug, Default)]
@@ -147,7 +148,7 @@ impl Writer {
     }
 
     fn nested(&mut self, value: &Dynamic, depth: usize) -> Result<(), WireError> {
-        if depth > MAX_DEPTH {
+        if depth > MAX_NESTING_LEVELS {
             return Err(WireError::TooDeep);
         }
         if let Ok(number) = value.as_int() {

@@ -1,0 +1,3 @@
+//! Numbers that guest and host share: the table `[limits]` of `interface.toml`.
+
+include!(concat!(env!("OUT_DIR"), "/limits.rs"));
