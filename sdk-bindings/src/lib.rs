@@ -34,6 +34,7 @@ mod sizes;
 mod testing;
 mod time;
 mod url;
+mod vars;
 
 pub use error::type_name;
 

@@ -6,6 +6,7 @@ mod docs;
 mod files;
 mod kv;
 mod page;
+mod vars;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ pub struct MemoryHost {
     pub lines: Vec<(String, String, Option<String>)>,
     /// The body of the request.
     pub request_body: Vec<u8>,
+    /// The app's variables.
+    pub vars: vars::Variables,
     /// Sources of modules by name; none for one that is not available.
     pub modules: BTreeMap<String, Option<String>>,
     docs: docs::Documents,
@@ -35,6 +38,12 @@ impl MemoryHost {
     /// A host of a request with this body.
     pub fn with_request_body(body: impl Into<Vec<u8>>) -> Self {
         Self { request_body: body.into(), ..Self::default() }
+    }
+
+    /// A host of an app with these variables.
+    pub fn with_vars(vars: &[(&str, &str)]) -> Self {
+        let vars = vars.iter().map(|&(name, value)| (name.into(), value.into())).collect();
+        Self { vars, ..Self::default() }
     }
 }
 
@@ -86,6 +95,7 @@ impl MemoryHost {
                 reply.string("body").bytes(format!("{method} {url}").as_bytes());
             }
             name if name.starts_with("kv_") => return kv::answer(&mut self.kv, name, reader, reply),
+            name if name.starts_with("vars_") => return vars::answer(&self.vars, name, reader, reply),
             name if name.starts_with("docs_") => return self.docs.answer(name, reader, reply),
             name if name.starts_with("files_") => {
                 return self.files.answer(name, &self.request_body, reader, reply);

@@ -50,7 +50,7 @@ fn interface() -> Interface {
 }
 
 fn engine() -> Engine {
-    host::install(MemoryHost::default());
+    host::install(MemoryHost::with_vars(&[("GREETING", "hello")]));
     let mut engine = Engine::new();
     register(&mut engine);
     engine
