@@ -1,5 +1,6 @@
 //! `url::` percent-encoding and query strings.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 
 use crate::args;
@@ -11,8 +12,7 @@ pub fn register(engine: &mut Engine) {
     let mut module = Module::new();
     module.set_native_fn("encode", |context: NativeCallContext, text: &mut Dynamic| {
         args::bytes("url::encode", "text", text, |bytes| {
-            let mut encoded = String::with_capacity(bytes.len() + bytes.len() / 2);
-            encode(&mut encoded, bytes);
+            let encoded = percent_encode(bytes, RESERVED).to_string();
             sizes::check_string(&context, "url::encode", encoded.len())?;
             Ok(encoded)
         })?
@@ -31,41 +31,23 @@ pub fn register(engine: &mut Engine) {
     engine.register_static_module("url", module.into());
 }
 
-/// Appends `bytes`, all but the unreserved ones (RFC 3986, section 2.3) as `%XX`.
-fn encode(out: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(byte.into());
-        } else {
-            out.push('%');
-            out.push(DIGITS[usize::from(byte >> 4)].into());
-            out.push(DIGITS[usize::from(byte & 15)].into());
-        }
-    }
-}
+/// What is percent-encoded: all but the unreserved characters (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Undoes percent-encoding in a part of a text that begins at its byte `start`; errors name `function`, and the place.
 fn decode(function: &str, part: &str, start: usize) -> Result<String, Thrown> {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        if byte != b'%' {
-            bytes.push(byte);
-            rest = tail;
-            continue;
-        }
-        let (Some(high), Some(low)) = (digit(tail.first()), digit(tail.get(1))) else {
-            let at = start + part.len() - rest.len();
-            let message = format_args!("the '%' at byte {at} is not followed by two hexadecimal digits");
-            return Err(fail(function, message));
-        };
-        bytes.push((high << 4 | low) as u8);
-        rest = &tail[2..];
+    let is_escape = |at: usize| {
+        part.as_bytes()[at + 1..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2
+    };
+    if let Some((at, _)) = part.match_indices('%').find(|&(at, _)| !is_escape(at)) {
+        let at = start + at;
+        let message = format_args!("invalid percent-encoding at byte {at}: '%' must be followed by two hexadecimal digits");
+        return Err(fail(function, message));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| fail(function, format_args!("what begins at byte {start} is not UTF-8")))
+    match percent_decode_str(part).decode_utf8() {
+        Ok(text) => Ok(text.into_owned()),
+        Err(_) => Err(fail(function, format_args!("invalid UTF-8 in the part that starts at byte {start}"))),
+    }
 }
 
 /// The names and values of a query string, or of the body of a form; of a repeated name the last value.
@@ -118,12 +100,12 @@ fn append(query: &mut String, key: &str, value: &Dynamic) -> bool {
     if !query.is_empty() {
         query.push('&');
     }
-    encode(query, key.as_bytes());
+    query.extend(utf8_percent_encode(key, RESERVED));
     query.push('=');
     if let Ok(text) = value.as_immutable_string_ref() {
-        encode(query, text.as_bytes());
+        query.extend(utf8_percent_encode(&text, RESERVED));
     } else if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
-        encode(query, value.to_string().as_bytes());
+        query.extend(utf8_percent_encode(&value.to_string(), RESERVED));
     } else {
         return false;
     }
@@ -147,7 +129,7 @@ mod tests {
             thrown(r#"url::decode("a%2")"#),
             "url::decode: the '%' at byte 1 is not followed by two hexadecimal digits"
         );
-        assert_eq!(thrown(r#"url::decode("%ff")"#), "url::decode: what begins at byte 0 is not UTF-8");
+        assert_eq!(thrown(r#"url::decode("%ff")"#), "url::decode: invalid UTF-8 in the part that starts at byte 0");
         assert_eq!(thrown("url::decode(())"), "url::decode: text must be a string, not ()");
     }
 
@@ -189,7 +171,7 @@ mod tests {
             ("a=1&b=%zz", "the '%' at byte 6 is not followed by two hexadecimal digits"),
             ("a=1&%2=b", "the '%' at byte 4 is not followed by two hexadecimal digits"),
             ("a=%&b=2", "the '%' at byte 2 is not followed by two hexadecimal digits"),
-            ("a+b=%C3&c=1", "what begins at byte 4 is not UTF-8"),
+            ("a+b=%C3&c=1", "invalid UTF-8 in the part that starts at byte 4"),
             ("%", "the '%' at byte 0 is not followed by two hexadecimal digits"),
         ] {
             let call = format!("url::decode_query(\"{text}\")");
