@@ -1,4 +1,4 @@
-//! What MessagePack cannot carry, and bytes that are not MessagePack.
+//! Errors of reading and writing MessagePack.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! From MessagePack to values.
+//! Reading MessagePack.
 
 use rhai::{Array, Dynamic, FLOAT, INT, Map};
 use rmp::Marker;
@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         self.rest.remaining_slice().is_empty()
     }
 
-    /// Takes a nil if one is next, and says whether it was.
+    /// Reads a nil if one is next; true if it was.
     pub fn nil(&mut self) -> bool {
         let found = self.next() == Ok(Marker::Null);
         found && decode::read_nil(&mut self.rest).is_ok()
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         self.nested(0)
     }
 
-    /// Any value as a part of something that the host made; see [`Blob::within`].
+    /// Any value that goes into a map; see [`Blob::within`].
     pub fn part(&mut self) -> Result<Dynamic, WireError> {
         match self.next()? {
             Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
@@ -137,7 +137,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// What kind of value is next.
+    /// The marker of the next value, which is not read yet.
     fn next(&self) -> Result<Marker, WireError> {
         let first = self.rest.remaining_slice().first();
         first.map(|byte| Marker::from_u8(*byte)).ok_or(WireError::Truncated)

@@ -1,4 +1,4 @@
-//! From values to MessagePack.
+//! Writing MessagePack.
 
 use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
 use rmp::Marker;
@@ -119,7 +119,7 @@ impl Writer {
     /// A `value` parameter of a host call: the value's MessagePack carried inside bytes, so that the host
     /// can store it without reading it.
     pub fn packed(&mut self, value: &Dynamic) -> Result<&mut Self, WireError> {
-        // How long the value is shows when it is written.
+        // The length is filled in once the value is written.
         self.raw(&[Marker::Bin32.to_u8(), 0, 0, 0, 0]);
         let start = self.as_bytes().len();
         self.nested(value, 0)?;
@@ -157,7 +157,7 @@ impl Writer {
             }
         } else {
             let unsupported = || WireError::Unsupported(type_name(value.type_name()));
-            Blob::lend(value, |bytes| {
+            Blob::with_bytes(value, |bytes| {
                 self.bytes(bytes);
             })
             .ok_or_else(unsupported)?;
