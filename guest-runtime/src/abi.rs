@@ -1,4 +1,4 @@
-//! The exports of the guest, and its static buffers. See `README.md` for what they promise.
+//! The exports of the guest and its static buffers. `README.md` documents them.
 
 use picloud_sdk::{host, wire::Writer};
 
@@ -7,7 +7,7 @@ use crate::{Interpreter, allocator};
 /// Inputs up to this many bytes are written by the host straight into the input buffer.
 const INPUT_CAPACITY: usize = 64 * 1024;
 
-/// Never initialised, so that it costs nothing in the module or in an image.
+/// Zero, so that it takes no space in the module or in an image.
 static mut INPUT: [u8; INPUT_CAPACITY] = [0; INPUT_CAPACITY];
 
 static mut INTERPRETER: Option<Interpreter> = None;
@@ -19,10 +19,10 @@ fn interpreter() -> &'static mut Interpreter {
     slot.get_or_insert_with(Interpreter::new)
 }
 
-/// Sets the engine up; called once, when the module is built, and then part of its data.
+/// Sets up the engine. Called once when the module is built; the result is part of its data.
 #[unsafe(no_mangle)]
 extern "C" fn initialize() {
-    // What Rhai makes when it is first needed is made now, and not by every script again.
+    // Create what Rhai creates lazily now, instead of in every script.
     let mut input = Writer::new();
     input.map(1).string("source").bytes(b"let list = [1].map(|n| `${n * 2.5}`); #{ list: list }");
     let mut first = Interpreter::new();
@@ -61,7 +61,7 @@ unsafe extern "C" {
     static __stack_high: u8;
 }
 
-/// Room for an input longer than the input buffer; 0 when there is none.
+/// Allocates space for an input longer than the input buffer; 0 when out of memory.
 #[unsafe(no_mangle)]
 extern "C" fn reserve(length: usize) -> *mut u8 {
     let mut area: Vec<u8> = Vec::new();
@@ -71,7 +71,7 @@ extern "C" fn reserve(length: usize) -> *mut u8 {
     }
 }
 
-/// Compiles the script in the input. The memory is its image afterwards, so what has no part in it is cleared.
+/// Compiles the script in the input. The memory becomes its image, so everything else in it is zeroed.
 #[unsafe(no_mangle)]
 extern "C" fn compile(pointer: *mut u8, length: usize) -> i64 {
     // SAFETY: the host wrote the input there, and it does not change while this runs.
@@ -82,7 +82,7 @@ extern "C" fn compile(pointer: *mut u8, length: usize) -> i64 {
     hand_over(answer)
 }
 
-/// Clears what calls that have returned left on the stack, which reaches down from here.
+/// Zeroes the unused part of the stack, below this frame.
 #[inline(never)]
 fn clear_stack() {
     const PAGE: usize = 4096;
@@ -113,7 +113,7 @@ extern "C" fn run(pointer: *const u8, length: usize) -> i64 {
     hand_over(interpreter().run(unsafe { std::slice::from_raw_parts(pointer, length) }))
 }
 
-/// Leaves an answer where the host can read it: the address above, the length below.
+/// Leaks an answer for the host: the address in the high half, the length in the low half.
 fn hand_over(answer: Writer) -> i64 {
     let bytes = answer.into_bytes().leak();
     ((bytes.as_ptr() as i64) << 32) | bytes.len() as i64

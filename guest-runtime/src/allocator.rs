@@ -1,9 +1,9 @@
-//! The guest's allocator: made for instances that live for one execution.
+//! The guest's allocator, for instances that live for one execution.
 //!
-//! Blocks come in size classes. A freed block goes to the list of its class and is the next one given out; a
-//! block at the end of the heap shrinks and grows in place, and what the lists cannot give is cut off the end.
-//! Nothing is ever split, joined or cleared, so an allocation is a handful of instructions and touches no
-//! other page than the block's own.
+//! Blocks come in size classes. A freed block goes to the free list of its class and is the next one allocated. A
+//! block at the end of the heap shrinks and grows in place. When a free list is empty, the block is taken from the
+//! end of the heap. Blocks are never split, joined or cleared, so an allocation takes a few instructions and touches
+//! only the block's own page.
 
 use std::{
     alloc::{GlobalAlloc, Layout},
@@ -31,14 +31,14 @@ const PAGE: usize = 64 * 1024;
 /// The heap grows by this many pages at least, where the host lets it.
 const STEP: usize = 4;
 
-/// Where the host reads whether the memory could not grow: a `u32`, 0 or 1.
+/// The address of a `u32` that is 1 once the memory could not grow; the host reads it.
 pub fn exhausted() -> *const u32 {
     // SAFETY: only the address is taken.
     unsafe { &raw const (*HEAP.0.get()).exhausted }
 }
 
-/// Forgets the freed blocks and starts a new page of an image, so that what is allocated from now on lies
-/// together, and apart from what is there; and makes room for what a usual script needs.
+/// Drops the free lists, starts a new page, so that later allocations share no page with earlier ones, and grows the
+/// heap by what a typical script needs.
 pub fn settle() {
     const IMAGE_PAGE: usize = 4096;
     const ROOM: usize = 2 * PAGE;
@@ -53,21 +53,21 @@ pub fn settle() {
     }
 }
 
-/// A place in time: what is allocated after it can be taken away again.
+/// A point in time: everything allocated after it can be freed at once.
 pub struct Mark {
     top: *mut u8,
     free: [*mut u8; CLASSES],
 }
 
 impl Mark {
-    /// From now on, blocks are taken only from the end of the heap.
+    /// Sets the mark. From now on, blocks are taken only from the end of the heap.
     pub fn set() -> Self {
         // SAFETY: a guest has one thread, and nothing in here calls out.
         let state = unsafe { &mut *HEAP.0.get() };
         Self { top: state.top, free: std::mem::replace(&mut state.free, [null_mut(); CLASSES]) }
     }
 
-    /// Takes away and clears everything that was allocated since; nothing may point there any more.
+    /// Frees and zeroes everything that was allocated since. Nothing may point there any more.
     pub fn clear(self) {
         // SAFETY: as above.
         let state = unsafe { &mut *HEAP.0.get() };
@@ -86,11 +86,11 @@ struct Heap(UnsafeCell<State>);
 unsafe impl Sync for Heap {}
 
 struct State {
-    /// Where the next block is cut off.
+    /// The address of the next block.
     top: *mut u8,
-    /// Where the memory ends.
+    /// The end of the memory.
     end: *mut u8,
-    /// Where `top` was at the highest, when it went down again.
+    /// The highest value of `top` so far.
     peak: *mut u8,
     /// Freed blocks by class; the first word of each points to the next.
     free: [*mut u8; CLASSES],
@@ -123,7 +123,7 @@ impl State {
         block
     }
 
-    /// Moves the end of what is in use, and remembers where it was.
+    /// Moves `top` down, and records the peak.
     #[inline]
     fn lower(&mut self, top: *mut u8) {
         self.peak = self.peak.max(self.top);

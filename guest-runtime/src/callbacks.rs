@@ -1,4 +1,4 @@
-//! The array functions that take a closure, without a search for its shape at every element.
+//! The array functions that take a closure, which look up its parameters once instead of for every element.
 //!
 //! Rhai's own versions call a closure first with no argument, then with the element, then with element and
 //! index, and take the failure to find such a function as the sign to try the next. These ask once how many

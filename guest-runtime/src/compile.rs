@@ -1,4 +1,4 @@
-//! What the host sends to `compile`, and what becomes of it: modules, script and the list of imports.
+//! Compiling: the input of `compile`, modules, script, and the list of imports.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +8,11 @@ use rhai::{AST, ASTNode, Engine, Expr, Stmt};
 use crate::{
     failure::Failure,
     limits::Limits,
-    modules::Shelf,
+    modules::ModuleRegistry,
     parse::{parse, parse_module},
 };
 
-/// What the host sends to `compile`.
+/// The input of `compile`.
 pub struct Source<'a> {
     pub text: &'a str,
     pub is_module: bool,
@@ -22,7 +22,7 @@ pub struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    /// Reads the MessagePack map of the interface.
+    /// Reads the MessagePack map from the host.
     pub fn read(input: &'a [u8]) -> Result<Self, WireError> {
         let mut source = Self { text: "", is_module: false, limits: Limits::default(), modules: Vec::new() };
         let mut reader = Reader::new(input);
@@ -48,12 +48,16 @@ fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, WireError> {
     std::str::from_utf8(reader.bytes()?).map_err(|_| WireError::NotText)
 }
 
-/// Parses the modules, and puts them on `shelf`.
-pub fn compile_modules(engine: &Engine, source: &Source<'_>, shelf: &mut Shelf) -> Result<(), Failure> {
-    shelf.clear();
-    shelf.max_depth = source.limits.max_import_depth;
+/// Parses the modules into `registry`.
+pub fn compile_modules(
+    engine: &Engine,
+    source: &Source<'_>,
+    registry: &mut ModuleRegistry,
+) -> Result<(), Failure> {
+    registry.clear();
+    registry.max_depth = source.limits.max_import_depth;
     for &(name, text) in &source.modules {
-        shelf.compiled.insert(name.into(), parse_module(engine, text, Some(name))?);
+        registry.compiled.insert(name.into(), parse_module(engine, text, Some(name))?);
     }
     Ok(())
 }
@@ -66,7 +70,7 @@ pub fn compile_script(engine: &mut Engine, source: &Source<'_>) -> Result<AST, F
     }
 }
 
-/// The names in `import "name"`, wherever the statement stands, sorted.
+/// The names of all `import "name"` statements, sorted.
 pub fn literal_imports(ast: &AST) -> Vec<String> {
     let mut names = BTreeSet::new();
     ast.walk(&mut |path| {

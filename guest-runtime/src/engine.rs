@@ -1,4 +1,4 @@
-//! The Rhai engine as every script finds it.
+//! The Rhai engine that scripts run on.
 
 use rhai::{
     Engine, EvalAltResult, FLOAT, INT, OptimizationLevel,
@@ -11,9 +11,9 @@ use crate::{
     text,
 };
 
-const NO_SLEEP: &str = "sleep is off";
+const NO_SLEEP: &str = "sleep is not available";
 
-/// An engine with the language's standard packages and the SDK, resolving imports from `library`.
+/// An engine with Rhai's standard packages and the SDK, which resolves imports from `library`.
 pub fn engine(library: &Library) -> Engine {
     let mut engine = Engine::new_raw();
     StandardPackage::new().register_into_engine(&mut engine);
@@ -30,10 +30,10 @@ pub fn engine(library: &Library) -> Engine {
     engine
 }
 
-/// Lists the usual types under the names that they have anyway.
+/// Registers the common types under their own names.
 ///
-/// Rhai wants the name of a value's type at every call of a method, and looks for it among the types that were
-/// registered, module after module, before it compares it with those of its own.
+/// Rhai looks up the name of a value's type at every method call, first among the registered types of all modules and
+/// only then among its own. Registered names are found sooner.
 fn name_types(engine: &mut Engine) {
     for name in ["string", "array", "map", "blob", "i64"] {
         engine.register_type_with_name_raw(name, name);

@@ -1,27 +1,27 @@
-//! What went wrong with a script, in the terms of its author: a code, a message and a place.
+//! Errors of a script: code, message and position.
 
 use picloud_sdk::{type_name, wire::Writer};
 use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
-/// An execution or a compilation that failed.
+/// A failed execution or compilation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// One of the codes of the outcome table, for example `script_error`.
     pub code: &'static str,
     pub message: String,
-    /// The place in the source, where there is one.
+    /// The position in the source, if known.
     pub position: Position,
-    /// The module the place is in; none for the script itself.
+    /// The module of the position; None for the script itself.
     pub module: Option<String>,
 }
 
 impl Failure {
-    /// A failure that has no place in the source.
+    /// A failure without a position.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), position: Position::NONE, module: None }
     }
 
-    /// A script that does not parse.
+    /// A syntax error.
     pub fn parsing(error: ParseError, module: Option<&str>) -> Self {
         let ParseError(kind, position) = error;
         let message = match *kind {
@@ -31,10 +31,10 @@ impl Failure {
         Self { code: "script_invalid", message, position, module: module.map(Into::into) }
     }
 
-    /// A script that threw or failed while it ran.
+    /// An error while the script ran.
     ///
-    /// The place is that of the innermost call, or `place` where the error itself has none; the message names
-    /// the innermost function.
+    /// The position is that of the innermost call, or `place` if the error has none. The message names the innermost
+    /// function.
     pub fn running(error: EvalAltResult, place: Position) -> Self {
         let mut functions = Vec::new();
         let mut module = None;
@@ -81,7 +81,7 @@ impl Failure {
         Self { code, message, position: outer, module }
     }
 
-    /// Writes the map the host reads.
+    /// Writes the failure as a map for the host.
     pub fn write(&self, writer: &mut Writer) {
         let place = |number: Option<usize>| number.map(|number| number as i64);
         writer.map(5);

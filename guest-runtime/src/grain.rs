@@ -20,12 +20,12 @@ pub fn agrees(ast: &AST) -> bool {
     agrees
 }
 
-/// The script as bytecode, in a form that stands for itself; none where Grain leaves a part of it to the walker.
+/// The script as serialized bytecode; None where Grain leaves a part of it to the tree walker.
 pub fn artifact(ast: &AST) -> Option<Vec<u8>> {
     Compiler::new().compile(ast).write().ok()
 }
 
-/// The program in `artifact`, which must be one of this build.
+/// Reads the program in `artifact`, which this build must have written.
 pub fn program(artifact: &[u8]) -> Option<SharedProgram> {
     Program::read(artifact).ok().map(Program::into_shared)
 }

@@ -1,4 +1,4 @@
-//! The two things a guest does: compile a script, and run it.
+//! Compiling and running a script.
 
 use picloud_sdk::wire::{Reader, Writer};
 use rhai::Engine;
@@ -64,7 +64,7 @@ impl Interpreter {
         Ok(imports)
     }
 
-    /// The way that leaves nothing behind of the tree; none for a script that needs its tree, or fails.
+    /// Compiles to bytecode and frees the tree; None for a script that needs its tree or fails to compile.
     fn compile_to_bytecode(&mut self, source: &Source<'_>) -> Option<(Script, Vec<String>)> {
         let work = || {
             let ast = compile_script(&mut self.engine, source).ok()?;

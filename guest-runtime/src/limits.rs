@@ -1,4 +1,4 @@
-//! The limits of one script, which the interpreter enforces itself.
+//! The limits that the interpreter enforces.
 
 use picloud_sdk::{
     blob, limits,
@@ -6,7 +6,7 @@ use picloud_sdk::{
 };
 use rhai::Engine;
 
-/// What a script may use; the host enforces fuel, memory and time on top.
+/// The limits of a script. The host enforces fuel, memory and time in addition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     pub max_operations: u64,
@@ -33,7 +33,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Reads a MessagePack map; what it leaves out keeps its default.
+    /// Reads a MessagePack map; missing limits keep their defaults.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, WireError> {
         let mut limits = Self::default();
         for _ in 0..reader.map()? {
@@ -55,9 +55,9 @@ impl Limits {
         Ok(limits)
     }
 
-    /// Sets them on `engine`, and for the SDK.
+    /// Applies them to `engine` and the SDK.
     pub fn apply(&self, engine: &mut Engine) {
-        blob::set_longest(self.max_array_size);
+        blob::set_max_native_length(self.max_array_size);
         engine
             .set_max_operations(self.max_operations)
             .set_max_string_size(self.max_string_size)

@@ -1,5 +1,5 @@
-//! `import "name" as m;`: modules come from the sources that were given when the script was compiled, and from the
-//! host where the script made the name while it ran.
+//! Resolving `import "name" as m;`. Modules with literal names come with the script; other names are asked from the
+//! host.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
@@ -12,27 +12,30 @@ type Thrown = Box<EvalAltResult>;
 type SharedModule = Shared<Module>;
 
 /// The modules a script can import, by name.
-pub type Library = Rc<RefCell<Shelf>>;
+pub type Library = Rc<RefCell<ModuleRegistry>>;
 
-/// Compiled modules, those that were loaded in this execution, and those that are being loaded.
+/// Compiled modules, the modules loaded in this execution, and those being loaded.
 #[derive(Default)]
-pub struct Shelf {
+pub struct ModuleRegistry {
     pub compiled: BTreeMap<String, AST>,
     pub max_depth: usize,
     loaded: BTreeMap<String, SharedModule>,
     loading: Vec<String>,
 }
 
-impl Shelf {
-    /// Takes every module away.
+impl ModuleRegistry {
+    /// Removes all modules.
     pub fn clear(&mut self) {
         *self = Self::default();
     }
 
-    /// Notes that a module is being loaded, unless it may not be.
+    /// Marks a module as being loaded, or says why it cannot be imported.
     fn start(&mut self, name: &str, position: Position) -> Result<(), Thrown> {
         if NAMESPACES.contains(&name) {
-            return Err(refused(format!("import: {name} is there without an import"), position));
+            return Err(refused(
+                format!("import: {name} is a built-in namespace and needs no import"),
+                position,
+            ));
         }
         if self.loading.iter().any(|loading| loading == name) {
             return Err(refused(format!("import: module {name} imports itself"), position));
@@ -40,7 +43,7 @@ impl Shelf {
         if self.loading.len() >= self.max_depth {
             let limit = self.max_depth;
             return Err(refused(
-                format!("import: modules nested deeper than {limit} (max_import_depth)"),
+                format!("import: modules are nested deeper than {limit} levels (max_import_depth)"),
                 position,
             ));
         }
@@ -49,7 +52,7 @@ impl Shelf {
     }
 }
 
-/// Gives the interpreter modules from a [`Library`], each evaluated once.
+/// Resolves imports from a [`Library`]; each module is evaluated once.
 pub struct Resolver {
     library: Library,
 }
@@ -72,7 +75,7 @@ impl ModuleResolver for Resolver {
         self.resolve_raw(engine, &mut global, &mut Scope::new(), name, position)
     }
 
-    /// What a module does while it loads counts as done by the script.
+    /// Operations of a loading module count as operations of the script.
     fn resolve_raw(
         &self,
         engine: &Engine,
@@ -86,10 +89,10 @@ impl ModuleResolver for Resolver {
         }
         self.library.borrow_mut().start(name, position)?;
         let module = self.load(engine, global, name, position);
-        let mut shelf = self.library.borrow_mut();
-        shelf.loading.pop();
+        let mut registry = self.library.borrow_mut();
+        registry.loading.pop();
         let module: SharedModule = module?.into();
-        shelf.loaded.insert(name.into(), module.clone());
+        registry.loaded.insert(name.into(), module.clone());
         Ok(module)
     }
 }
@@ -112,9 +115,9 @@ impl Resolver {
     }
 }
 
-/// A module that did not come with the script.
+/// Compiles a module that did not come with the script.
 fn fetch(engine: &Engine, name: &str, position: Position) -> Result<AST, Thrown> {
-    // Why not is nothing that a script should learn.
+    // The reason is the operator's business, not the script's.
     let source = module::source(name).map_err(|_| refused("module unavailable".into(), position))?;
     let source = source.ok_or_else(|| refused("module not found".into(), position))?;
     let text = std::str::from_utf8(&source).map_err(|_| refused("module unavailable".into(), position))?;

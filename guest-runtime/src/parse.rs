@@ -58,7 +58,7 @@ fn assigns_to_constant(ast: &AST) -> bool {
 fn check_shape(ast: &AST, module: Option<&str>) -> Result<(), Failure> {
     let stray = ast.statements().iter().find(|statement| !belongs_in_module(statement));
     let Some(statement) = stray else { return Ok(()) };
-    let message = "a module holds only fn, const and import at top level";
+    let message = "a module can only contain fn, const and import at top level";
     Err(Failure {
         position: statement.position(),
         module: module.map(Into::into),

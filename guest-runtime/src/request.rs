@@ -1,4 +1,4 @@
-//! What the host sends to `run`, and how the body of a request becomes a value.
+//! The input of `run`, and parsing the body of the request.
 
 use picloud_sdk::{
     blob::Blob,
@@ -12,7 +12,7 @@ use rhai::{Dynamic, Engine, Map};
 
 use crate::failure::Failure;
 
-/// The body of the request: a short one comes along, of another it is said how long it is.
+/// The body of the request: a short one is in the input, a longer one stays at the host.
 pub enum Body<'a> {
     Here(&'a [u8]),
     AtHost(usize),
@@ -27,7 +27,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Reads the MessagePack map of the interface.
+    /// Reads the MessagePack map from the host.
     pub fn read(input: &'a [u8]) -> Result<Self, WireError> {
         let mut request = Self {
             ctx: Map::new(),
@@ -63,8 +63,8 @@ impl<'a> Request<'a> {
         Ok(ctx.into())
     }
 
-    /// Octets that are not here stay at the host until the script looks at them, and so does text of which no
-    /// string may be made.
+    /// Bytes that are not in the input stay at the host until the script reads them, and so does text that exceeds
+    /// `max_string_size`.
     fn body(&self, engine: &Engine) -> Result<Dynamic, Failure> {
         let kind = Kind::of(self.content_type.unwrap_or_default());
         let longest = engine.max_string_size();

@@ -1,4 +1,4 @@
-//! What a script returned, as a response: status, headers and a rendered body.
+//! The response that a script returned: status, headers and body.
 
 use picloud_sdk::{
     blob::Blob,
@@ -13,15 +13,15 @@ use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use crate::failure::Failure;
 
-/// The kinds of body: they decide the content type where the headers name none.
+/// Kinds of body. They decide the default content type.
 const EMPTY: i64 = 0;
 const JSON: i64 = 1;
 const TEXT: i64 = 2;
 const OCTETS: i64 = 3;
-/// Not the bytes, but a file of the app, which the host sends: the body is MessagePack of collection and id.
+/// A file of the app, which the host sends. The body is MessagePack: collection and id.
 const FILE: i64 = 4;
 
-/// Writes status, headers, kind and body of what a script returned.
+/// Writes status, headers, kind and body of a script's result.
 ///
 /// A map with `statusCode` is the structured form; any other value is rendered as JSON.
 pub fn write(writer: &mut Writer, result: &Dynamic, max_bytes: usize) -> Result<(), Failure> {
@@ -30,7 +30,7 @@ pub fn write(writer: &mut Writer, result: &Dynamic, max_bytes: usize) -> Result<
     {
         let status = match status.as_int() {
             Ok(status @ 200..=599) => status,
-            Ok(status) => return Err(invalid(format!("statusCode {status} is outside 200 to 599"))),
+            Ok(status) => return Err(invalid(format!("statusCode must be 200 to 599, not {status}"))),
             Err(kind) => {
                 return Err(invalid(format!("statusCode must be an integer, not {}", type_name(kind))));
             }
@@ -55,7 +55,7 @@ fn write_headers(writer: &mut Writer, headers: Option<&Dynamic>) -> Result<(), F
     for (name, value) in headers.iter() {
         let name = name.to_ascii_lowercase();
         if !is_token(&name) {
-            return Err(invalid(format!("{name:?} is not a header name")));
+            return Err(invalid(format!("invalid header name {name:?}")));
         }
         if RESERVED_RESPONSE_HEADERS.contains(&name.as_str()) {
             return Err(invalid(format!("header {name} cannot be set by a script")));
@@ -79,12 +79,12 @@ fn header_value(name: &str, value: &Dynamic) -> Result<ImmutableString, Failure>
         ImmutableString::from(value.to_string())
     } else {
         return Err(invalid(format!(
-            "header {name} must be a string or a list of them, not {}",
+            "header {name} must be a string or an array of strings, not {}",
             type_name(value.type_name())
         )));
     };
     if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-        return Err(invalid(format!("header {name} holds a control character")));
+        return Err(invalid(format!("header {name} contains a control character")));
     }
     Ok(text)
 }
@@ -101,7 +101,7 @@ fn write_body(writer: &mut Writer, body: &Dynamic, max_bytes: usize) -> Result<(
         reference.array(2).string(&file.collection).string(&file.id);
         writer.int(FILE).bytes(reference.as_bytes());
     } else {
-        let written = Blob::lend(body, |blob| {
+        let written = Blob::with_bytes(body, |blob| {
             check(blob.len())?;
             writer.int(OCTETS).bytes(blob);
             Ok(())

@@ -1,9 +1,9 @@
-//! Work whose leftovers leave no trace in the memory, which becomes a script's image.
+//! Temporary allocations that leave no trace in the memory, which becomes a script's image.
 
-/// Runs `work`, takes away everything it allocated, and hands its bytes to `keep`.
+/// Runs `work`, frees everything it allocated, and passes the bytes it returned to `keep`.
 ///
-/// None when `work` gives none, or more than there is room for beside the heap. What `work` allocates must not
-/// be reachable any more when it returns, but for the bytes.
+/// None when `work` returns None, or more bytes than the reply buffer holds. Nothing but the bytes may still refer to
+/// what `work` allocated.
 #[cfg(target_arch = "wasm32")]
 pub fn scratch<T>(work: impl FnOnce() -> Option<Vec<u8>>, keep: impl FnOnce(&[u8]) -> T) -> Option<T> {
     use crate::allocator::Mark;

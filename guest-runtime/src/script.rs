@@ -1,4 +1,4 @@
-//! A script that is ready to run: bytecode where that says the same as the tree walker, the tree otherwise.
+//! A compiled script: bytecode where it behaves like the tree walker, otherwise the syntax tree.
 
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, Position, Scope, StmtBlock,
@@ -11,22 +11,22 @@ use crate::{failure::Failure, grain};
 pub enum Script {
     /// Bytecode for Grain, Rhai's virtual machine.
     Compiled(SharedProgram),
-    /// The statements of the tree as one block, and the functions they call.
+    /// The top-level statements as one block, and the functions.
     Walked(Expr, AST),
 }
 
 impl Script {
-    /// Bytecode for a script that may run as such, written out; see [`Script::read`].
+    /// Serialized bytecode, for [`Script::read`]; None for a script that needs the tree walker.
     pub fn write(ast: &AST) -> Option<Vec<u8>> {
         if grain::agrees(ast) { grain::artifact(ast) } else { None }
     }
 
-    /// The script that was written out.
+    /// Reads the bytecode that [`Script::write`] wrote.
     pub fn read(artifact: &[u8]) -> Option<Self> {
         grain::program(artifact).map(Self::Compiled)
     }
 
-    /// The script as a tree, or as bytecode that refers to the tree.
+    /// The script as bytecode that refers to the tree, or as a tree.
     pub fn new(ast: AST) -> Self {
         if grain::agrees(&ast) {
             return Self::Compiled(Compiler::new().compile(&ast).into_shared());
@@ -42,7 +42,7 @@ impl Script {
         Self::Walked(Expr::Stmt(body.into()), ast)
     }
 
-    /// Runs the script with `ctx` in scope; gives its value and the operations it took.
+    /// Runs the script with `ctx` in scope; returns its value and the number of operations.
     pub fn run(&self, engine: &Engine, ctx: Dynamic) -> (Result<Dynamic, Failure>, u64) {
         let mut scope = Scope::new();
         scope.push_constant_dynamic("ctx", ctx);
@@ -64,7 +64,7 @@ impl Script {
     }
 }
 
-/// What `Engine::eval_ast` does, with the count of operations kept.
+/// Like `Engine::eval_ast`, but returns the number of operations as well.
 fn walk(
     engine: &Engine,
     scope: &mut Scope,

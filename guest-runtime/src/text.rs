@@ -1,6 +1,6 @@
-//! Text joined with integers, the way scripts make most of their keys and messages.
+//! Fast concatenation of strings and integers, which scripts use for most keys and messages.
 //!
-//! Rhai joins text with any value through `to_string`, looked up anew each time, which takes ten times as long.
+//! Rhai's own looks up `to_string` for every value, which takes ten times as long.
 
 use rhai::{Engine, INT, ImmutableString};
 

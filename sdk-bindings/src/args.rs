@@ -1,9 +1,9 @@
-//! What a script passes in, checked: every message names the function, the parameter, and both types.
+//! Checks of the parameters that a script passes. Errors name the function and the parameter.
 
 use rhai::{Dynamic, INT, ImmutableString, Map};
 
 use crate::blob::Blob;
-use crate::error::{Thrown, fail, mismatch};
+use crate::error::{Thrown, empty, mismatch, out_of_range, too_long, unknown_key};
 
 /// A parameter that must be a string.
 pub fn string(function: &str, param: &str, value: Dynamic) -> Result<ImmutableString, Thrown> {
@@ -14,10 +14,8 @@ pub fn string(function: &str, param: &str, value: Dynamic) -> Result<ImmutableSt
 pub fn name(function: &str, param: &str, value: Dynamic, most: usize) -> Result<ImmutableString, Thrown> {
     let text = string(function, param, value)?;
     match text.len() {
-        0 => Err(fail(function, format_args!("{param} must not be empty"))),
-        length if length > most => {
-            Err(fail(function, format_args!("{param} must have at most {most} bytes, not {length}")))
-        }
+        0 => Err(empty(function, param)),
+        length if length > most => Err(too_long(function, param, most, length)),
         _ => Ok(text),
     }
 }
@@ -38,11 +36,11 @@ pub fn size(
     let number = int(function, param, value)?;
     match usize::try_from(number) {
         Ok(size) if (least..=most).contains(&size) => Ok(size),
-        _ => Err(fail(function, format_args!("{param} must be {least} to {most}, not {number}"))),
+        _ => Err(out_of_range(function, param, least, most, number)),
     }
 }
 
-/// A parameter that must be a map, lent to `read`.
+/// A parameter that must be a map; calls `read` with it.
 pub fn map<T>(
     function: &str,
     param: &str,
@@ -55,7 +53,7 @@ pub fn map<T>(
     }
 }
 
-/// A parameter that may be a string or a blob, lent to `read` as bytes.
+/// A parameter that must be a string or a blob; calls `read` with its bytes.
 pub fn bytes<T>(
     function: &str,
     param: &str,
@@ -65,12 +63,14 @@ pub fn bytes<T>(
     if let Ok(text) = value.as_immutable_string_ref() {
         return Ok(read(text.as_bytes()));
     }
-    Blob::lend(value, read).ok_or_else(|| mismatch(function, param, "a string or a blob", value.type_name()))
+    Blob::with_bytes(value, read)
+        .ok_or_else(|| mismatch(function, param, "a string or a blob", value.type_name()))
 }
 
-/// Refuses a map with a key that is none of `known`; `what` says what the keys are, "option" for one.
+/// Refuses a map with a key that is not in `known`. `what` is what the keys are, such as `option`.
 pub fn keys(function: &str, what: &str, map: &Map, known: &[&str]) -> Result<(), Thrown> {
-    let Some(unknown) = map.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
-    let verb = if known.len() == 1 { "is" } else { "are" };
-    Err(fail(function, format_args!("unknown {what} {unknown}; there {verb}: {}", known.join(", "))))
+    match map.keys().find(|key| !known.contains(&key.as_str())) {
+        Some(unknown) => Err(unknown_key(function, what, unknown, known)),
+        None => Ok(()),
+    }
 }

@@ -24,7 +24,7 @@ pub fn register(engine: &mut Engine) {
     engine.register_static_module("base64", module.into());
 }
 
-/// Writes `data` in `encoding`; also what `hex::encode` is made of.
+/// Writes `data` in `encoding`; also used by `hex::encode`.
 pub fn encode(
     context: &NativeCallContext,
     function: &str,
@@ -37,7 +37,7 @@ pub fn encode(
     })?
 }
 
-/// Reads `text`, padded to whole groups of four or not at all.
+/// Decodes `text`, with full padding or without.
 fn decode(function: &str, encoding: &Encoding, text: &Dynamic) -> Result<Dynamic, Thrown> {
     args::bytes(function, "text", text, |bytes| {
         let bare = match bytes {
@@ -48,16 +48,16 @@ fn decode(function: &str, encoding: &Encoding, text: &Dynamic) -> Result<Dynamic
     })?
 }
 
-/// Reads bytes in `encoding`; also what `hex::decode` is made of.
+/// Reads bytes in `encoding`; also used by `hex::decode`.
 pub fn decode_bytes(function: &str, encoding: &Encoding, text: &[u8]) -> Result<Dynamic, Thrown> {
     encoding.decode(text).map(Blob::of).map_err(|error| {
         let at = error.position;
         match (error.kind, text.get(at)) {
             (DecodeKind::Symbol, Some(byte)) => {
-                fail(function, format_args!("'{}' at byte {at} does not belong there", byte.escape_ascii()))
+                fail(function, format_args!("invalid character '{}' at byte {at}", byte.escape_ascii()))
             }
-            (DecodeKind::Length, _) => fail(function, "the text ends too early"),
-            _ => fail(function, format_args!("the text is not well-formed at byte {at}")),
+            (DecodeKind::Length, _) => fail(function, "unexpected end of the text"),
+            _ => fail(function, format_args!("invalid encoding at byte {at}")),
         }
     })
 }
@@ -67,24 +67,20 @@ mod tests {
     use proptest::prelude::*;
     use rhai::Dynamic;
 
-    use crate::testing::{eval, eval_with, thrown};
+    use crate::error::mismatch;
+    use crate::testing::{eval, eval_with, message, thrown};
 
     #[test]
-    fn what_is_not_base64_is_refused_with_its_place() {
-        assert_eq!(
-            thrown(r#"base64::decode("aG k")"#),
-            "base64::decode: ' ' at byte 2 does not belong there"
-        );
-        assert_eq!(
-            thrown(r#"base64::decode("aGk_")"#),
-            "base64::decode: '_' at byte 3 does not belong there"
-        );
-        assert_eq!(thrown(r#"base64::decode("a")"#), "base64::decode: the text ends too early");
-        assert!(
-            thrown(r#"base64::decode("aGl=")"#).starts_with("base64::decode: the text is not well-formed")
-        );
+    fn invalid_base64_throws_with_the_position() {
+        assert_eq!(thrown(r#"base64::decode("aG k")"#), "base64::decode: invalid character ' ' at byte 2");
+        assert_eq!(thrown(r#"base64::decode("aGk_")"#), "base64::decode: invalid character '_' at byte 3");
+        assert_eq!(thrown(r#"base64::decode("a")"#), "base64::decode: unexpected end of the text");
+        assert!(thrown(r#"base64::decode("aGl=")"#).starts_with("base64::decode: invalid encoding"));
         assert!(thrown(r#"base64::decode("aGk==")"#).starts_with("base64::decode: "));
-        assert_eq!(thrown("base64::encode(1)"), "base64::encode: data must be a string or a blob, not i64");
+        assert_eq!(
+            thrown("base64::encode(1)"),
+            message(mismatch("base64::encode", "data", "a string or a blob", "i64"))
+        );
     }
 
     #[test]

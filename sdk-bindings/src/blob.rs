@@ -1,12 +1,12 @@
-//! Blobs that are longer than the interpreter's own may be.
+//! Blobs that are longer than `max_array_size`.
 //!
-//! Rhai counts the bytes of a blob as elements of an array, so that one of more than `max_array_size` bytes cannot
-//! be used at all. Such a blob reaches a script as [`Blob`]: it is called "blob" like the other and read like it, it
-//! cannot be changed, and it is not measured, since the memory of the script bounds it anyway. What is cut out of one
-//! shares its memory.
+//! Rhai counts the bytes of its native blobs as elements of an array, so a native blob cannot have more than
+//! `max_array_size` bytes. A longer one reaches a script as [`Blob`]. It has the same type name and the same methods
+//! for reading, is read-only, and counts against the memory of the script only. Parts extracted from it share its
+//! memory.
 
 mod methods;
 mod value;
 
 pub use methods::register;
-pub use value::{Blob, set_longest};
+pub use value::{Blob, set_max_native_length};

@@ -1,18 +1,18 @@
-//! What the body of a request or of an answer is, by its content type.
+//! How a script gets the body of a request or response, by its content type.
 
-/// How a body is given to a script.
+/// The type a body has in a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// A value.
+    /// The parsed JSON value.
     Json,
-    /// A string, where it is UTF-8.
+    /// A string, if it is valid UTF-8.
     Text,
     /// A blob.
     Octets,
 }
 
 impl Kind {
-    /// The kind of a body of this content type; "" for none.
+    /// The kind for this content type; "" if there is none.
     pub fn of(content_type: &str) -> Self {
         let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match media_type.as_str() {

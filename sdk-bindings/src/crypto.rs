@@ -33,7 +33,8 @@ fn hmac_sha256(key: &Dynamic, data: &Dynamic) -> Result<String, Thrown> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::{eval, thrown};
+    use crate::error::mismatch;
+    use crate::testing::{eval, message, thrown};
 
     #[test]
     fn the_vectors_of_rfc_4231_hold() {
@@ -50,13 +51,13 @@ mod tests {
     }
 
     #[test]
-    fn a_blob_and_a_string_of_the_same_bytes_are_the_same() {
+    fn blobs_and_strings_with_equal_bytes_are_equal() {
         assert!(eval::<bool>(r#"crypto::sha256("abc".to_blob()) == crypto::sha256("abc")"#));
         assert!(eval::<bool>(r#"crypto::constant_time_eq("abc", "abc".to_blob())"#));
     }
 
     #[test]
-    fn what_differs_is_not_equal() {
+    fn different_values_are_not_equal() {
         assert!(eval::<bool>(
             r#"!crypto::constant_time_eq("abc", "abd") && !crypto::constant_time_eq("abc", "ab")"#
         ));
@@ -64,14 +65,17 @@ mod tests {
 
     #[test]
     fn other_types_are_refused_by_name() {
-        assert_eq!(thrown("crypto::sha256(1)"), "crypto::sha256: data must be a string or a blob, not i64");
+        assert_eq!(
+            thrown("crypto::sha256(1)"),
+            message(mismatch("crypto::sha256", "data", "a string or a blob", "i64"))
+        );
         assert_eq!(
             thrown(r#"crypto::hmac_sha256("k", [])"#),
-            "crypto::hmac_sha256: data must be a string or a blob, not array"
+            message(mismatch("crypto::hmac_sha256", "data", "a string or a blob", "array"))
         );
         assert_eq!(
             thrown(r#"crypto::constant_time_eq("k", ())"#),
-            "crypto::constant_time_eq: b must be a string or a blob, not ()"
+            message(mismatch("crypto::constant_time_eq", "b", "a string or a blob", "()"))
         );
     }
 }

@@ -3,18 +3,18 @@
 use rhai::{Dynamic, Engine, INT, ImmutableString, NativeCallContext};
 
 use crate::args;
-use crate::document::{self, found, whole};
 use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
 use crate::host;
 use crate::imports::docs::{COUNT, CREATE, DELETE, FIND, FIND_ONE, GET, LIST, PATCH, UPDATE};
 use crate::limits::MAX_DOCUMENT_BYTES;
+use crate::stored_json::{self, parse, parse_optional};
 use crate::wire::Writer;
 
 /// How many bytes a filter may have on its way to the host.
 const MAX_FILTER: usize = 48 * 1024;
 
-/// What `docs::collection` gives.
+/// The handle that `docs::collection` returns.
 #[derive(Clone)]
 struct Collection {
     name: ImmutableString,
@@ -32,7 +32,7 @@ impl Handle for Collection {
     }
 }
 
-/// Registers the namespace, and the methods of its handle.
+/// Registers the namespace and the methods of its handle.
 pub fn register(engine: &mut Engine) {
     handle::register::<Collection>(engine);
     method("create")
@@ -65,7 +65,7 @@ pub fn register(engine: &mut Engine) {
         },
     );
     method("delete").register_into_engine(engine, |c: &mut Collection, id: Dynamic| c.delete(id));
-    handle::pages::<Collection>(engine, "docs::list", &LIST, document::page);
+    handle::pages::<Collection>(engine, "docs::list", &LIST, stored_json::parse_page);
 }
 
 impl Collection {
@@ -73,24 +73,32 @@ impl Collection {
         let function = "docs::create";
         let mut params = self.params(2);
         params.string(&rendered(function, "data", data)?);
-        whole(context, function, &host::call(&CREATE, function, &params)?.string()?)
+        parse(context, function, &host::call(&CREATE, function, &params)?.string()?)
     }
 
     fn get(&self, context: &NativeCallContext, id: Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::get";
         let mut params = self.params(2);
         params.string(&args::string(function, "id", id)?);
-        found(context, function, &host::call(&GET, function, &params)?)
+        parse_optional(context, function, &host::call(&GET, function, &params)?)
     }
 
     fn find(&self, context: &NativeCallContext, filter: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::find";
-        document::all(context, function, &host::call(&FIND, function, &self.filtered(function, filter)?)?)
+        stored_json::parse_list(
+            context,
+            function,
+            &host::call(&FIND, function, &self.filtered(function, filter)?)?,
+        )
     }
 
     fn find_one(&self, context: &NativeCallContext, filter: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::find_one";
-        found(context, function, &host::call(&FIND_ONE, function, &self.filtered(function, filter)?)?)
+        parse_optional(
+            context,
+            function,
+            &host::call(&FIND_ONE, function, &self.filtered(function, filter)?)?,
+        )
     }
 
     fn count(&self, filter: &Dynamic) -> Result<INT, Thrown> {
@@ -102,14 +110,14 @@ impl Collection {
         let function = "docs::update";
         let mut params = self.params(3);
         params.string(&args::string(function, "id", id)?).string(&rendered(function, "data", data)?);
-        whole(context, function, &host::call(&UPDATE, function, &params)?.string()?)
+        parse(context, function, &host::call(&UPDATE, function, &params)?.string()?)
     }
 
     fn patch(&self, context: &NativeCallContext, id: Dynamic, patch: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::patch";
         let mut params = self.params(3);
         params.string(&args::string(function, "id", id)?).string(&rendered(function, "patch", patch)?);
-        whole(context, function, &host::call(&PATCH, function, &params)?.string()?)
+        parse(context, function, &host::call(&PATCH, function, &params)?.string()?)
     }
 
     fn delete(&self, id: Dynamic) -> Result<bool, Thrown> {
@@ -121,7 +129,7 @@ impl Collection {
 
     /// The parameters of a function that takes a filter.
     fn filtered(&self, function: &str, filter: &Dynamic) -> Result<Writer, Thrown> {
-        args::map(function, "filter", filter, |map| document::check(function, "filter", map))??;
+        args::map(function, "filter", filter, |map| stored_json::check(function, "filter", map))??;
         let mut params = self.params(2);
         params.value(filter).map_err(|error| fail(function, format_args!("filter: {error}")))?;
         if params.as_bytes().len() > MAX_FILTER {
@@ -132,60 +140,63 @@ impl Collection {
 }
 
 fn rendered(function: &str, param: &str, data: &Dynamic) -> Result<String, Thrown> {
-    args::map(function, param, data, |map| document::render(function, param, map, MAX_DOCUMENT_BYTES))?
+    args::map(function, param, data, |map| stored_json::render(function, param, map, MAX_DOCUMENT_BYTES))?
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
+    use crate::error::{empty, mismatch, out_of_range, result_too_large};
     use crate::host::install;
     use crate::native::MemoryHost;
-    use crate::testing::{eval, eval_with, thrown, values};
+    use crate::testing::{eval, eval_with, message, thrown, values};
 
     fn thrown_by(call: &str) -> String {
         thrown(&format!("let c = docs::collection(\"c\"); {call}"))
     }
 
     #[test]
-    fn wrong_types_are_refused_by_function_parameter_and_type() {
-        assert_eq!(thrown("docs::collection(1)"), "docs::collection: name must be a string, not i64");
-        assert_eq!(thrown("docs::collection(\"\")"), "docs::collection: name must not be empty");
-        assert_eq!(thrown_by("c.create([])"), "docs::create: data must be a map, not array");
-        assert_eq!(thrown_by("c.get(())"), "docs::get: id must be a string, not ()");
-        assert_eq!(thrown_by("c.find(\"x\")"), "docs::find: filter must be a map, not string");
-        assert_eq!(thrown_by("c.find_one(1)"), "docs::find_one: filter must be a map, not i64");
-        assert_eq!(thrown_by("c.count(())"), "docs::count: filter must be a map, not ()");
-        assert_eq!(thrown_by("c.update(1, #{})"), "docs::update: id must be a string, not i64");
-        assert_eq!(thrown_by("c.update(\"x\", 1)"), "docs::update: data must be a map, not i64");
-        assert_eq!(thrown_by("c.patch(\"x\", ())"), "docs::patch: patch must be a map, not ()");
-        assert_eq!(thrown_by("c.delete(#{})"), "docs::delete: id must be a string, not map");
-        assert_eq!(thrown_by("c.list(1)"), "docs::list: cursor must be a string, not i64");
-        assert_eq!(thrown_by("c.list(\"\", 1001)"), "docs::list: limit must be 1 to 1000, not 1001");
-    }
-
-    #[test]
-    fn what_is_not_json_is_refused_with_its_place() {
+    fn parameters_of_the_wrong_type_throw() {
         assert_eq!(
-            thrown_by("c.create(#{ a: [#{ photo: blob(3) }] })"),
-            "docs::create: data.a[0].photo is of type blob, which is not JSON"
+            thrown("docs::collection(1)"),
+            message(mismatch("docs::collection", "name", "a string", "i64"))
         );
+        assert_eq!(thrown("docs::collection(\"\")"), message(empty("docs::collection", "name")));
+        assert_eq!(thrown_by("c.create([])"), message(mismatch("docs::create", "data", "a map", "array")));
+        assert_eq!(thrown_by("c.get(())"), message(mismatch("docs::get", "id", "a string", "()")));
+        assert_eq!(thrown_by("c.find(\"x\")"), message(mismatch("docs::find", "filter", "a map", "string")));
+        assert_eq!(thrown_by("c.find_one(1)"), message(mismatch("docs::find_one", "filter", "a map", "i64")));
+        assert_eq!(thrown_by("c.count(())"), message(mismatch("docs::count", "filter", "a map", "()")));
+        assert_eq!(thrown_by("c.update(1, #{})"), message(mismatch("docs::update", "id", "a string", "i64")));
         assert_eq!(
-            thrown_by("c.update(\"x\", #{ a: 0.0/0.0 })"),
-            "docs::update: data.a is NaN, which is not JSON"
+            thrown_by("c.update(\"x\", 1)"),
+            message(mismatch("docs::update", "data", "a map", "i64"))
         );
+        assert_eq!(thrown_by("c.patch(\"x\", ())"), message(mismatch("docs::patch", "patch", "a map", "()")));
+        assert_eq!(thrown_by("c.delete(#{})"), message(mismatch("docs::delete", "id", "a string", "map")));
+        assert_eq!(thrown_by("c.list(1)"), message(mismatch("docs::list", "cursor", "a string", "i64")));
         assert_eq!(
-            thrown_by("c.patch(\"x\", #{ a: \"\\x00\" })"),
-            "docs::patch: patch.a holds a NUL character, which cannot be stored"
-        );
-        assert_eq!(
-            thrown_by("c.find(#{ \"$or\": [#{ a: blob() }] })"),
-            "docs::find: filter[\"$or\"][0].a is of type blob, which is not JSON"
+            thrown_by("c.list(\"\", 1001)"),
+            message(out_of_range("docs::list", "limit", 1, 1000, 1001))
         );
     }
 
     #[test]
-    fn documents_and_filters_have_their_bounds() {
+    fn invalid_json_throws_with_the_position() {
+        for (call, place) in [
+            ("c.create(#{ a: [#{ photo: blob(3) }] })", "docs::create: data.a[0].photo "),
+            ("c.update(\"x\", #{ a: 0.0/0.0 })", "docs::update: data.a "),
+            ("c.patch(\"x\", #{ a: \"\\x00\" })", "docs::patch: patch.a "),
+            ("c.find(#{ \"$or\": [#{ a: blob() }] })", "docs::find: filter[\"$or\"][0].a "),
+        ] {
+            let told = thrown_by(call);
+            assert!(told.starts_with(place), "{told}");
+        }
+    }
+
+    #[test]
+    fn documents_and_filters_are_bounded() {
         let long = "let s = \"\"; s.pad(200000, 'x'); ";
         assert_eq!(
             thrown_by("let s = \"\"; s.pad(200000, '\\x01'); c.create(#{ a: s })"),
@@ -198,24 +209,27 @@ mod tests {
     }
 
     #[test]
-    fn changing_a_document_that_is_not_there_throws() {
+    fn changing_an_absent_document_throws() {
         assert_eq!(thrown_by("c.update(\"none\", #{})"), "docs::update: no such document");
         assert_eq!(thrown_by("c.patch(\"none\", #{})"), "docs::patch: no such document");
     }
 
     #[test]
-    fn more_documents_than_a_script_may_have_are_refused() {
+    fn documents_over_the_limits_throw() {
         let script = "let c = docs::collection(\"large\"); let s = \"\"; s.pad(200000, 'x'); \
                       c.create(#{ s: s }); c.create(#{ s: s });";
         assert_eq!(
             thrown(&format!("{script} c.find(#{{}})")),
-            "docs::find: the result is larger than a script may have it (max_string_size)"
+            message(result_too_large("docs::find", 262144, "bytes", "max_string_size"))
         );
-        assert!(thrown(&format!("{script} c.list()")).starts_with("docs::list: the result is larger"));
+        assert_eq!(
+            thrown(&format!("{script} c.list()")),
+            message(result_too_large("docs::list", 262144, "bytes", "max_string_size"))
+        );
     }
 
     #[test]
-    fn a_document_larger_than_a_script_may_have_it_is_refused_where_it_can_be_caught() {
+    fn a_document_over_the_limits_throws_catchably() {
         let script = "let c = docs::collection(\"whole\"); let s = \"\"; s.pad(200000, 'x'); \
                       let made = c.create(#{ s: s });";
         for (call, function) in [
@@ -226,7 +240,7 @@ mod tests {
             install(MemoryHost::default());
             assert_eq!(
                 thrown(&format!("{script} {call}")),
-                format!("docs::{function}: the result is larger than a script may have it (max_string_size)")
+                message(result_too_large(&format!("docs::{function}"), 262_144, "bytes", "max_string_size"))
             );
         }
     }
@@ -259,7 +273,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_created_is_got(value in values()) {
+        fn documents_are_returned_as_they_were_created(value in values()) {
             let same: bool = eval_with(
                 "let c = docs::collection(\"any\"); \
                  try { let made = c.create(#{ x: x }); json::stringify(c.get(made.id).data.x) == json::stringify(x) } \

@@ -1,4 +1,4 @@
-//! Handles: what `kv::collection` and its like give.
+//! Handles to collections, such as `kv::collection` returns.
 
 use rhai::{Dynamic, Engine, FuncRegistration, INT, ImmutableString, Module, NativeCallContext, Variant};
 
@@ -8,21 +8,21 @@ use crate::host::{self, Import, Reply};
 use crate::limits::{DEFAULT_PAGE_ITEMS, MAX_COLLECTION_NAME_BYTES, MAX_PAGE_ITEMS};
 use crate::wire::Writer;
 
-/// One of the app's collections: the name is checked, and nothing else is done until a method is called.
+/// A handle to one of the app's collections. Creating one checks the name and does not call the host.
 ///
-/// Each namespace has a type of its own, and no generic one: Rhai compares the names of types at every call of a
-/// method, and those of generic ones differ late.
+/// Each namespace has its own type instead of a generic one: Rhai compares type names at every method call, and the
+/// names of generic types have a long common prefix.
 pub trait Handle: Variant + Clone {
-    /// The function that gives a handle, which is also the name of its type: `kv::collection`.
+    /// The function that returns a handle, which is also the name of its type: `kv::collection`.
     const FUNCTION: &'static str;
 
-    /// A handle on the collection of this name.
+    /// A handle to the collection of this name.
     fn new(name: ImmutableString) -> Self;
 
     /// The name of the collection.
     fn name(&self) -> &str;
 
-    /// The start of a call's `count` parameters, of which the collection is the first.
+    /// Starts the `count` parameters of a host call with the name of the collection.
     fn params(&self, count: usize) -> Writer {
         let mut params = Writer::params(count);
         params.string(self.name());
@@ -30,7 +30,7 @@ pub trait Handle: Variant + Clone {
     }
 }
 
-/// Registers the function that gives a handle, and the handle's type.
+/// Registers the function that returns a handle, and the handle's type.
 pub fn register<H: Handle>(engine: &mut Engine) {
     let mut module = Module::new();
     module.set_native_fn("collection", |name: Dynamic| {
@@ -41,14 +41,14 @@ pub fn register<H: Handle>(engine: &mut Engine) {
     engine.register_type_with_name::<H>(H::FUNCTION);
 }
 
-/// How a method is registered: it changes nothing in the handle, so that a constant one can be used too.
+/// Registers a method. It is pure, so that it can be called on a constant handle.
 pub fn method(name: &str) -> FuncRegistration {
     FuncRegistration::new(name).with_purity(true).with_volatility(true)
 }
 
-/// Registers a method that gives a page, by cursor and limit, either of which can be left out.
+/// Registers a method that returns a page, with optional cursor and limit.
 ///
-/// `function` is its whole name (`kv::list`); `read` makes a page of what the host answered.
+/// `function` is its full name (`kv::list`); `read` converts the reply to a page.
 pub fn pages<H: Handle>(
     engine: &mut Engine,
     function: &'static str,

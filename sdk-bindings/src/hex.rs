@@ -25,7 +25,8 @@ mod tests {
     use proptest::prelude::*;
     use rhai::Dynamic;
 
-    use crate::testing::{eval, eval_with, thrown};
+    use crate::error::mismatch;
+    use crate::testing::{eval, eval_with, message, thrown};
 
     #[test]
     fn both_cases_are_read() {
@@ -33,10 +34,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_hexadecimal_is_refused() {
-        assert_eq!(thrown(r#"hex::decode("0g")"#), "hex::decode: 'g' at byte 1 does not belong there");
-        assert_eq!(thrown(r#"hex::decode("abc")"#), "hex::decode: the text ends too early");
-        assert_eq!(thrown("hex::decode(#{})"), "hex::decode: text must be a string or a blob, not map");
+    fn invalid_hexadecimal_throws() {
+        assert_eq!(thrown(r#"hex::decode("0g")"#), "hex::decode: invalid character 'g' at byte 1");
+        assert_eq!(thrown(r#"hex::decode("abc")"#), "hex::decode: unexpected end of the text");
+        assert_eq!(
+            thrown("hex::decode(#{})"),
+            message(mismatch("hex::decode", "text", "a string or a blob", "map"))
+        );
     }
 
     proptest! {

@@ -1,8 +1,8 @@
 //! A call from the guest to the host: MessagePack parameters out, a [`Reply`] back.
 //!
-//! Every import has the shape `(pointer, length) -> i64`. The low half of the result is the length of the
-//! reply; the two flags above it say that the reply is an error message, and that it was too long for the
-//! reply buffer and waits to be taken.
+//! Every import has the type `(pointer, length) -> i64`. Bits 0 to 31 of the result are the length of the reply.
+//! Bit 32 is set when the reply is an error message, and bit 33 when it is longer than the reply buffer and must be
+//! fetched with `reply_take`.
 
 mod import;
 #[cfg(not(target_arch = "wasm32"))]
@@ -29,7 +29,7 @@ pub use wasm::{REPLY_CAPACITY, reply_buffer};
 
 /// Calls the host and waits for its answer.
 ///
-/// `function` is the script's name of what is running (`kv::get`); an error of the host is thrown with it in
+/// `function` is the function the script called, such as `kv::get`; an error from the host is thrown with it in
 /// front. `params` holds the positional parameters as one MessagePack array (see [`Writer::params`]).
 pub fn call(import: &Import, function: &str, params: &Writer) -> Result<Reply, Thrown> {
     match transport(import, params.as_bytes()) {

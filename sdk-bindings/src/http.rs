@@ -59,7 +59,7 @@ pub fn register(engine: &mut Engine) {
             let function = "http::request";
             let method = args::name(function, "method", method, 32)?.to_ascii_uppercase();
             if !is_token(&method) {
-                return Err(fail(function, format_args!("{method:?} is no method")));
+                return Err(fail(function, format_args!("invalid method {method:?}")));
             }
             send(&context, function, &method, url, body, Some(&options))
         },
@@ -80,7 +80,7 @@ fn send(
         Some(given) => args::map(function, "options", given, |map| Options::read(context, function, map))??,
         None => Options::default(),
     };
-    let (content_type, body) = outgoing(function, body)?;
+    let (content_type, body) = encode_body(function, body)?;
     if let Some(content_type) = content_type
         && !options.headers.iter().any(|(name, _)| name == "content-type")
     {
@@ -106,11 +106,11 @@ fn send(
     drop(body);
     let reply = host::call(&REQUEST, function, &params)?;
     drop(params);
-    sizes::check_value(context, function, answer(context, reply)?)
+    sizes::check_value(context, function, response(context, reply)?)
 }
 
-/// The usual content type of a body, and what is sent of it: text, a blob, or nothing.
-fn outgoing(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dynamic), Thrown> {
+/// Encodes the body of a request: its default content type, and a string, a blob or `()`.
+fn encode_body(function: &str, body: Dynamic) -> Result<(Option<&'static str>, Dynamic), Thrown> {
     if body.is_unit() {
         return Ok((None, body));
     }
@@ -134,7 +134,7 @@ fn too_large(function: &str) -> Thrown {
     fail(function, format_args!("body must have at most {MAX_HTTP_BODY_BYTES} bytes"))
 }
 
-/// `url` with more in its query.
+/// Appends `query` to the query of `url`.
 fn with_query(url: &str, query: &str) -> String {
     if query.is_empty() {
         return url.into();
@@ -148,8 +148,8 @@ fn with_query(url: &str, query: &str) -> String {
     format!("{address}{joint}{query}{fragment}")
 }
 
-/// What came back, as a script sees it.
-fn answer(context: &NativeCallContext, reply: Reply) -> Result<Dynamic, Thrown> {
+/// The response as a map.
+fn response(context: &NativeCallContext, reply: Reply) -> Result<Dynamic, Thrown> {
     let (mut answer, body) = reply.read(|reader| {
         let (mut answer, mut body) = (Map::new(), 0..0);
         for _ in 0..reader.map()? {
@@ -171,9 +171,9 @@ fn answer(context: &NativeCallContext, reply: Reply) -> Result<Dynamic, Thrown> 
     Ok(answer.into())
 }
 
-/// The body as what it says it is; none when it stays a blob.
+/// Parses the body by its content type; None when it stays a blob.
 ///
-/// Text stays one when a string of that length, beside the headers, is more than a script may have.
+/// Text stays a blob when the whole response exceeds `max_string_size`.
 fn parse(
     context: &NativeCallContext,
     reply: &Reply,
@@ -204,13 +204,14 @@ mod tests {
     use std::rc::Rc;
 
     use super::with_query;
+    use crate::error::{empty, mismatch, out_of_range, result_too_large, unknown_key};
     use crate::host::{Host, install};
-    use crate::testing::{eval, thrown};
+    use crate::testing::{eval, message, thrown};
     use crate::wire::{Reader, Writer};
 
     type Calls = Rc<RefCell<Vec<String>>>;
 
-    /// Answers every request with the same body, and writes down what it was asked.
+    /// Answers every request with the same body and records the requests.
     struct Server {
         calls: Calls,
         content_type: &'static str,
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_says_what_the_script_said() {
+    fn a_request_has_the_options_of_the_script() {
         assert_eq!(asked("http::get(\"http://x/\")"), r#"["GET", "http://x/", [], (), true, ()]"#);
         assert_eq!(
             asked(
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_given_as_its_content_type_says() {
+    fn the_body_type_follows_the_content_type() {
         let show = "let a = http::get(\"http://x/\"); `${type_of(a.body)} ${a.body_raw.len()}`";
         for (content_type, body, expected) in [
             ("application/json", &b"{\"a\": 1}"[..], "map 8"),
@@ -302,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_answer_is_a_blob_or_refused_by_the_limit() {
+    fn a_large_response_is_a_blob_or_exceeds_the_limit() {
         let show = "let a = http::get(\"http://x/\"); `${type_of(a.body)} ${a.body_raw.len()}`";
         served("text/plain", vec![b'x'; 300_000]);
         assert_eq!(eval::<String>(show), "blob 300000");
@@ -315,45 +316,70 @@ mod tests {
         served("application/json", format!("[{}1]", "1,".repeat(9_000)));
         assert_eq!(eval::<String>(show), "array 18003");
         served("application/json", format!("[{}1]", "1,".repeat(10_001)));
-        assert_eq!(
-            thrown(show),
-            "http::get: the result is larger than a script may have it (max_array_size)"
-        );
+        assert_eq!(thrown(show), message(result_too_large("http::get", 10000, "elements", "max_array_size")));
     }
 
     #[test]
-    fn what_cannot_be_sent_is_refused() {
+    fn invalid_requests_throw() {
         served("", "");
         for (call, message) in [
-            ("get(1)", "get: url must be a string, not i64"),
-            ("get(\"u\", 1)", "get: options must be a map, not i64"),
+            ("get(1)", message(mismatch("get", "url", "a string", "i64"))),
+            ("get(\"u\", 1)", message(mismatch("get", "options", "a map", "i64"))),
             (
                 "get(\"u\", #{ timeout: 1 })",
-                "get: unknown option timeout; there are: headers, query, timeout_ms, follow_redirects",
+                message(unknown_key(
+                    "get",
+                    "option",
+                    "timeout",
+                    &["headers", "query", "timeout_ms", "follow_redirects"],
+                )),
             ),
-            ("get(\"u\", #{ timeout_ms: 0 })", "get: timeout_ms must be 1 to 60000, not 0"),
-            ("get(\"u\", #{ timeout_ms: 60001 })", "get: timeout_ms must be 1 to 60000, not 60001"),
-            ("get(\"u\", #{ follow_redirects: 1 })", "get: follow_redirects must be a bool, not i64"),
-            ("head(\"u\", #{ headers: [] })", "head: headers must be a map, not array"),
-            ("head(\"u\", #{ headers: #{ \"a b\": \"\" } })", "head: \"a b\" is not a header name"),
-            ("head(\"u\", #{ headers: #{ a: \"b\\nc\" } })", "head: header a holds a control character"),
+            ("get(\"u\", #{ timeout_ms: 0 })", message(out_of_range("get", "timeout_ms", 1, 60000, 0))),
+            (
+                "get(\"u\", #{ timeout_ms: 60001 })",
+                message(out_of_range("get", "timeout_ms", 1, 60000, 60001)),
+            ),
+            (
+                "get(\"u\", #{ follow_redirects: 1 })",
+                message(mismatch("get", "follow_redirects", "a bool", "i64")),
+            ),
+            ("head(\"u\", #{ headers: [] })", message(mismatch("head", "headers", "a map", "array"))),
+            (
+                "head(\"u\", #{ headers: #{ \"a b\": \"\" } })",
+                "head: invalid header name \"a b\"".to_string(),
+            ),
+            (
+                "head(\"u\", #{ headers: #{ a: \"b\\nc\" } })",
+                "head: header a contains a control character".to_string(),
+            ),
             (
                 "head(\"u\", #{ headers: #{ a: #{} } })",
-                "head: headers[\"a\"] must be a string or an array of strings, not map",
+                message(mismatch("head", "headers[\"a\"]", "a string or an array of strings", "map")),
             ),
             (
                 "delete(\"u\", #{ query: #{ a: #{} } })",
-                "delete: query.a must be a string, a number, a bool, or an array of those, not map",
+                message(mismatch(
+                    "delete",
+                    "query.a",
+                    "a string, a number, a bool, or an array of those",
+                    "map",
+                )),
             ),
-            ("post(\"u\", 1)", "post: body must be a map, an array, a string, a blob or (), not i64"),
-            ("put(\"u\", [blob(1)])", "put: body: a value of type blob cannot be written as JSON"),
-            ("request(\"\", \"u\", (), #{})", "request: method must not be empty"),
-            ("request(\"A B\", \"u\", (), #{})", "request: \"A B\" is no method"),
+            (
+                "post(\"u\", 1)",
+                message(mismatch("post", "body", "a map, an array, a string, a blob or ()", "i64")),
+            ),
+            (
+                "put(\"u\", [blob(1)])",
+                "put: body: a value of type blob cannot be written as JSON".to_string(),
+            ),
+            ("request(\"\", \"u\", (), #{})", message(empty("request", "method"))),
+            ("request(\"A B\", \"u\", (), #{})", "request: invalid method \"A B\"".to_string()),
         ] {
             assert_eq!(thrown(&format!("http::{call}")), format!("http::{message}"));
         }
         let long = "let h = \"\"; h.pad(33000, 'h'); http::get(\"u\", #{ headers: #{ h: h } })";
-        assert_eq!(thrown(long), "http::get: headers must be 100 at most, of 32768 bytes together");
+        assert_eq!(thrown(long), "http::get: at most 100 headers with 32768 bytes in total can be sent");
     }
 
     #[test]

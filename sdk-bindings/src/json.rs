@@ -1,6 +1,6 @@
-//! `json::` between text and values, without a detour over another tree.
+//! `json::` converts between JSON and Rhai values, without a tree in between.
 //!
-//! The bodies of requests and responses go this way too.
+//! Also used for the bodies of requests and responses.
 
 use std::fmt;
 use std::io;
@@ -53,12 +53,12 @@ fn stringify(
     })
 }
 
-/// Why a value has no JSON text.
+/// Why a value cannot be written as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum JsonError {
-    /// The text would be longer than it may be.
+    /// The text would exceed the limit.
     TooLong,
-    /// Something in it is not JSON; the message says what.
+    /// It contains something that JSON cannot represent; the message says what.
     Unfit(String),
 }
 
@@ -71,17 +71,17 @@ impl fmt::Display for JsonError {
     }
 }
 
-/// `value` as compact JSON of no more than `limit` bytes.
+/// Renders `value` as compact JSON of at most `limit` bytes.
 pub fn render(value: &Dynamic, limit: usize) -> Result<String, JsonError> {
     write(&Node { value, depth: 0 }, limit, CompactFormatter)
 }
 
-/// `map` as compact JSON of no more than `limit` bytes.
+/// Renders `map` as compact JSON of at most `limit` bytes.
 pub fn render_map(map: &Map, limit: usize) -> Result<String, JsonError> {
     write(&Object { map, depth: 0 }, limit, CompactFormatter)
 }
 
-/// `map`, which lies one level down in something else, as JSON of no more than `limit` bytes.
+/// Renders `map` as JSON of at most `limit` bytes, one nesting level down.
 pub(crate) fn render_inner(map: &Map, limit: usize, formatter: impl Formatter) -> Result<String, JsonError> {
     write(&Object { map, depth: 1 }, limit, formatter)
 }
@@ -96,10 +96,10 @@ fn write(value: &impl Serialize, limit: usize, formatter: impl Formatter) -> Res
     }
 }
 
-/// How [`Bounded`] says that it is full.
+/// The error kind of a full [`Bounded`].
 const FULL: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
-/// Bytes that stop growing at a limit.
+/// A buffer with a maximum length.
 struct Bounded {
     bytes: Vec<u8>,
     limit: usize,
@@ -124,13 +124,13 @@ impl io::Write for Bounded {
     }
 }
 
-/// A value so many levels down.
+/// A value and its nesting level.
 struct Node<'a> {
     value: &'a Dynamic,
     depth: usize,
 }
 
-/// A map so many levels down.
+/// A map and its nesting level.
 struct Object<'a> {
     map: &'a Map,
     depth: usize,
@@ -188,11 +188,12 @@ mod tests {
     use rhai::Dynamic;
 
     use super::{JsonError, parse, render};
+    use crate::error::{mismatch, result_too_large};
     use crate::limits::MAX_NESTING_LEVELS;
-    use crate::testing::{eval, eval_with, thrown, values};
+    use crate::testing::{eval, eval_with, message, thrown, values};
 
     #[test]
-    fn what_is_not_json_is_refused_with_its_place() {
+    fn invalid_json_throws_with_the_position() {
         for (text, message) in [
             ("", "EOF while parsing a value at line 1 column 0"),
             ("{\"a\": 1,\n}", "trailing comma at line 2 column 1"),
@@ -210,11 +211,14 @@ mod tests {
         }
         assert!(parse(b"\"\xff\"").unwrap_err().contains("utf-8"));
         assert_eq!(thrown("json::parse(`[1,`)"), "json::parse: EOF while parsing a value at line 1 column 3");
-        assert_eq!(thrown("json::parse(1)"), "json::parse: text must be a string or a blob, not i64");
+        assert_eq!(
+            thrown("json::parse(1)"),
+            message(mismatch("json::parse", "text", "a string or a blob", "i64"))
+        );
     }
 
     #[test]
-    fn numbers_beyond_an_int_become_floats_and_beyond_a_float_fail() {
+    fn large_integers_become_floats_and_larger_ones_fail() {
         assert!(eval::<bool>("json::parse(`9223372036854775807`) == 9223372036854775807"));
         assert!(eval::<bool>("json::parse(`9223372036854775808`) == 9223372036854775808.0"));
         assert!(eval::<bool>("json::parse(`-9223372036854775809`) == -9223372036854775808.0"));
@@ -226,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn a_value_larger_than_a_script_may_have_it_is_refused_where_it_can_be_caught() {
+    fn a_value_over_the_limits_throws_catchably() {
         assert_eq!(
             thrown("let s = \"\"; s.pad(20000, \"1,\"); json::parse(`[${s}1]`)"),
-            "json::parse: the result is larger than a script may have it (max_array_size)"
+            message(result_too_large("json::parse", 10000, "elements", "max_array_size"))
         );
     }
 
@@ -259,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_cannot_carry_is_refused_by_name() {
+    fn values_that_json_cannot_represent_throw() {
         for (value, message) in [
             ("0.0/0.0", "NaN cannot be written as JSON"),
             ("#{ a: [-1.0/0.0] }", "-inf cannot be written as JSON"),
@@ -277,19 +281,19 @@ mod tests {
         assert_eq!(render(&"abc".into(), 4), Err(JsonError::TooLong));
         assert_eq!(
             thrown("let s = \"\"; s.pad(262144, '\\n'); json::stringify(s)"),
-            "json::stringify: the result would have over 262144 bytes (max_string_size)"
+            message(result_too_large("json::stringify", 262144, "bytes", "max_string_size"))
         );
     }
 
     #[test]
-    fn constants_and_values_shared_with_a_closure_are_written_like_any_other() {
+    fn constants_and_shared_values_are_written() {
         assert_eq!(eval::<String>("const X = #{ a: 1 }; json::stringify(X)"), r#"{"a":1}"#);
         assert_eq!(eval::<String>("let x = #{ a: 1 }; let f = || x.a; json::stringify(x)"), r#"{"a":1}"#);
         assert_eq!(eval::<String>("let x = #{ a: 1 }; let f = || x.a; json::stringify([x])"), r#"[{"a":1}]"#);
     }
 
     #[test]
-    fn letters_and_controls_are_written_as_json_has_them() {
+    fn special_characters_are_escaped() {
         assert_eq!(
             eval::<String>(r#"json::stringify(['"', "\x00\x1f\n", "ü"])"#),
             r#"["\"","\u0000\u001f\n","ü"]"#

@@ -11,7 +11,7 @@ use crate::limits::MAX_KEY_BYTES;
 use crate::sizes;
 use crate::wire::{Reader, Writer};
 
-/// What `kv::collection` gives.
+/// The handle that `kv::collection` returns.
 #[derive(Clone)]
 struct Collection {
     name: ImmutableString,
@@ -29,7 +29,7 @@ impl Handle for Collection {
     }
 }
 
-/// Registers the namespace, and the methods of its handle.
+/// Registers the namespace and the methods of its handle.
 pub fn register(engine: &mut Engine) {
     handle::register::<Collection>(engine);
     method("get")
@@ -114,7 +114,7 @@ impl Collection {
         host::call(&SET_IF, function, &params)?.bool()
     }
 
-    /// The start of the `count` parameters of all functions about one key.
+    /// The first two of `count` parameters: collection and key.
     fn entry(&self, function: &str, count: usize, key: Dynamic) -> Result<Writer, Thrown> {
         let key = args::name(function, "key", key, MAX_KEY_BYTES)?;
         let mut params = self.params(count);
@@ -123,10 +123,10 @@ impl Collection {
     }
 }
 
-/// A value to store. `()` is none: a key that holds it could not be told from one that is absent.
+/// Appends a value to store. `()` is refused: such a key would look absent.
 fn stored(function: &str, params: &mut Writer, value: &Dynamic) -> Result<(), Thrown> {
     if value.is_unit() {
-        return Err(fail(function, "value must not be (), which means absent; use delete"));
+        return Err(fail(function, "value must not be (); use delete to remove a key"));
     }
     packed(function, params, "value", value)
 }
@@ -145,14 +145,14 @@ fn ttl_seconds(function: &str, options: Option<&Dynamic>) -> Result<Option<INT>,
         let Some(given) = options.get("ttl_seconds") else { return Ok(None) };
         match args::int(function, "ttl_seconds", given)? {
             seconds if seconds < 1 => {
-                Err(fail(function, format_args!("ttl_seconds must be 1 or more, not {seconds}")))
+                Err(fail(function, format_args!("ttl_seconds must be at least 1, not {seconds}")))
             }
             seconds => Ok(Some(seconds)),
         }
     })?
 }
 
-/// A page of keys and values, of as many as a script may have at once; one that is too large alone is refused.
+/// A page of keys and values, cut to what fits the script's size limits. Throws when the first entry alone does not fit.
 fn entries(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
     let (mut entries, mut cursors, mut more) = (Array::new(), Vec::new(), false);
     reply.read(|reader| {
@@ -199,9 +199,10 @@ fn entries(context: &NativeCallContext, function: &str, reply: &Reply) -> Result
 mod tests {
     use proptest::prelude::*;
 
+    use crate::error::{empty, mismatch, out_of_range, result_too_large, too_long, unknown_key};
     use crate::host::install;
     use crate::native::MemoryHost;
-    use crate::testing::{self, eval, eval_with, thrown};
+    use crate::testing::{self, eval, eval_with, message, thrown};
     use crate::wire::Writer;
 
     fn thrown_by(call: &str) -> String {
@@ -209,67 +210,82 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_are_refused_by_function_parameter_and_type() {
-        assert_eq!(thrown("kv::collection(1)"), "kv::collection: name must be a string, not i64");
-        assert_eq!(thrown_by("c.get(1)"), "kv::get: key must be a string, not i64");
-        assert_eq!(thrown_by("c.set('k', 1)"), "kv::set: key must be a string, not char");
-        assert_eq!(thrown_by("c.set(\"k\", 1, 60)"), "kv::set: options must be a map, not i64");
-        assert_eq!(thrown_by("c.has(())"), "kv::has: key must be a string, not ()");
-        assert_eq!(thrown_by("c.delete([])"), "kv::delete: key must be a string, not array");
-        assert_eq!(thrown_by("c.list(())"), "kv::list: cursor must be a string, not ()");
-        assert_eq!(thrown_by("c.list(\"\", \"9\")"), "kv::list: limit must be an int, not string");
-        assert_eq!(thrown_by("c.entries(1)"), "kv::entries: cursor must be a string, not i64");
-        assert_eq!(thrown_by("c.increment(\"k\", 1.0)"), "kv::increment: n must be an int, not f64");
-        assert_eq!(thrown_by("c.set_if(c, 1, 2)"), "kv::set_if: key must be a string, not collection");
-        assert_eq!(thrown_by("c.set_if(\"k\", 1, 2, 3)"), "kv::set_if: options must be a map, not i64");
+    fn parameters_of_the_wrong_type_throw() {
+        assert_eq!(
+            thrown("kv::collection(1)"),
+            message(mismatch("kv::collection", "name", "a string", "i64"))
+        );
+        assert_eq!(thrown_by("c.get(1)"), message(mismatch("kv::get", "key", "a string", "i64")));
+        assert_eq!(thrown_by("c.set('k', 1)"), message(mismatch("kv::set", "key", "a string", "char")));
+        assert_eq!(thrown_by("c.set(\"k\", 1, 60)"), message(mismatch("kv::set", "options", "a map", "i64")));
+        assert_eq!(thrown_by("c.has(())"), message(mismatch("kv::has", "key", "a string", "()")));
+        assert_eq!(thrown_by("c.delete([])"), message(mismatch("kv::delete", "key", "a string", "array")));
+        assert_eq!(thrown_by("c.list(())"), message(mismatch("kv::list", "cursor", "a string", "()")));
+        assert_eq!(
+            thrown_by("c.list(\"\", \"9\")"),
+            message(mismatch("kv::list", "limit", "an int", "string"))
+        );
+        assert_eq!(thrown_by("c.entries(1)"), message(mismatch("kv::entries", "cursor", "a string", "i64")));
+        assert_eq!(
+            thrown_by("c.increment(\"k\", 1.0)"),
+            message(mismatch("kv::increment", "n", "an int", "f64"))
+        );
+        assert_eq!(
+            thrown_by("c.set_if(c, 1, 2)"),
+            message(mismatch("kv::set_if", "key", "a string", "collection"))
+        );
+        assert_eq!(
+            thrown_by("c.set_if(\"k\", 1, 2, 3)"),
+            message(mismatch("kv::set_if", "options", "a map", "i64"))
+        );
     }
 
     #[test]
-    fn names_keys_and_limits_have_their_bounds() {
+    fn names_keys_and_limits_are_bounded() {
         let named = |length: usize| format!("kv::collection(\"{}\")", "n".repeat(length));
-        assert_eq!(thrown(&named(0)), "kv::collection: name must not be empty");
-        assert_eq!(thrown(&named(129)), "kv::collection: name must have at most 128 bytes, not 129");
+        assert_eq!(thrown(&named(0)), message(empty("kv::collection", "name")));
+        assert_eq!(thrown(&named(129)), message(too_long("kv::collection", "name", 128, 129)));
         assert!(eval::<bool>(&format!("{}.has(\"k\") == false", named(128))));
-        assert_eq!(thrown_by("c.get(\"\")"), "kv::get: key must not be empty");
+        assert_eq!(thrown_by("c.get(\"\")"), message(empty("kv::get", "key")));
         // Bytes, not letters.
         let key = "ü".repeat(257);
+        assert_eq!(thrown_by(&format!("c.has(\"{key}\")")), message(too_long("kv::has", "key", 512, 514)));
+        assert_eq!(thrown_by("c.list(\"\", 0)"), message(out_of_range("kv::list", "limit", 1, 1000, 0)));
         assert_eq!(
-            thrown_by(&format!("c.has(\"{key}\")")),
-            "kv::has: key must have at most 512 bytes, not 514"
+            thrown_by("c.list(\"\", 1001)"),
+            message(out_of_range("kv::list", "limit", 1, 1000, 1001))
         );
-        assert_eq!(thrown_by("c.list(\"\", 0)"), "kv::list: limit must be 1 to 1000, not 0");
-        assert_eq!(thrown_by("c.list(\"\", 1001)"), "kv::list: limit must be 1 to 1000, not 1001");
     }
 
     #[test]
     fn options_are_checked() {
         assert_eq!(
             thrown_by("c.set(\"k\", 1, #{ ttl: 5 })"),
-            "kv::set: unknown option ttl; there is: ttl_seconds"
+            message(unknown_key("kv::set", "option", "ttl", &["ttl_seconds"]))
         );
         assert_eq!(
             thrown_by("c.set(\"k\", 1, #{ ttl_seconds: \"5\" })"),
-            "kv::set: ttl_seconds must be an int, not string"
+            message(mismatch("kv::set", "ttl_seconds", "an int", "string"))
         );
         assert_eq!(
             thrown_by("c.set(\"k\", 1, #{ ttl_seconds: 0 })"),
-            "kv::set: ttl_seconds must be 1 or more, not 0"
+            "kv::set: ttl_seconds must be at least 1, not 0"
         );
         assert_eq!(
             thrown_by("c.set_if(\"k\", (), 1, #{ ttl_seconds: -1 })"),
-            "kv::set_if: ttl_seconds must be 1 or more, not -1"
+            "kv::set_if: ttl_seconds must be at least 1, not -1"
         );
         assert_eq!(
             thrown_by("c.set_if(\"k\", (), 1, #{ ttl: 1 })"),
-            "kv::set_if: unknown option ttl; there is: ttl_seconds"
+            message(unknown_key("kv::set_if", "option", "ttl", &["ttl_seconds"]))
         );
     }
 
     #[test]
-    fn what_cannot_be_stored_is_refused() {
+    fn values_that_cannot_be_stored_throw() {
         assert_eq!(
             thrown_by("c.set(\"k\", ())"),
-            "kv::set: value must not be (), which means absent; use delete"
+            "kv::set: value must not be (); use delete to remove a key"
         );
         assert!(thrown_by("c.set_if(\"k\", 1, ())").starts_with("kv::set_if: value must not be ()"));
         assert_eq!(
@@ -279,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_host_is_thrown_with_the_name_of_the_function() {
+    fn host_errors_name_the_function() {
         assert_eq!(
             thrown_by("c.set(\"text\", \"x\"); c.increment(\"text\", 1)"),
             "kv::increment: not an integer"
@@ -292,18 +308,18 @@ mod tests {
     }
 
     #[test]
-    fn more_keys_than_a_script_may_have_are_refused() {
+    fn keys_over_the_limits_throw() {
         let script = "let c = kv::collection(\"long\"); let k = \"\"; k.pad(500, 'k'); \
                       for i in 0..600 { c.set(k + i, 1); } c.list(\"\", 500);";
         assert!(eval::<bool>(&format!("{script} true")));
         assert_eq!(
             thrown(&format!("{script} c.list(\"\", 600)")),
-            "kv::list: the result is larger than a script may have it (max_string_size)"
+            message(result_too_large("kv::list", 262144, "bytes", "max_string_size"))
         );
     }
 
     #[test]
-    fn a_value_larger_than_a_script_may_have_it_is_refused_where_it_can_be_caught() {
+    fn a_value_over_the_limits_throws_catchably() {
         let mut value = Writer::new();
         value.array(20_000);
         for _ in 0..20_000 {
@@ -316,7 +332,7 @@ mod tests {
             let function = call.split('(').next().unwrap();
             assert_eq!(
                 thrown(&format!("kv::collection(\"large\").{call}")),
-                format!("kv::{function}: the result is larger than a script may have it (max_array_size)")
+                message(result_too_large(&format!("kv::{function}"), 10_000, "elements", "max_array_size"))
             );
         }
     }
@@ -341,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_entries_ends_where_a_script_may_have_no_more() {
+    fn a_page_of_entries_ends_at_the_limits() {
         let script = r#"
             let c = kv::collection("sized");
             let n = []; n.pad(3000, 1);
@@ -376,7 +392,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_set_is_got(value in testing::values()) {
+        fn values_are_returned_as_they_were_set(value in testing::values()) {
             prop_assume!(!value.is_unit());
             let same: bool = eval_with(
                 "let c = kv::collection(\"any\"); c.set(\"k\", [x, blob(3, 7)]); let got = c.get(\"k\"); \

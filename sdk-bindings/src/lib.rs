@@ -1,7 +1,7 @@
-//! What a PiCloud script can call: one file per namespace, all of them over the host call of [`host`].
+//! The functions a PiCloud script can call: one file per namespace, all of them based on the host calls of [`host`].
 //!
-//! `build.rs` makes the imports, the limits and the registration from `interface.toml`. To add a namespace, add its
-//! entries there and a file with a function `register` here, with its `mod` line below.
+//! `build.rs` generates the imports, the limits and the registration from `interface.toml`. To add a namespace, add its
+//! entries there, a file with a function `register` here, and its `mod` line below.
 
 pub mod blob;
 pub mod body;
@@ -21,7 +21,6 @@ mod args;
 mod base64;
 mod crypto;
 mod docs;
-mod document;
 mod error;
 mod handle;
 mod hex;
@@ -30,6 +29,7 @@ mod log;
 mod random;
 mod regex;
 mod sizes;
+mod stored_json;
 #[cfg(test)]
 mod testing;
 mod time;
@@ -41,7 +41,7 @@ pub use error::type_name;
 // The versions, `NAMESPACES` and `register_namespaces`.
 include!(concat!(env!("OUT_DIR"), "/namespaces.rs"));
 
-/// Registers every namespace with `engine`, and what a script can do with a blob of any length.
+/// Registers every namespace and long blobs with `engine`.
 pub fn register(engine: &mut rhai::Engine) {
     blob::register(engine);
     register_namespaces(engine);

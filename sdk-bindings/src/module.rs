@@ -1,4 +1,4 @@
-//! Modules whose names a script makes while it runs; those that it names literally come with it.
+//! Modules whose names a script builds while it runs. Modules imported by a literal name come with the script.
 
 use crate::error::Thrown;
 use crate::host;
@@ -6,7 +6,7 @@ use crate::imports::module::SOURCE;
 use crate::limits::MAX_MODULE_NAME_BYTES;
 use crate::wire::Writer;
 
-/// The source of a module of the app, none when there is none of that name.
+/// The source of one of the app's modules; None when it does not exist.
 pub fn source(name: &str) -> Result<Option<Vec<u8>>, Thrown> {
     let first = name.bytes().next().unwrap_or_default();
     let is_name = name.len() <= MAX_MODULE_NAME_BYTES

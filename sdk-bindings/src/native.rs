@@ -1,6 +1,4 @@
-//! The host of a native build: what stands in for the imports in unit tests and in the native baseline.
-//!
-//! A wasm build has no part of this file.
+//! A host in memory, for tests and the native benchmark. Not part of the wasm build.
 
 mod docs;
 mod files;
@@ -13,8 +11,8 @@ use std::collections::BTreeMap;
 use crate::host::Host;
 use crate::wire::{Reader, WireError, Writer};
 
-/// A host that keeps everything in memory: kv, documents and files, a clock that stands still, repeatable
-/// "randomness", servers that answer with what they were asked, and the lines that were logged.
+/// A host in memory: kv, documents, files and variables, a fixed clock, repeatable random bytes, HTTP servers that
+/// echo the request, and the logged lines.
 #[derive(Default)]
 pub struct MemoryHost {
     /// MessagePack values by collection and key.
@@ -27,7 +25,7 @@ pub struct MemoryHost {
     pub request_body: Vec<u8>,
     /// The app's variables.
     pub vars: vars::Variables,
-    /// Sources of modules by name; none for one that is not available.
+    /// Sources of modules by name; None for one that fails to load.
     pub modules: BTreeMap<String, Option<String>>,
     docs: docs::Documents,
     files: files::Files,
@@ -85,7 +83,7 @@ impl MemoryHost {
             }
             "module_source" => match self.modules.get(reader.string()?) {
                 Some(Some(source)) => drop(reply.bytes(source.as_bytes())),
-                Some(None) => return Ok(Err("it lies on another disk".into())),
+                Some(None) => return Ok(Err("the disk failed".into())),
                 None => drop(reply.nil()),
             },
             "http_request" => {

@@ -1,4 +1,4 @@
-//! `random::` values from the host's secure generator.
+//! `random::` values from the host's cryptographically secure generator.
 
 use std::cell::RefCell;
 
@@ -6,7 +6,7 @@ use rhai::{Dynamic, Engine, FLOAT, FuncRegistration, INT, Module, NativeCallCont
 
 use crate::args;
 use crate::blob::Blob;
-use crate::error::{Thrown, fail};
+use crate::error::{Thrown, fail, invalid_reply};
 use crate::host;
 use crate::imports::random::BYTES;
 use crate::limits::MAX_RANDOM_BYTES;
@@ -16,8 +16,8 @@ use crate::wire::Writer;
 const MAX_STRING: usize = 4_096;
 const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
-/// Bytes of the host that nobody has used yet. It is filled by the first call of a run, so an image, which is
-/// taken before any run, never holds randomness.
+/// Unused random bytes from the host. The first call of a run fills it, so an image, which is taken before any run,
+/// contains no random bytes.
 struct Pool {
     bytes: [u8; 256],
     left: usize,
@@ -58,10 +58,10 @@ fn fetch(function: &str, n: usize) -> Result<Vec<u8>, Thrown> {
     params.int(n as INT);
     let reply = host::call(&BYTES, function, &params)?;
     let bytes = reply.bytes()?;
-    if bytes.len() == n { Ok(bytes.to_vec()) } else { Err(fail(function, "the host gave too few bytes")) }
+    if bytes.len() == n { Ok(bytes.to_vec()) } else { Err(invalid_reply(function, "too few bytes")) }
 }
 
-/// `N` bytes (no more than the pool holds) from the pool, which is refilled when it has not enough.
+/// Takes `N` bytes (at most the size of the pool) from the pool, and refills it when it has too few.
 fn take<const N: usize>(function: &str) -> Result<[u8; N], Thrown> {
     POOL.with_borrow_mut(|pool| {
         if pool.left < N {
@@ -82,7 +82,7 @@ fn take<const N: usize>(function: &str) -> Result<[u8; N], Thrown> {
 fn int(min: INT, max: INT) -> Result<INT, Thrown> {
     let function = "random::int";
     if min > max {
-        return Err(fail(function, format_args!("min ({min}) must not be over max ({max})")));
+        return Err(fail(function, format_args!("min ({min}) must not be greater than max ({max})")));
     }
     let word = || take(function).map(u64::from_le_bytes);
     // How many results there are, which does not fit where all of them are meant.
@@ -104,7 +104,7 @@ fn float() -> Result<FLOAT, Thrown> {
     Ok((word >> 11) as FLOAT / (1_u64 << 53) as FLOAT)
 }
 
-/// Six bits a letter; the two values that name none are rejected.
+/// Six bits per character; the two values without a character are rejected.
 fn string(n: usize) -> Result<String, Thrown> {
     let mut text = String::with_capacity(n);
     while text.len() < n {
@@ -130,11 +130,12 @@ fn uuid() -> Result<String, Thrown> {
 
 #[cfg(test)]
 mod tests {
+    use crate::error::{mismatch, out_of_range};
     use crate::host::{Host, install};
-    use crate::testing::{eval, thrown};
+    use crate::testing::{eval, message, thrown};
     use crate::wire::{Reader, Writer};
 
-    /// A host whose random bytes are these, over and over.
+    /// A host that returns these random bytes repeatedly.
     struct Loop(std::iter::Cycle<std::vec::IntoIter<u8>>);
 
     impl Host for Loop {
@@ -169,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn words_that_would_favour_some_results_are_rejected() {
+    fn biased_words_are_rejected() {
         // 2^64 mod 3 = 1: of all words only 0 is rejected. The pool is used from its end.
         let mut bytes = vec![0; 256];
         bytes[..8].fill(0xff);
@@ -194,11 +195,17 @@ mod tests {
 
     #[test]
     fn sizes_out_of_range_are_refused() {
-        assert_eq!(thrown("random::int(2, 1)"), "random::int: min (2) must not be over max (1)");
-        assert_eq!(thrown("random::bytes(-1)"), "random::bytes: n must be 0 to 65536, not -1");
-        assert_eq!(thrown("random::bytes(65537)"), "random::bytes: n must be 0 to 65536, not 65537");
-        assert_eq!(thrown("random::string(4097)"), "random::string: n must be 0 to 4096, not 4097");
-        assert_eq!(thrown("random::int(1.0, 2)"), "random::int: min must be an int, not f64");
+        assert_eq!(thrown("random::int(2, 1)"), "random::int: min (2) must not be greater than max (1)");
+        assert_eq!(thrown("random::bytes(-1)"), message(out_of_range("random::bytes", "n", 0, 65536, -1)));
+        assert_eq!(
+            thrown("random::bytes(65537)"),
+            message(out_of_range("random::bytes", "n", 0, 65536, 65537))
+        );
+        assert_eq!(
+            thrown("random::string(4097)"),
+            message(out_of_range("random::string", "n", 0, 4096, 4097))
+        );
+        assert_eq!(thrown("random::int(1.0, 2)"), message(mismatch("random::int", "min", "an int", "f64")));
         assert!(eval::<bool>("random::bytes(0).len() == 0 && random::string(0) == \"\""));
     }
 }

@@ -1,4 +1,4 @@
-//! `regex::` matching in linear time.
+//! `regex::` regular expressions that match in linear time.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -12,18 +12,19 @@ use crate::args;
 use crate::error::{Thrown, fail};
 use crate::sizes;
 
-/// Compiled programs and lazy automata stay below this; what is over it is refused, or searched more slowly.
+/// Bytes of a compiled pattern, and of the cache of a lazy automaton. A larger pattern is refused; a full cache is
+/// slower.
 const MAX_PROGRAM: usize = 2 << 20;
 const MAX_AUTOMATON: usize = 1 << 20;
 /// Deeper groups could exhaust the guest's stack.
 const MAX_NESTING: u32 = 100;
-/// Programs of one execution that stay compiled.
+/// Compiled patterns kept during one execution.
 const MAX_CACHED: usize = 16;
-/// Texts from this many bytes on are searched by a lazy automaton: some 30 times faster, but its second,
-/// reversed program makes compiling two to three times slower, which no short text pays back.
+/// Texts of this many bytes or more are searched with a lazy automaton. It is some 30 times faster, but compiling
+/// takes two to three times as long, which does not pay off for shorter texts.
 const LONG_TEXT: usize = 4096;
 
-/// A program, with what it was compiled from and for.
+/// A compiled pattern.
 struct Compiled {
     pattern: ImmutableString,
     for_long: bool,
@@ -73,7 +74,7 @@ pub fn register(engine: &mut Engine) {
     engine.register_static_module("regex", module.into());
 }
 
-/// Checks the two parameters all functions have, and lends them to `run`.
+/// Checks the two parameters that all functions have, and calls `run`.
 fn search<T>(
     function: &str,
     pattern: Dynamic,
@@ -86,8 +87,7 @@ fn search<T>(
     run(&regex, &text)
 }
 
-/// The pattern's program, compiled once per execution. Shared, not cloned: a clone has working memory of its
-/// own.
+/// The compiled pattern, from the cache of this execution. Shared, because a clone allocates its own working memory.
 fn compiled(function: &str, pattern: ImmutableString, for_long: bool) -> Result<Rc<Regex>, Thrown> {
     COMPILED.with_borrow_mut(|cache| {
         if let Some(known) = cache.iter().find(|known| known.for_long == for_long && known.pattern == pattern)
@@ -114,12 +114,12 @@ fn compiled(function: &str, pattern: ImmutableString, for_long: bool) -> Result<
     })
 }
 
-/// The parser draws a picture of the pattern around the reason, which is on the last line.
+/// The reason is the last line of a syntax error; the lines before show the pattern.
 fn explain(error: &BuildError) -> String {
     let Some(error) = error.syntax_error() else { return "the pattern is too large".into() };
     let text = error.to_string();
     let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-    format!("the pattern does not parse: {reason}")
+    format!("invalid pattern: {reason}")
 }
 
 fn collect<'a>(
@@ -182,7 +182,7 @@ fn replace(
     })
 }
 
-/// A text that is refused before it is longer than the interpreter lets a string be.
+/// A result that throws before it exceeds `max_string_size`.
 struct Output<'a> {
     context: &'a NativeCallContext<'a>,
     function: &'a str,
@@ -197,7 +197,7 @@ impl Output<'_> {
     }
 }
 
-/// A replacement, taken apart once: `$1`, `$name` and `${name}` stand for groups, `$$` for a dollar sign.
+/// A parsed replacement: `$1`, `$name` and `${name}` stand for groups, `$$` for a dollar sign.
 struct Template<'a> {
     pieces: Vec<Piece<'a>>,
     has_groups: bool,
@@ -242,8 +242,8 @@ impl<'a> Template<'a> {
     }
 }
 
-/// The name after a dollar sign and what follows it: `1a` is group 1 and an `a`, `{1a}` would be a group
-/// `1a`.
+/// Splits the text after a dollar sign into the name of a group and the rest: `1a` is group 1 and an `a`, `{1a}` is
+/// group `1a`.
 fn reference(text: &str) -> (&str, &str) {
     if let Some((name, tail)) = text.strip_prefix('{').and_then(|text| text.split_once('}')) {
         return (name, tail);
@@ -268,27 +268,31 @@ fn group(regex: &Regex, name: &str) -> Result<usize, String> {
 mod tests {
     use proptest::prelude::*;
 
-    use crate::testing::{eval, eval_with, thrown};
+    use crate::error::{mismatch, result_too_large};
+    use crate::testing::{eval, eval_with, message, thrown};
 
     #[test]
-    fn a_pattern_that_does_not_parse_is_refused_with_the_reason() {
+    fn invalid_patterns_throw_with_the_reason() {
         assert_eq!(
             thrown(r#"regex::is_match("(a", "a")"#),
-            "regex::is_match: the pattern does not parse: unclosed group"
+            "regex::is_match: invalid pattern: unclosed group"
         );
         assert_eq!(
             thrown(r#"regex::find("a(?=b)", "a")"#),
-            "regex::find: the pattern does not parse: look-around, including look-ahead and look-behind, is not supported"
+            "regex::find: invalid pattern: look-around, including look-ahead and look-behind, is not supported"
         );
-        assert_eq!(thrown("regex::split(1, \"a\")"), "regex::split: pattern must be a string, not i64");
+        assert_eq!(
+            thrown("regex::split(1, \"a\")"),
+            message(mismatch("regex::split", "pattern", "a string", "i64"))
+        );
         assert_eq!(
             thrown("regex::replace(\"a\", \"a\", 1)"),
-            "regex::replace: replacement must be a string, not i64"
+            message(mismatch("regex::replace", "replacement", "a string", "i64"))
         );
     }
 
     #[test]
-    fn a_pattern_that_is_a_bomb_is_refused() {
+    fn patterns_that_are_too_large_throw() {
         assert_eq!(
             thrown(r#"regex::is_match("((a{1000}){1000}){1000}", "a")"#),
             "regex::is_match: the pattern is too large"
@@ -296,7 +300,7 @@ mod tests {
         let deep = format!("{}{}", "(".repeat(1000), ")".repeat(1000));
         assert!(
             thrown(&format!("regex::is_match(\"{deep}\", \"a\")"))
-                .starts_with("regex::is_match: the pattern does not parse: ")
+                .starts_with("regex::is_match: invalid pattern: ")
         );
     }
 
@@ -318,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replacement_with_an_unknown_group_is_refused() {
+    fn an_unknown_group_in_a_replacement_throws() {
         assert_eq!(
             thrown(r#"regex::replace("a", "a", "costs $5")"#),
             "regex::replace: the pattern has no group 5 (write $$ for a dollar sign)"
@@ -333,15 +337,15 @@ mod tests {
     fn results_stop_at_the_limits_of_the_interpreter() {
         assert_eq!(
             thrown(r#"let s = ""; s.pad(200000, "a"); regex::replace_all("a", s, s)"#),
-            "regex::replace_all: the result would have over 262144 bytes (max_string_size)"
+            message(result_too_large("regex::replace_all", 262144, "bytes", "max_string_size"))
         );
         assert_eq!(
             thrown(r#"let s = ""; s.pad(10001, "a"); regex::find_all("a", s)"#),
-            "regex::find_all: the result would have over 10000 elements (max_array_size)"
+            message(result_too_large("regex::find_all", 10000, "elements", "max_array_size"))
         );
         assert_eq!(
             thrown(r#"let s = ""; s.pad(10001, ","); regex::split(",", s)"#),
-            "regex::split: the result would have over 10000 elements (max_array_size)"
+            message(result_too_large("regex::split", 10000, "elements", "max_array_size"))
         );
     }
 
@@ -369,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_unit() {
+    fn no_match_is_unit() {
         assert!(eval::<bool>(r#"regex::find("x", "abc") == () && regex::captures("x", "abc") == ()"#));
         assert!(eval::<bool>(r#"regex::captures("(a)|(b)", "b") == ["b", (), "b"]"#));
         assert!(eval::<bool>(r#"regex::captures("(?<l>a)|(?<r>b)", "b") == #{ l: (), r: "b" }"#));

@@ -1,4 +1,4 @@
-//! `request::` the request of an execution, beyond what `ctx` holds of it.
+//! `request::` the parts of the request that are not in `ctx`.
 
 use std::ops::Range;
 
@@ -20,11 +20,11 @@ pub fn register(engine: &mut Engine) {
     engine.register_static_module("request", module.into());
 }
 
-/// The body of the request: a reply, and where in it the body lies.
+/// The body of the request: the host's reply, and the range of the body in it.
 ///
 /// # Panics
 ///
-/// When the host does not give it, which it has no reason for.
+/// When the host returns an error, which it does not do for this function.
 pub fn body() -> (Vec<u8>, Range<usize>) {
     fetch("request::body_raw").expect("the host gives the body of a request")
 }
@@ -34,7 +34,7 @@ pub fn late_body(length: usize) -> Dynamic {
     Blob::late(length, body)
 }
 
-/// Whether a value is the whole body of the request, which the host has, too.
+/// True if a value is the whole body of the request, which the host has as well.
 pub fn is_body(value: &Dynamic) -> bool {
     Blob::is_late(value)
 }

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 use rhai::{Dynamic, Engine, EvalAltResult, Map, Scope, Variant};
 
+use crate::error::Thrown;
 use crate::host;
 use crate::limits;
 use crate::native::MemoryHost;
@@ -15,7 +16,7 @@ pub fn engine() -> Engine {
     let mut engine = Engine::new();
     engine.set_max_string_size(limits::DEFAULT_MAX_STRING_SIZE);
     engine.set_max_array_size(limits::DEFAULT_MAX_ARRAY_SIZE);
-    crate::blob::set_longest(limits::DEFAULT_MAX_ARRAY_SIZE);
+    crate::blob::set_max_native_length(limits::DEFAULT_MAX_ARRAY_SIZE);
     engine.set_max_map_size(limits::DEFAULT_MAX_MAP_SIZE);
     crate::register(&mut engine);
     engine
@@ -41,10 +42,15 @@ pub fn eval_with<T: Variant + Clone>(script: &str, x: impl Into<Dynamic>) -> T {
 
 /// What `script` throws, as `catch` would see it.
 pub fn thrown(script: &str) -> String {
-    let error = ENGINE.with(|engine| engine.eval::<Dynamic>(script)).expect_err(script);
+    message(ENGINE.with(|engine| engine.eval::<Dynamic>(script)).expect_err(script))
+}
+
+/// The text of an error that is thrown, as `catch` would see it.
+#[expect(clippy::boxed_local, reason = "it is what functions throw")]
+pub fn message(error: Thrown) -> String {
     match error.unwrap_inner() {
         EvalAltResult::ErrorRuntime(value, _) => value.clone().into_string().expect("a string is thrown"),
-        other => panic!("{script} threw no string: {other}"),
+        other => panic!("not thrown: {other}"),
     }
 }
 

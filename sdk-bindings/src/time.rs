@@ -1,4 +1,4 @@
-//! `time::` the host's clock, and RFC 3339 times.
+//! `time::` the current time, and RFC 3339 times.
 
 use std::fmt::Write;
 
@@ -13,7 +13,7 @@ use crate::imports::time::NOW;
 use crate::sizes;
 use crate::wire::Writer;
 
-/// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what RFC 3339 can write.
+/// 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: the range of RFC 3339.
 const YEARS: std::ops::RangeInclusive<i64> = -62_167_219_200_000..=253_402_300_799_999;
 
 /// Registers the namespace.
@@ -46,10 +46,8 @@ fn parse(function: &str, param: &str, text: Dynamic) -> Result<INT, Thrown> {
         Ok(time) => Ok(time.timestamp_millis()),
         Err(_) => {
             let shown: String = text.chars().take(40).collect();
-            Err(fail(
-                function,
-                format_args!("'{shown}' is not an RFC 3339 time such as 2026-01-31T08:00:00Z"),
-            ))
+            let example = "2026-01-31T08:00:00Z";
+            Err(fail(function, format_args!("invalid time '{shown}': use RFC 3339, such as {example}")))
         }
     }
 }
@@ -58,7 +56,11 @@ fn datetime(function: &str, ms: INT) -> Result<DateTime<Utc>, Thrown> {
     Some(ms)
         .filter(|ms| YEARS.contains(ms))
         .and_then(DateTime::from_timestamp_millis)
-        .ok_or_else(|| fail(function, "the time is outside the years 0 to 9999"))
+        .ok_or_else(|| outside_years(function))
+}
+
+fn outside_years(function: &str) -> Thrown {
+    fail(function, "the time must be in the years 0 to 9999")
 }
 
 fn rfc3339(function: &str, ms: INT) -> Result<String, Thrown> {
@@ -74,7 +76,7 @@ fn strftime(context: &NativeCallContext, ms: INT, format: &str) -> Result<String
             return Err(fail("time::format", format_args!("unknown specifier in the format '{format}'")));
         }
         write!(out, "{}", time.format_with_items(std::iter::once(item)))
-            .map_err(|_| fail("time::format", "the format cannot be written"))?;
+            .map_err(|_| fail("time::format", "invalid format"))?;
         sizes::check_string(context, "time::format", out.len())?;
     }
     Ok(out)
@@ -106,10 +108,11 @@ fn diff_seconds(a: Dynamic, b: Dynamic) -> Result<Dynamic, Thrown> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::YEARS;
+    use super::{YEARS, outside_years};
+    use crate::error::{mismatch, result_too_large};
     use crate::host::install;
     use crate::native::MemoryHost;
-    use crate::testing::{eval, eval_with, thrown};
+    use crate::testing::{eval, eval_with, message, thrown};
 
     #[test]
     fn now_is_the_clock_of_the_host() {
@@ -121,16 +124,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rfc_3339_time_is_refused() {
+    fn invalid_times_throw() {
         for text in ["", "2026-01-31", "2026-01-31T08:00:00", "2026-02-30T08:00:00Z", "2026-01-31T25:00:00Z"]
         {
             let message = thrown(&format!(r#"time::parse("{text}")"#));
             assert_eq!(
                 message,
-                format!("time::parse: '{text}' is not an RFC 3339 time such as 2026-01-31T08:00:00Z")
+                format!("time::parse: invalid time '{text}': use RFC 3339, such as 2026-01-31T08:00:00Z")
             );
         }
-        assert_eq!(thrown("time::parse(1)"), "time::parse: text must be a string, not i64");
+        assert_eq!(thrown("time::parse(1)"), message(mismatch("time::parse", "text", "a string", "i64")));
     }
 
     #[test]
@@ -149,11 +152,11 @@ mod tests {
         assert_eq!(thrown(r#"time::format(0, "%")"#), "time::format: unknown specifier in the format '%'");
         assert_eq!(
             thrown(&format!(r#"time::format({}, "%Y")"#, i64::MAX)),
-            "time::format: the time is outside the years 0 to 9999"
+            "time::format: the time must be in the years 0 to 9999"
         );
         assert_eq!(
             thrown(r#"let f = ""; f.pad(200000, "%c"); time::format(0, f)"#),
-            "time::format: the result would have over 262144 bytes (max_string_size)"
+            message(result_too_large("time::format", 262144, "bytes", "max_string_size"))
         );
     }
 
@@ -175,11 +178,11 @@ mod tests {
             ["9223372036854775807", "-9223372036854775808", "1e300", "0.0/0.0", "-1.0/0.0", "252000000000"]
         {
             let script = format!(r#"time::add_seconds("2026-01-01T00:00:00Z", {seconds})"#);
-            assert_eq!(thrown(&script), "time::add_seconds: the time is outside the years 0 to 9999");
+            assert_eq!(thrown(&script), message(outside_years("time::add_seconds")));
         }
         assert_eq!(
             thrown(r#"time::add_seconds("2026-01-01T00:00:00Z", "1")"#),
-            "time::add_seconds: seconds must be an int or a float, not string"
+            message(mismatch("time::add_seconds", "seconds", "an int or a float", "string"))
         );
     }
 

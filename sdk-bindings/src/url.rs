@@ -1,5 +1,6 @@
 //! `url::` percent-encoding and query strings.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode, utf8_percent_encode};
 use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 
 use crate::args;
@@ -11,8 +12,7 @@ pub fn register(engine: &mut Engine) {
     let mut module = Module::new();
     module.set_native_fn("encode", |context: NativeCallContext, text: &mut Dynamic| {
         args::bytes("url::encode", "text", text, |bytes| {
-            let mut encoded = String::with_capacity(bytes.len() + bytes.len() / 2);
-            encode(&mut encoded, bytes);
+            let encoded = percent_encode(bytes, RESERVED).to_string();
             sizes::check_string(&context, "url::encode", encoded.len())?;
             Ok(encoded)
         })?
@@ -31,44 +31,35 @@ pub fn register(engine: &mut Engine) {
     engine.register_static_module("url", module.into());
 }
 
-/// Appends `bytes`, all but the unreserved ones (RFC 3986, section 2.3) as `%XX`.
-fn encode(out: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-    for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(byte.into());
-        } else {
-            out.push('%');
-            out.push(DIGITS[usize::from(byte >> 4)].into());
-            out.push(DIGITS[usize::from(byte & 15)].into());
-        }
-    }
-}
+/// The characters to percent-encode: all but the unreserved ones (RFC 3986, section 2.3).
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Undoes percent-encoding in a part of a text that begins at its byte `start`; errors name `function`, and the place.
+/// Decodes the part of a text that starts at byte `start`; errors name the byte.
 fn decode(function: &str, part: &str, start: usize) -> Result<String, Thrown> {
-    let digit = |byte: Option<&u8>| byte.and_then(|byte| char::from(*byte).to_digit(16));
-    let mut bytes = Vec::with_capacity(part.len());
-    let mut rest = part.as_bytes();
-    while let Some((&byte, tail)) = rest.split_first() {
-        if byte != b'%' {
-            bytes.push(byte);
-            rest = tail;
-            continue;
-        }
-        let (Some(high), Some(low)) = (digit(tail.first()), digit(tail.get(1))) else {
-            let at = start + part.len() - rest.len();
-            let message = format_args!("the '%' at byte {at} is not followed by two hexadecimal digits");
-            return Err(fail(function, message));
-        };
-        bytes.push((high << 4 | low) as u8);
-        rest = &tail[2..];
+    let is_escape = |at: usize| {
+        part.as_bytes()[at + 1..].iter().take(2).filter(|byte| byte.is_ascii_hexdigit()).count() == 2
+    };
+    if let Some((at, _)) = part.match_indices('%').find(|&(at, _)| !is_escape(at)) {
+        return Err(invalid_escape(function, start + at));
     }
-    String::from_utf8(bytes)
-        .map_err(|_| fail(function, format_args!("what begins at byte {start} is not UTF-8")))
+    match percent_decode_str(part).decode_utf8() {
+        Ok(text) => Ok(text.into_owned()),
+        Err(_) => Err(invalid_utf8(function, start)),
+    }
 }
 
-/// The names and values of a query string, or of the body of a form; of a repeated name the last value.
+fn invalid_escape(function: &str, at: usize) -> Thrown {
+    let rule = "'%' must be followed by two hexadecimal digits";
+    fail(function, format_args!("invalid percent-encoding at byte {at}: {rule}"))
+}
+
+fn invalid_utf8(function: &str, at: usize) -> Thrown {
+    fail(function, format_args!("invalid UTF-8 in the part that starts at byte {at}"))
+}
+
+/// Parses a query string or the body of a form. The last value of a repeated name counts.
+///
+/// Not `form_urlencoded::parse`: that replaces invalid UTF-8 and keeps malformed escapes, which throw here.
 fn decode_query(context: &NativeCallContext, function: &str, text: &str) -> Result<Map, Thrown> {
     let mut params = Map::new();
     let mut start = 0;
@@ -85,7 +76,9 @@ fn decode_query(context: &NativeCallContext, function: &str, text: &str) -> Resu
     Ok(params)
 }
 
-/// A query string of a map; errors name `function`, and the key behind `place`.
+/// Builds a query string; errors name the key with `place` in front.
+///
+/// Not `form_urlencoded::Serializer`: that writes a space as `+`, and escapes `~` but not `*`.
 pub fn query(
     context: &NativeCallContext,
     function: &str,
@@ -113,17 +106,17 @@ pub fn query(
     Ok(query)
 }
 
-/// Appends one parameter, unless its value has no form in a query.
+/// Appends one parameter; false when its value is neither a string, a number nor a bool.
 fn append(query: &mut String, key: &str, value: &Dynamic) -> bool {
     if !query.is_empty() {
         query.push('&');
     }
-    encode(query, key.as_bytes());
+    query.extend(utf8_percent_encode(key, RESERVED));
     query.push('=');
     if let Ok(text) = value.as_immutable_string_ref() {
-        encode(query, text.as_bytes());
+        query.extend(utf8_percent_encode(&text, RESERVED));
     } else if value.is_int() || value.is_float() || value.is_bool() || value.is_char() {
-        encode(query, value.to_string().as_bytes());
+        query.extend(utf8_percent_encode(&value.to_string(), RESERVED));
     } else {
         return false;
     }
@@ -135,20 +128,30 @@ mod tests {
     use proptest::prelude::*;
     use rhai::Map;
 
-    use crate::testing::{eval, eval_with, thrown};
+    use super::{invalid_escape, invalid_utf8};
+    use crate::error::{mismatch, result_too_large};
+    use crate::testing::{eval, eval_with, message, thrown};
 
     #[test]
-    fn malformed_escapes_are_refused_with_their_place() {
+    fn errors_have_their_messages() {
         assert_eq!(
-            thrown(r#"url::decode("a%zz")"#),
-            "url::decode: the '%' at byte 1 is not followed by two hexadecimal digits"
+            message(invalid_escape("f", 1)),
+            "f: invalid percent-encoding at byte 1: '%' must be followed by two hexadecimal digits"
         );
-        assert_eq!(
-            thrown(r#"url::decode("a%2")"#),
-            "url::decode: the '%' at byte 1 is not followed by two hexadecimal digits"
-        );
-        assert_eq!(thrown(r#"url::decode("%ff")"#), "url::decode: what begins at byte 0 is not UTF-8");
-        assert_eq!(thrown("url::decode(())"), "url::decode: text must be a string, not ()");
+        assert_eq!(message(invalid_utf8("f", 0)), "f: invalid UTF-8 in the part that starts at byte 0");
+    }
+
+    #[test]
+    fn malformed_escapes_throw_with_their_position() {
+        for (text, at) in [("a%zz", 1), ("a%2", 1), ("%", 0), ("%20%%20", 3), ("a%+1", 1), ("%2ü", 0)] {
+            assert_eq!(
+                thrown(&format!("url::decode(\"{text}\")")),
+                message(invalid_escape("url::decode", at)),
+                "{text}"
+            );
+        }
+        assert_eq!(thrown(r#"url::decode("%ff")"#), message(invalid_utf8("url::decode", 0)));
+        assert_eq!(thrown("url::decode(())"), message(mismatch("url::decode", "text", "a string", "()")));
     }
 
     #[test]
@@ -162,15 +165,20 @@ mod tests {
     }
 
     #[test]
-    fn a_query_value_that_is_a_map_is_refused_by_name() {
+    fn a_map_as_query_value_throws() {
         assert_eq!(
             thrown("url::encode_query(#{ filter: #{} })"),
-            "url::encode_query: filter must be a string, a number, a bool, or an array of those, not map"
+            message(mismatch(
+                "url::encode_query",
+                "filter",
+                "a string, a number, a bool, or an array of those",
+                "map"
+            ))
         );
     }
 
     #[test]
-    fn a_query_is_read_as_that_of_a_request() {
+    fn queries_are_decoded() {
         for (text, map) in [
             ("", "#{}"),
             ("a=1&b=x+y%2Bz&c", r##"#{ a: "1", b: "x y+z", c: "" }"##),
@@ -184,21 +192,24 @@ mod tests {
     }
 
     #[test]
-    fn a_query_that_is_broken_is_refused_with_its_place() {
-        for (text, message) in [
-            ("a=1&b=%zz", "the '%' at byte 6 is not followed by two hexadecimal digits"),
-            ("a=1&%2=b", "the '%' at byte 4 is not followed by two hexadecimal digits"),
-            ("a=%&b=2", "the '%' at byte 2 is not followed by two hexadecimal digits"),
-            ("a+b=%C3&c=1", "what begins at byte 4 is not UTF-8"),
-            ("%", "the '%' at byte 0 is not followed by two hexadecimal digits"),
+    fn malformed_queries_throw_with_the_position() {
+        let function = "url::decode_query";
+        for (text, error) in [
+            ("a=1&b=%zz", invalid_escape(function, 6)),
+            ("a=1&%2=b", invalid_escape(function, 4)),
+            ("a=%&b=2", invalid_escape(function, 2)),
+            ("a+b=%C3&c=1", invalid_utf8(function, 4)),
+            ("%", invalid_escape(function, 0)),
         ] {
-            let call = format!("url::decode_query(\"{text}\")");
-            assert_eq!(thrown(&call), format!("url::decode_query: {message}"));
+            assert_eq!(thrown(&format!("url::decode_query(\"{text}\")")), message(error), "{text}");
         }
-        assert_eq!(thrown("url::decode_query(#{})"), "url::decode_query: text must be a string, not map");
+        assert_eq!(
+            thrown("url::decode_query(#{})"),
+            message(mismatch("url::decode_query", "text", "a string", "map"))
+        );
         assert_eq!(
             thrown(r#"let s = ""; for i in 0..10001 { s += `&${i}`; } url::decode_query(s)"#),
-            "url::decode_query: the result would have over 10000 entries (max_map_size)"
+            message(result_too_large("url::decode_query", 10000, "entries", "max_map_size"))
         );
     }
 
@@ -206,7 +217,7 @@ mod tests {
     fn a_result_over_the_string_limit_is_refused() {
         assert_eq!(
             thrown(r#"let s = ""; s.pad(100000, "ü"); url::encode(s)"#),
-            "url::encode: the result would have over 262144 bytes (max_string_size)"
+            message(result_too_large("url::encode", 262144, "bytes", "max_string_size"))
         );
     }
 

@@ -64,10 +64,11 @@ fn not_set(function: &str, name: &str) -> Thrown {
 
 #[cfg(test)]
 mod tests {
+    use crate::error::{empty, mismatch, too_long};
     use crate::host::install;
     use crate::limits::MAX_VAR_NAME_BYTES;
     use crate::native::MemoryHost;
-    use crate::testing::{eval, thrown};
+    use crate::testing::{eval, message, thrown};
 
     fn set(variables: &[(&str, &str)]) {
         install(MemoryHost::with_vars(variables));
@@ -110,10 +111,10 @@ mod tests {
         }
         assert_eq!(
             thrown(&format!("vars::get(\"{longest}N\")")),
-            "vars::get: name must have at most 64 bytes, not 65"
+            message(too_long("vars::get", "name", 64, 65))
         );
-        assert_eq!(thrown("vars::get(\"\")"), "vars::get: name must not be empty");
-        assert_eq!(thrown("vars::get(1)"), "vars::get: name must be a string, not i64");
+        assert_eq!(thrown("vars::get(\"\")"), message(empty("vars::get", "name")));
+        assert_eq!(thrown("vars::get(1)"), message(mismatch("vars::get", "name", "a string", "i64")));
     }
 
     #[test]
@@ -121,12 +122,12 @@ mod tests {
         set(&[]);
         assert_eq!(
             thrown("vars::get_or(\"PORT\", 80)"),
-            "vars::get_or: default must be a string or (), not i64"
+            message(mismatch("vars::get_or", "default", "a string or ()", "i64"))
         );
     }
 
     #[test]
-    fn variables_larger_than_a_script_may_have_are_refused_where_it_can_be_caught() {
+    fn variables_over_the_limits_throw_catchably() {
         let value = "v".repeat(8192);
         let names: Vec<String> = (0..33).map(|n| format!("N{n}")).collect();
         set(&names.iter().map(|name| (name.as_str(), value.as_str())).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! MessagePack, straight from and to Rhai values: what crosses the border between guest and host.
+//! MessagePack, read and written as Rhai values: the format of all data between guest and host.
 //!
 //! Integers are written in their shortest form and maps in the order of their keys, so equal values have
 //! equal bytes.

@@ -76,7 +76,7 @@ fn every_example_is_true_as_bytecode_too() {
 }
 
 #[test]
-fn every_function_of_a_script_is_listed_and_every_listed_one_is_there() {
+fn every_function_in_interface_toml_is_registered_and_vice_versa() {
     let listed: BTreeSet<String> =
         interface().function.iter().map(|entry| format!("{}::{}", entry.namespace, entry.name)).collect();
     assert_eq!(registered(), listed);

@@ -34,7 +34,7 @@ fn write(value: &Dynamic) -> Result<Vec<u8>, WireError> {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back(value in values()) {
+    fn values_are_read_as_they_were_written(value in values()) {
         let bytes = write(&value).unwrap();
         let mut reader = Reader::new(&bytes);
         prop_assert_eq!(format!("{:?}", reader.value().unwrap()), format!("{value:?}"));
@@ -94,7 +94,7 @@ fn nesting_ends_both_ways() {
 }
 
 #[test]
-fn what_cannot_leave_a_script_is_named() {
+fn unsupported_types_are_named() {
     let pointer = Dynamic::from(rhai::FnPtr::new("f").unwrap());
     assert_eq!(write(&pointer), Err(WireError::Unsupported("Fn".into())));
 }

@@ -122,7 +122,7 @@ fn assert_no_differences(scripts: Vec<String>, least: usize) {
 
 /// The scripts of `tour`: some hundred small ones, over the whole language.
 #[test]
-fn the_tour_of_the_language_runs_the_same_either_way() {
+fn the_language_tour_runs_the_same_on_both() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential/tour");
     let mut scripts = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -134,7 +134,7 @@ fn the_tour_of_the_language_runs_the_same_either_way() {
 
 /// `DIFFERENTIAL_SCRIPTS=20000 cargo test --release generated` looks further than a usual run.
 #[test]
-fn generated_scripts_run_the_same_either_way() {
+fn generated_scripts_run_the_same_on_both() {
     let count = env::var("DIFFERENTIAL_SCRIPTS").map_or(600, |count| count.parse().unwrap());
     assert_no_differences((0..count).map(generator::script).collect(), count as usize / 2);
 }

@@ -1,4 +1,4 @@
-//! What a script can do with a blob.
+//! The script functions of long blobs.
 
 use std::any::TypeId;
 use std::ops::{Range, RangeInclusive};
@@ -13,13 +13,13 @@ use super::value::Blob;
 use crate::error::{Thrown, fail};
 use crate::sizes;
 
-/// Registers what a script can do with a long blob, by the names that the interpreter's own blobs have.
+/// Registers the functions that native blobs have for long blobs.
 pub fn register(engine: &mut Engine) {
     let method = |name: &str| FuncRegistration::new(name).with_purity(true);
     engine.register_type_with_name::<Blob>("blob");
     method("len").register_into_engine(engine, |blob: &mut Blob| blob.len() as INT);
     engine.register_get("len", |blob: &mut Blob| blob.len() as INT);
-    // A blob of this kind has more bytes than one of the other, so it is never empty.
+    // It is longer than a native blob may be, so it is never empty.
     method("is_empty").register_into_engine(engine, |_: &mut Blob| false);
     engine.register_get("is_empty", |_: &mut Blob| false);
     method("contains").register_into_engine(engine, |blob: &mut Blob, byte: INT| {
@@ -28,8 +28,8 @@ pub fn register(engine: &mut Engine) {
     method("get").register_into_engine(engine, |blob: &mut Blob, index: INT| {
         blob.bytes().get(blob.start(index)).map_or(0, |byte| INT::from(*byte))
     });
-    engine.register_indexer_get(|blob: &mut Blob, index: INT| match blob.place(index) {
-        Some(place) => Ok(INT::from(blob.bytes()[place])),
+    engine.register_indexer_get(|blob: &mut Blob, index: INT| match blob.index(index) {
+        Some(index) => Ok(INT::from(blob.bytes()[index])),
         None => Err(Thrown::from(EvalAltResult::ErrorArrayBounds(blob.len(), index, Position::NONE))),
     });
     method("extract")
@@ -69,8 +69,7 @@ fn joined(one: &[u8], other: &[u8]) -> Dynamic {
     Blob::of([one, other].concat())
 }
 
-/// Makes `for byte in blob` give ints for a blob of the interpreter's own, too: left to itself it gives `u8`, which can
-/// be added to nothing else.
+/// Makes `for byte in blob` yield ints for native blobs. Rhai yields `u8`, which has no operators.
 fn count_in_ints(engine: &mut Engine) {
     let mut module = Module::new();
     module.set_iter(TypeId::of::<rhai::Blob>(), |blob| {
@@ -79,7 +78,7 @@ fn count_in_ints(engine: &mut Engine) {
     engine.register_global_module(module.into());
 }
 
-/// What changes a blob of the interpreter's own, with the number of its parameters.
+/// The functions that change a native blob, with the number of their parameters.
 const CHANGES: [(&str, usize); 19] = [
     ("append", 1),
     ("chop", 1),
@@ -102,12 +101,14 @@ const CHANGES: [(&str, usize); 19] = [
     ("truncate", 1),
 ];
 
-/// Says why not, where the interpreter would say that there is no such function.
+fn read_only(function: &str) -> Thrown {
+    fail(function, "a blob this long is read-only; use extract to copy a part")
+}
+
+/// Registers the functions that change a blob, to throw a better error than "function not found".
 fn refuse_changes(engine: &mut Engine) {
     for (name, parameters) in CHANGES {
-        let refuse = move || -> Result<(), Thrown> {
-            Err(fail(name, "a blob this long cannot be changed; cut a part out with extract"))
-        };
+        let refuse = move || -> Result<(), Thrown> { Err(read_only(name)) };
         match parameters {
             0 => engine.register_fn(name, move |_: &mut Blob| refuse()),
             1 => engine.register_fn(name, move |_: &mut Blob, _: Dynamic| refuse()),
@@ -116,7 +117,7 @@ fn refuse_changes(engine: &mut Engine) {
         };
     }
     engine.register_indexer_set(|_: &mut Blob, _: INT, _: Dynamic| -> Result<(), Thrown> {
-        Err(fail("[]", "a blob this long cannot be changed; cut a part out with extract"))
+        Err(read_only("[]"))
     });
     engine.register_fn("to_array", |context: NativeCallContext, blob: &mut Blob| -> Result<Array, Thrown> {
         sizes::check_array(&context, "to_array", blob.len())?;
@@ -129,8 +130,10 @@ mod tests {
     use proptest::prelude::*;
     use rhai::{Dynamic, INT};
 
+    use super::read_only;
     use crate::blob::Blob;
-    use crate::testing::{self, eval, eval_with, thrown};
+    use crate::error::result_too_large;
+    use crate::testing::{self, eval, eval_with, message, thrown};
 
     /// A long blob of `bytes`, however few they are.
     fn long(bytes: &[u8]) -> Dynamic {
@@ -187,18 +190,21 @@ mod tests {
     }
 
     #[test]
-    fn what_a_long_blob_cannot_do_is_said() {
+    fn unsupported_operations_on_long_blobs_throw() {
         let given = "let b = random::bytes(30000);";
         for (call, message) in [
-            ("b.push(1)", "push: a blob this long cannot be changed; cut a part out with extract"),
-            ("b.splice(0, 1, b)", "splice: a blob this long cannot be changed; cut a part out with extract"),
-            ("b.clear()", "clear: a blob this long cannot be changed; cut a part out with extract"),
-            ("b[0] = 1", "[]: a blob this long cannot be changed; cut a part out with extract"),
-            ("b.to_array()", "to_array: the result would have over 10000 elements (max_array_size)"),
-            ("json::stringify(b)", "json::stringify: a value of type blob cannot be written as JSON"),
+            ("b.push(1)", "push: a blob this long is read-only; use extract to copy a part".to_string()),
+            ("b.splice(0, 1, b)", message(read_only("splice"))),
+            ("b.clear()", message(read_only("clear"))),
+            ("b[0] = 1", message(read_only("[]"))),
+            ("b.to_array()", message(result_too_large("to_array", 10000, "elements", "max_array_size"))),
+            (
+                "json::stringify(b)",
+                "json::stringify: a value of type blob cannot be written as JSON".to_string(),
+            ),
             (
                 "let long = b; for i in 0..4 { long = long + long; } long.as_string()",
-                "as_string: the result would have over 262144 bytes (max_string_size)",
+                message(result_too_large("as_string", 262144, "bytes", "max_string_size")),
             ),
         ] {
             assert_eq!(thrown(&format!("{given} {call}")), message);

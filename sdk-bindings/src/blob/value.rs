@@ -12,15 +12,15 @@ use crate::error::Thrown;
 use crate::sizes;
 
 thread_local! {
-    static LONGEST: Cell<usize> = const { Cell::new(usize::MAX) };
+    static MAX_NATIVE_LENGTH: Cell<usize> = const { Cell::new(usize::MAX) };
 }
 
-/// Sets how long a blob of the interpreter's own may be: `max_array_size`, 0 for any length.
-pub fn set_longest(length: usize) {
-    LONGEST.set(if length == 0 { usize::MAX } else { length });
+/// Sets the maximum length of a native blob: `max_array_size`, 0 for no limit.
+pub fn set_max_native_length(length: usize) {
+    MAX_NATIVE_LENGTH.set(if length == 0 { usize::MAX } else { length });
 }
 
-/// A blob of any length that cannot be changed.
+/// A read-only blob of any length.
 #[derive(Clone)]
 pub struct Blob {
     source: Rc<Source>,
@@ -41,21 +41,21 @@ enum Source {
 }
 
 impl Blob {
-    /// `bytes` as a script sees them.
+    /// `bytes` as a script value: a native blob if they fit, otherwise a [`Blob`].
     pub fn of(bytes: Vec<u8>) -> Dynamic {
         let whole = 0..bytes.len();
         Self::part(bytes, whole)
     }
 
-    /// A part of `bytes`, as a script sees it.
+    /// A part of `bytes` as a script value.
     pub fn part(bytes: Vec<u8>, part: Range<usize>) -> Dynamic {
-        Self { source: Rc::new(Source::Here(bytes)), part }.settled(LONGEST.get())
+        Self { source: Rc::new(Source::Here(bytes)), part }.into_value(MAX_NATIVE_LENGTH.get())
     }
 
-    /// A part of `bytes` as something in a map of the host's: what is in there is measured together, so that only
-    /// a short one is of the interpreter's own kind.
+    /// A part of `bytes` as a value inside a map. Rhai counts all elements of a map together, so only a short part
+    /// becomes a native blob.
     pub fn within(bytes: Vec<u8>, part: Range<usize>) -> Dynamic {
-        Self { source: Rc::new(Source::Here(bytes)), part }.settled(LONGEST.get() / 4)
+        Self { source: Rc::new(Source::Here(bytes)), part }.into_value(MAX_NATIVE_LENGTH.get() / 4)
     }
 
     /// A blob of this type, however short.
@@ -67,7 +67,7 @@ impl Blob {
     /// A blob of which only the length is known yet: `fetch` gives its bytes when they are first read.
     pub fn late(length: usize, fetch: fn() -> (Vec<u8>, Range<usize>)) -> Dynamic {
         let source = Rc::new(Source::Late { length, fetch, fetched: OnceCell::new() });
-        Self { source, part: 0..length }.settled(LONGEST.get())
+        Self { source, part: 0..length }.into_value(MAX_NATIVE_LENGTH.get())
     }
 
     /// Whether a value is the whole of a [late](Self::late) blob, fetched or not.
@@ -77,21 +77,21 @@ impl Blob {
         )
     }
 
-    /// Whether a value is any kind of blob.
+    /// True for both kinds of blob.
     pub fn is(value: &Dynamic) -> bool {
         value.is_blob() || value.is::<Self>()
     }
 
-    /// The bytes of any kind of blob, lent to `read`; none for another value.
-    pub fn lend<T>(value: &Dynamic, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    /// Calls `read` with the bytes of either kind of blob; None for other values.
+    pub fn with_bytes<T>(value: &Dynamic, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         if let Some(blob) = value.read_lock::<rhai::Blob>() {
             return Some(read(&blob));
         }
         value.read_lock::<Self>().map(|blob| read(blob.bytes()))
     }
 
-    /// As the interpreter's own kind when it is no longer than `longest`.
-    fn settled(self, longest: usize) -> Dynamic {
+    /// A native blob if it has at most `longest` bytes, otherwise this one.
+    fn into_value(self, longest: usize) -> Dynamic {
         if self.part.len() <= longest {
             return Dynamic::from_blob(self.bytes().to_vec());
         }
@@ -113,8 +113,8 @@ impl Blob {
         &whole[self.part.clone()]
     }
 
-    /// Where an index is; a negative one counts from the end.
-    pub(super) fn place(&self, index: INT) -> Option<usize> {
+    /// Resolves an index; a negative one counts from the end.
+    pub(super) fn index(&self, index: INT) -> Option<usize> {
         let length = self.part.len();
         match usize::try_from(index) {
             Ok(index) => (index < length).then_some(index),
@@ -122,7 +122,7 @@ impl Blob {
         }
     }
 
-    /// Where an index starts a part: one before the beginning is the beginning, one behind the end is the end.
+    /// Resolves the start of a part, clamped to the blob.
     pub(super) fn start(&self, index: INT) -> usize {
         let length = self.part.len();
         match usize::try_from(index) {
@@ -135,7 +135,7 @@ impl Blob {
         let (start, whole) = (self.start(start), self.part.len());
         let length = usize::try_from(length).unwrap_or(if length < 0 { 0 } else { usize::MAX });
         let part = self.part.start + start..self.part.start + start.saturating_add(length).min(whole);
-        Self { source: self.source.clone(), part }.settled(LONGEST.get())
+        Self { source: self.source.clone(), part }.into_value(MAX_NATIVE_LENGTH.get())
     }
 
     pub(super) fn text(&self, context: &NativeCallContext) -> Result<String, Thrown> {
@@ -153,7 +153,7 @@ impl fmt::Display for Blob {
     }
 }
 
-/// What `for byte in blob` goes through.
+/// For `for byte in blob`.
 impl IntoIterator for Blob {
     type Item = INT;
     type IntoIter = Bytes;
@@ -187,7 +187,7 @@ mod tests {
     use crate::testing::{eval, eval_with};
 
     #[test]
-    fn a_blob_is_of_the_interpreters_own_kind_up_to_the_limit() {
+    fn a_blob_is_native_up_to_the_limit() {
         let _ = eval::<INT>("1");
         assert!(Blob::of(vec![0; 10_000]).is_blob());
         assert!(!Blob::of(vec![0; 10_001]).is_blob());

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rhai::{Dynamic, ImmutableString};
 
-use crate::error::{Thrown, fail};
+use crate::error::{Thrown, invalid_reply};
 use crate::wire::{Reader, WireError};
 
 /// One MessagePack value from the host. Read it before the next host call.
@@ -80,13 +80,13 @@ impl Reply {
         self.read(|reader| reader.optional_bytes())
     }
 
-    /// Where `part`, which was read from this reply, lies in it.
+    /// The range of `part`, a slice that was read from this reply.
     pub fn range(&self, part: &[u8]) -> Range<usize> {
         let start = part.as_ptr() as usize - self.as_bytes().as_ptr() as usize;
         start..start + part.len()
     }
 
-    /// The raw MessagePack, to keep.
+    /// The raw MessagePack, copied out of the reply buffer.
     pub fn into_vec(self) -> Vec<u8> {
         match self.bytes {
             #[cfg(target_arch = "wasm32")]
@@ -100,7 +100,6 @@ impl Reply {
         &'a self,
         decode: impl FnOnce(&mut Reader<'a>) -> Result<T, WireError>,
     ) -> Result<T, Thrown> {
-        decode(&mut Reader::new(self.as_bytes()))
-            .map_err(|error| fail(self.import, format_args!("unreadable reply of the host: {error}")))
+        decode(&mut Reader::new(self.as_bytes())).map_err(|error| invalid_reply(self.import, error))
     }
 }

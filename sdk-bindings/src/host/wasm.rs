@@ -9,7 +9,7 @@ pub const REPLY_CAPACITY: usize = 64 * 1024;
 const ERROR: i64 = 1 << 32;
 const DEFERRED: i64 = 1 << 33;
 
-/// Never initialised, so that it costs nothing in the module or in an image.
+/// Zero, so that it takes no space in the module or in an image.
 static mut REPLY: [u8; REPLY_CAPACITY] = [0; REPLY_CAPACITY];
 
 import!(REPLY_TAKE, "reply_take");

@@ -1,4 +1,4 @@
-//! What a script says about a request besides its URL and body, checked.
+//! The options of a request.
 
 use rhai::{Array, Dynamic, INT, ImmutableString, Map, NativeCallContext};
 
@@ -10,11 +10,11 @@ use crate::url;
 const KNOWN: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
-/// What a script says about a request besides its URL and body.
+/// The options of a request.
 pub struct Options {
     /// Names in lower case.
     pub headers: Vec<(String, ImmutableString)>,
-    /// Encoded.
+    /// Percent-encoded.
     pub query: String,
     pub timeout_ms: Option<INT>,
     pub follow_redirects: bool,
@@ -60,7 +60,7 @@ fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, 
     for (name, value) in map {
         let name = name.to_ascii_lowercase();
         if !is_token(&name) {
-            return Err(fail(function, format_args!("{name:?} is not a header name")));
+            return Err(fail(function, format_args!("invalid header name {name:?}")));
         }
         match value.read_lock::<Array>() {
             Some(values) => {
@@ -73,8 +73,9 @@ fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, 
     }
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     if headers.len() > MAX_HTTP_HEADERS || bytes > MAX_HEADER_BYTES {
-        let most =
-            format_args!("headers must be {MAX_HTTP_HEADERS} at most, of {MAX_HEADER_BYTES} bytes together");
+        let most = format_args!(
+            "at most {MAX_HTTP_HEADERS} headers with {MAX_HEADER_BYTES} bytes in total can be sent"
+        );
         return Err(fail(function, most));
     }
     Ok(headers)
@@ -87,7 +88,7 @@ fn header(function: &str, name: &str, value: &Dynamic) -> Result<ImmutableString
     }
     let text = value.to_string();
     match text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-        true => Err(fail(function, format_args!("header {name} holds a control character"))),
+        true => Err(fail(function, format_args!("header {name} contains a control character"))),
         false => Ok(text.into()),
     }
 }

@@ -1,4 +1,4 @@
-//! From JSON text to a value.
+//! Parsing JSON into Rhai values.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, Seq
 use crate::limits::MAX_NESTING_LEVELS;
 use crate::wire::WireError;
 
-/// The value of a JSON text in UTF-8; the error says what is wrong, with line and column.
+/// Parses JSON; the error message has line and column.
 pub fn parse(text: &[u8]) -> Result<Dynamic, String> {
     let text = std::str::from_utf8(text).map_err(|error| format!("{error}"))?;
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -18,7 +18,7 @@ pub fn parse(text: &[u8]) -> Result<Dynamic, String> {
     value.map_err(|error| error.to_string())
 }
 
-/// Reads a value that lies so many levels down.
+/// Deserializes a value at this nesting level.
 #[derive(Clone, Copy)]
 struct Depth(usize);
 
@@ -86,7 +86,7 @@ impl<'de> Visitor<'de> for Depth {
     }
 }
 
-/// A key of a map, which is stored in place when it is short.
+/// A map key; Rhai stores short ones without an allocation.
 struct Key(Identifier);
 
 impl<'de> Deserialize<'de> for Key {

@@ -1,6 +1,10 @@
-//! What MessagePack cannot carry, and bytes that are not MessagePack.
+//! Errors of reading and writing MessagePack.
 
 use std::fmt;
+
+use rmp::Marker;
+use rmp::decode::bytes::BytesReadError;
+use rmp::decode::{NumValueReadError, ValueReadError};
 
 use crate::limits::MAX_NESTING_LEVELS;
 
@@ -24,11 +28,33 @@ impl fmt::Display for WireError {
         match self {
             Self::Unsupported(name) => write!(formatter, "a value of type {name} cannot be stored or sent"),
             Self::TooDeep => write!(formatter, "nested deeper than {MAX_NESTING_LEVELS} levels"),
-            Self::Truncated => formatter.write_str("it ends too early"),
+            Self::Truncated => formatter.write_str("unexpected end of data"),
             Self::Unexpected(tag) => write!(formatter, "unexpected tag {tag:#04x}"),
-            Self::NotText => formatter.write_str("text that is not UTF-8"),
+            Self::NotText => formatter.write_str("invalid UTF-8"),
         }
     }
 }
 
 impl std::error::Error for WireError {}
+
+impl From<ValueReadError<BytesReadError>> for WireError {
+    fn from(error: ValueReadError<BytesReadError>) -> Self {
+        match error {
+            ValueReadError::TypeMismatch(marker) => Self::Unexpected(marker.to_u8()),
+            ValueReadError::InvalidMarkerRead(_) | ValueReadError::InvalidDataRead(_) => Self::Truncated,
+        }
+    }
+}
+
+impl From<NumValueReadError<BytesReadError>> for WireError {
+    fn from(error: NumValueReadError<BytesReadError>) -> Self {
+        match error {
+            NumValueReadError::TypeMismatch(marker) => Self::Unexpected(marker.to_u8()),
+            // Of all forms of an integer, only this one can be too large.
+            NumValueReadError::OutOfRange => Self::Unexpected(Marker::U64.to_u8()),
+            NumValueReadError::InvalidMarkerRead(_) | NumValueReadError::InvalidDataRead(_) => {
+                Self::Truncated
+            }
+        }
+    }
+}

@@ -1,6 +1,8 @@
-//! From values to MessagePack.
+//! Writing MessagePack.
 
 use rhai::{Array, Dynamic, FLOAT, INT, ImmutableString, Map};
+use rmp::Marker;
+use rmp::encode::{self, ByteBuf};
 
 use super::error::WireError;
 use crate::blob::Blob;
@@ -10,13 +12,13 @@ use crate::limits::MAX_NESTING_LEVELS;
 /// Writes MessagePack into a growing buffer.
 #[derive(Debug, Default)]
 pub struct Writer {
-    buffer: Vec<u8>,
+    buffer: ByteBuf,
 }
 
 impl Writer {
     /// An empty writer.
     pub fn new() -> Self {
-        Self { buffer: Vec::with_capacity(128) }
+        Self { buffer: ByteBuf::with_capacity(128) }
     }
 
     /// A writer for a host call with `count` positional parameters, which must follow.
@@ -28,72 +30,54 @@ impl Writer {
 
     /// What has been written.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.buffer
+        self.buffer.as_slice()
     }
 
     /// What has been written, as the buffer itself.
     pub fn into_bytes(self) -> Vec<u8> {
-        self.buffer
+        self.buffer.into_vec()
     }
 
     /// Starts an array of `count` elements, which must follow.
     pub fn array(&mut self, count: usize) -> &mut Self {
-        match count {
-            0..=15 => self.tag(0x90 | count as u8),
-            16..=0xffff => self.tag(0xdc).raw(&(count as u16).to_be_bytes()),
-            _ => self.tag(0xdd).raw(&(count as u32).to_be_bytes()),
-        }
+        let Ok(_) = encode::write_array_len(&mut self.buffer, count as u32);
+        self
     }
 
     /// Starts a map of `count` pairs of key and value, which must follow.
     pub fn map(&mut self, count: usize) -> &mut Self {
-        match count {
-            0..=15 => self.tag(0x80 | count as u8),
-            16..=0xffff => self.tag(0xde).raw(&(count as u16).to_be_bytes()),
-            _ => self.tag(0xdf).raw(&(count as u32).to_be_bytes()),
-        }
+        let Ok(_) = encode::write_map_len(&mut self.buffer, count as u32);
+        self
     }
 
     /// Nil, the wire form of `()`.
     pub fn nil(&mut self) -> &mut Self {
-        self.tag(0xc0)
+        let Ok(()) = encode::write_nil(&mut self.buffer);
+        self
     }
 
     /// A truth value.
     pub fn bool(&mut self, value: bool) -> &mut Self {
-        self.tag(if value { 0xc3 } else { 0xc2 })
+        let Ok(()) = encode::write_bool(&mut self.buffer, value);
+        self
     }
 
     /// An integer, in its shortest form.
     pub fn int(&mut self, value: INT) -> &mut Self {
-        match value {
-            0..=0x7f => self.tag(value as u8),
-            -32..=-1 => self.tag(value as i8 as u8),
-            0x80..=0xff => self.tag(0xcc).raw(&(value as u8).to_be_bytes()),
-            0x100..=0xffff => self.tag(0xcd).raw(&(value as u16).to_be_bytes()),
-            0x1_0000..=0xffff_ffff => self.tag(0xce).raw(&(value as u32).to_be_bytes()),
-            0x1_0000_0000.. => self.tag(0xcf).raw(&(value as u64).to_be_bytes()),
-            -0x80..=-33 => self.tag(0xd0).raw(&(value as i8).to_be_bytes()),
-            -0x8000..=-0x81 => self.tag(0xd1).raw(&(value as i16).to_be_bytes()),
-            -0x8000_0000..=-0x8001 => self.tag(0xd2).raw(&(value as i32).to_be_bytes()),
-            _ => self.tag(0xd3).raw(&value.to_be_bytes()),
-        }
+        let Ok(_) = encode::write_sint(&mut self.buffer, value);
+        self
     }
 
     /// A float of 64 bits.
     pub fn float(&mut self, value: FLOAT) -> &mut Self {
-        self.tag(0xcb).raw(&value.to_be_bytes())
+        let Ok(()) = encode::write_f64(&mut self.buffer, value);
+        self
     }
 
     /// Text.
     pub fn string(&mut self, value: &str) -> &mut Self {
-        match value.len() {
-            length @ 0..=31 => self.tag(0xa0 | length as u8),
-            length @ 32..=0xff => self.tag(0xd9).tag(length as u8),
-            length @ 0x100..=0xffff => self.tag(0xda).raw(&(length as u16).to_be_bytes()),
-            length => self.tag(0xdb).raw(&(length as u32).to_be_bytes()),
-        };
-        self.raw(value.as_bytes())
+        let Ok(()) = encode::write_str(&mut self.buffer, value);
+        self
     }
 
     /// Text, or nil.
@@ -122,12 +106,8 @@ impl Writer {
 
     /// Bytes.
     pub fn bytes(&mut self, value: &[u8]) -> &mut Self {
-        match value.len() {
-            length @ 0..=0xff => self.tag(0xc4).tag(length as u8),
-            length @ 0x100..=0xffff => self.tag(0xc5).raw(&(length as u16).to_be_bytes()),
-            length => self.tag(0xc6).raw(&(length as u32).to_be_bytes()),
-        };
-        self.raw(value)
+        let Ok(()) = encode::write_bin(&mut self.buffer, value);
+        self
     }
 
     /// A Rhai value, in place.
@@ -139,11 +119,13 @@ impl Writer {
     /// A `value` parameter of a host call: the value's MessagePack carried inside bytes, so that the host
     /// can store it without reading it.
     pub fn packed(&mut self, value: &Dynamic) -> Result<&mut Self, WireError> {
-        self.tag(0xc6);
-        let start = self.buffer.len();
-        self.raw(&[0; 4]).nested(value, 0)?;
-        let length = (self.buffer.len() - start - 4) as u32;
-        self.buffer[start..start + 4].copy_from_slice(&length.to_be_bytes());
+        // The length is filled in once the value is written.
+        self.raw(&[Marker::Bin32.to_u8(), 0, 0, 0, 0]);
+        let start = self.as_bytes().len();
+        self.nested(value, 0)?;
+        let buffer = self.buffer.as_mut_vec();
+        let length = (buffer.len() - start) as u32;
+        buffer[start - 4..start].copy_from_slice(&length.to_be_bytes());
         Ok(self)
     }
 
@@ -175,7 +157,7 @@ impl Writer {
             }
         } else {
             let unsupported = || WireError::Unsupported(type_name(value.type_name()));
-            Blob::lend(value, |bytes| {
+            Blob::with_bytes(value, |bytes| {
                 self.bytes(bytes);
             })
             .ok_or_else(unsupported)?;
@@ -188,13 +170,8 @@ impl Writer {
         self.raw(encoded)
     }
 
-    fn tag(&mut self, byte: u8) -> &mut Self {
-        self.buffer.push(byte);
-        self
-    }
-
     fn raw(&mut self, bytes: &[u8]) -> &mut Self {
-        self.buffer.extend_from_slice(bytes);
+        self.buffer.as_mut_vec().extend_from_slice(bytes);
         self
     }
 }

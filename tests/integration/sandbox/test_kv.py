@@ -202,8 +202,8 @@ async def test_a_value_that_is_too_large_for_a_script_can_be_caught_and_stepped_
     """
     )
     assert value(await run(executor, app, caught)) == [
-        "kv::get: the result is larger than a script may have it (max_string_size)",
-        "kv::entries: the result is larger than a script may have it (max_string_size)",
+        "kv::get: the result exceeds 262144 bytes (max_string_size)",
+        "kv::entries: the result exceeds 262144 bytes (max_string_size)",
     ]
     rest = C + 'let at = c.entries("").next_cursor; c.entries(c.list(at, 1).next_cursor).entries'
     assert value(await run(executor, app, rest)) == [{"key": "c", "value": 3}]

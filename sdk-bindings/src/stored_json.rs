@@ -1,20 +1,22 @@
-//! JSON that the database keeps, so that it comes back as it was, or is refused with its place; and how it comes back.
+//! JSON as the database stores it: writing values so that they come back unchanged, and reading them.
 
 use std::io;
 
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
-use crate::error::{Thrown, fail, type_name};
+use crate::error::{Thrown, fail, invalid_reply, type_name};
 use crate::host::Reply;
 use crate::json::{self, JsonError};
 use crate::limits::MAX_NESTING_LEVELS;
 use crate::sizes;
 use crate::wire::{Reader, WireError};
 
-/// `map` as JSON of no more than `limit` bytes, to be stored inside of something else.
+/// Renders `map` as JSON of at most `limit` bytes, one level below the envelope it is stored in.
+///
+/// Errors name the path of the invalid value, which begins with `param`.
 pub fn render(function: &str, param: &str, map: &Map, limit: usize) -> Result<String, Thrown> {
-    json::render_inner(map, limit, Kept).map_err(|error| match error {
+    json::render_inner(map, limit, JsonbFormatter).map_err(|error| match error {
         JsonError::TooLong => fail(function, format_args!("{param} must have at most {limit} bytes as JSON")),
         JsonError::Unfit(message) => check(function, param, map)
             .err()
@@ -22,46 +24,48 @@ pub fn render(function: &str, param: &str, map: &Map, limit: usize) -> Result<St
     })
 }
 
-/// Refuses a map with something in it that is not JSON, or that the database has no text for.
+/// Refuses a map with a value that JSON cannot represent or PostgreSQL cannot store (NUL characters).
 pub fn check(function: &str, param: &str, map: &Map) -> Result<(), Thrown> {
-    match flaw_of_map(map, param, 1) {
-        Some(flaw) => Err(fail(function, flaw)),
+    match find_invalid_in_map(map, param, 1) {
+        Some(message) => Err(fail(function, message)),
         None => Ok(()),
     }
 }
 
-/// What is wrong with something in `map`, which is called `path` and lies so many levels down.
-fn flaw_of_map(map: &Map, path: &str, depth: usize) -> Option<String> {
+/// The error message for the first invalid value below `path`, if any. `depth` is the nesting level of `map`.
+fn find_invalid_in_map(map: &Map, path: &str, depth: usize) -> Option<String> {
     map.iter().find_map(|(key, value)| {
         if key.contains('\0') {
-            return Some(format!("a key of {path} holds a NUL character, which cannot be stored"));
+            return Some(format!("a key of {path} contains a NUL character, which cannot be stored"));
         }
         let plain = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        flaw(value, depth + 1, &|| if plain { format!("{path}.{key}") } else { format!("{path}[{key:?}]") })
+        find_invalid(value, depth + 1, &|| {
+            if plain { format!("{path}.{key}") } else { format!("{path}[{key:?}]") }
+        })
     })
 }
 
-fn flaw(value: &Dynamic, depth: usize, path: &dyn Fn() -> String) -> Option<String> {
+fn find_invalid(value: &Dynamic, depth: usize, path: &dyn Fn() -> String) -> Option<String> {
     if depth > MAX_NESTING_LEVELS {
         return Some(format!("{} is nested deeper than {MAX_NESTING_LEVELS} levels", path()));
     }
     if let Ok(text) = value.as_immutable_string_ref() {
         return text
             .contains('\0')
-            .then(|| format!("{} holds a NUL character, which cannot be stored", path()));
+            .then(|| format!("{} contains a NUL character, which cannot be stored", path()));
     }
     if let Ok(number) = value.as_float() {
         return (!number.is_finite()).then(|| format!("{} is {number}, which is not JSON", path()));
     }
     if let Some(map) = value.read_lock::<Map>() {
-        return flaw_of_map(&map, &path(), depth);
+        return find_invalid_in_map(&map, &path(), depth);
     }
     if let Some(array) = value.read_lock::<Array>() {
         let whole = path();
         return array
             .iter()
             .enumerate()
-            .find_map(|(index, item)| flaw(item, depth + 1, &|| format!("{whole}[{index}]")));
+            .find_map(|(index, item)| find_invalid(item, depth + 1, &|| format!("{whole}[{index}]")));
     }
     if value.as_char() == Ok('\0') {
         return Some(format!("{} is a NUL character, which cannot be stored", path()));
@@ -71,11 +75,11 @@ fn flaw(value: &Dynamic, depth: usize, path: &dyn Fn() -> String) -> Option<Stri
     (!is_json).then(|| format!("{} is of type {}, which is not JSON", path(), kind()))
 }
 
-/// Writes what jsonb of PostgreSQL gives back with the same types.
-struct Kept;
+/// Writes JSON that PostgreSQL's jsonb returns with the same types.
+struct JsonbFormatter;
 
-impl Formatter for Kept {
-    /// Numbers lose their exponent in jsonb, and those without a point come back as integers.
+impl Formatter for JsonbFormatter {
+    /// jsonb drops the exponent, and returns a number without a decimal point as an integer.
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         if value.abs() >= 1e16 {
             return write!(writer, "{value:.1}");
@@ -83,7 +87,7 @@ impl Formatter for Kept {
         CompactFormatter.write_f64(writer, value)
     }
 
-    /// There is no NUL in a text of PostgreSQL.
+    /// PostgreSQL cannot store NUL in text.
     fn write_char_escape<W: ?Sized + io::Write>(
         &mut self,
         writer: &mut W,
@@ -96,25 +100,24 @@ impl Formatter for Kept {
     }
 }
 
-/// The value of JSON that the host wrote: an envelope, or the entry of a file.
-pub fn whole(context: &NativeCallContext, function: &str, json: &str) -> Result<Dynamic, Thrown> {
-    let value = json::parse(json.as_bytes())
-        .map_err(|error| fail(function, format_args!("unreadable reply of the host: {error}")))?;
+/// Parses JSON from the host: the envelope of a document, or the entry of a file.
+pub fn parse(context: &NativeCallContext, function: &str, json: &str) -> Result<Dynamic, Thrown> {
+    let value = json::parse(json.as_bytes()).map_err(|error| invalid_reply(function, error))?;
     sizes::check_value(context, function, value)
 }
 
-/// The same where there may be none, which is `()`.
-pub fn found(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
-    reply.optional_string()?.map_or(Ok(Dynamic::UNIT), |json| whole(context, function, json))
+/// Parses a `string?` reply; nil is `()`.
+pub fn parse_optional(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    reply.optional_string()?.map_or(Ok(Dynamic::UNIT), |json| parse(context, function, json))
 }
 
-/// Several of them.
-pub fn all(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+/// Parses a list of JSON strings.
+pub fn parse_list(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
     sizes::check_value(context, function, reply.read(listed)?.into())
 }
 
-/// A page of them.
-pub fn page(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+/// Parses a page: a list of JSON strings and `next_cursor`.
+pub fn parse_page(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
     let page = reply.read(|reader| {
         let mut page = Map::new();
         for _ in 0..reader.map()? {
@@ -152,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_is_refused_with_its_place() {
+    fn values_that_cannot_be_stored_throw_with_their_path() {
         assert_eq!(refused("#{ a: #{ b: [1, blob(2)] } }"), "data.a.b[1] is of type blob, which is not JSON");
         assert_eq!(refused("#{ \"a b\": 0.0 / 0.0 }"), "data[\"a b\"] is NaN, which is not JSON");
         assert_eq!(refused("#{ a: -1.0 / 0.0 }"), "data.a is -inf, which is not JSON");
@@ -163,12 +166,12 @@ mod tests {
         );
         assert_eq!(
             refused("#{ a: [\"x\\x00\"] }"),
-            "data.a[0] holds a NUL character, which cannot be stored"
+            "data.a[0] contains a NUL character, which cannot be stored"
         );
         assert_eq!(refused("#{ a: '\\x00' }"), "data.a is a NUL character, which cannot be stored");
         assert_eq!(
             refused("#{ a: #{ \"x\\x00\": 1 } }"),
-            "a key of data.a holds a NUL character, which cannot be stored"
+            "a key of data.a contains a NUL character, which cannot be stored"
         );
     }
 
