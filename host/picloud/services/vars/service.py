@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol
 from uuid import UUID
 
@@ -106,7 +105,7 @@ class Vars:
         if known is not None:  # the write that was announced was another app's
             return known
         rows = await self._database.fetch(_SQL.vars_of_app, app_id)
-        values = MappingProxyType({row["name"]: row["value"] for row in rows if row["name"] is not None})
+        values = {row["name"]: row["value"] for row in rows if row["name"] is not None}
         if rows:  # else the app was deleted
             self._apps[app_id] = _Known(rows[0]["revision"], values)
             self._revisions.keep(app_id, rows[0]["revision"], mark)
