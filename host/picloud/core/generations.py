@@ -8,12 +8,16 @@ answers, and every user of a table compares the counters first: one memory read.
 The page is created before the workers are forked. Each worker counts in a slot of its own, so no two
 processes ever write the same word and no lock is needed; a reader compares the whole row. A reader
 takes the row *before* it reads the database, else a write in between would go unseen.
+
+A bump also rings the doorbell of every worker, for those that wait for a topic (see wakeup.py).
 """
 
 from __future__ import annotations
 
 import mmap
 from typing import Final
+
+from picloud.core.doorbell import Doorbell
 
 TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users", "vars")
 COUNTERS: Final = ("recorded", "written")  # execution records created, and those written to the database
@@ -34,6 +38,7 @@ class Generations:
         self._page = mmap.mmap(-1, width * len(_ROWS))  # anonymous and shared: forks see one another's stores
         self._words = memoryview(self._page).cast("Q")
         self._rows = {topic: (index * width, (index + 1) * width) for index, topic in enumerate(_ROWS)}
+        self._doorbells = [Doorbell() for _ in range(workers)]
         self._slot = 0
 
     def own(self, slot: int) -> None:
@@ -44,6 +49,11 @@ class Generations:
         """
         self._slot = slot
 
+    @property
+    def doorbell(self) -> Doorbell:
+        """Rings in this process after every bump, by whichever process."""
+        return self._doorbells[self._slot]
+
     def bump(self, topic: str) -> None:
         """Tell every worker that the tables of a topic are out of date.
 
@@ -53,6 +63,8 @@ class Generations:
             topic: one of `TOPICS`.
         """
         self._words[self._rows[topic][0] // _WORD + self._slot] += 1
+        for doorbell in self._doorbells:
+            doorbell.ring()
 
     def current(self, topic: str) -> bytes:
         """The counters of a topic, to be stored with a table and compared for equality.

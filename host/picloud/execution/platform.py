@@ -16,6 +16,7 @@ from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
 from picloud.core.background import Background
 from picloud.core.generations import Generations
+from picloud.core.wakeup import WakeUp
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
 from picloud.execution.executor import Executor
@@ -41,6 +42,7 @@ class Platform:
     database: Database
     changes: ChangeNotifier
     generations: Generations
+    wake_up: WakeUp
     background: Background
 
     # Who may do what.

@@ -21,6 +21,7 @@ from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
 from picloud.core.background import Background
 from picloud.core.generations import Generations
+from picloud.core.wakeup import WakeUp
 from picloud.db.changes import ChangeNotifier
 from picloud.db.migrate import latest_version
 from picloud.db.pool import Database
@@ -77,6 +78,8 @@ async def open_platform(
     async with AsyncExitStack() as closing:
         changes, background = ChangeNotifier(database, generations), Background()
         closing.push_async_callback(background.drain)
+        wake_up = WakeUp(generations)
+        closing.callback(wake_up.close)
         ceilings = Ceilings(settings.limits)
 
         quotas = Quotas.configured(
@@ -115,6 +118,7 @@ async def open_platform(
             database=database,
             changes=changes,
             generations=generations,
+            wake_up=wake_up,
             background=background,
             accounts=accounts,
             members=Members(database, changes),

@@ -1,0 +1,44 @@
+"""A doorbell: one process wakes the event loop of another.
+
+An eventfd on Linux, a pipe elsewhere. It is made before a fork and carries no message: rings that were not
+answered yet are one ring, so ringing never blocks and costs one system call.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import weakref
+
+
+class Doorbell:
+    """Wakes whoever watches its descriptor. Its descriptors are closed when it is garbage."""
+
+    def __init__(self) -> None:
+        """Open it; nobody has rung."""
+        if sys.platform == "linux":
+            self._reading = self._writing = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        else:
+            self._reading, self._writing = os.pipe()
+            os.set_blocking(self._reading, False)
+            os.set_blocking(self._writing, False)
+        for descriptor in {self._reading, self._writing}:
+            weakref.finalize(self, os.close, descriptor)
+
+    def fileno(self) -> int:
+        """The descriptor to watch: readable after a ring, until `answer`."""
+        return self._reading
+
+    def ring(self) -> None:
+        """Wake the process that watches it. Any process that has the descriptor may ring."""
+        with contextlib.suppress(BlockingIOError):  # it is ringing already
+            os.write(self._writing, _ONE)
+
+    def answer(self) -> None:
+        """Stop the ringing. Look for what is new after this, not before: a ring in between is heard again."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reading, 4096)
+
+
+_ONE = (1).to_bytes(8, sys.byteorder)  # what an eventfd adds to its count
