@@ -41,16 +41,18 @@ def whole(least: int, most: int | None = None) -> Kind:
     )
 
 
-def number(least: float) -> Kind:
-    """A number that is at least `least`."""
+def number(least: float, most: float | None = None) -> Kind:
+    """A number from `least` to `most` (both included; None: no upper end)."""
 
     def parse(text: str) -> float:
         value = float(text)
-        if not least <= value < float("inf"):
+        if not least <= value < float("inf") or (most is not None and value > most):
             raise ValueError(text)
         return value
 
-    return Kind(f"a number, {least:g} or more", parse)
+    return Kind(
+        f"a number, {least:g} or more" if most is None else f"a number from {least:g} to {most:g}", parse
+    )
 
 
 def one_of(*words: str) -> Kind:

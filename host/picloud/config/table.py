@@ -127,6 +127,21 @@ class Settings:
         "Memory a worker holds in bodies that are arriving, and as much in answers not taken yet, in MiB; "
         "beyond it the address that holds the most loses its oldest.",
     )
+    max_streams: int = _knob(
+        512,
+        whole(0, 1_000_000),
+        "Event streams a worker serves at once, such as `picloud logs --follow`; more callers get 503. Keep "
+        "it well below PICLOUD_MAX_CONNECTIONS.",
+    )
+    max_streams_per_app: int = _knob(
+        64, whole(0, 1_000_000), "Event streams of one app a worker serves at once; more callers get 429."
+    )
+    stream_heartbeat_seconds: float = _knob(
+        15,
+        number(0.01, 60),
+        "An event stream sends something at least this often. Set it lower than the idle timeout of the "
+        "proxies in front.",
+    )
     data_dir: Path = _knob(
         _data_dir,
         PATH,

@@ -110,15 +110,14 @@ class Executions:
         Raises:
             Invalid: there is no such outcome.
         """
-        if outcome is not None and outcome not in OUTCOMES:
-            raise Invalid(f"there is no outcome {outcome!r}", field="outcome", known=list(OUTCOMES))
+        require_outcome(outcome)
         await self._all_written()
         async with self._database.transaction() as connection:
             await connection.execute(_SQL.executions_plan)
             rows = await connection.fetch(
                 _SQL.executions_of_app, app_id, script_id, outcome, page.after, page.limit + 1
             )
-        return Page.of(rows, page.limit, _execution)
+        return Page.of(rows, page.limit, make_execution)
 
     async def get(self, app_id: UUID, execution_id: str) -> Execution:
         """Find an execution.
@@ -140,9 +139,24 @@ class Executions:
             row = await self._database.fetchrow(_SQL.execution_find, app_id, parsed)
         if row is None:
             raise NotFound("execution", execution_id)
-        return _execution(row)
+        return make_execution(row)
 
 
-def _execution(row: Record) -> Execution:
+def require_outcome(outcome: str | None) -> None:
+    """Check a filter by outcome.
+
+    Args:
+        outcome: any text; None for no filter.
+
+    Raises:
+        Invalid: it is not one of `OUTCOMES`.
+    """
+    if outcome is not None and outcome not in OUTCOMES:
+        raise Invalid(f"there is no outcome {outcome!r}", field="outcome", known=list(OUTCOMES))
+
+
+def make_execution(row: Record) -> Execution:
+    """An execution from its row. Args: row: its columns; a column `position` is ignored."""
     fields = dict(row)
+    fields.pop("position", None)
     return Execution(fields.pop("id"), **fields)

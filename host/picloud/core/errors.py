@@ -193,6 +193,13 @@ class Throttled(PicloudError):
         self.headers = {"Retry-After": str(seconds)}  # type: ignore[misc]  # per error, shadows the class's
 
 
+class TooManyStreams(PicloudError):
+    """The app has as many event streams open as this worker allows; close one, or try again later."""
+
+    code, status = "too_many_streams", 429
+    headers = {"Retry-After": "5"}
+
+
 class Overloaded(PicloudError):
     """All execution slots are in use; try again in a second."""
 

@@ -19,7 +19,7 @@ from typing import Final
 
 from picloud.core.doorbell import Doorbell
 
-TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users", "vars")
+TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users", "vars", "executions")
 COUNTERS: Final = ("recorded", "written")  # execution records created, and those written to the database
 _ROWS = TOPICS + COUNTERS
 _WORD = 8  # bytes: an aligned 64-bit store is one instruction, never seen half-done

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from picloud.control.app_settings import Settings
 from picloud.control.apps import Apps
 from picloud.control.domains import Domains
+from picloud.control.execution_feed import ExecutionFeed
 from picloud.control.executions import Executions
 from picloud.control.health import Health
 from picloud.control.routes import Routes
@@ -64,6 +65,7 @@ class Platform:
     routes: Routes
     domains: Domains
     executions: Executions
+    execution_feed: ExecutionFeed
     directory: Directory
     health: Health
 

@@ -35,6 +35,7 @@ from picloud.http.admin.endpoint import PREFIX
 from picloud.http.admin_host import AdminHost
 from picloud.http.edge.expect_continue import check_expect
 from picloud.http.edge.middleware import edge
+from picloud.http.open_streams import STREAMS, OpenStreams, StreamRules
 from picloud.http.openapi import serve
 from picloud.http.openapi.document import document
 from picloud.http.public import execute
@@ -73,18 +74,25 @@ PLAIN_ENDPOINTS: tuple[StandaloneEndpoint, ...] = (
 """Everything else that is PiCloud's own."""
 
 
-def build_application(platform: Platform) -> web.Application:
+def build_application(platform: Platform, stream_rules: StreamRules | None = None) -> web.Application:
     """Put the application together.
 
     Run it with `handler_cancellation=True`, so that a client that goes away ends its execution.
 
     Args:
         platform: what it stands on.
+        stream_rules: limits of event streams, if not the usual ones.
 
     Returns:
-        An application that has not been started.
+        An application that has not been started; its shutdown ends the streams under `STREAMS`.
     """
     application = web.Application()
+    streams = application[STREAMS] = OpenStreams(stream_rules or StreamRules())
+
+    async def end_streams(_: web.Application) -> None:
+        streams.close()
+
+    application.on_shutdown.append(end_streams)
     router = application.router
     own, rest = _as_it_is, _as_it_is
     if platform.admin_host is not None:

@@ -11,6 +11,7 @@ from picloud.config.table import cores
 from picloud.control.app_settings import Settings as AppSettings
 from picloud.control.apps import Apps
 from picloud.control.domains import Domains
+from picloud.control.execution_feed import ExecutionFeed
 from picloud.control.executions import Executions
 from picloud.control.health import Health
 from picloud.control.routes import Routes
@@ -110,6 +111,9 @@ async def open_platform(
         admission = Admission(settings.max_concurrent_executions, settings.app_slots)
         executor = Executor(admission, sandbox, recorder)
 
+        execution_feed = ExecutionFeed(database, wake_up, lambda: all_written(generations))
+        closing.push_async_callback(execution_feed.close)
+
         session_ttl = timedelta(hours=settings.session_ttl_hours)
         modules = Modules(database)
         accounts = Accounts(database, changes, passwords)
@@ -136,6 +140,7 @@ async def open_platform(
             routes=Routes(database, changes, settings.admin_host),
             domains=Domains(database, changes, settings.admin_host),
             executions=Executions(database, lambda: all_written(generations)),
+            execution_feed=execution_feed,
             directory=Directory(database, generations),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
             live_scripts=LiveScripts(modules, generations, ceilings),

@@ -29,6 +29,7 @@ from picloud.http.application import build_application
 from picloud.http.edge.acceptor import Acceptor
 from picloud.http.edge.connection import Rules, connections
 from picloud.http.edge.drain import Drain
+from picloud.http.open_streams import STREAMS, StreamRules
 from picloud.identity.passwords import Passwords
 from picloud.server.jobs.retention import Retention
 from picloud.server.jobs.usage import Upkeep
@@ -91,7 +92,7 @@ async def _work(node: Node, worker_slot: WorkerSlot) -> None:
     loop.add_reader(worker_slot.lifeline, os._exit, 1)  # the parent is gone, and the database with it
     listening = node.sockets[worker_slot.slot]
     async with _platform(node, worker_slot, listening.getsockname()[1]) as platform:
-        application, drain = build_application(platform), Drain()
+        application, drain = build_application(platform, _stream_rules(node.settings)), Drain()
         application.middlewares.insert(0, drain.middleware)
         runner = web.AppRunner(
             application,
@@ -106,6 +107,7 @@ async def _work(node: Node, worker_slot: WorkerSlot) -> None:
             worker_slot.ready()
             await stop.wait()
             acceptor.close()
+            application[STREAMS].close()  # clients connect again to whoever listens then
             await drain.wait(node.settings.shutdown_grace_seconds)
         finally:
             await runner.cleanup()
@@ -149,6 +151,14 @@ def _rules(settings: Settings) -> Rules:
         connections=settings.max_connections,
         connections_per_address=settings.max_connections_per_address,
         held_bytes=settings.max_transfer_mb * 1024 * 1024,
+    )
+
+
+def _stream_rules(settings: Settings) -> StreamRules:
+    return StreamRules(
+        streams=settings.max_streams,
+        streams_per_app=settings.max_streams_per_app,
+        heartbeat_seconds=settings.stream_heartbeat_seconds,
     )
 
 

@@ -16,9 +16,13 @@ import pytest
 from aiohttp import web
 from yarl import URL
 
+from picloud.cli.remote.event_stream import EventReader, ServerEvent
 from picloud.control.seed import seed
 from picloud.http.application import build_application
 from picloud.http.edge.connection import Rules, connections
+from picloud.http.edge.event_stream import CONTENT_TYPE
+from picloud.http.open_streams import STREAMS, OpenStreams, StreamRules
+from tests.acceptance.running import PATIENCE
 from tests.integration.conftest import Worker
 from tests.integration.http.described import Description
 
@@ -58,12 +62,13 @@ class Client:
 
     Attributes:
         port: of the server.
+        streams: that are open on the server.
         token: sent as bearer where a call does not say otherwise.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, port: int) -> None:
+    def __init__(self, session: aiohttp.ClientSession, port: int, streams: OpenStreams) -> None:
         self._session = session
-        self.port = port
+        self.port, self.streams = port, streams
         self.token: str | None = None
 
     async def __call__(
@@ -85,11 +90,26 @@ class Client:
         async with self._session.request(
             method, url, headers=sent, allow_redirects=False, **kwargs
         ) as response:
-            body = await response.read()
+            is_stream = response.content_type == CONTENT_TYPE and method != "HEAD"
+            body = await (response.content.readany() if is_stream else response.read())
             is_json = response.content_type == "application/json" and body
             decoded = await response.json() if is_json else None
             Description.load().check(method, path, response.status, response.headers, decoded)
             return Answer(response.status, response.headers, body, decoded)
+
+    @contextlib.asynccontextmanager
+    async def follow(
+        self, path: str, last_event_id: str | None = None, timeout: float = PATIENCE
+    ) -> AsyncIterator[AsyncIterator[ServerEvent]]:
+        """Open a stream of the admin API; its events are checked against the description."""
+        headers = {"Host": "localhost", "Authorization": f"Bearer {self.token}"}
+        if last_event_id is not None:
+            headers["Last-Event-ID"] = last_event_id
+        url = URL(f"http://127.0.0.1:{self.port}{ADMIN}{path}", encoded=True)
+        async with asyncio.timeout(timeout), self._session.get(url, headers=headers) as response:
+            Description.load().check("GET", ADMIN + path, response.status, response.headers, None)
+            assert (response.status, response.content_type) == (200, CONTENT_TYPE)
+            yield _events(response, ADMIN + path)
 
     async def admin(self, method: str, path: str, body: object = None, **kwargs: Any) -> Answer:
         """Call the admin API."""
@@ -133,6 +153,15 @@ class Client:
                 await writer.wait_closed()
 
 
+async def _events(response: aiohttp.ClientResponse, path: str) -> AsyncIterator[ServerEvent]:
+    reader = EventReader(1024 * 1024)
+    async for piece in response.content.iter_any():
+        for event in reader.feed(piece):
+            if event.type == "message" and event.data is not None:
+                Description.load().check_event(path, json.loads(event.data))
+            yield event
+
+
 async def until(true: Callable[[], bool]) -> None:
     """Let the loop run until something is true; the caller sets the time limit."""
     while not true():  # noqa: ASYNC110  # what is awaited is another's counter, not an event
@@ -140,15 +169,18 @@ async def until(true: Callable[[], bool]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(worker: Worker, port: int = 0, **rules: Any) -> AsyncIterator[Client]:
-    """Serve a worker, on a free port unless one is given, its connections under these rules."""
-    runner = web.AppRunner(build_application(worker.platform), handler_cancellation=True)
+async def serving(
+    worker: Worker, port: int = 0, streams: StreamRules | None = None, **rules: Any
+) -> AsyncIterator[Client]:
+    """Serve a worker, on a free port unless one is given, its streams and connections under these rules."""
+    application = build_application(worker.platform, streams)
+    runner = web.AppRunner(application, handler_cancellation=True)
     await runner.setup()
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(connections(runner, Rules(**rules)), "127.0.0.1", port)
     port = listening.sockets[0].getsockname()[1]
     async with aiohttp.ClientSession(auto_decompress=True) as session:
-        yield Client(session, port)
+        yield Client(session, port, application[STREAMS])
     listening.close()
     await runner.cleanup()
 

@@ -71,6 +71,13 @@ class Description:
         if kind == "application/json":
             self._validate(template, verb, str(status), content[kind]["schema"], body, asked)
 
+    def check_event(self, path: str, data: Any) -> None:
+        """Assert that an event is described. Args: path: of the stream, raw. data: decoded JSON."""
+        path = path.partition("?")[0]
+        template = next(one for pattern, one in self._paths.items() if pattern.fullmatch(path))
+        schema = self.document["paths"][template]["get"]["responses"]["200"]["x-event-data"]
+        self._validate(template, "get", "event", schema, data, f"an event of {path}")
+
     def _validate(
         self, template: str, verb: str, status: str, schema: dict[str, Any], body: Any, asked: str
     ) -> None:

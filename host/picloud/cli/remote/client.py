@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -26,13 +26,17 @@ from picloud.cli.exits import (
     WRONG_USE,
     Failure,
 )
+from picloud.cli.remote.event_stream import EventReader, EventTooLong, ServerEvent
 
 ADMIN = "/api/v1/admin"
 PAGE = 200
 """Maximum page size of the API."""
 
 _MAX_ANSWER = 256 * 1024 * 1024  # more than any page of a list or file of PiCloud's has
+_MAX_EVENT = 16 * 1024 * 1024  # more than any execution with its bodies and log lines
 _SECONDS_TO_CONNECT, _SECONDS, _SECONDS_TO_DOWNLOAD = 10, 60, 3600
+_SECONDS_OF_SILENCE = 150  # of a stream: its heartbeat comes at least once a minute
+_RETRY_SECONDS = 1.0  # until the server says something else
 _EXIT_CODES = {
     400: WRONG_USE,
     401: NOT_ALLOWED,
@@ -162,7 +166,7 @@ class Client:
         shown = _json(answer.body)
         if answer.status < 300 and isinstance(shown, dict):
             return shown
-        raise self._refusal(answer, shown)
+        raise self.refusal(answer)
 
     async def download(self, path: str, **parts: str) -> bytes:
         """Get a response that is not JSON from the admin API.
@@ -178,11 +182,11 @@ class Client:
         answer = await self.request("GET", address, seconds=_SECONDS_TO_DOWNLOAD)
         if answer.status == 200:
             return answer.body
-        shown = _json(answer.body)
-        raise self._refusal(answer, shown)
+        raise self.refusal(answer)
 
-    def _refusal(self, answer: Answer, shown: object) -> Failure:
-        """The error of an unsuccessful response. Args: shown: its JSON, or None."""
+    def refusal(self, answer: Answer) -> Failure:
+        """The error of an unsuccessful response."""
+        shown = _json(answer.body)
         error = shown.get("error") if isinstance(shown, dict) else None
         if answer.status >= 400 and isinstance(error, dict):
             return Refused(answer.status, error)
@@ -251,9 +255,27 @@ class Client:
         Raises:
             Unreachable: there was none.
         """
+        timeout = aiohttp.ClientTimeout(total=seconds, connect=_SECONDS_TO_CONNECT)
+        async with self.open(method, path, data, headers, query, timeout) as response:
+            return await self.read(response)
+
+    def events(self, path: str, query: Mapping[str, Any] | None = None, **parts: str) -> EventStream:
+        """A stream of events of the admin API, not connected yet; parameters as for `call`."""
+        return EventStream(self, f"{ADMIN}/{fill(path, **parts)}", query)
+
+    @asynccontextmanager
+    async def open(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None,
+        headers: Mapping[str, str] | None,
+        query: Mapping[str, Any] | None,
+        timeout: aiohttp.ClientTimeout,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A response whose body is not read yet; parameters as for `request`."""
         given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         url = URL(f"{self.url}{path}" + (f"?{urlencode(given)}" if given else ""), encoded=True)
-        timeout = aiohttp.ClientTimeout(total=seconds, connect=_SECONDS_TO_CONNECT)
         try:
             async with self._session.request(
                 method,
@@ -263,14 +285,69 @@ class Client:
                 timeout=timeout,
                 allow_redirects=False,
             ) as response:
-                body = bytearray()
-                async for piece in response.content.iter_any():
-                    body += piece
-                    if len(body) > _MAX_ANSWER:
-                        raise Unreachable(f"{self.url} answers with more than {_MAX_ANSWER} bytes")
-                return Answer(response.status, response.headers, bytes(body))
+                yield response
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{self.url} cannot be reached: {_reason(error)}") from error
+
+    async def read(self, response: aiohttp.ClientResponse) -> Answer:
+        """Read a response to its end. Raises: Unreachable: it is too long, or breaks off."""
+        body = bytearray()
+        async for piece in response.content.iter_any():
+            body += piece
+            if len(body) > _MAX_ANSWER:
+                raise Unreachable(f"{self.url} answers with more than {_MAX_ANSWER} bytes")
+        return Answer(response.status, response.headers, bytes(body))
+
+
+class EventStream:
+    """A stream of events, which goes on where it was when it is connected again.
+
+    Attributes:
+        retry_seconds: how long the server asks to wait before that.
+    """
+
+    def __init__(self, client: Client, path: str, query: Mapping[str, Any] | None) -> None:
+        """Make it; `Client.events` does."""
+        self._client, self._path, self._query = client, path, query
+        self._last_id = ""
+        self.retry_seconds = _RETRY_SECONDS
+
+    async def connect(self) -> AsyncGenerator[ServerEvent, None]:
+        """Connect, and read until the server ends it.
+
+        Yields:
+            Events; also those without data, which say where the stream is.
+
+        Raises:
+            Refused, Unreachable: as for `Client.call`.
+            Failure: an event is too long.
+        """
+        headers = {"Accept": "text/event-stream"}
+        if self._last_id:
+            headers["Last-Event-ID"] = self._last_id
+        timeout = aiohttp.ClientTimeout(sock_connect=_SECONDS_TO_CONNECT, sock_read=_SECONDS_OF_SILENCE)
+        reader = EventReader(_MAX_EVENT)
+        client = self._client
+        async with client.open("GET", self._path, None, headers, self._query, timeout) as response:
+            if response.status != 200 or response.content_type != "text/event-stream":
+                raise client.refusal(await client.read(response))
+            try:
+                async for piece in response.content.iter_any():
+                    for event in reader.feed(piece):
+                        self._last_id = event.id
+                        if reader.retry is not None:
+                            self.retry_seconds = reader.retry / 1000
+                        yield event
+            except EventTooLong as error:
+                raise Failure(f"{client.url} sent {error}") from error
+
+
+def parse_event(event: ServerEvent) -> Json:
+    """The object in an event. Raises: Unreachable: there is none, so this is not a PiCloud."""
+    shown = _json((event.data or "").encode())
+    if not isinstance(shown, dict):
+        raise Unreachable("the stream has an event that is not an object of JSON")
+    return shown
 
 
 @asynccontextmanager

@@ -13,7 +13,6 @@ from picloud.cli.remote.context import PROJECT, Context, command
 from picloud.cli.remote.folder import remote_app as server
 from picloud.cli.remote.folder.file_names import SUFFIX
 from picloud.cli.remote.folder.model import Project, Remote
-from picloud.cli.remote.follow import Follower
 from picloud.cli.remote.logs import print_all
 from picloud.cli.remote.push import add_folder_options, push, summary
 from picloud.cli.terminal import fail, paint, plain
@@ -120,8 +119,7 @@ class Dev:
         self._project = pushed.project
         if self._logs is None:
             path, parts = "apps/{app}/executions", {"app": pushed.app_id}
-            follower = Follower(self._context.client, path, {}, parts)
-            self._logs = asyncio.create_task(print_all(self._context, follower, 0, pushed.app_id))
+            self._logs = asyncio.create_task(print_all(self._context, path, {}, parts, 0, pushed.app_id))
         return True
 
     async def _print_urls(self, app_id: str) -> None:

@@ -1,120 +1,81 @@
-"""Executions as they come: each once, none left out, oldest first.
-
-The API lists them newest first. Ids are made when an execution begins (UUIDv7, so they grow with time),
-but a record is there when it has ended: one that takes long appears behind others that were seen before.
-So every look goes back until nothing is new, and now and then as far as the longest execution could
-have begun before what was seen.
-"""
+"""Executions as they are recorded: each once and none left out, also when the server was away."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+import random
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
-from uuid import UUID
 
 from picloud.cli.exits import UNREACHABLE, Failure
-from picloud.cli.remote.client import Client, Json
+from picloud.cli.remote.client import Client, EventStream, Json, Refused, parse_event
 from picloud.cli.terminal import fail
 
-POLL_SECONDS = 0.5
-LOOKS_PER_SWEEP = 10
-LONGEST = 330
-"""Seconds: the largest `timeout_seconds` there is by default, and time for clocks to differ."""
+MAX_WAIT_SECONDS = 30.0
+"""The longest pause between two attempts to connect again."""
+_TOO_MANY_REQUESTS = 429
 
 
-class Follower:
-    """Looks at one list of executions again and again.
-
-    Attributes:
-        seen: milliseconds at which an execution began, by its id: those that may still be listed again.
-    """
-
-    def __init__(self, client: Client, path: str, query: Mapping[str, Any], parts: Mapping[str, str]) -> None:
-        """Make it.
-
-        Args:
-            client: of the server.
-            path: of a list of executions, newest first.
-            query: its parameters.
-            parts: what goes into the path.
-        """
-        self._client, self._path, self._query, self._parts = client, path, query, parts
-        self.seen: dict[str, int] = {}
-        self._looks = 0
-        self._floor = 0  # milliseconds: what began before will not appear any more
-
-    async def first(self, limit: int) -> list[Json]:
-        """Look for the first time.
-
-        Args:
-            limit: how many existing executions to return.
-
-        Returns:
-            The newest of them, oldest first; the others count as seen.
-        """
-        fresh = await self._look(first=True)
-        return fresh[len(fresh) - limit :] if limit < len(fresh) else fresh
-
-    async def next(self) -> list[Json]:
-        """Look again.
-
-        Returns:
-            What was not there before, oldest first.
-
-        Raises:
-            Failure: also when the server is away; what comes meanwhile is found by the next look.
-        """
-        self._looks += 1
-        return await self._look(sweep=self._looks % LOOKS_PER_SWEEP == 0)
-
-    async def _look(self, first: bool = False, sweep: bool = False) -> list[Json]:
-        oldest = None if first else self._floor
-        fresh: list[Json] = []
-        async for page in self._client.pages(self._path, self._query, None, **self._parts):
-            if oldest is None and page:
-                oldest = _began(page[0]) - LONGEST * 1000
-            unseen = [item for item in page if item["execution_id"] not in self.seen]
-            fresh += [item for item in unseen if _began(item) >= (oldest or 0)]
-            if not page or _began(page[-1]) < (oldest or 0) or not (unseen or sweep):
-                break
-        fresh.sort(key=lambda item: str(item["execution_id"]))
-        self.seen |= {item["execution_id"]: _began(item) for item in fresh}
-        if self.seen and (first or sweep):
-            # All that began so long before the newest had ended, and this look went back to it.
-            self._floor = max(self.seen.values()) - LONGEST * 1000
-            self.seen = {name: began for name, began in self.seen.items() if began >= self._floor}
-        return fresh
-
-
-def _began(item: Json) -> int:
-    """Milliseconds since 1970 at which an execution began, from its id (RFC 9562, UUIDv7)."""
-    return UUID(item["execution_id"]).int >> 80
-
-
-async def follow(follower: Follower, limit: int) -> AsyncIterator[Json]:
-    """Give executions for ever; a server that goes away is waited for, and that is said.
+async def follow(
+    client: Client, path: str, query: Mapping[str, Any], parts: Mapping[str, str], limit: int
+) -> AsyncGenerator[Json, None]:
+    """Give executions without end; a server that goes away is waited for, and a message says so.
 
     Args:
-        follower: looks.
+        client: of the server.
+        path: of a list of executions, newest first; its stream is at `PATH:follow`.
+        query: parameters of both.
+        parts: what goes into the path.
         limit: how many existing executions to begin with.
+
+    Yields:
+        These, oldest first, then each execution when it is recorded.
+
+    Raises:
+        Failure: the first connection fails, or a later one is refused.
     """
-    for item in await follower.first(limit):
-        yield item
-    away = False
+    stream = client.events(f"{path}:follow", query, **parts)
+    has_begun, is_away, failures = False, False, 0
+    listed: set[str] = set()  # the stream began before the list was read: it may have some of them again
     while True:
-        await asyncio.sleep(POLL_SECONDS)
         try:
-            fresh = await follower.next()
-        except Failure as error:
-            if error.exit_code != UNREACHABLE:
+            async with aclosing(stream.connect()) as events:
+                async for event in events:
+                    failures = 0
+                    if is_away:
+                        fail("the server is back")
+                        is_away = False
+                    if not has_begun:
+                        items = await client.items(path, query, limit, **parts) if limit else []
+                        listed, has_begun = {item["execution_id"] for item in items}, True
+                        for item in reversed(items):
+                            yield item
+                    if event.type != "message" or event.data is None:
+                        continue
+                    item = parse_event(event)
+                    if item["execution_id"] in listed:
+                        listed.discard(item["execution_id"])
+                    else:
+                        yield item
+        except Failure as failure:
+            if not has_begun or not _is_passing(failure):
                 raise
-            if not away:
-                fail(f"{error.message}; waiting for it to come back")
-            away = True
-            continue
-        if away:
-            fail("the server is back")
-            away = False
-        for item in fresh:
-            yield item
+            if not is_away:
+                fail(f"{failure.message}; waiting for it to come back")
+            is_away = True
+        await asyncio.sleep(_pause(stream, failures))
+        failures += 1
+
+
+def _is_passing(failure: Failure) -> bool:
+    """Whether connecting again may help."""
+    return failure.exit_code == UNREACHABLE or (
+        isinstance(failure, Refused) and failure.status == _TOO_MANY_REQUESTS
+    )
+
+
+def _pause(stream: EventStream, failures: int) -> float:
+    """Seconds to wait: as the server asked, then longer and longer, and never all clients together."""
+    longest = min(MAX_WAIT_SECONDS, stream.retry_seconds * 2.0 ** min(failures, 10))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311  # guards nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from picloud.cli.commands import Commands
 from picloud.cli.exits import DONE
 from picloud.cli.remote.client import Client, Json
 from picloud.cli.remote.context import Context, add_options, command
-from picloud.cli.remote.follow import Follower, follow
+from picloud.cli.remote.follow import follow
 from picloud.cli.remote.output import print_json
 from picloud.cli.remote.resource import positive
 from picloud.cli.terminal import json_text, paint, plain
@@ -47,7 +48,7 @@ async def _logs(context: Context) -> int:
         path, parts = "scripts/{script}/logs", {"script": await context.script_id(typed.script)}
     of_app = "" if typed.script else context.app
     if typed.follow:
-        await print_all(context, Follower(context.client, path, query, parts), typed.limit, of_app)
+        await print_all(context, path, query, parts, typed.limit, of_app)
         return DONE
     items = await context.client.items(path, query, typed.limit, **parts)
     if context.json:
@@ -61,18 +62,23 @@ async def _logs(context: Context) -> int:
     return DONE
 
 
-async def print_all(context: Context, follower: Follower, limit: int, app: str) -> None:
-    """Print executions for ever, as they come: for programs one a line.
+async def print_all(
+    context: Context, path: str, query: Json, parts: dict[str, str], limit: int, app: str
+) -> None:
+    """Print executions without end, as they are recorded: for programs one a line.
 
     Args:
         context: of the command.
-        follower: finds them.
+        path: of a list of executions.
+        query: its parameters.
+        parts: what goes into the path.
         limit: how many existing executions to begin with.
         app: id or slug, for the names of scripts; "" when all is about one script.
     """
     names = Names(context.client, app)
-    async for item in follow(follower, limit):
-        print(json_text(item) if context.json else await shown(item, names), flush=True)
+    async with aclosing(follow(context.client, path, query, parts, limit)) as items:
+        async for item in items:
+            print(json_text(item) if context.json else await shown(item, names), flush=True)
 
 
 class Names:

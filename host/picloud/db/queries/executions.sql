@@ -21,3 +21,21 @@ SELECT id, app_id, script_id, version, ingress, request_id, request, outcome, st
        outbound, outbound_dropped, root_execution_id, parent_execution_id, started_at
 FROM execution_logs
 WHERE app_id = $1 AND id = $2;
+
+-- name: execution_positions
+-- The last position in the log of each of some apps; of an app that is gone there is no row.
+SELECT apps.id AS app_id, coalesce(known.last, 0) AS last
+FROM apps LEFT JOIN execution_positions AS known ON known.app_id = apps.id
+WHERE apps.id = ANY($1::uuid[]);
+
+-- name: executions_recorded
+-- Executions of an app behind the position $2 and up to $3, in the order they were recorded; $4 narrows it to a
+-- script, $5 to an outcome.
+SELECT position, id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
+       fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,
+       outbound, outbound_dropped, root_execution_id, parent_execution_id, started_at
+FROM execution_logs
+WHERE app_id = $1 AND position > $2 AND position <= $3
+  AND ($4::uuid IS NULL OR script_id = $4)
+  AND ($5::text IS NULL OR outcome = $5)
+ORDER BY position LIMIT $6;

@@ -154,6 +154,11 @@ class Call(Generic[BodyT, QueryT]):
         return self.in_app
 
     @property
+    def app_id(self) -> UUID:
+        """The app of the path, or that of its script."""
+        return self.script.app_id if self.in_app is None else self.in_app.id
+
+    @property
     def script(self) -> Script:
         """The script of the path."""
         assert self.of_script is not None
@@ -212,7 +217,7 @@ class Endpoint:
     errors: tuple[type[PicloudError], ...] = field(default=())
     summary: str
 
-    async def answer(self, platform: Platform, request: web.Request) -> web.Response:
+    async def answer(self, platform: Platform, request: web.Request) -> web.StreamResponse:
         """Answer one call.
 
         Args:
@@ -236,27 +241,31 @@ class Endpoint:
                 caller = await self._authenticate(platform, sent)
                 self._admit(caller, place)
                 actor = self._actor(request, caller)
-            result = await self.handle(
-                platform,
-                Call(
-                    body=body,
-                    query=query,
-                    path=request.match_info,
-                    headers=request.headers,
-                    head=request.method == hdrs.METH_HEAD,
-                    secure=is_secure(request),
-                    own_page=is_own_page(request),
-                    actor=actor,
-                    caller=caller,
-                    in_app=place.app,
-                    of_script=place.script,
-                ),
+            call = Call(
+                body=body,
+                query=query,
+                path=request.match_info,
+                headers=request.headers,
+                head=request.method == hdrs.METH_HEAD,
+                secure=is_secure(request),
+                own_page=is_own_page(request),
+                actor=actor,
+                caller=caller,
+                in_app=place.app,
+                of_script=place.script,
             )
+            result = await self.handle(platform, call)
         except (Forbidden, Conflict, QuotaExceeded) as error:
             if self.action and caller is not None:
                 target = request.path.removeprefix(PREFIX)
                 await platform.audit.refused(actor, error.code, place.app_id, target)
             raise
+        return await self.respond(platform, request, call, result)
+
+    async def respond(
+        self, platform: Platform, request: web.Request, call: Call[Any, Any], result: Any
+    ) -> web.StreamResponse:
+        """Make the response from what the handler returned."""
         if isinstance(result, web.Response):
             return result
         headers: Mapping[str, str] = {}

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-from picloud.control.executions import Execution
+from picloud.control.execution_feed import Followed
+from picloud.control.executions import Execution, require_outcome
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.fields import Query
+from picloud.http.admin.stream_endpoint import StreamEndpoint
+from picloud.http.edge.event_stream import LAST_EVENT_ID, Event
 
 
 class LogQuery(ListQuery):
@@ -23,6 +29,26 @@ class LogQuery(ListQuery):
 
 class AppLogQuery(LogQuery):
     """Parameters of an app's log.
+
+    Attributes:
+        script_id: only of this script.
+    """
+
+    script_id: UUID | None = None
+
+
+class FollowQuery(Query):
+    """Which executions of a script to follow.
+
+    Attributes:
+        outcome: only with this outcome: `ok` or an error code.
+    """
+
+    outcome: str | None = None
+
+
+class AppFollowQuery(FollowQuery):
+    """Which executions of an app to follow.
 
     Attributes:
         script_id: only of this script.
@@ -48,6 +74,35 @@ async def get(platform: Platform, call: Call[Any, Any]) -> Execution:
     return await platform.executions.get(call.app.id, call.path["execution"])
 
 
+async def follow_script(
+    platform: Platform, call: Call[Any, FollowQuery]
+) -> AsyncGenerator[Event[Execution], None]:
+    """Follow a script's executions."""
+    return await _follow(platform, call, Followed(call.app_id, call.script.id, call.query.outcome))
+
+
+async def follow_app(
+    platform: Platform, call: Call[Any, AppFollowQuery]
+) -> AsyncGenerator[Event[Execution], None]:
+    """Follow an app's executions."""
+    return await _follow(platform, call, Followed(call.app_id, call.query.script_id, call.query.outcome))
+
+
+async def _follow(
+    platform: Platform, call: Call[Any, Any], followed: Followed
+) -> AsyncGenerator[Event[Execution], None]:
+    require_outcome(followed.outcome)
+    feed = platform.execution_feed
+    position = await feed.start(followed.app_id, call.headers.get(LAST_EVENT_ID))
+
+    async def events() -> AsyncGenerator[Event[Execution], None]:
+        async with aclosing(feed.follow(followed, position)) as steps:
+            async for step in steps:
+                yield Event(str(step.position), step.execution)
+
+    return events()
+
+
 ENDPOINTS = (
     Endpoint(
         method="GET",
@@ -64,6 +119,24 @@ ENDPOINTS = (
         access="log.read",
         query=AppLogQuery,
         summary="List an app's executions, newest first",
+    ),
+    StreamEndpoint(
+        method="GET",
+        path="/scripts/{script}/logs:follow",
+        handle=follow_script,
+        access="log.read",
+        query=FollowQuery,
+        headers=(LAST_EVENT_ID,),
+        summary="Follow a script's executions, in the order they are recorded",
+    ),
+    StreamEndpoint(
+        method="GET",
+        path="/apps/{app}/executions:follow",
+        handle=follow_app,
+        access="log.read",
+        query=AppFollowQuery,
+        headers=(LAST_EVENT_ID,),
+        summary="Follow an app's executions, in the order they are recorded",
     ),
     Endpoint(
         method="GET",

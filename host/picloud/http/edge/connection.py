@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -295,6 +296,17 @@ class Connection(web.RequestHandler):
             self.abort()
         else:
             self._watch_sending()
+
+    def notice_dead_peer(self) -> None:
+        """Have the system end the connection when the client acknowledges nothing in the time it has.
+
+        Of an answer that goes on for hours little is sent at a time; it would wait in the system's buffer
+        for a quarter of an hour after the client was cut off from the network.
+        """
+        option = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux
+        own = self._wire.get_extra_info("socket") if self._wire is not None else None
+        if option is not None and own is not None and own.family in (socket.AF_INET, socket.AF_INET6):
+            own.setsockopt(socket.IPPROTO_TCP, option, int(self.edge.rules.send_seconds * 1000))
 
     # Refusals.
 

@@ -34,7 +34,7 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
         The response.
     """
     return web.Response(
-        body=_dumps(data),
+        body=json_bytes(data),
         status=status,
         content_type="application/json",
         headers={**SECURITY_HEADERS, **headers} if headers else SECURITY_HEADERS,
@@ -58,7 +58,12 @@ def error_response(error: PicloudError, request_id: str) -> web.Response:
     return json_response({"error": body}, error.status, error.headers)
 
 
-def _dumps(data: object) -> bytes:
+def json_bytes(data: object) -> bytes:
+    """Write JSON, on one line.
+
+    Args:
+        data: what orjson can write: dataclasses, UUIDs and datetimes too.
+    """
     try:
         return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z)
     except orjson.JSONEncodeError:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from picloud.core import errors
 from picloud.core.errors import PicloudError
 from picloud.http.admin.endpoint import Endpoint, NoBody
+from picloud.http.admin.stream_endpoint import StreamEndpoint
 from picloud.http.openapi.words import Schema
 from picloud.http.public.invoke import OUTCOME_MESSAGES
 from picloud.sandbox.outcome import STATUS as OUTCOMES
@@ -19,6 +20,7 @@ _BODY = (
     errors.UnknownEncoding,
     errors.UnknownContentType,
 )
+_STREAM = (errors.TooManyStreams, errors.Overloaded, errors.NotReady)
 _UNSENT = frozenset({"cancelled"})  # the client has gone
 
 
@@ -40,6 +42,8 @@ def errors_of(endpoint: Endpoint) -> list[type[PicloudError]]:
         found.append(errors.NotFound)
     if endpoint.body is not NoBody:
         found += _BODY
+    if isinstance(endpoint, StreamEndpoint):
+        found += _STREAM
     return [*found, *endpoint.errors, PicloudError, errors.Unavailable]
 
 

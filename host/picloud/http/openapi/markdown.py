@@ -77,6 +77,8 @@ def _operation(method: str, path: str, operation: dict[str, Any], document: dict
 def _answer(status: str, response: Schema) -> str:
     if "application/json" in response.get("content", {}):
         return f"{status} {_linked(response['content']['application/json']['schema'])}"
+    if "x-event-data" in response:
+        return f"{status} a [stream](#streams) of {_linked(response['x-event-data'])}"
     return f"{status} {response['description'].rstrip('.')}"
 
 

@@ -12,6 +12,8 @@ from aiohttp import web
 
 from picloud.core.errors import PicloudError
 from picloud.http.admin.endpoint import Endpoint, NoBody, WithHeaders
+from picloud.http.admin.stream_endpoint import StreamEndpoint
+from picloud.http.edge.event_stream import CONTENT_TYPE
 from picloud.http.openapi.failures import Responses, errors_of, scripted_responses
 from picloud.http.openapi.shapes import Shapes, query_shape
 from picloud.http.openapi.words import HEADERS, PATH_PARAMETERS, Schema
@@ -23,8 +25,11 @@ _LOGGED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 
 
 def answer_of(endpoint: Endpoint) -> Any:
-    """The type of a handler's answer: its annotation, without `WithHeaders`."""
+    """The type of a handler's answer: its annotation, without `WithHeaders`; of a stream, its data."""
     shape = typing.get_type_hints(endpoint.handle)["return"]
+    if isinstance(endpoint, StreamEndpoint):
+        event = typing.get_args(shape)[0]
+        return typing.get_args(event)[0]
     return typing.get_args(shape)[0] if typing.get_origin(shape) is WithHeaders else shape
 
 
@@ -73,6 +78,11 @@ def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[
     if sends_bytes(endpoint):
         done, more = _bytes("The bytes, whatever they are."), {"206": _bytes("A part of the bytes.")}
         more["304"] = {"description": "What you have is what there is."}
+    elif isinstance(endpoint, StreamEndpoint):
+        # OpenAPI 3.1 cannot describe the events of a stream: the schema of their data is beside it.
+        done["description"] = "Server-sent events. The data of each is JSON."
+        done["content"] = {CONTENT_TYPE: {"schema": {"type": "string"}}}
+        done["x-event-data"] = shapes.of(answer_of(endpoint), "answered")
     elif endpoint.status != 204:
         done["content"] = {"application/json": {"schema": shapes.of(answer_of(endpoint), "answered")}}
     made["responses"] = {str(endpoint.status): done} | more | responses.of(errors_of(endpoint))

@@ -23,6 +23,17 @@ in the same shape; operations do not list that.
 Lists take `limit` (1 to 200) and `cursor`, and answer `items` and `next_cursor`, which is null on the last
 page. Walking a list shows everything that was there all the while exactly once; what is made or deleted
 meanwhile may be shown or not.
+
+## Streams
+
+A path that ends in `:follow` returns server-sent events (`text/event-stream`) until the client disconnects.
+The `data` of each event is one JSON object, and its `id` is a position. To continue after an event, send its
+`id` as `Last-Event-ID`; browsers do so by themselves (`EventSource`). Without it, the stream begins with what
+happens next. An event without data only moves the id. Comments (`:`) are heartbeats.
+
+A stream ends with an event `closing`, whose data has the `code` and the `message` of an error: `not_ready`
+when the server stops, `unauthenticated` or `forbidden` when access was revoked. Connect again after the time
+in `retry`; if the error lasts, the response has it.
 """
 
 _ID: Schema = {"type": "string", "format": "uuid"}
@@ -47,6 +58,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
 """What a name in a path stands for."""
 
 HEADERS: Mapping[str, str] = {
+    "Last-Event-ID": "The id of the last event you have; the stream goes on behind it.",
     "User-Agent": "What the client calls itself; shown in the list of sessions.",
     "If-Match": 'The version that is to be changed, for example `"3"`; 409 when it is another by now.',
     "If-Range": "The ETag of what you have a part of; when it is another by now, all is sent.",

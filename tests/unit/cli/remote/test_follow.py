@@ -1,102 +1,143 @@
-"""Following: a list that grows as the server's does, looked at whenever."""
+"""Following: wherever the connection breaks, each execution is given once and none is left out."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
-from hypothesis import example, given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from picloud.cli.remote import follow
-from picloud.cli.remote.client import Json
-from picloud.cli.remote.follow import Follower
+from picloud.cli.exits import NOT_ALLOWED, Failure
+from picloud.cli.remote import follow as module
+from picloud.cli.remote.client import Json, Refused, Unreachable
+from picloud.cli.remote.event_stream import ServerEvent
+from picloud.cli.remote.follow import follow
+
+PATIENCE = 60
 
 
-class Log:
-    """The execution log of a server: newest first, each record there when its execution has ended.
+class Server:
+    """A log of numbered executions, whose stream breaks when it is told to.
 
     Attributes:
-        now: milliseconds.
-        executions: (began, ended) in milliseconds.
-        listed: how many items were given out.
+        log: what is recorded.
+        breaks: of each connection, after how many events it breaks and how; after the last of them none does.
+        growing: what is recorded between the start of the stream and the reading of the list.
+        retry_seconds: as the server asks.
     """
 
-    def __init__(self, executions: list[tuple[int, int]], page: int) -> None:
-        self.now, self.executions, self.page, self.listed = 0, executions, page, 0
+    def __init__(
+        self, before: int, growing: int, after: int, breaks: list[tuple[int, Exception | None]]
+    ) -> None:
+        self.log = list(range(1, before + 1))
+        self.growing, self.after, self.breaks = growing, after, breaks
+        self.retry_seconds = 0.0
+        self.position: int | None = None
 
-    async def pages(self, path: str, query: object, limit: object, **parts: Any) -> AsyncIterator[list[Json]]:
-        ids = sorted((name(one) for one in self.there()), reverse=True)
-        for start in range(0, max(len(ids), 1), self.page):
-            page = ids[start : start + self.page]
-            self.listed += len(page)
-            yield [{"execution_id": id_} for id_ in page]
+    def events(self, path: str, query: object, **parts: str) -> Server:
+        assert path == "log:follow"
+        return self
 
-    def there(self) -> list[int]:
-        return [number for number, (_, ended) in enumerate(self.executions) if ended <= self.now]
+    async def items(self, path: str, query: object, limit: int, **parts: str) -> list[Json]:
+        assert path == "log"
+        self.grow(self.growing)
+        return [execution(number) for number in reversed(self.log)][:limit]
+
+    def grow(self, count: int) -> None:
+        self.log += range(len(self.log) + 1, len(self.log) + count + 1)
+
+    async def connect(self) -> AsyncGenerator[ServerEvent, None]:
+        length, error = self.breaks.pop(0) if self.breaks else (10**6, None)
+        if self.position is None:
+            self.position = len(self.log)
+        elif not length and error is not None:
+            raise error
+        yield ServerEvent(str(self.position), "message", None)
+        while length:
+            if self.position == len(self.log):
+                self.grow(min(1, self.after))
+                self.after -= 1
+            if self.position == len(self.log):
+                break
+            self.position += 1
+            length -= 1
+            yield ServerEvent(str(self.position), "message", json.dumps(execution(self.position)))
+        if error is not None:
+            raise error
+        yield ServerEvent(str(self.position), "closing", '{"code": "not_ready", "message": ""}')
 
 
-def _log(executions: list[tuple[int, int]], page: int) -> tuple[Log, Follower]:
-    log = Log(executions, page)
-    _began.clear()
-    _began.update({number: began for number, (began, _) in enumerate(executions)})
-    return log, Follower(log, "", {}, {})  # type: ignore[arg-type]
+def execution(number: int) -> Json:
+    return {"execution_id": str(number)}
 
 
-_began: dict[int, int] = {}
+AWAY = st.sampled_from([None, Unreachable("away"), Refused(503, {"code": "not_ready"}), Refused(429, {})])
 
 
-def name(number: int) -> str:
-    """A UUIDv7 of an execution."""
-    value = (_began[number] + 1_700_000_000_000) << 80 | 7 << 76 | 2 << 62 | number
-    text = f"{value:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep = asyncio.sleep
+    monkeypatch.setattr(module.asyncio, "sleep", lambda seconds: sleep(0))
 
 
-_EXECUTIONS = st.lists(
-    st.tuples(st.integers(0, 2_000_000), st.integers(0, 300_000)).map(lambda one: (one[0], sum(one))),
-    max_size=60,
-)
-
-
-@example([(0, 1), (330_001, 330_001), (0, 0)], [700_000], 1, 0)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    _EXECUTIONS,
-    st.lists(st.integers(1, 60_000) | st.just(700_000), max_size=60),
-    st.integers(1, 10),
-    st.integers(0, 5),
+    before=st.integers(0, 5),
+    growing=st.integers(0, 3),
+    after=st.integers(0, 10),
+    limit=st.integers(0, 8),
+    breaks=st.lists(st.tuples(st.integers(0, 4), AWAY), max_size=8),
 )
 async def test_each_execution_is_given_once_and_none_is_left_out(
-    executions: list[tuple[int, int]], pauses: list[int], page: int, limit: int
+    before: int, growing: int, after: int, limit: int, breaks: list[tuple[int, Exception | None]]
 ) -> None:
-    log, follower = _log(executions, page)
-    first = await follower.first(limit)
-    # Of those that are there at the start, the newest.
-    newest = sorted(name(one) for one in log.there())
-    assert [one["execution_id"] for one in first] == newest[len(newest) - min(limit, len(newest)) :]
-    before = set(log.there())
+    if limit == 0:
+        growing = 0  # the list is not read
+    server: Any = Server(before, growing, after, breaks)
+    expected = [str(number + 1) for number in range(before + growing + after)]
+    expected = expected[max(0, before + growing - limit) :] if limit > growing else expected[before:]
     given_out: list[str] = []
-    for pause in pauses:
-        log.now += pause
-        fresh = [one["execution_id"] for one in await follower.next()]
-        assert fresh == sorted(fresh)
-        given_out += fresh
-    for _ in range(follow.LOOKS_PER_SWEEP):  # by the next sweep those are there that took long
-        given_out += [one["execution_id"] for one in await follower.next()]
-    assert sorted(given_out) == sorted(name(one) for one in log.there() if one not in before)
+    async with asyncio.timeout(PATIENCE), aclosing(follow(server, "log", {}, {}, limit)) as items:
+        while len(given_out) < len(expected):
+            given_out.append((await anext(items))["execution_id"])
+    assert sorted(given_out, key=int) == expected
+    assert given_out[: len(expected) - after] == expected[: len(expected) - after] or limit <= growing
 
 
-async def test_a_look_at_a_long_log_in_which_nothing_is_new_asks_for_one_page() -> None:
-    log, follower = _log([(at, at) for at in range(1000)], 50)
-    log.now = 10_000
-    await follower.first(10)
-    log.listed = 0
-    assert await follower.next() == []
-    assert log.listed == 50
+async def test_a_first_connection_that_fails_is_an_error() -> None:
+    class Away(Server):
+        async def connect(self) -> AsyncGenerator[ServerEvent, None]:
+            raise Unreachable("away")
+            yield  # a generator
+
+    server: Any = Away(0, 0, 0, [])
+    with pytest.raises(Unreachable):
+        await anext(follow(server, "log", {}, {}, 0))
 
 
-async def test_what_was_seen_long_ago_is_not_kept_in_memory() -> None:
-    log, follower = _log([(at * 10_000, at * 10_000) for at in range(500)], 50)
-    for log.now in range(0, 5_000_000, 100_000):
-        await follower.next()
-    assert len(follower.seen) < 100
+async def test_a_later_refusal_is_an_error_and_not_waited_for() -> None:
+    server: Any = Server(0, 0, 1, [(1, None), (0, Refused(401, {"code": "unauthenticated"}))])
+    items = follow(server, "log", {}, {}, 0)
+    assert await anext(items) == execution(1)
+    with pytest.raises(Failure) as caught:
+        await anext(items)
+    assert caught.value.exit_code == NOT_ALLOWED
+
+
+async def test_that_the_server_is_away_and_back_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    away = (0, Unreachable("away"))
+    server: Any = Server(0, 0, 2, [(1, None), away, away, away])
+    async with aclosing(follow(server, "log", {}, {}, 0)) as items:
+        assert [await anext(items), await anext(items)] == [execution(1), execution(2)]
+    said = capsys.readouterr().err.splitlines()
+    assert [
+        line.endswith(end) for line, end in zip(said, ("waiting for it to come back", "back"), strict=True)
+    ] == [
+        True,
+        True,
+    ]

@@ -1,0 +1,110 @@
+"""Reading server-sent events (WHATWG HTML, "Server-sent events"), in bounded memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerEvent:
+    """What a stream says between two blank lines.
+
+    Attributes:
+        id: the last id so far; "" where there was none.
+        type: "message" unless the event has another.
+        data: its data; None where only the id moved.
+    """
+
+    id: str
+    type: str
+    data: str | None
+
+
+class EventTooLong(Exception):
+    """An event has more bytes than the reader holds."""
+
+
+class EventReader:
+    """Makes events from pieces of a stream, wherever it is cut.
+
+    Attributes:
+        retry: milliseconds the server asks to wait before connecting again, or None.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        """Make a reader. Args: max_bytes: of one event."""
+        self.retry: int | None = None
+        self._max_bytes = max_bytes
+        self._line = bytearray()  # begun, not ended
+        self._after_return = False  # a line feed that comes now belongs to the carriage return before it
+        self._is_first = True
+        self._size = 0  # of the event so far
+        self._id, self._type, self._has_moved = "", "", False
+        self._data: list[str] = []
+
+    def feed(self, piece: bytes) -> Iterator[ServerEvent]:
+        """Take in a piece.
+
+        Args:
+            piece: any bytes.
+
+        Yields:
+            The events it completes, without those that say nothing, as comments.
+
+        Raises:
+            EventTooLong: the event has too many bytes.
+        """
+        if self._after_return and piece:
+            piece = piece.removeprefix(b"\n")
+            self._after_return = False
+        start = 0
+        for end in _LINE_END.finditer(piece):
+            self._line += piece[start : end.start()]
+            start = end.end()
+            event = self._end_line()
+            if event is not None:
+                yield event
+        self._line += piece[start:]
+        self._after_return = piece.endswith(b"\r")
+        self._require_short(len(self._line))
+
+    def _end_line(self) -> ServerEvent | None:
+        line = bytes(self._line)
+        self._line.clear()
+        if self._is_first:
+            line, self._is_first = line.removeprefix(_BOM), False
+        self._require_short(len(line))
+        if not line:
+            return self._end_event()
+        self._size += len(line)
+        name, _, value = line.partition(b":")
+        self._field(name, value.removeprefix(b" ").decode(errors="replace"))
+        return None
+
+    def _field(self, name: bytes, value: str) -> None:
+        if name == b"data":
+            self._data.append(value)
+        elif name == b"event":
+            self._type = value
+        elif name == b"id" and "\0" not in value:
+            self._has_moved |= self._id != value
+            self._id = value
+        elif name == b"retry" and value.isascii() and value.isdigit() and len(value) < 10:
+            self.retry = int(value)
+
+    def _end_event(self) -> ServerEvent | None:
+        data = "\n".join(self._data) if self._data else None
+        event = ServerEvent(self._id, self._type or "message", data)
+        says_something = data is not None or self._has_moved
+        self._size, self._type, self._has_moved = 0, "", False
+        self._data.clear()
+        return event if says_something else None
+
+    def _require_short(self, more: int) -> None:
+        if self._size + more > self._max_bytes:
+            raise EventTooLong(f"an event of more than {self._max_bytes} bytes")

@@ -1,0 +1,246 @@
+"""The execution log as it grows: what any worker of any node records, each execution once.
+
+Every record has a position in the log of its app. Positions become visible in their order (see the migration
+`execution_positions`), so a reader that remembers its position misses nothing and reads nothing twice.
+
+A worker asks the database how far the logs are only while someone follows them, once for all its readers:
+when a worker of this node has written records, and once a second for the records of other nodes. The database
+is the queue: a reader holds one batch in memory, however far behind it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from picloud.control.executions import Execution, make_execution
+from picloud.core.errors import Invalid, NotFound, Unavailable
+from picloud.core.single_flight import SingleFlight
+from picloud.core.wakeup import Subscription, WakeUp
+from picloud.db.pool import Database
+from picloud.db.queries import load
+
+POLL_SECONDS = 1.0
+"""The longest time until an execution of another node is seen."""
+PAUSE_SECONDS = 0.02
+"""Between two looks: many small batches become one."""
+BATCH = 10
+"""Executions that a reader holds in memory; each has up to two bodies and its log lines."""
+
+_SQL = load("executions")
+_POSITION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """Which executions a reader follows.
+
+    Attributes:
+        app_id: those of this app.
+        script_id: only of this script.
+        outcome: only with this outcome, one of `executions.OUTCOMES`.
+    """
+
+    app_id: UUID
+    script_id: UUID | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a reader reads.
+
+    Attributes:
+        position: where it is now.
+        execution: what was recorded there; None when nothing up to there is what it follows.
+    """
+
+    position: int
+    execution: Execution | None
+
+
+@dataclass(slots=True)
+class _Tail:
+    """The end of an app's log, shared by those who read it.
+
+    Attributes:
+        readers: how many they are.
+        last: the last position.
+        gone: whether the app was deleted.
+        moved: set when one of these changes, and replaced.
+        steps: of each reading, where it began and what it found, for other readers at the same position.
+    """
+
+    readers: int = 0
+    last: int = 0
+    gone: bool = False
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    steps: dict[Followed, tuple[int, list[Step]]] = field(default_factory=dict)
+
+    def move(self, last: int | None) -> None:
+        """Tell the readers how far the log is. Args: last: its last position; None if the app is gone."""
+        if last is not None and last <= self.last:
+            return
+        self.gone, self.last = last is None, last or self.last
+        self.moved.set()
+        self.moved = asyncio.Event()
+
+    async def wait_beyond(self, position: int) -> int:
+        """Wait until the log is longer.
+
+        Args:
+            position: where the reader is.
+
+        Returns:
+            The last position.
+
+        Raises:
+            NotFound: the app is gone.
+        """
+        while self.last <= position:
+            if self.gone:
+                raise NotFound("app")
+            await self.moved.wait()
+        return self.last
+
+
+class ExecutionFeed:
+    """Follows the execution logs of apps for all readers of one worker."""
+
+    def __init__(
+        self, database: Database, wake_up: WakeUp, all_written: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Make a feed, idle.
+
+        Args:
+            database: where the logs are.
+            wake_up: tells when a worker of this node has written records.
+            all_written: waits until the records made so far are written.
+        """
+        self._database, self._wake_up, self._all_written = database, wake_up, all_written
+        self._tails: dict[UUID, _Tail] = {}
+        self._written: Subscription | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._reads: SingleFlight[tuple[Followed, int]] = SingleFlight()
+
+    async def close(self) -> None:
+        """Stop. Readers that are left wait forever: end them first."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
+
+    async def start(self, app_id: UUID, last_event_id: str | None) -> int:
+        """Find the position where a reader begins.
+
+        Args:
+            app_id: whose log it follows.
+            last_event_id: the last position it has seen, as text; None to begin with what is recorded next.
+
+        Returns:
+            The position; the end of the log if it is shorter, as after a restore.
+
+        Raises:
+            Invalid: this is not a position.
+            NotFound: the app is gone.
+        """
+        if last_event_id is not None and not _POSITION.fullmatch(last_event_id):
+            raise Invalid(
+                "invalid Last-Event-ID; send the id of an event of this stream", field="Last-Event-ID"
+            )
+        await self._all_written()
+        rows = await self._database.fetch(_SQL.execution_positions, [app_id])
+        if not rows:
+            raise NotFound("app")
+        last = int(rows[0]["last"])
+        return last if last_event_id is None else min(int(last_event_id), last)
+
+    async def follow(self, followed: Followed, position: int) -> AsyncGenerator[Step, None]:
+        """Read what was recorded after a position, and then what is recorded, in that order.
+
+        Args:
+            followed: which executions.
+            position: as `start` or a step gave it.
+
+        Yields:
+            A step without an execution first. The caller must close the generator.
+
+        Raises:
+            NotFound: the app is gone.
+            Unavailable: the database cannot be reached.
+        """
+        yield Step(position, None)
+        with self._reading(followed.app_id) as tail:
+            while True:
+                last = await tail.wait_beyond(position)
+                for step in await self._read(tail, followed, position, last):
+                    yield step
+                    position = step.position
+
+    @contextmanager
+    def _reading(self, app_id: UUID) -> Iterator[_Tail]:
+        tail = self._tails.setdefault(app_id, _Tail())
+        tail.readers += 1
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        elif self._written is not None:
+            self._written.wake()  # look at this app too
+        try:
+            yield tail
+        finally:
+            tail.readers -= 1
+            if not tail.readers:
+                del self._tails[app_id]
+
+    async def _watch(self) -> None:
+        """Look how far the logs are, again and again, while someone reads one."""
+        with self._wake_up.subscribe("executions") as self._written:
+            while self._tails:
+                await self._look()
+                await asyncio.sleep(PAUSE_SECONDS)
+                await self._written.wait(POLL_SECONDS)
+
+    async def _look(self) -> None:
+        asked = list(self._tails)
+        try:
+            rows = await self._database.fetch(_SQL.execution_positions, asked)
+        except Unavailable:
+            _log.warning("the execution log cannot be followed: the database is away")
+            return
+        except Exception:
+            _log.exception("the execution log cannot be followed")
+            return
+        last = {row["app_id"]: int(row["last"]) for row in rows}
+        for app_id in asked:
+            if app_id in self._tails:
+                self._tails[app_id].move(last.get(app_id))
+
+    async def _read(self, tail: _Tail, followed: Followed, position: int, last: int) -> list[Step]:
+        """Read a batch, once for all readers that follow the same and are at the same position."""
+
+        def known() -> list[Step] | None:
+            began, steps = tail.steps.get(followed, (-1, []))
+            return steps if began == position else None
+
+        async def read() -> list[Step]:
+            rows = await self._database.fetch(
+                _SQL.executions_recorded,
+                followed.app_id,
+                position,
+                last,
+                followed.script_id,
+                followed.outcome,
+                BATCH,
+            )
+            steps = [Step(row["position"], make_execution(row)) for row in rows]
+            if len(steps) < BATCH and (not steps or steps[-1].position < last):
+                steps.append(Step(last, None))
+            tail.steps[followed] = position, steps
+            return steps
+
+        return await self._reads.get((followed, position), known, read)

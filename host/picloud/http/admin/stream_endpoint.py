@@ -1,0 +1,133 @@
+"""An endpoint that sends events for as long as the caller listens, instead of one response.
+
+authenticate -> find the app -> authorise -> read -> handler, as every endpoint; then the stream, during which
+the caller is authenticated and authorised again and again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from picloud.core.errors import NotReady, PicloudError
+from picloud.execution.platform import Platform
+from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.http.caller import credential
+from picloud.http.edge.event_stream import HEADERS, HEARTBEAT, Event, EventStream, write_event, write_retry
+from picloud.http.edge.middleware import REQUEST_ID
+from picloud.http.open_streams import STREAMS, OpenStreams
+from picloud.identity.capabilities import authorise
+
+CHECK_SECONDS = 1.0
+"""How often an idle stream asks whether its caller is still allowed to see it."""
+RETRY_MILLISECONDS = (500, 1500)
+"""How long clients wait before they connect again: not all of them at once, after a restart."""
+
+_log = logging.getLogger(__name__)
+
+Source = AsyncGenerator[Event[Any], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamEndpoint(Endpoint):
+    """One path that streams. `handle` returns an async generator of `Event`; it is closed at the end.
+
+    An event without data is not sent by itself: its id goes out with the next heartbeat.
+    """
+
+    async def respond(
+        self, platform: Platform, request: web.Request, call: Call[Any, Any], result: Any
+    ) -> web.StreamResponse:
+        """Start the stream.
+
+        Args:
+            platform: what handlers call.
+            request: the request.
+            call: as it was allowed.
+            result: the events.
+
+        Returns:
+            A response that streams when it is written.
+
+        Raises:
+            NotReady, Overloaded, TooManyStreams: as `OpenStreams.open`.
+        """
+        if call.head:
+            return web.Response(headers=HEADERS)
+        streams = request.app[STREAMS]
+        sent = credential(request)
+
+        async def check() -> None:
+            caller = await platform.credentials.principal(sent.token) if sent is not None else None
+            authorise(caller, self.access, call.app_id)
+
+        release = streams.open(call.app_id)
+        return EventStream(_frames(result, streams, check, request[REQUEST_ID]), release)
+
+
+async def _frames(
+    source: Source, streams: OpenStreams, check: Callable[[], Awaitable[None]], request_id: str
+) -> AsyncGenerator[bytes, None]:
+    """The bytes of a stream: its events, heartbeats between them, and at last why it ended."""
+    yield write_retry(random.randint(*RETRY_MILLISECONDS))  # noqa: S311  # guards nothing
+    try:
+        async with aclosing(_events(source, streams, check)) as frames:
+            async for frame in frames:
+                yield frame
+        return
+    except PicloudError as error:
+        last: PicloudError = error
+    except Exception:
+        _log.exception("a stream failed", extra={"request_id": request_id})
+        last = PicloudError()
+    yield write_event(Event(None, {"code": last.code, "message": last.message}, "closing"))
+
+
+async def _events(
+    source: Source, streams: OpenStreams, check: Callable[[], Awaitable[None]]
+) -> AsyncGenerator[bytes, None]:
+    loop = asyncio.get_running_loop()
+    closing = asyncio.create_task(streams.closing.wait())
+    coming = asyncio.create_task(_next(source))
+    has_begun, position = False, None
+    beat_at = loop.time() + streams.rules.heartbeat_seconds
+    try:
+        while True:
+            seconds = min(CHECK_SECONDS, max(0.0, beat_at - loop.time()))
+            await asyncio.wait({coming, closing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if closing.done():
+                raise NotReady("the server is stopping; connect again")
+            await check()  # right before each event too
+            frame = b""
+            if coming.done():
+                event = coming.result()
+                if event is None:
+                    return
+                position = event.id or position
+                if event.data is not None:
+                    frame = write_event(event)
+                elif not has_begun:
+                    beat_at = loop.time()  # so that the client knows where it is
+                coming = asyncio.create_task(_next(source))
+            if not frame and loop.time() >= beat_at:
+                frame = HEARTBEAT if position is None else write_event(Event(position, None))
+            if frame:
+                yield frame
+                has_begun, position = True, None
+                beat_at = loop.time() + streams.rules.heartbeat_seconds
+    finally:
+        closing.cancel()
+        coming.cancel()
+        await asyncio.gather(coming, return_exceptions=True)
+        await source.aclose()
+
+
+async def _next(source: Source) -> Event[Any] | None:
+    return await anext(source, None)
