@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from picloud.http.open_streams import StreamRules
 from picloud.identity.capabilities import SCOPES
 from tests.integration.conftest import PASSWORD, Worker
-from tests.integration.http.conftest import Client
+from tests.integration.http.conftest import Client, serving
 
 pytestmark = pytest.mark.slow
 
@@ -31,12 +32,12 @@ checks.negative_data_rejection.enabled = false
 
 
 async def run(
-    client: Client, folder: Path, key: str | None, known: dict[str, str], phases: str, examples: int = 5
+    worker: Worker, folder: Path, key: str | None, known: dict[str, str], phases: str, examples: int = 5
 ) -> None:
     """Let schemathesis try everything that is described.
 
     Args:
-        client: of the server.
+        worker: whose server is called; it opens no stream (429), because schemathesis reads to the end.
         folder: for its configuration.
         key: who calls, or None for no credentials.
         known: what names in paths stand for, so that calls reach what exists.
@@ -47,17 +48,18 @@ async def run(
     lines = [f'"path.{name}" = {json.dumps(value)}' for name, value in known.items()]
     config.write_text(CONFIG + "\n".join(lines))
     headers = ("--header", f"Authorization: Bearer {key}") if key is not None else ()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"),
-        f"http://localhost:{client.port}/api/v1/openapi.json",
-        *("--phases", phases, "--max-examples", str(examples)),
-        *("--generation-deterministic", "--no-shrink", "--continue-on-failure"),
-        *("--suppress-health-check", "all", "--warnings", "off", *headers),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-        cwd=folder,
-    )
-    output, _ = await process.communicate()
+    async with serving(worker, streams=StreamRules(streams_per_app=0)) as server:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"),
+            f"http://localhost:{server.port}/api/v1/openapi.json",
+            *("--phases", phases, "--max-examples", str(examples)),
+            *("--generation-deterministic", "--no-shrink", "--continue-on-failure"),
+            *("--suppress-health-check", "all", "--warnings", "off", *headers),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            cwd=folder,
+        )
+        output, _ = await process.communicate()
     assert process.returncode == 0, output.decode()
 
 
@@ -94,7 +96,7 @@ async def key_of(client: Client) -> str:
 
 async def test_an_owner_finds_only_what_is_described(client: Client, worker: Worker, tmp_path: Path) -> None:
     known = await some_of_everything(client, worker)
-    await run(client, tmp_path, await key_of(client), known, "examples,coverage,fuzzing")
+    await run(worker, tmp_path, await key_of(client), known, "examples,coverage,fuzzing")
 
 
 async def test_a_viewer_finds_only_what_is_described(client: Client, worker: Worker, tmp_path: Path) -> None:
@@ -104,8 +106,9 @@ async def test_a_viewer_finds_only_what_is_described(client: Client, worker: Wor
     login = await client.admin("POST", "/auth/login", {"username": "vera", "password": PASSWORD})
     client.token = login.json["token"]
     known["user"] = viewer.json["id"]
-    await run(client, tmp_path, await key_of(client), known, "examples,coverage,fuzzing")
+    await run(worker, tmp_path, await key_of(client), known, "examples,coverage,fuzzing")
 
 
-async def test_nobody_finds_only_what_is_described(client: Client, tmp_path: Path) -> None:
-    await run(client, tmp_path, None, {}, "coverage")
+@pytest.mark.usefixtures("client")
+async def test_nobody_finds_only_what_is_described(worker: Worker, tmp_path: Path) -> None:
+    await run(worker, tmp_path, None, {}, "coverage")
