@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from picloud.control import execution_feed
 from picloud.control.execution_feed import BATCH, ExecutionFeed, Followed
 from picloud.control.executions import Execution
 from picloud.core.errors import Invalid, NotFound, Unavailable
@@ -86,8 +87,9 @@ def ids(executions: list[Execution]) -> list[UUID]:
 
 
 async def test_every_reader_gets_each_execution_once_and_all_get_the_same_order(
-    feed: ExecutionFeed, database: Database, generations: Generations
+    feed: ExecutionFeed, database: Database, generations: Generations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(execution_feed, "POLL_SECONDS", 3600)  # it is woken
     workers = [Recorder(database, generations) for _ in range(3)]
     for worker in workers:
         worker.start()
