@@ -80,8 +80,10 @@ class Signature:
         """Make the decoder of the parameters."""
         untyped = (index for index, (_, types, _) in enumerate(self.params) if types[0] in (dict, list))
         object.__setattr__(self, "_untyped", tuple(untyped))
-        types = (_message_type(types, optional) for _, types, optional in self.params)
-        object.__setattr__(self, "_decoder", BoundedDecoder(tuple[tuple(types)]))  # type: ignore[misc]
+        types = tuple(_message_type(types, optional) for _, types, optional in self.params)
+        decoder: BoundedDecoder[tuple[object, ...]]
+        decoder = BoundedDecoder(tuple[types], any_depth=bool(self._untyped))  # type: ignore[valid-type]
+        object.__setattr__(self, "_decoder", decoder)
 
     def decode(self, payload: bytes) -> tuple[object, ...]:
         """Check and unpack a request.
@@ -101,7 +103,7 @@ class Signature:
                 require_plain(values[index])
         except ValidationError as error:
             raise InterfaceViolation(f"{self.name}: {self._explain(error)}") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InterfaceViolation(f"{self.name}: not valid MessagePack: {error}") from None
         return values
 

@@ -2,12 +2,12 @@
 
 The decoder of `msgspec` calls itself once per level, and the depth at which it stops differs between versions
 of Python. A host call decodes on the stack of its guest, which is small, so `BoundedDecoder` limits the depth
-itself.
+itself where a type leaves it open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import NoneType
 from typing import Any, Generic, TypeVar
 
@@ -16,8 +16,8 @@ from msgspec.msgpack import Decoder, Encoder
 T = TypeVar("T")
 
 MAX_VALUES = 4096
-MAX_DEPTH = 256
-"""Levels of a bounded message; scripts send at most 128 and what wraps them."""
+MAX_DEPTH = 1024
+"""Levels of a bounded message. Scripts send at most 128; so many levels take half of the stack there is."""
 
 encode = Encoder().encode
 """Encode a value; tuples are arrays."""
@@ -29,8 +29,10 @@ decode_integer = Decoder(int).decode
 
 _ANY: Decoder[Any] = Decoder()
 _SURELY_FEW = 64 * 1024  # bytes; so short a message cannot take much memory
+_SHORT = 4 * 1024  # bytes; in so short a message, counting the bytes that can begin a level is faster
 _LEAVES = frozenset((NoneType, bool, int, float, str, bytes))
 _KEYS = frozenset((str,))
+_NESTING = (dict, list)
 # Maps and arrays begin with one of these.
 _CONTAINERS = bytes((*range(0x80, 0xA0), *range(0xDC, 0xE0)))
 _OTHERS = bytes(set(range(256)) - set(_CONTAINERS))
@@ -47,12 +49,14 @@ _NESTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
 class BoundedDecoder(Generic[T]):
     """Decodes untrusted messages of one type."""
 
-    def __init__(self, type_: Any) -> None:
+    def __init__(self, type_: Any, any_depth: bool = False) -> None:
         """Make a decoder.
 
         Args:
             type_: what a message must be, as a type that `msgspec` knows.
+            any_depth: the type has parts of any type, which may nest to any depth.
         """
+        self._any_depth = any_depth
         self._decode: Callable[[bytes], T] = Decoder(type_).decode
 
     def decode(self, data: bytes) -> T:
@@ -72,9 +76,12 @@ class BoundedDecoder(Generic[T]):
         size = len(data)
         if size > _SURELY_FEW:
             _check_bounds(data, MAX_VALUES)
-        elif size > MAX_DEPTH and len(data.translate(None, _OTHERS)) > MAX_DEPTH:
+        elif self._any_depth and size > MAX_DEPTH and not _surely_shallow(data):
             _check_bounds(data, size)
-        return self._decode(data)
+        try:
+            return self._decode(data)
+        except RecursionError:
+            raise ValueError("nested too deep") from None
 
 
 def decode_single(data: bytes) -> Any:
@@ -92,9 +99,9 @@ def decode_single(data: bytes) -> Any:
     """
     try:
         value = _ANY.decode(data)
+        require_plain(value)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    require_plain(value)
     return value
 
 
@@ -104,20 +111,26 @@ def require_plain(value: object) -> None:
     Raises:
         ValueError: a map in it has a key that is not a string, or an extension is in it.
     """
-    level = [value]
-    while level:
-        inner: list[object] = []
-        for item in level:
-            kind = type(item)
-            if kind is dict:
-                if not _KEYS.issuperset(map(type, item)):  # type: ignore[call-overload]  # a dict
-                    raise ValueError("the key of a map is not a string")
-                inner += item.values()  # type: ignore[attr-defined]  # a dict
-            elif kind is list:
-                inner += item  # type: ignore[arg-type]  # a list
-            elif kind not in _LEAVES:
-                raise ValueError("an extension, or a list as a key")
-        level = inner
+    parts: Iterable[object]
+    if type(value) is dict:
+        if not _KEYS.issuperset(map(type, value)):
+            raise ValueError("the key of a map is not a string")
+        parts = value.values()
+    elif type(value) is list:
+        parts = value
+    else:
+        parts = (value,)
+    if _LEAVES.issuperset(map(type, parts)):
+        return
+    for part in parts:
+        if type(part) in _NESTING:
+            require_plain(part)
+        elif type(part) not in _LEAVES:
+            raise ValueError("an extension")
+
+
+def _surely_shallow(data: bytes) -> bool:
+    return len(data) <= _SHORT and len(data.translate(None, _OTHERS)) <= MAX_DEPTH
 
 
 def _check_bounds(data: bytes, max_values: int) -> None:

@@ -52,8 +52,8 @@ class CompileFailed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
     error: dict[str, Any]
 
 
-RUN_RESULT = BoundedDecoder[Answered | Failed](Answered | Failed)
-COMPILE_RESULT = BoundedDecoder[Compiled | CompileFailed](Compiled | CompileFailed)
+RUN_RESULT = BoundedDecoder[Answered | Failed](Answered | Failed, any_depth=True)
+COMPILE_RESULT = BoundedDecoder[Compiled | CompileFailed](Compiled | CompileFailed, any_depth=True)
 FILE_REFERENCE = BoundedDecoder[tuple[str, str]](tuple[str, str])
 
 

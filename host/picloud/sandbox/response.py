@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from picloud.core.interface import LIMITS, InterfaceViolation
 from picloud.core.msgpack import require_plain
@@ -81,7 +82,7 @@ class Answer:
             self.code, self.error = "response_invalid", ScriptError(str(refusal))
 
 
-def script_error(said: dict[str, object]) -> ScriptError:
+def script_error(said: Mapping[str, object]) -> ScriptError:
     """The error a guest reports, with every field of the right type."""
 
     def number(name: str) -> int | None:
@@ -125,7 +126,7 @@ def _cookie_name(value: str) -> str:
     return re.split("[=;]", value.lstrip("= \t"), maxsplit=1)[0].strip().lower()
 
 
-def _headers(headers: dict[str, object]) -> list[tuple[str, str]]:
+def _headers(headers: Mapping[str, object]) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for name, values in headers.items():
         if not _TOKEN.fullmatch(name):

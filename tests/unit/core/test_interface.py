@@ -127,7 +127,7 @@ def test_bytes_behind_the_parameters_are_a_violation(
         b"\x81\xa1a\x81\x80\x02",  # a key that is a map
         b"\x81\xa1a\xd6\xff\0\0\0\0",  # a time
         b"\x81\xa1a\xd4\x05\0",  # an extension
-        b"\x81\xa1a" + b"\x91" * 300 + b"\x01",
+        b"\x81\xa1a" + b"\x91" * 1_000 + b"\x01",
         b"\x81\xa1a" + b"\x91" * 5_000 + b"\x01",
         b"\x81\xa1a" + b"\x91" * 100_000 + b"\x01",
         b"\x81\xa1a" * 5_000 + b"\x01",
