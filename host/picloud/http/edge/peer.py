@@ -74,8 +74,11 @@ class _Connection(Protocol):
     proxies: Proxies | None  # where the socket's peer is one of them
 
 
+_PEER = web.RequestKey("peer", Peer)
+
+
 def peer(request: web.BaseRequest) -> Peer:
-    """Tell who sent a request.
+    """Tell who sent a request; it is worked out once and kept on the request.
 
     `X-Forwarded-For`, `-Proto` and `-Host` count only where a trusted proxy is connected; `Forwarded`
     (RFC 7239) never does, so that there is one way to say it.
@@ -87,6 +90,13 @@ def peer(request: web.BaseRequest) -> Peer:
         Where the proxies are not trusted, or say nothing, what the socket and the Host header say
         (which is that of the target, where that was a whole URL; see `head.py`).
     """
+    known = request.get(_PEER)
+    if known is None:
+        known = request[_PEER] = _read(request)
+    return known
+
+
+def _read(request: web.BaseRequest) -> Peer:
     connection = cast("_Connection", request.protocol)
     proxies = connection.proxies
     if proxies is None:

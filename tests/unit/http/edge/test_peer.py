@@ -20,11 +20,17 @@ insiders = st.one_of(
 ).map(str)
 
 
+class Asked(dict[object, object]):
+    """What is asked of a request, and what is kept on it."""
+
+    def __init__(self, *headers: tuple[str, str], trusted: bool = True) -> None:
+        super().__init__()
+        self.protocol = SimpleNamespace(address="10.0.0.1", proxies=TRUSTED if trusted else None)
+        self.headers = CIMultiDict([("Host", "own.test"), *headers])
+
+
 def asked(*headers: tuple[str, str], trusted: bool = True) -> Peer:
-    request: Any = SimpleNamespace(
-        protocol=SimpleNamespace(address="10.0.0.1", proxies=TRUSTED if trusted else None),
-        headers=CIMultiDict([("Host", "own.test"), *headers]),
-    )
+    request: Any = Asked(*headers, trusted=trusted)
     return peer(request)
 
 
@@ -125,3 +131,11 @@ def test_a_chain_may_come_in_one_header_or_in_several() -> None:
 )
 def test_of_a_list_the_outermost_trusted_proxys_word_counts(for_: str, host: str, said: str) -> None:
     assert asked(("X-Forwarded-For", for_), ("X-Forwarded-Host", host)).host == said
+
+
+def test_who_sent_a_request_is_worked_out_once() -> None:
+    request: Any = Asked(("X-Forwarded-For", "192.0.2.1"))
+    first = peer(request)
+    request.headers.clear()
+    assert peer(request) is first
+    assert first.address == "192.0.2.1"
