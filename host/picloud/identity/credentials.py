@@ -1,7 +1,7 @@
-"""From what a client sent to who it is: a session's token or an API key.
+"""Who acts: the principal behind a session's token or an API key, or a user by id.
 
-Who is behind a token is kept in memory for some seconds, as long as no session, key, user or member
-has changed. A change on this node is seen by the next request on every worker (see generations.py).
+A principal is kept in memory for some seconds, as long as no session, key, user or member has changed. A
+change on this node is seen by the next request on every worker (see generations.py).
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ _KEY = re.compile(KEY, re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Who is behind a token, as long as nothing changed, until a second of the monotonic clock."""
+    """A principal, as long as nothing changed, until a second of the monotonic clock."""
 
     principal: Principal
-    generation: tuple[bytes, bytes]
+    generation: object
     ends_at: float
 
 
 class Credentials:
-    """Finds the principal behind a token of either kind."""
+    """Finds the principal behind a token of either kind, and that of a user."""
 
     def __init__(
         self,
@@ -69,6 +69,7 @@ class Credentials:
         self._background = background
         self._session_ttl = session_ttl
         self._known: TTLCache[bytes, _Known] = TTLCache(CACHE_SIZE, CACHE_SECONDS, timer=time.monotonic)
+        self._users: TTLCache[UUID, _Known] = TTLCache(CACHE_SIZE, CACHE_SECONDS, timer=time.monotonic)
 
     async def principal(self, token: str) -> Principal | None:
         """Find who is behind a token.
@@ -103,6 +104,30 @@ class Credentials:
         seconds_left = row["seconds_left"]
         ends_at = math.inf if seconds_left is None else asked_at + seconds_left
         self._known[digest] = _Known(principal, generation, ends_at)
+        return principal
+
+    async def of_user(self, user_id: UUID) -> Principal | None:
+        """Find a user in person: their role and memberships at this moment, without any key.
+
+        Args:
+            user_id: such as who registered a trigger.
+
+        Returns:
+            The principal, or None when there is no such user or they are not active.
+
+        Raises:
+            Unavailable: the database had to be asked and cannot be reached.
+        """
+        generation = self._generations.current("users")  # before the database is read, as above
+        known = self._users.get(user_id)
+        if known is not None and known.generation == generation:
+            return known.principal
+        row = await self._database.fetchrow(_SQL.principal_of_user, user_id)
+        if row is None:
+            self._users.pop(user_id, None)
+            return None
+        principal = Principal(row["user_id"], row["username"], row["role"], _memberships(row))
+        self._users[user_id] = _Known(principal, generation, math.inf)
         return principal
 
     async def _session(self, digest: bytes) -> Record | None:

@@ -9,6 +9,15 @@ SELECT s.id, u.id AS user_id, u.username, u.role,
 FROM admin_sessions s JOIN admin_users u ON u.id = s.user_id
 WHERE s.token_hash = $1 AND s.expires_at > now() AND u.is_active;
 
+-- name: principal_of_user
+-- A user, if active.
+SELECT u.id AS user_id, u.username, u.role,
+       CASE WHEN u.role = 'member' THEN
+           (SELECT jsonb_object_agg(m.app_id, m.role) FROM app_members m WHERE m.user_id = u.id)
+       END AS memberships
+FROM admin_users u
+WHERE u.id = $1 AND u.is_active;
+
 -- name: credential_keys
 -- The active users behind the keys of a prefix that are not over.
 SELECT k.id, k.key_hash, k.scopes, k.app_id, k.expires_at, u.id AS user_id, u.username, u.role,
