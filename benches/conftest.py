@@ -15,8 +15,9 @@ from benches.native import SCRIPTS, Native
 from uuid_utils.compat import uuid7
 
 from picloud.execution.admission import Admission
+from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.executor import Executor
-from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -85,7 +86,7 @@ REQUEST = ScriptRequest("GET", "/hello", HEADERS)
 
 def invocation(name: str, version: int = 1) -> Invocation:
     """An invocation of a script of benches/scripts, as a request would make it."""
-    return Invocation(uuid7(), _script(name, version), "execute", "0123456789abcdef", REQUEST)
+    return Invocation(uuid7(), _script(name, version), HttpCause("execute", "0123456789abcdef", REQUEST))
 
 
 @functools.lru_cache(4096)

@@ -12,8 +12,9 @@ from benches.conftest import APP, LIMITS, invocation
 from benches.memory import private_bytes
 
 from picloud.execution.admission import Admission
+from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.executor import Executor
-from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
@@ -97,7 +98,7 @@ def test_p6_image_of_a_hundred_lines(
     script = ScriptVersion(
         APP, APP, 1, "hundred", "endpoint", f"{HUNDRED_LINES}\norders_1([], #{{ name: 1 }})".encode(), LIMITS
     )
-    hundred = Invocation(APP, script, "execute", "bench", ScriptRequest())
+    hundred = Invocation(APP, script, HttpCause("execute", "bench", ScriptRequest()))
     outcome = loop.run_until_complete(executor.execute(hundred))
     assert outcome.code == "ok", outcome
     image = executor.sandbox.cache.find(script.image_key)

@@ -24,8 +24,9 @@ from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
+from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.executor import Executor
-from picloud.execution.invocation import Invocation, ScriptRequest
+from picloud.execution.invocation import Invocation
 from picloud.execution.live_scripts import LiveScripts
 from picloud.identity.actor import Actor
 from picloud.sandbox.limits import Ceilings
@@ -72,7 +73,7 @@ class Instance:
         await database.execute("ANALYZE")
         live = LiveScripts(Modules(database), generations, Ceilings())
         for row in await database.fetch("SELECT id FROM scripts"):
-            await live.get(row["id"])
+            await live.get(app.id, row["id"])
         return cls(database, generations, live, script)
 
     async def executions(self, executor: Executor, each: Callable[[], object]) -> list[float]:
@@ -81,9 +82,9 @@ class Instance:
         for _ in range(ITERATIONS):
             each()
             began = time.perf_counter()
-            version = (await self.live.get(self.script.id)).version
+            version = (await self.live.get(self.script.app_id, self.script.id)).version
             outcome = await executor.execute(
-                Invocation(uuid7(), version, "execute", "0123456789abcdef", REQUEST)
+                Invocation(uuid7(), version, HttpCause("execute", "0123456789abcdef", REQUEST))
             )
             seconds.append(time.perf_counter() - began)
             assert outcome.code == "ok", outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +15,9 @@ import ormsgpack
 from uuid_utils.compat import uuid7
 
 from picloud.core.interface import HostFunction, Interface
-from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.execution.cause import HttpCause, ScriptRequest
+from picloud.execution.invocation import Invocation, ScriptVersion
+from picloud.identity.tokens import SESSION_COOKIES
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -54,7 +57,7 @@ def script(source: str, *, app: UUID = NOBODY, version: int = 1, **limits: int) 
 def invocation(what: ScriptVersion | str, request: ScriptRequest | None = None, **limits: int) -> Invocation:
     """One execution of a script."""
     version = script(what, **limits) if isinstance(what, str) else what
-    return Invocation(uuid7(), version, "execute", "request-1", request or ScriptRequest())
+    return Invocation(uuid7(), version, HttpCause("execute", "request-1", request or ScriptRequest()))
 
 
 @dataclass(slots=True)
@@ -74,15 +77,15 @@ class Workbench:
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sandbox = Sandbox(self.engine, self.cache, self.threads, self.functions)
+        self.sandbox = Sandbox(self.engine, self.cache, self.threads, self.functions, SESSION_COOKIES)
 
     async def run(
         self, what: ScriptVersion | str, request: ScriptRequest | None = None, **limits: int
     ) -> Outcome:
         """Execute a script."""
         made = invocation(what, request, **limits)
-        version, asked = made.script, made.request
-        call = Call(NOBODY, NOBODY, NOBODY, body=asked.body, content_type=asked.content_type)
+        version = made.script
+        call = Call(NOBODY, NOBODY, NOBODY, input=made.cause.input)
         key = (version.script_id, version.version)
         return await self.execute(key, version.source, made.pack("0.1"), version.limits, call)
 
@@ -99,6 +102,7 @@ class Workbench:
             Program(source, "endpoint", {}),
             data,
             limits,  # type: ignore[arg-type]
+            time.monotonic() + limits.timeout_seconds,  # type: ignore[attr-defined]
             call,
             outcome,
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from picloud.execution.invocation import ScriptRequest
+from picloud.execution.cause import ScriptRequest
 from picloud.sandbox.limits import MIB, Ceilings
 from tests.workbench import Workbench, computing, invocation, script, until, value
 

@@ -17,8 +17,9 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.executor import Executor
-from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK
 
@@ -176,7 +177,7 @@ async def _answer(executor: Executor, work: Work, version: int, limits: Mapping[
     script = ScriptVersion(
         script_id, _APP, version, "bench", "endpoint", work.source.encode(), Ceilings(limits).resolve({})
     )
-    outcome = await executor.execute(Invocation(uuid7(), script, "cli", "bench", ScriptRequest()))
+    outcome = await executor.execute(Invocation(uuid7(), script, HttpCause("cli", "bench", ScriptRequest())))
     if outcome.code != OK or outcome.response is None:
         raise WrongAnswer(f"{work.name}: {outcome.code}: {outcome.error and outcome.error.message}")
     if version == 1 and json.loads(outcome.response.body) != work.python():

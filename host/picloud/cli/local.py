@@ -11,6 +11,7 @@ from pathlib import Path
 from picloud.config import Settings
 from picloud.execution.admission import Admission
 from picloud.execution.executor import Executor
+from picloud.identity.tokens import SESSION_COOKIES
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.sandbox import Sandbox
@@ -35,7 +36,8 @@ async def executor(settings: Settings, local: Local | None = None, slots: int = 
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb)
         async with local.closing:
             functions = local_functions(SERVICES, local, engine.interface)
-            yield Executor(Admission(slots, slots), Sandbox(engine, images, threads, functions), None)
+            sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES)
+            yield Executor(Admission(slots, slots), sandbox, None)
     finally:
         threads.close()
         engine.close()

@@ -25,7 +25,8 @@ from picloud.config import Settings
 from picloud.core import logs
 from picloud.core.errors import Invalid
 from picloud.core.validation import check_variable
-from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.execution.cause import HttpCause, ScriptRequest
+from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.outcome import OK, Outcome, ScriptError
 from picloud.services.modules.folder import FolderSources, Unreadable
@@ -140,7 +141,7 @@ async def _execute(
         needed = await needed_modules(folder, running, source, limits)
         name = arguments.file.stem
         script = ScriptVersion(uuid7(), NOBODY, 1, name, "endpoint", source, limits, needed)
-        return await running.execute(Invocation(uuid7(), script, "cli", str(uuid7()), request))
+        return await running.execute(Invocation(uuid7(), script, HttpCause("cli", str(uuid7()), request)))
 
 
 def _print(outcome: Outcome, name: str, source: str, folder: FolderSources, figures: bool) -> None:

@@ -183,6 +183,12 @@ class Settings:
         256, whole(1, 100_000), "Executions a worker runs at once; beyond it callers get 503."
     )
     app_share: float | int = _knob(0.5, SHARE, "The part of these that one app may hold.")
+    event_share: float | int = _knob(
+        0.25,
+        SHARE,
+        "The part of these for executions that events cause: they never hold more. Requests use it too while "
+        "no event needs it.",
+    )
     script_cache_size: int = _knob(256, whole(1, 1_000_000), "Compiled scripts a worker keeps.")
     script_cache_mb: int = _knob(64, whole(1, 1_000_000), "Memory a worker keeps them in, in MiB.")
     http_allow_private: bool = _knob(
@@ -262,9 +268,17 @@ class Settings:
     @property
     def app_slots(self) -> int:
         """Executions of one app a worker runs at once (at least 1)."""
-        if isinstance(self.app_share, int):
-            return min(self.app_share, self.max_concurrent_executions)
-        return max(1, int(self.app_share * self.max_concurrent_executions))
+        return self._slots(self.app_share)
+
+    @property
+    def event_slots(self) -> int:
+        """Executions caused by events a worker runs at once (at least 1)."""
+        return self._slots(self.event_share)
+
+    def _slots(self, share: float | int) -> int:
+        if isinstance(share, int):
+            return min(share, self.max_concurrent_executions)
+        return max(1, int(share * self.max_concurrent_executions))
 
 
 # As far as a ceiling can be moved: 32-bit memory, the wasm stack, a day; else a thousandfold.

@@ -31,9 +31,11 @@ class Execution:
         app_id: its app.
         script_id: its script.
         version: the script's version that ran.
-        ingress: the door it came through: "execute", "route", "cli".
-        request_id: of the request that caused it.
-        request: summary of the request, credentials redacted.
+        ingress: how it was started: "route", "execute" or "cli" by a request, "event", or "call" by a script.
+        request_id: of the request that started it, or None.
+        request: summary of that request, credentials redacted, or None.
+        event: {"source", "op", "id", "attempt", "occurred_at", "trigger_id"} of the event that started it, or
+            None.
         outcome: "ok" or the error code.
         status: HTTP status that was sent, or None.
         response: summary of the response, or None.
@@ -51,6 +53,7 @@ class Execution:
         outbound_dropped: how many more there were.
         root_execution_id: first execution of the chain.
         parent_execution_id: the one that caused it, or None.
+        depth: how many events and calls are between the outside and it; 0 for a request.
         started_at: when it began.
     """
 
@@ -59,8 +62,9 @@ class Execution:
     script_id: UUID
     version: int
     ingress: str
-    request_id: str
-    request: dict[str, Any]
+    request_id: str | None
+    request: dict[str, Any] | None
+    event: dict[str, Any] | None
     outcome: str
     status: int | None
     response: dict[str, Any] | None
@@ -78,6 +82,7 @@ class Execution:
     outbound_dropped: int
     root_execution_id: UUID
     parent_execution_id: UUID | None
+    depth: int
     started_at: datetime
 
 

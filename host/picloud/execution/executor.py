@@ -1,4 +1,4 @@
-"""The executor: one way for every execution, whatever door it came through."""
+"""The executor: one way for every execution, whatever started it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Executor:
         """Execute a script.
 
         Args:
-            invocation: what, for whom, with what input.
+            invocation: what to run, for whom, and what started it.
             delivery: the way of the answer; an answer that is a file is on record when it ends. None puts
                 it on record at once.
 
@@ -39,19 +39,26 @@ class Executor:
             What came of it.
 
         Raises:
-            Overloaded: the gate is full; nothing ran.
+            Overloaded: no permit is free; nothing ran.
             asyncio.CancelledError: the caller is gone; the execution was stopped and is on record.
         """
-        script = invocation.script
-        self.admission.acquire(script.app_id)
+        script, cause = invocation.script, invocation.cause
+        if cause.permit is not None:
+            self.admission.acquire(script.app_id, cause.permit)
         started_at, outcome = time.time(), Outcome()
+        deadline = time.monotonic() + script.limits.timeout_seconds
+        if invocation.deadline is not None:
+            deadline = min(deadline, invocation.deadline)
         call = Call(
             script.app_id,
             script.script_id,
             invocation.execution_id,
             invocation.principal,
-            invocation.request.body,
-            invocation.request.content_type,
+            invocation.root,
+            invocation.parent,
+            invocation.depth,
+            deadline,
+            cause.input,
         )
         try:
             if script.refusal is not None:
@@ -64,11 +71,13 @@ class Executor:
                 ),
                 invocation.pack(self.sandbox.engine.info.sdk),
                 script.limits,
+                deadline,
                 call,
                 outcome,
             )
         finally:
-            self.admission.release(script.app_id)
+            if cause.permit is not None:
+                self.admission.release(script.app_id, cause.permit)
             if self.recorder is not None:
                 record = self.recorder.prepare(invocation, outcome, started_at, call.decisions)
                 if delivery is None or outcome.response is None or outcome.response.file is None:

@@ -1,13 +1,13 @@
-"""What is to be executed, for whom, with what input."""
+"""An execution to be: the script, what starts it, for whom, and its place in a chain."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from picloud.control.scripts.modules import Module
 from picloud.core.msgpack import encode
+from picloud.execution.cause import Cause
 from picloud.identity.principal import Principal
 from picloud.sandbox.limits import FIXED, Limits
 
@@ -52,49 +52,33 @@ class ScriptVersion:
 
 
 @dataclass(frozen=True, slots=True)
-class ScriptRequest:
-    """The request as the script sees it in `ctx.request`.
-
-    Attributes:
-        method: upper case.
-        path: decoded path.
-        headers: lower-case names; repeated headers joined by ", ".
-        query: decoded query, the last of repeated names.
-        params: what the route's pattern bound.
-        rest: what a prefix route left over.
-        body: the raw body; the guest parses it by `content_type`.
-        content_type: the header's value, or None.
-    """
-
-    method: str = "POST"
-    path: str = "/"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    query: Mapping[str, str] = field(default_factory=dict)
-    params: Mapping[str, str] = field(default_factory=dict)
-    rest: str = ""
-    body: bytes = b""
-    content_type: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Invocation:
     """One execution to be.
 
     Attributes:
         execution_id: UUIDv7.
         script: what to run.
-        ingress: the door it came through: "route", "execute" or "cli".
-        request_id: of the HTTP request.
-        request: the script's input.
-        principal: who calls, or None for nobody.
+        cause: what starts it, with the script's input.
+        principal: who the script acts for, or None for an anonymous caller.
+        root: the first execution of the chain, or None where this is the first.
+        parent: the execution that caused this one, or None.
+        depth: how many events and calls are between the outside and this execution; 0 for a request.
+        deadline: when it has to end even if its own limit allows more, in seconds of `time.monotonic`.
     """
 
     execution_id: UUID
     script: ScriptVersion
-    ingress: str
-    request_id: str
-    request: ScriptRequest
+    cause: Cause
     principal: Principal | None = None
+    root: UUID | None = None
+    parent: UUID | None = None
+    depth: int = 0
+    deadline: float | None = None
+
+    @property
+    def root_execution_id(self) -> UUID:
+        """The first execution of the chain: this one where no other caused it."""
+        return self.root or self.execution_id
 
     def pack(self, sdk_version: str) -> bytes:
         """The guest's `run` input.
@@ -105,17 +89,18 @@ class Invocation:
         Returns:
             MessagePack, as the guest ABI says.
         """
-        script, request = self.script, self.request
+        script, cause = self.script, self.cause
+        request = cause.request
         long = len(request.body) > BODY_COMES_ALONG
         return encode(
             {
                 "ctx": {
                     "sdk_version": sdk_version,
                     "execution_id": str(self.execution_id),
-                    "request_id": self.request_id,
+                    "request_id": cause.request_id or "",
                     "script_id": str(script.script_id),
                     "script_name": script.name,
-                    "invocation_type": "function" if self.ingress == "cli" else "http",
+                    "invocation_type": cause.invocation_type,
                     "request": {
                         "method": request.method,
                         "path": request.path,
@@ -124,6 +109,7 @@ class Invocation:
                         "params": request.params,
                         "rest": request.rest,
                     },
+                    **cause.more,
                 },
                 **({"body_length": len(request.body)} if long else {"body": request.body or None}),
                 "content_type": request.content_type,

@@ -1,4 +1,4 @@
-"""Script id -> the version to execute and its modules, from memory while nothing was saved."""
+"""App and script id -> the version to execute and its modules, from memory while nothing was saved."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from picloud.sandbox.limits import PER_SCRIPT, Ceilings
 
 CACHE_BYTES = 64 * 1024 * 1024
 _OVERHEAD = 2048  # bytes an entry takes beside its source, roughly
+_MAX_APPS = 65_536  # scripts whose app is remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,41 +48,63 @@ class LiveScripts:
         self._modules = modules
         self._current = generations.current
         self._ceilings = ceilings
-        self._live: LRUCache[UUID, LiveScript] = LRUCache(CACHE_BYTES, getsizeof=lambda live: live.size)
+        self._live: LRUCache[tuple[UUID, UUID], LiveScript] = LRUCache(
+            CACHE_BYTES, getsizeof=lambda live: live.size
+        )
         # A save makes every worker read anew: one of a script's callers does, the others wait for it.
-        self._flights: SingleFlight[UUID] = SingleFlight()
+        self._flights: SingleFlight[tuple[UUID, UUID]] = SingleFlight()
+        # Script -> its app. It never changes, and no id is used twice, so that this is never out of date.
+        self._apps: LRUCache[UUID, UUID] = LRUCache(_MAX_APPS)
 
-    async def get(self, script_id: UUID) -> LiveScript:
+    async def get(self, app_id: UUID, script_id: UUID) -> LiveScript:
         """The script as it is now.
 
         Args:
+            app_id: the app.
             script_id: the script.
 
         Returns:
             Its current version.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the app has no such script.
             Unavailable: it had to be read and the database cannot be reached.
         """
-        live = self._known(script_id)
+        key = (app_id, script_id)
+        live = self._known(key)
         if live is None:
-            live = await self._flights.get(
-                script_id, lambda: self._known(script_id), lambda: self._read(script_id)
-            )
+            live = await self._flights.get(key, lambda: self._known(key), lambda: self._read(key))
         return live
 
-    def _known(self, script_id: UUID) -> LiveScript | None:
-        live = self._live.get(script_id)
+    async def app_of(self, script_id: UUID) -> UUID:
+        """The app of a script, for a request that names the script only.
+
+        Args:
+            script_id: the script.
+
+        Returns:
+            Its app. The script may have been deleted in the meantime; `get` finds out.
+
+        Raises:
+            NotFound: there is no such script.
+            Unavailable: it had to be read and the database cannot be reached.
+        """
+        app_id = self._apps.get(script_id)
+        if app_id is None:
+            app_id = self._apps[script_id] = await self._modules.app_of(script_id)
+        return app_id
+
+    def _known(self, key: tuple[UUID, UUID]) -> LiveScript | None:
+        live = self._live.get(key)
         return live if live is not None and live.generation == self._current("scripts") else None
 
-    async def _read(self, script_id: UUID) -> LiveScript:
+    async def _read(self, key: tuple[UUID, UUID]) -> LiveScript:
         # The generation comes first, so that a save in between leaves this entry out of date.
         generation = self._current("scripts")
-        before = self._live.get(script_id)
-        loaded = await self._modules.load(script_id, before.loaded if before is not None else None)
+        before = self._live.get(key)
+        loaded = await self._modules.load(*key, before.loaded if before is not None else None)
         live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access == "members", generation)
-        self._live[script_id] = live
+        self._live[key] = live
         return live
 
     def _resolve(self, script: Loaded) -> ScriptVersion:

@@ -21,6 +21,7 @@ from picloud.core.generations import Generations
 from picloud.core.text import clean
 from picloud.db.pool import Database
 from picloud.db.queries import load
+from picloud.execution.cause import EventCause, HttpCause, ScriptRequest, rfc3339
 from picloud.execution.delivery import Delivered
 from picloud.execution.invocation import Invocation
 from picloud.sandbox.outcome import LogLine, Outcome
@@ -198,21 +199,15 @@ async def all_written(generations: Generations, patience: float = 1.0) -> bool:
 
 def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions) -> Row:
     script, figures, response = invocation.script, outcome.figures, outcome.response
-    request, error = invocation.request, outcome.error
+    cause, error = invocation.cause, outcome.error
     return (
         script.app_id,
         invocation.execution_id,
         script.script_id,
         script.version,
-        invocation.ingress,
-        invocation.request_id,
-        {
-            "method": request.method,
-            "path": clean(request.path),
-            "headers": redact(request.headers.items()),
-            "query": {clean(name): clean(value) for name, value in request.query.items()},
-            **body_summary(request.body),
-        },
+        cause.ingress,
+        cause.request_id,
+        _request(cause.request) if isinstance(cause, HttpCause) else None,
         outcome.code,
         outcome.status,
         response and {"headers": redact(response.headers), **body_summary(response.body)},
@@ -233,11 +228,36 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions:
         # Not a list: asyncpg would take a list of lists for an array of two dimensions.
         orjson.Fragment(orjson.dumps([_line(line) for line in outcome.logs])),
         outcome.logs_dropped,
-        invocation.execution_id,
+        invocation.root_execution_id,
         datetime.fromtimestamp(started_at, UTC),
         orjson.Fragment(orjson.dumps([decision.facts() for decision in decisions.kept])),
         decisions.dropped,
+        invocation.parent,
+        invocation.depth,
+        _event(cause) if isinstance(cause, EventCause) else None,
     )
+
+
+def _request(request: ScriptRequest) -> dict[str, object]:
+    return {
+        "method": request.method,
+        "path": clean(request.path),
+        "headers": redact(request.headers.items()),
+        "query": {clean(name): clean(value) for name, value in request.query.items()},
+        **body_summary(request.body),
+    }
+
+
+def _event(event: EventCause) -> dict[str, object]:
+    """An event as the log keeps it: without its data, which can be large."""
+    return {
+        "source": event.source,
+        "op": event.op,
+        "id": str(event.id),
+        "attempt": event.attempt,
+        "occurred_at": rfc3339(event.occurred_at),
+        "trigger_id": event.trigger_id and str(event.trigger_id),
+    }
 
 
 def _with_sent(row: Row, sent: Delivered) -> Row:
@@ -248,7 +268,7 @@ def _with_sent(row: Row, sent: Delivered) -> Row:
 
 def _weight(invocation: Invocation, outcome: Outcome, decisions: Decisions) -> int:
     """About how many bytes of memory a record takes while it waits."""
-    bodies = [invocation.request.body, outcome.response.body if outcome.response else b""]
+    bodies = [invocation.cause.input.data, outcome.response.body if outcome.response else b""]
     lines = sum(256 + len(line.message) + len(line.data or "") for line in outcome.logs)
     return 4096 + sum(min(len(body), MAX_BODY) for body in bodies) + lines + 512 * len(decisions.kept)
 

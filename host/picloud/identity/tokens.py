@@ -18,6 +18,8 @@ _ANY = re.compile(rf"{SESSION_TOKEN}|{KEY}|(?i:bearer)\s+(?:{SESSION_PREFIX}|{KE
 SESSION_COOKIE = "picloud_session"
 SESSION_COOKIE_SECURE = "__Host-picloud_session"
 """Over https: the prefix keeps other hosts from setting it (RFC 6265bis, section 4.1.3.2)."""
+SESSION_COOKIES = frozenset({SESSION_COOKIE, SESSION_COOKIE_SECURE})
+"""No script sees them, and none sets them."""
 
 
 def new_token(prefix: str = "") -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from picloud.core.interface import LIMITS, InterfaceViolation
 from picloud.core.msgpack import require_plain
@@ -11,8 +11,6 @@ from picloud.sandbox import abi
 from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Response, ScriptError
-
-SESSION_COOKIES = ("picloud_session", "__host-picloud_session")
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")  # RFC 9110, 5.6.2
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")  # RFC 9110, 5.5, and a length
@@ -48,12 +46,13 @@ class Answer:
 
     __slots__ = ("code", "error", "operations", "response")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, reserved_cookies: Collection[str] = ()) -> None:
         """Unpack and check an answer.
 
         Args:
             data: MessagePack as in the guest ABI: `[0, operations, status, headers, kind, body]` or
                 `[1, operations, {code, message, line, column, module}]`.
+            reserved_cookies: cookies that no response can set, in lower case.
 
         Raises:
             InterfaceViolation: it is not of that form.
@@ -73,7 +72,7 @@ class Answer:
         self.operations = answer.operations
         try:
             if isinstance(answer, abi.Answered):
-                self.response = _response(answer)
+                self.response = _response(answer, reserved_cookies)
             else:
                 said = answer.error.get("code")
                 self.code = said if isinstance(said, str) and said in _CODES else "script_error"
@@ -94,13 +93,13 @@ def script_error(said: Mapping[str, object]) -> ScriptError:
     return ScriptError(message, number("line"), number("column"), module if isinstance(module, str) else None)
 
 
-def _response(answer: abi.Answered) -> Response:
+def _response(answer: abi.Answered, reserved_cookies: Collection[str]) -> Response:
     status, kind, body = answer.status, answer.kind, answer.body
     if not 200 <= status <= 599:
         raise AnswerRefused(f"statusCode must be from 200 to 599, not {status}")
     if len(body) > FIXED["max_response_body"]:
         raise AnswerRefused(f"the body is larger than {FIXED['max_response_body']} bytes")
-    checked = list(_headers(answer.headers))
+    checked = _headers(answer.headers, reserved_cookies)
     if kind == _FILE:
         file = _file(body)
         return Response(status, checked, b"", None if status in _NO_BODY else file)
@@ -126,7 +125,7 @@ def _cookie_name(value: str) -> str:
     return re.split("[=;]", value.lstrip("= \t"), maxsplit=1)[0].strip().lower()
 
 
-def _headers(headers: Mapping[str, object]) -> list[tuple[str, str]]:
+def _headers(headers: Mapping[str, object], reserved_cookies: Collection[str]) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
     for name, values in headers.items():
         if not _TOKEN.fullmatch(name):
@@ -137,8 +136,8 @@ def _headers(headers: Mapping[str, object]) -> list[tuple[str, str]]:
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, str) or not _VALUE.fullmatch(value):
                 raise AnswerRefused(f"the value of header {lower!r} has characters that no header may have")
-            if lower == "set-cookie" and _cookie_name(value) in SESSION_COOKIES:
-                raise AnswerRefused("a script cannot set the admin session cookie")
+            if lower == "set-cookie" and (cookie := _cookie_name(value)) in reserved_cookies:
+                raise AnswerRefused(f"a script cannot set the cookie {cookie}")
             fields.append((lower, value))
     if (
         len(fields) > _MAX_HEADERS

@@ -53,13 +53,14 @@ class Run:
         suspended: the guest waits for a host call.
     """
 
-    def __init__(self, engine: Engine, threads: Threads, limits: Limits) -> None:
+    def __init__(self, engine: Engine, threads: Threads, limits: Limits, deadline: float) -> None:
         """Instantiate a guest: it can compile, and run after `begin`.
 
         Args:
             engine: what to instantiate.
             threads: where it computes when that takes long.
-            limits: what it may use; the deadline counts from now.
+            limits: what it may use.
+            deadline: when it is stopped, in seconds of `time.monotonic`.
 
         Raises:
             Stopped: the memory limit is below what the interpreter begins with.
@@ -68,7 +69,7 @@ class Run:
         self._engine, self._threads, self._limits = engine, threads, limits
         self._functions: Mapping[str, HostFunction] | None = None
         self._call: object = None
-        self._deadline = time.monotonic() + limits.timeout_seconds
+        self._deadline = deadline
         self._pending: tuple[Signature, Coroutine[Any, Any, object] | _Begun] | None = None
         self._word: int | None = None
         self._deferred: tuple[bytes, int] | None = None

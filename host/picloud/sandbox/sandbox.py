@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from picloud.core import interface
@@ -46,7 +46,12 @@ class Sandbox:
     """Runs scripts, each execution in a guest instance of its own."""
 
     def __init__(
-        self, engine: Engine, cache: ImageCache, threads: Threads, functions: Mapping[str, HostFunction]
+        self,
+        engine: Engine,
+        cache: ImageCache,
+        threads: Threads,
+        functions: Mapping[str, HostFunction],
+        reserved_cookies: Collection[str] = (),
     ) -> None:
         """Make a sandbox.
 
@@ -55,6 +60,7 @@ class Sandbox:
             cache: where images are kept.
             threads: where long computations go.
             functions: every host function of interface.toml but the log.
+            reserved_cookies: names of cookies that no script can set.
 
         Raises:
             InterfaceMismatch: a host function is missing or too many.
@@ -62,6 +68,7 @@ class Sandbox:
         engine.interface.check_table(functions)
         self.engine, self.cache = engine, cache
         self._threads, self._functions = threads, functions
+        self._reserved_cookies = frozenset(map(str.lower, reserved_cookies))
 
     async def check(self, program: Program, limits: Limits) -> tuple[str, ...]:
         """Compile a script to see whether it is valid; nothing is kept.
@@ -79,7 +86,8 @@ class Sandbox:
         run: Run | None = None
         try:
             async with self.cache.turns:
-                run = Run(self.engine, self._threads, replace(limits, timeout_seconds=COMPILE_SECONDS))
+                compiling = replace(limits, timeout_seconds=COMPILE_SECONDS)
+                run = Run(self.engine, self._threads, compiling, time.monotonic() + COMPILE_SECONDS)
                 return (await self._compile(run, program, limits)).imports
         except Exception as error:
             code, said = _classify(error, run)
@@ -91,7 +99,14 @@ class Sandbox:
                 run.close()
 
     async def execute(
-        self, key: Hashable, program: Program, request: bytes, limits: Limits, call: object, outcome: Outcome
+        self,
+        key: Hashable,
+        program: Program,
+        request: bytes,
+        limits: Limits,
+        deadline: float,
+        call: object,
+        outcome: Outcome,
     ) -> None:
         """Run a script once.
 
@@ -100,6 +115,7 @@ class Sandbox:
             program: what to compile when there is no image of `key`.
             request: the guest's `run` input, MessagePack.
             limits: what the run may use.
+            deadline: when it is ended, compiling included, in seconds of `time.monotonic`.
             call: first argument of every host function.
             outcome: filled in whatever happens; script errors and limits are outcomes, not exceptions.
 
@@ -113,17 +129,17 @@ class Sandbox:
 
         async def compile_() -> Image:
             nonlocal run  # the guest can run what it has compiled
-            run = Run(self.engine, self._threads, limits)
+            run = Run(self.engine, self._threads, limits, deadline)
             return await self._compile(run, program, limits)
 
         try:
             if image is None:
-                image = await self._first(key, limits, compile_)
+                image = await self._first(key, deadline, compile_)
             if run is None:
-                run = Run(self.engine, self._threads, limits)
+                run = Run(self.engine, self._threads, limits, deadline)
                 image.restore(run.guest)
             run.begin(self._functions, call)
-            answer = Answer(await run.invoke(b"run", request))
+            answer = Answer(await run.invoke(b"run", request), self._reserved_cookies)
             outcome.code, outcome.response, outcome.error = answer.code, answer.response, answer.error
             run.figures.operations = answer.operations
         except asyncio.CancelledError:
@@ -138,10 +154,10 @@ class Sandbox:
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
 
-    async def _first(self, key: Hashable, limits: Limits, compile_: Callable[[], Awaitable[Image]]) -> Image:
+    async def _first(self, key: Hashable, deadline: float, compile_: Callable[[], Awaitable[Image]]) -> Image:
         """An image that was not there: waiting for the compile counts as running."""
         try:
-            async with asyncio.timeout(limits.timeout_seconds):
+            async with asyncio.timeout(deadline - time.monotonic()):
                 return await self.cache.get(key, compile_)
         except TimeoutError:
             raise Stopped("timeout", "the script could not be compiled in time") from None

@@ -41,6 +41,7 @@ from picloud.identity.members import Members
 from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
+from picloud.identity.tokens import SESSION_COOKIES
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -104,11 +105,13 @@ async def open_platform(
         closing.callback(threads.close)
         functions = with_capability_checks(services.host_functions, engine.interface)
         images = ImageCache(settings.script_cache_size, settings.script_cache_mb, image_store(settings))
-        sandbox = Sandbox(engine, images, threads, functions)
+        sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES)
         recorder = Recorder(database, generations)
         recorder.start()
         closing.push_async_callback(recorder.close)
-        admission = Admission(settings.max_concurrent_executions, settings.app_slots)
+        admission = Admission(
+            settings.max_concurrent_executions, settings.app_slots, {"event": settings.event_slots}
+        )
         executor = Executor(admission, sandbox, recorder)
 
         execution_feed = ExecutionFeed(database, wake_up, lambda: all_written(generations))

@@ -34,8 +34,8 @@ async def random_bytes(_call: Call, count: int) -> bytes:
 
 
 async def body(call: Call) -> bytes:
-    """The body as it came, empty when there is none."""
-    return call.body
+    """The bytes the execution was started with, such as the body of a request; empty when there are none."""
+    return call.input.data
 
 
 def host_functions() -> Mapping[str, HostFunction]:

@@ -18,7 +18,7 @@ from picloud.control.scripts.model import Script
 from picloud.core.errors import Conflict, Invalid, NotFound, ServiceError
 from picloud.core.generations import TOPICS
 from picloud.core.pagination import PageRequest, read_cursor
-from picloud.execution.invocation import ScriptRequest
+from picloud.execution.cause import ScriptRequest
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import SCOPES
 from picloud.identity.principal import AppRole, KeyGrant, Principal

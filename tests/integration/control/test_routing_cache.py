@@ -275,15 +275,15 @@ async def test_every_worker_runs_the_saved_version_and_not_a_deleted_one(worker:
     scripts = worker.platform.scripts
     there = LiveScripts(worker.platform.modules, worker.generations, Ceilings())
     script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
-    live = await there.get(script.id)
+    live = await there.get(app.id, script.id)
     assert (live.version.version, live.version.source) == (1, b"1")
-    assert await there.get(script.id) is live
+    assert await there.get(app.id, script.id) is live
     script = await scripts.update(script, {"source": "2", "execute_access": "members"}, actor=ACTOR)
-    live = await there.get(script.id)
+    live = await there.get(app.id, script.id)
     assert (live.version.version, live.version.source, live.members_only) == (2, b"2", True)
     await scripts.delete(script, actor=ACTOR)
     with pytest.raises(NotFound):
-        await there.get(script.id)
+        await there.get(app.id, script.id)
 
 
 async def test_an_override_above_a_ceiling_that_was_lowered_runs_with_the_ceiling(worker: Worker) -> None:
@@ -292,12 +292,28 @@ async def test_an_override_above_a_ceiling_that_was_lowered_runs_with_the_ceilin
         app.id, Draft("s", "1", sandbox={"timeout_seconds": 200}), actor=ACTOR
     )
     lowered = LiveScripts(worker.platform.modules, worker.generations, Ceilings({"timeout_seconds": 100}))
-    assert (await lowered.get(script.id)).version.limits.timeout_seconds == 100
+    assert (await lowered.get(app.id, script.id)).version.limits.timeout_seconds == 100
 
 
 async def test_an_unknown_script_is_not_found(worker: Worker) -> None:
+    app = await worker.app("shop")
     with pytest.raises(NotFound):
-        await worker.platform.live_scripts.get(UUID(int=1))
+        await worker.platform.live_scripts.get(app, UUID(int=1))
+    with pytest.raises(NotFound):
+        await worker.platform.live_scripts.app_of(UUID(int=1))
+
+
+async def test_a_script_of_another_app_is_not_found_even_by_its_id(worker: Worker) -> None:
+    mine, theirs = await worker.app("mine"), await worker.app("theirs")
+    script = await worker.platform.scripts.create(theirs, Draft("s", "1"), actor=ACTOR)
+    live = worker.platform.live_scripts
+    for _ in ("not in memory yet", "in memory"):
+        with pytest.raises(NotFound):
+            await live.get(mine, script.id)
+        with pytest.raises(NotFound):
+            await worker.platform.modules.load(mine, script.id)
+        assert (await live.get(theirs, script.id)).version.app_id == theirs
+        assert await live.app_of(script.id) == theirs
 
 
 async def test_callers_at_once_read_a_script_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,15 +322,15 @@ async def test_callers_at_once_read_a_script_once(worker: Worker, monkeypatch: p
     script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)
     modules, reads = worker.platform.modules, []
 
-    async def counted(script_id: UUID, *rest: Any, read: Callable[..., Any] = modules.load) -> Loaded:
-        reads.append(script_id)
-        return await read(script_id, *rest)
+    async def counted(*key: Any, read: Callable[..., Any] = modules.load) -> Loaded:
+        reads.append(key)
+        return await read(*key)
 
     monkeypatch.setattr(modules, "load", counted)
     live = worker.platform.live_scripts
-    versions = await asyncio.gather(*(live.get(script.id) for _ in range(20)))
+    versions = await asyncio.gather(*(live.get(app.id, script.id) for _ in range(20)))
     assert len({id(version) for version in versions}) == 1
     assert len(reads) == 1
     worker.generations.bump("scripts")
-    await asyncio.gather(*(live.get(script.id) for _ in range(20)))
+    await asyncio.gather(*(live.get(app.id, script.id) for _ in range(20)))
     assert len(reads) == 2

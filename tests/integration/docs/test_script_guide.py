@@ -18,8 +18,9 @@ from picloud.control.scripts.modules import Module
 from picloud.core.interface import Interface
 from picloud.db.pool import Database
 from picloud.execution.admission import Admission
+from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.executor import Executor
-from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.routing.conflict import RoutePattern
 from picloud.routing.hosts import ANY_HOST
 from picloud.routing.paths import split_path
@@ -101,7 +102,9 @@ async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterat
             replies[elsewhere[1]] = elsewhere[2].encode()
         limits = Ceilings().resolve({})
         version = ScriptVersion(uuid7(), NOBODY, 1, "example", "endpoint", source.encode(), limits, modules)
-        outcome = await executor.execute(Invocation(uuid7(), version, "cli", "test", request_of(source)))
+        outcome = await executor.execute(
+            Invocation(uuid7(), version, HttpCause("cli", "test", request_of(source)))
+        )
         response = outcome.response
         assert response is not None, outcome.error
         if response.file is None:

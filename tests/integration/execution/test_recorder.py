@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import operator
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from uuid_utils.compat import uuid7
 
+from picloud.control.executions import Executions
 from picloud.core.generations import Generations
+from picloud.core.pagination import PageRequest
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database, connect
 from picloud.execution.admission import Admission
+from picloud.execution.cause import CallCause, EventCause, ScriptRequest
 from picloud.execution.executor import Executor
-from picloud.execution.invocation import ScriptRequest
+from picloud.execution.invocation import Invocation
 from picloud.execution.record import MAX_BODY, MAX_WAITING_BYTES, Recorder
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
@@ -82,6 +88,49 @@ async def test_an_execution_that_answered_is_on_record(
     assert (row["app_id"], row["script_id"]) == (made.script.app_id, made.script.script_id)
 
 
+async def test_an_event_and_what_it_caused_are_on_record(
+    executor: Executor, recorder: Recorder, database: Database
+) -> None:
+    at = datetime(2026, 1, 31, 8, tzinfo=UTC)
+    event = EventCause(UUID(int=3), "kv", "insert", 2, at, {"key": "k"}, trigger_id=UUID(int=4))
+    first = Invocation(uuid7(), script("1"), event)
+    called = Invocation(
+        uuid7(),
+        script("2"),
+        CallCause({"a": 1}),
+        root=first.execution_id,
+        parent=first.execution_id,
+        depth=1,
+    )
+    await executor.execute(first)
+    await executor.execute(called)
+    await recorder.close()
+    rows = {row["id"]: row for row in await database.fetch(ROWS)}
+    row = rows[first.execution_id]
+    assert (row["ingress"], row["request_id"], row["request"]) == ("event", None, None)
+    assert row["event"] == {
+        "source": "kv",
+        "op": "insert",
+        "id": str(UUID(int=3)),
+        "attempt": 2,
+        "occurred_at": "2026-01-31T08:00:00.000Z",
+        "trigger_id": str(UUID(int=4)),
+    }
+    lineage = operator.itemgetter("root_execution_id", "parent_execution_id", "depth")
+    assert lineage(row) == (first.execution_id, None, 0)
+    row = rows[called.execution_id]
+    assert (row["ingress"], row["request_id"], row["request"], row["event"]) == ("call", None, None, None)
+    assert lineage(row) == (first.execution_id, first.execution_id, 1)
+    executions = Executions(database, _at_once)
+    shown = await executions.get(NOBODY, str(first.execution_id))
+    assert (shown.ingress, shown.request, shown.event) == ("event", None, rows[first.execution_id]["event"])
+    page = await executions.list(NOBODY, PageRequest())
+    assert [(one.root_execution_id, one.depth) for one in page.items] == [
+        (first.execution_id, 1),
+        (first.execution_id, 0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "code", "status"),
     [
@@ -117,6 +166,10 @@ async def test_an_execution_whose_caller_left_is_on_record(
     await recorder.close()
     (row,) = await database.fetch(ROWS)
     assert (row["outcome"], row["status"]) == ("cancelled", 499)
+
+
+async def _at_once() -> bool:
+    return True
 
 
 def outcome(**changes: object) -> Outcome:
@@ -210,21 +263,21 @@ async def test_records_wait_for_a_database_that_is_away(
 ) -> None:
     monkeypatch.setattr("picloud.execution.record.RETRY_SECONDS", 0)
     name = await database.fetchval("SELECT current_database()")
-    operator = await connect(postgres.of_database("postgres"))
+    superuser = await connect(postgres.of_database("postgres"))
     try:
-        await operator.execute(
+        await superuser.execute(
             f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
         )
-        await operator.execute(f"ALTER DATABASE {name} RENAME TO {name}_away")
+        await superuser.execute(f"ALTER DATABASE {name} RENAME TO {name}_away")
         with caplog.at_level(logging.WARNING):
             for number in range(5):
                 recorder.record(invocation("1"), outcome(), 1e9 + number)
             await until(lambda: "the execution log waits for the database: 5 records" in caplog.text)
         for number in range(5, 10):
             recorder.record(invocation("1"), outcome(), 1e9 + number)
-        await operator.execute(f"ALTER DATABASE {name}_away RENAME TO {name}")
+        await superuser.execute(f"ALTER DATABASE {name}_away RENAME TO {name}")
     finally:
-        await operator.close()
+        await superuser.close()
     await recorder.close()
     assert await database.fetchval("SELECT count(*) FROM execution_logs") == 10
     assert recorder.dropped == 0

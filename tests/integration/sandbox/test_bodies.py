@@ -11,7 +11,8 @@ import pytest
 
 from picloud.core.errors import ServiceError
 from picloud.core.interface import HostFunction
-from picloud.execution.invocation import BODY_COMES_ALONG, ScriptRequest
+from picloud.execution.cause import ScriptRequest
+from picloud.execution.invocation import BODY_COMES_ALONG
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import FIXED, MIB
 from picloud.sandbox.outcome import FileReference, Outcome

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from picloud.core.errors import Unavailable
-from picloud.execution.invocation import ScriptRequest
+from picloud.execution.cause import ScriptRequest
 from picloud.sandbox.engine import Engine
 from tests.workbench import Workbench, in_memory, value
 

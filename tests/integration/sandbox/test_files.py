@@ -8,7 +8,8 @@ import pytest
 from uuid_utils.compat import uuid7
 
 from picloud.core.interface import Interface
-from picloud.execution.invocation import ScriptRequest, ScriptVersion
+from picloud.execution.cause import ScriptRequest
+from picloud.execution.invocation import ScriptVersion
 from picloud.sandbox.outcome import Outcome
 from tests.integration.conftest import Worker
 from tests.workbench import invocation, script, value

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from picloud.core.errors import BadRequest
-from picloud.execution.invocation import ScriptRequest
+from picloud.execution.cause import ScriptRequest
 from picloud.http.public.invoke import script_query
 from picloud.sandbox.engine import Engine
 from tests.workbench import Workbench, value

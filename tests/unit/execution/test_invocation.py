@@ -7,7 +7,8 @@ from uuid import UUID
 import ormsgpack
 import pytest
 
-from picloud.execution.invocation import BODY_COMES_ALONG, Invocation, ScriptRequest
+from picloud.execution.cause import HttpCause, ScriptRequest
+from picloud.execution.invocation import BODY_COMES_ALONG, Invocation
 from picloud.identity.principal import Principal
 from tests.workbench import script
 
@@ -17,7 +18,7 @@ CALLER = Principal(UUID(int=9), "the-caller", "member")
 
 def pack(request: ScriptRequest | None = None, ingress: str = "route") -> dict[str, object]:
     version = script("1", app=APP)
-    made = Invocation(UUID(int=5), version, ingress, "r-1", request or ScriptRequest(), CALLER)
+    made = Invocation(UUID(int=5), version, HttpCause(ingress, "r-1", request or ScriptRequest()), CALLER)
     unpacked = ormsgpack.unpackb(made.pack("0.1"))
     assert isinstance(unpacked, dict)
     return unpacked
@@ -64,7 +65,7 @@ def test_the_door_tells_the_invocation_type(ingress: str, kind: str) -> None:
 
 def test_neither_app_nor_principal_cross_into_the_guest() -> None:
     version = script("1", app=APP)
-    packed = Invocation(UUID(int=5), version, "route", "r", ScriptRequest(), CALLER).pack("0.1")
+    packed = Invocation(UUID(int=5), version, HttpCause("route", "r", ScriptRequest()), CALLER).pack("0.1")
     assert str(APP).encode() not in packed
     assert APP.bytes not in packed
     assert CALLER.username.encode() not in packed

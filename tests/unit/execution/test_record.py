@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.execution.invocation import ScriptRequest
+from picloud.execution.cause import ScriptRequest
 from picloud.execution.record import MAX_BODY, _line, _row, _weight, body_summary, clean, redact
 from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
 from picloud.services.outbound_decisions import Decisions

@@ -19,7 +19,8 @@ JSON, TEXT, BLOB, FILE, EMPTY = 1, 2, 3, 4, 0
 
 
 def answer(status: int = 200, headers: object = None, kind: int = TEXT, body: bytes = b"x") -> Answer:
-    return Answer(ormsgpack.packb([0, 5, status, {} if headers is None else headers, kind, body]))
+    packed = ormsgpack.packb([0, 5, status, {} if headers is None else headers, kind, body])
+    return Answer(packed, {"picloud_session", "__host-picloud_session"})
 
 
 def refused(made: Answer) -> bool:

@@ -105,14 +105,16 @@ async def shown(item: Json, names: Names) -> str:
         names: of scripts.
     """
     began = datetime.fromisoformat(item["started_at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    request: Json = item.get("request") or {}
-    what = " ".join(str(request[name]) for name in ("method", "path") if request.get(name)) or item["ingress"]
+    # What started it: method and path of a request, source and operation of an event.
+    about: Json = item.get("request") or item.get("event") or {}
+    parts = (about.get(part) for part in ("method", "path", "source", "op"))
+    what = " ".join(str(part) for part in parts if part) or item["ingress"]
     name = await names.of(item["script_id"])
     fine = item["outcome"] == "ok"
     outcome = paint(plain(f"{item['status'] or '-'} {item['outcome']}"), "32" if fine else "31")
-    about = plain(f"{name} v{item['version']}  {what}".strip())
+    subject = plain(f"{name} v{item['version']}  {what}".strip())
     took = paint(f"{item['wall_ms']:.1f} ms", "2")
-    lines = [f"{paint(began, '2')}  {about}  {outcome}  {took}"]
+    lines = [f"{paint(began, '2')}  {subject}  {outcome}  {took}"]
     lines += [_line(line) for line in item["logs"]]
     if item["logs_dropped"]:
         lines.append(paint(f"    ({plain(str(item['logs_dropped']))} more lines were dropped)", "2"))

@@ -86,10 +86,18 @@ class Modules:
         # Many scripts import the same few: their sources are in memory once.
         self._shared: WeakValueDictionary[UUID, Module] = WeakValueDictionary()
 
-    async def load(self, script_id: UUID, before: Loaded | None = None) -> Loaded:
+    async def app_of(self, script_id: UUID) -> UUID:
+        """Find the app of a script. Raises: NotFound: there is no such script."""
+        app_id: UUID | None = await self._database.fetchval(_SQL.script_app, script_id)
+        if app_id is None:
+            raise NotFound("script", script_id)
+        return app_id
+
+    async def load(self, app_id: UUID, script_id: UUID, before: Loaded | None = None) -> Loaded:
         """Read a script with its modules, in one statement.
 
         Args:
+            app_id: the app.
             script_id: the script.
             before: what it was when it was read last; what has not changed since is not read again.
 
@@ -97,11 +105,12 @@ class Modules:
             The script as it is now.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the app has no such script.
         """
         held = before.sources if before is not None else {}
         rows = await self._database.fetch(
             _SQL.script_to_run,
+            app_id,
             script_id,
             [script for script, _ in held],
             [version for _, version in held],
@@ -115,7 +124,7 @@ class Modules:
         refusal = _refusal(len(needed), script["total"])
         return Loaded(
             script_id,
-            script["app_id"],
+            app_id,
             script["name"],
             script["kind"],
             script["version"],

@@ -8,7 +8,7 @@ WITH record AS MATERIALIZED (
         $1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::text[], $7::jsonb[], $8::text[], $9::integer[],
         $10::jsonb[], $11::jsonb[], $12::text[], $13::bigint[], $14::bigint[], $15::bigint[], $16::float8[], $17::float8[],
         $18::jsonb[], $19::jsonb[], $20::integer[], $21::uuid[], $22::timestamptz[],
-        $23::jsonb[], $24::integer[]
+        $23::jsonb[], $24::integer[], $25::uuid[], $26::integer[], $27::jsonb[]
     ) AS record (app_id, id)
 ), present AS MATERIALIZED (
     SELECT id FROM apps WHERE id IN (SELECT app_id FROM record) FOR KEY SHARE
@@ -22,7 +22,7 @@ WITH record AS MATERIALIZED (
 INSERT INTO execution_logs (
     app_id, id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache, fuel,
     operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped, root_execution_id, started_at,
-    outbound, outbound_dropped, position
+    outbound, outbound_dropped, parent_execution_id, depth, event, position
 )
 SELECT record.*, counted.last + 1 - row_number() OVER (PARTITION BY record.app_id ORDER BY record.id DESC)
 FROM record JOIN counted ON counted.app_id = record.app_id

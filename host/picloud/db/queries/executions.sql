@@ -6,7 +6,7 @@ SET LOCAL plan_cache_mode = force_custom_plan;
 -- A page of an app's executions, newest first; $2 narrows it to a script, $3 to an outcome.
 SELECT id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
        fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,
-       outbound, outbound_dropped, root_execution_id, parent_execution_id, started_at
+       outbound, outbound_dropped, root_execution_id, parent_execution_id, depth, event, started_at
 FROM execution_logs
 WHERE app_id = $1
   AND ($2::uuid IS NULL OR script_id = $2)
@@ -18,7 +18,7 @@ ORDER BY id DESC LIMIT $5;
 -- One execution of an app.
 SELECT id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
        fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,
-       outbound, outbound_dropped, root_execution_id, parent_execution_id, started_at
+       outbound, outbound_dropped, root_execution_id, parent_execution_id, depth, event, started_at
 FROM execution_logs
 WHERE app_id = $1 AND id = $2;
 
@@ -33,7 +33,7 @@ WHERE apps.id = ANY($1::uuid[]);
 -- script, $5 to an outcome.
 SELECT position, id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
        fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,
-       outbound, outbound_dropped, root_execution_id, parent_execution_id, started_at
+       outbound, outbound_dropped, root_execution_id, parent_execution_id, depth, event, started_at
 FROM execution_logs
 WHERE app_id = $1 AND position > $2 AND position <= $3
   AND ($4::uuid IS NULL OR script_id = $4)

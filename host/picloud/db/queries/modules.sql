@@ -1,22 +1,26 @@
+-- name: script_app
+-- The app of a script.
+SELECT app_id FROM scripts WHERE id = $1;
+
 -- name: script_to_run
--- A script by its id alone and the modules it needs, at most $4 rows. There is no source where version ($2, $3) is
--- held already, nor of modules that have more than $5 bytes together.
-WITH RECURSIVE needed (app_id, id, is_script) AS (
-    SELECT app_id, id, true FROM scripts WHERE id = $1
+-- A script of an app and the modules it needs, at most $5 rows. There is no source where version ($3, $4) is
+-- held already, nor of modules that have more than $6 bytes together.
+WITH RECURSIVE needed (id, is_script) AS (
+    SELECT id, true FROM scripts WHERE app_id = $1 AND id = $2
     UNION
-    SELECT m.app_id, m.id, false
+    SELECT m.id, false
     FROM needed n
-    JOIN script_imports i ON i.app_id = n.app_id AND i.script_id = n.id
+    JOIN script_imports i ON i.app_id = $1 AND i.script_id = n.id
     JOIN scripts m ON m.app_id = i.app_id AND m.name = i.name AND m.kind = 'module'
 ), sized AS (
-    SELECT s.id, s.app_id, s.name, s.kind, s.version, s.sandbox, s.execute_access, s.source, n.is_script,
+    SELECT s.id, s.name, s.kind, s.version, s.sandbox, s.execute_access, s.source, n.is_script,
            coalesce(sum(octet_length(s.source)) FILTER (WHERE NOT n.is_script) OVER (), 0) AS total
-    FROM (SELECT app_id, id, is_script FROM needed LIMIT $4) n
-    JOIN scripts s ON s.app_id = n.app_id AND s.id = n.id
+    FROM (SELECT id, is_script FROM needed LIMIT $5) n
+    JOIN scripts s ON s.app_id = $1 AND s.id = n.id
 )
-SELECT id, app_id, name, kind, version, sandbox, execute_access, is_script, total,
-       CASE WHEN (is_script OR total <= $5)
-             AND NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::integer[]) AS held (script, number)
+SELECT id, name, kind, version, sandbox, execute_access, is_script, total,
+       CASE WHEN (is_script OR total <= $6)
+             AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::integer[]) AS held (script, number)
                              WHERE held.script = sized.id AND held.number = sized.version)
             THEN source END AS source
 FROM sized;

@@ -68,10 +68,11 @@ class Execute:
         script_id = parse_id(name)
         if script_id is None:
             raise NotFound("script", name)
-        live = await self._services.live_scripts.get(script_id)
+        app_id = await self._services.live_scripts.app_of(script_id)
+        live = await self._services.live_scripts.get(app_id, script_id)
         principal = await visitor(self._services.credentials, request, needed=live.members_only)
         if live.members_only:
-            authorise(principal, "app.read", live.version.app_id)
+            authorise(principal, "app.read", app_id)
         if live.version.kind != "endpoint":
             raise Invalid("a module cannot be executed; it is imported by other scripts")
         return live, principal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Literal
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -11,24 +12,24 @@ from multidict import CIMultiDict
 from uuid_utils.compat import uuid7
 
 from picloud.core.errors import BadRequest, PicloudError
+from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.delivery import Delivered, ResponseDelivery
-from picloud.execution.invocation import Invocation, ScriptRequest, ScriptVersion
+from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.execution.platform import Platform
 from picloud.http.edge.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.edge.responses import BODILESS, error_response
 from picloud.http.public.file_part import FileResponse
 from picloud.http.public.file_response import FileAnswer, send_file
 from picloud.identity.principal import Principal
-from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, holds_token
+from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIES, holds_token
 from picloud.sandbox.limits import FIXED
-from picloud.sandbox.outcome import STATUS, Outcome, Response
+from picloud.sandbox.outcome import STATUS, Outcome
 from picloud.services.files import SERVICE as FILES
 
 MAX_QUERY_FIELDS = 1000
 MAX_BODY = FIXED["max_request_body"]
 NOTHING: dict[str, str] = {}  # never written to
 
-_OUR_COOKIES = frozenset({SESSION_COOKIE, SESSION_COOKIE_SECURE})
 OUTCOME_MESSAGES = {
     "script_invalid": "the script does not parse",
     "response_invalid": "the script's answer is no valid response",
@@ -48,7 +49,7 @@ async def invoke(
     platform: Platform,
     request: web.Request,
     script: ScriptVersion,
-    ingress: str,
+    ingress: Literal["route", "execute"],
     path: str,
     body: bytes,
     params: Mapping[str, str] = NOTHING,
@@ -76,34 +77,29 @@ async def invoke(
     """
     headers = script_headers(request)
     query = request.raw_path.partition("?")[2]
-    invocation = Invocation(
-        execution_id=uuid7(),
-        script=script,
-        ingress=ingress,
-        request_id=request[REQUEST_ID],
-        request=ScriptRequest(
-            method=request.method,
-            path=path,
-            headers=headers,
-            query=script_query(query) if query else NOTHING,
-            params=params,
-            rest=rest,
-            body=body,
-            content_type=headers.get("content-type"),
-        ),
-        principal=principal,
+    request_id = request[REQUEST_ID]
+    asked = ScriptRequest(
+        method=request.method,
+        path=path,
+        headers=headers,
+        query=script_query(query) if query else NOTHING,
+        params=params,
+        rest=rest,
+        body=body,
+        content_type=headers.get("content-type"),
     )
+    invocation = Invocation(uuid7(), script, HttpCause(ingress, request_id, asked), principal)
     delivery = ResponseDelivery()
     try:
         outcome = await platform.executor.execute(invocation, delivery)
         answer = outcome.response
         if answer is not None and answer.file is not None:
-            sent = FileAnswer(request.method, request.headers, answer.status, _headers(answer))
+            sent = FileAnswer(request.method, request.headers, answer.status, CIMultiDict(answer.headers))
             response = await send_file(platform.services.of(FILES), invocation, answer.file, sent)
         else:
-            response = present(outcome, invocation.request_id)
+            response = present(outcome, request_id)
     except PicloudError as error:
-        response = error_response(error, invocation.request_id)
+        response = error_response(error, request_id)
     except BaseException as error:
         code = "cancelled" if isinstance(error, asyncio.CancelledError) else "internal"
         delivery.end(Delivered(STATUS[code], (), 0))
@@ -156,7 +152,7 @@ def script_headers(request: web.Request) -> dict[str, str]:
 
 
 def _is_ours(cookie: str) -> bool:
-    return cookie.partition("=")[0].strip() in _OUR_COOKIES
+    return cookie.partition("=")[0].strip() in SESSION_COOKIES
 
 
 def script_query(query: str) -> dict[str, str]:
@@ -198,14 +194,7 @@ def present(outcome: Outcome, request_id: str) -> web.Response:
     return web.Response(
         body=None if answer.status in BODILESS else answer.body,
         status=answer.status,
-        headers=_headers(answer),
-    )
-
-
-def _headers(answer: Response) -> CIMultiDict[str]:
-    """The headers of a script's that are sent; else it could log its caller in as someone else, or out."""
-    return CIMultiDict(
-        (name, value) for name, value in answer.headers if name.lower() != "set-cookie" or not _is_ours(value)
+        headers=CIMultiDict(answer.headers),
     )
 
 

@@ -92,7 +92,7 @@ class Public:
         # it arrives counts no longer.
         body = await read_body(request, MAX_BODY, self._services.body_seconds)
         principal = await visitor(self._services.credentials, request)
-        live = await self._services.live_scripts.get(match.route.script_id)
+        live = await self._services.live_scripts.get(app.app_id, match.route.script_id)
         return await invoke(
             self._services,
             request,

@@ -123,9 +123,9 @@ class Files:
                 stored.
         """
         if content_type is None:
-            said = call.content_type
+            said = call.input.content_type
             content_type = said if said is not None and is_content_type(said) else OCTETS
-        return await self._create(call.app_id, collection, name, content_type, metadata, call.body)
+        return await self._create(call.app_id, collection, name, content_type, metadata, call.input.data)
 
     async def head(self, call: Call, collection: str, id_: str) -> str | None:
         """The entry of a file, or None; what is no id is the id of none."""

@@ -16,7 +16,8 @@ from picloud.control.scripts.model import Script
 from picloud.control.scripts.modules import Module, Modules
 from picloud.core.errors import Conflict, NotFound, ServiceError
 from picloud.db.pool import Database
-from picloud.execution.invocation import Invocation, ScriptRequest
+from picloud.execution.cause import HttpCause, ScriptRequest
+from picloud.execution.invocation import Invocation
 from picloud.execution.live_scripts import LiveScripts
 from picloud.sandbox.limits import Ceilings
 from picloud.services.call_context import Call
@@ -35,9 +36,10 @@ async def edit(worker: Worker, script: Script, **patch: Any) -> Script:
 
 async def run(worker: Worker, script_id: UUID) -> Any:
     """Execute a script; its value, or the message of its error."""
-    version = (await worker.platform.live_scripts.get(script_id)).version
+    live = worker.platform.live_scripts
+    version = (await live.get(await live.app_of(script_id), script_id)).version
     outcome = await worker.platform.executor.execute(
-        Invocation(uuid7(), version, "execute", "r", ScriptRequest())
+        Invocation(uuid7(), version, HttpCause("execute", "r", ScriptRequest()))
     )
     return value(outcome) if outcome.error is None else outcome.error.message
 
@@ -76,11 +78,11 @@ async def test_only_what_was_saved_is_read_again(worker: Worker, monkeypatch: py
 
     monkeypatch.setattr(Database, "fetch", watched)
     live = worker.platform.live_scripts
-    first = await live.get(script.id)
+    first = await live.get(app, script.id)
     await edit(worker, libs[1], source="fn n() { 2 }")
-    second = await live.get(script.id)
+    second = await live.get(app, script.id)
     await edit(worker, script, description="new")
-    third = await live.get(script.id)
+    third = await live.get(app, script.id)
     assert read == [["lib0", "lib1", "lib2", "script"], ["lib1"], ["script"]]
     assert [module.source for module in third.version.modules] == [
         b"fn n() { 1 }",
@@ -98,7 +100,7 @@ async def test_scripts_share_the_modules_they_have_in_common(worker: Worker) -> 
     scripts = [await save(worker, app, f"s{n}", 'import "lib" as l; l::n()', "endpoint") for n in range(3)]
     modules: set[int] = set()
     for script in scripts:
-        (module,) = (await worker.platform.live_scripts.get(script.id)).version.modules
+        (module,) = (await worker.platform.live_scripts.get(app, script.id)).version.modules
         assert isinstance(module, Module)
         modules.add(id(module))
     assert len(modules) == 1
@@ -109,10 +111,10 @@ async def test_an_image_is_of_the_versions_of_a_script_and_of_all_its_modules(wo
     inner = await save(worker, app, "inner", "fn n() { 1 }")
     outer = await save(worker, app, "outer", 'import "inner" as i; fn n() { i::n() }')
     script = await save(worker, app, "script", 'import "outer" as o; o::n()', "endpoint")
-    version = (await worker.platform.live_scripts.get(script.id)).version
+    version = (await worker.platform.live_scripts.get(app, script.id)).version
     assert version.image_key == (script.id, 1, ((inner.id, 1), (outer.id, 1)))
     await edit(worker, inner, source="fn n() { 2 }")
-    version = (await worker.platform.live_scripts.get(script.id)).version
+    version = (await worker.platform.live_scripts.get(app, script.id)).version
     assert version.image_key == (script.id, 1, ((inner.id, 2), (outer.id, 1)))
 
 
@@ -161,11 +163,11 @@ async def test_a_worker_that_slept_through_it_all_runs_what_is_saved(worker: Wor
     script = await save(worker, app, "script", 'import "lib" as l; l::n()', "endpoint")
     there = LiveScripts(Modules(worker.database), worker.generations, Ceilings())
     for n in range(3):
-        assert [module.version for module in (await there.get(script.id)).version.modules] == [n + 1]
+        assert [module.version for module in (await there.get(app, script.id)).version.modules] == [n + 1]
         lib = await edit(worker, lib, source=f"fn n() {{ {n} }}")
     await worker.platform.scripts.delete(script, actor=CONSOLE)
     with pytest.raises(NotFound):
-        await there.get(script.id)
+        await there.get(app, script.id)
 
 
 APPS, NAMES = ("red", "blue"), ("m0", "m1", "m2", "page")

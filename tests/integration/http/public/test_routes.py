@@ -244,7 +244,7 @@ async def test_a_full_gate_answers_503_and_the_admin_api_goes_on(client: Client,
     with contextlib.ExitStack() as held:
         for _ in range(worker.admission.share):
             worker.admission.acquire(UUID(app_id))
-            held.callback(worker.admission.leave, UUID(app_id))
+            held.callback(worker.admission.release, UUID(app_id))
         answer = await client("GET", "/hello")
         assert (answer.status, answer.error, answer.headers["Retry-After"]) == (503, "overloaded", "1")
         assert (await client.admin("GET", "/apps")).status == 200

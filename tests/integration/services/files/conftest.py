@@ -11,16 +11,16 @@ from uuid import UUID, uuid4
 import pytest
 
 from picloud.db.pool import Database
-from picloud.services.call_context import Call
+from picloud.services.call_context import Call, Input
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
 
 PRINCE, PAUPER = UUID(int=1), UUID(int=2)
 
 
-def calling(app_id: UUID, **request: Any) -> Call:
+def calling(app_id: UUID, body: bytes = b"", content_type: str | None = None) -> Call:
     """A call of a script of an app."""
-    return Call(app_id, uuid4(), uuid4(), None, **request)
+    return Call(app_id, uuid4(), uuid4(), input=Input(body, content_type))
 
 
 async def add_app(database: Database, app_id: UUID) -> None:
