@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NoReturn, TypeAlias
@@ -53,7 +52,7 @@ class Admission:
         """
         self.permits, self.share = permits, min(share, permits)
         self.running = self.refused = 0
-        self._by_app: Counter[UUID] = Counter()
+        self._by_app: dict[UUID, int] = {}
         self._lanes = {
             name: _Lane(most, max(1, most * self.share // permits)) for name, most in shares.items()
         }
@@ -71,7 +70,8 @@ class Admission:
             Overloaded: no permit is free, or the app or the class has its share.
         """
         lane = self._lanes.get(permit)
-        if self._by_app[app_id] >= self.share or (lane is not None and lane.is_full(app_id)):
+        of_app = self._by_app.get(app_id, 0)
+        if of_app >= self.share or (lane is not None and lane.is_full(app_id)):
             self._deny()
         if self.running >= self.permits:
             if lane is not None:
@@ -80,10 +80,10 @@ class Admission:
         if self._keeps_until and self.running + self._kept(lane) >= self.permits:
             self._deny()
         self.running += 1
-        self._by_app[app_id] += 1
+        self._by_app[app_id] = of_app + 1
         if lane is not None:
             lane.running += 1
-            lane.by_app[app_id] += 1
+            lane.by_app[app_id] = lane.by_app.get(app_id, 0) + 1
 
     def release(self, app_id: UUID, permit: PermitClass = "http") -> None:
         """Give a permit back. Args: as for `acquire`."""
@@ -126,14 +126,16 @@ class _Lane:
     def __init__(self, most: int, most_of_app: int) -> None:
         self.most, self.most_of_app = most, most_of_app
         self.running = 0
-        self.by_app: Counter[UUID] = Counter()
+        self.by_app: dict[UUID, int] = {}
         self.keeps_until = 0.0
 
     def is_full(self, app_id: UUID) -> bool:
-        return self.running >= self.most or self.by_app[app_id] >= self.most_of_app
+        return self.running >= self.most or self.by_app.get(app_id, 0) >= self.most_of_app
 
 
-def _subtract(counter: Counter[UUID], app_id: UUID) -> None:
-    counter[app_id] -= 1
-    if not counter[app_id]:
-        del counter[app_id]
+def _subtract(counts: dict[UUID, int], app_id: UUID) -> None:
+    left = counts[app_id] - 1
+    if left:
+        counts[app_id] = left
+    else:
+        del counts[app_id]

@@ -15,15 +15,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import MappingProxyType
-from typing import ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 from uuid import UUID
 
 from picloud.execution.admission import PermitClass
 from picloud.services.call_context import NO_INPUT, Input
 
-_NONE: dict[str, str] = {}  # never written to; MessagePack takes no other mapping
-_NO_KEYS: Mapping[str, object] = MappingProxyType({})
+_NONE: dict[str, Any] = {}  # never written to; MessagePack takes no other mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ class HttpCause:
     request: ScriptRequest
     permit: PermitClass = "http"
 
-    more: ClassVar[Mapping[str, object]] = _NO_KEYS
+    more: ClassVar[Mapping[str, object]] = _NONE
 
     @property
     def invocation_type(self) -> str:
