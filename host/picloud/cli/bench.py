@@ -9,7 +9,7 @@ import json
 import sys
 
 from picloud.cli import configuration
-from picloud.cli.benchmark import WORKS, Figures, WrongAnswer, measure
+from picloud.cli.benchmark import WORKS, Medians, WrongAnswer, measure
 from picloud.cli.commands import Commands
 from picloud.cli.local import executor
 from picloud.cli.terminal import bar, fail, paint
@@ -48,7 +48,7 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _measure_all(settings: Settings, seconds: float) -> list[Figures]:
+async def _measure_all(settings: Settings, seconds: float) -> list[Medians]:
     figures = []
     async with executor(settings) as local:
         for number, work in enumerate(WORKS, 1):
@@ -60,7 +60,7 @@ async def _measure_all(settings: Settings, seconds: float) -> list[Figures]:
     return figures
 
 
-def shown(figures: Figures) -> str:
+def shown(figures: Medians) -> str:
     """One piece of work as a few lines with bars, and each figure as a multiple of the cached one.
 
     Args:

@@ -42,7 +42,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class Medians:
     """Median seconds of one piece of work.
 
     Attributes:
@@ -126,7 +126,7 @@ class WrongAnswer(Exception):
 
 async def measure(
     executor: Executor, work: Work, seconds: float, limits: Mapping[str, int], least_rounds: int = 5
-) -> Figures:
+) -> Medians:
     """Measure one piece of work.
 
     Args:
@@ -168,7 +168,7 @@ async def measure(
         if collecting:
             gc.enable()
     cold, cached, in_process = map(median, samples)
-    return Figures(work.name, cold, cached, in_process, fuel)
+    return Medians(work.name, cold, cached, in_process, fuel)
 
 
 async def _answer(executor: Executor, work: Work, version: int, limits: Mapping[str, int]) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from picloud.cli import main
 from picloud.cli.bench import shown
-from picloud.cli.benchmark import WORKS, Figures
+from picloud.cli.benchmark import WORKS, Medians
 
 
 def test_every_work_is_measured_three_ways(capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,7 +20,7 @@ def test_every_work_is_measured_three_ways(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_table_has_bars_in_proportion() -> None:
-    text = shown(Figures("work", cold=0.002, cached=0.001, in_process=0.0000005, fuel=1234))
+    text = shown(Medians("work", cold=0.002, cached=0.001, in_process=0.0000005, fuel=1234))
     assert text.splitlines() == [
         "work  (1,234 fuel)",
         f"  cold          2.00 ms    2.00x  {'█' * 30}",

@@ -55,7 +55,7 @@ Json = dict[str, Any]
 """An object of the API, as it came: `--json` shows it unchanged."""
 
 
-class Refused(Failure):
+class ApiError(Failure):
     """The server's own error.
 
     Attributes:
@@ -106,7 +106,7 @@ class Unreachable(Failure):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A response that was read.
 
     Attributes:
@@ -154,7 +154,7 @@ class Client:
             The answer's JSON, or None where it has no body.
 
         Raises:
-            Refused: the server says no.
+            ApiError: the server says no.
             Unreachable: the server does not answer, or is not PiCloud.
         """
         headers, data = {}, None
@@ -176,7 +176,7 @@ class Client:
             parts: as for `call`.
 
         Raises:
-            Refused, Unreachable: as for `call`.
+            ApiError, Unreachable: as for `call`.
         """
         address = f"{ADMIN}/{fill(path, **parts)}"
         answer = await self.request("GET", address, seconds=_SECONDS_TO_DOWNLOAD)
@@ -184,12 +184,12 @@ class Client:
             return answer.body
         raise self.refusal(answer)
 
-    def refusal(self, answer: Answer) -> Failure:
+    def refusal(self, answer: ApiResponse) -> Failure:
         """The error of an unsuccessful response."""
         shown = _json(answer.body)
         error = shown.get("error") if isinstance(shown, dict) else None
         if answer.status >= 400 and isinstance(error, dict):
-            return Refused(answer.status, error)
+            return ApiError(answer.status, error)
         if (location := answer.headers.get("Location")) and answer.status < 400:
             return Unreachable(f"{self.url} sends elsewhere: {location}; use that address")
         return Unreachable(f"{self.url} answers with {answer.status}, but not as PiCloud does")
@@ -238,7 +238,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, Any] | None = None,
         seconds: float = _SECONDS,
-    ) -> Answer:
+    ) -> ApiResponse:
         """One request; redirects are not followed, because the credential would go along.
 
         Args:
@@ -259,9 +259,9 @@ class Client:
         async with self.open(method, path, data, headers, query, timeout) as response:
             return await self.read(response)
 
-    def events(self, path: str, query: Mapping[str, Any] | None = None, **parts: str) -> EventStream:
+    def events(self, path: str, query: Mapping[str, Any] | None = None, **parts: str) -> ApiEvents:
         """A stream of events of the admin API, not connected yet; parameters as for `call`."""
-        return EventStream(self, f"{ADMIN}/{fill(path, **parts)}", query)
+        return ApiEvents(self, f"{ADMIN}/{fill(path, **parts)}", query)
 
     @asynccontextmanager
     async def open(
@@ -289,17 +289,17 @@ class Client:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unreachable(f"{self.url} cannot be reached: {_reason(error)}") from error
 
-    async def read(self, response: aiohttp.ClientResponse) -> Answer:
+    async def read(self, response: aiohttp.ClientResponse) -> ApiResponse:
         """Read a response to its end. Raises: Unreachable: it is too long, or breaks off."""
         body = bytearray()
         async for piece in response.content.iter_any():
             body += piece
             if len(body) > _MAX_ANSWER:
                 raise Unreachable(f"{self.url} answers with more than {_MAX_ANSWER} bytes")
-        return Answer(response.status, response.headers, bytes(body))
+        return ApiResponse(response.status, response.headers, bytes(body))
 
 
-class EventStream:
+class ApiEvents:
     """A stream of events, which goes on where it was when it is connected again.
 
     Attributes:
@@ -319,7 +319,7 @@ class EventStream:
             Events; also those without data, which say where the stream is.
 
         Raises:
-            Refused, Unreachable: as for `Client.call`.
+            ApiError, Unreachable: as for `Client.call`.
             Failure: an event is too long.
         """
         headers = {"Accept": "text/event-stream"}

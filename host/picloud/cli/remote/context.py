@@ -16,7 +16,7 @@ from picloud.cli.excerpt import excerpt
 from picloud.cli.exits import DOES_NOT_PARSE, NOT_ALLOWED, NOT_FOUND, Failure, wrong_use
 from picloud.cli.remote import credentials
 from picloud.cli.remote.address import DEFAULT, is_safe, normalise
-from picloud.cli.remote.client import Client, Json, Refused, connect
+from picloud.cli.remote.client import ApiError, Client, Json, connect
 
 PROJECT = "picloud.toml"
 
@@ -128,7 +128,7 @@ async def _run(
         context = Context(client, arguments)
         try:
             return await work(context)
-        except Refused as refused:
+        except ApiError as refused:
             if refused.exit_code == DOES_NOT_PARSE and context.source is not None and not context.json:
                 raise Failure(parse_error(refused, *context.source), DOES_NOT_PARSE, refused.code) from None
             raise
@@ -171,14 +171,14 @@ def read_text(file: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _SourcePosition:
     message: str
     line: int | None
     column: int | None
     module: str | None
 
 
-def parse_error(refused: Refused, name: str, source: str) -> str:
+def parse_error(refused: ApiError, name: str, source: str) -> str:
     """A parse error with the line it is on.
 
     Args:
@@ -187,7 +187,7 @@ def parse_error(refused: Refused, name: str, source: str) -> str:
         source: of the script.
     """
     details: Json = refused.details
-    place = _Place(
+    place = _SourcePosition(
         str(details.get("message") or refused.error.get("message")),
         details.get("line"),
         details.get("column"),

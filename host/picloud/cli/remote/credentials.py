@@ -13,7 +13,7 @@ from picloud.cli.remote.atomic_file import toml_text, write_whole
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class SavedLogin:
     """A key for a server.
 
     Attributes:
@@ -37,9 +37,9 @@ class Credentials:
     """
 
     default: str | None
-    logins: dict[str, Login]
+    logins: dict[str, SavedLogin]
 
-    def with_login(self, url: str, login: Login) -> Credentials:
+    def with_login(self, url: str, login: SavedLogin) -> Credentials:
         """With one more login, which becomes the default."""
         return Credentials(url, {**self.logins, url: login})
 
@@ -95,7 +95,7 @@ def write(credentials: Credentials) -> None:
         lines.append(f"default = {toml_text(credentials.default)}")
     for url, login in credentials.logins.items():
         lines += ["", f"[logins.{toml_text(url)}]"]
-        lines += [f"{name} = {toml_text(getattr(login, name))}" for name in Login.__slots__]
+        lines += [f"{name} = {toml_text(getattr(login, name))}" for name in SavedLogin.__slots__]
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.parent.chmod(0o700)
@@ -106,7 +106,7 @@ def write(credentials: Credentials) -> None:
 
 def _parse(document: dict[str, Any]) -> Credentials:
     logins = {
-        url: Login(**{name: _is_text(entry[name]) for name in Login.__slots__})
+        url: SavedLogin(**{name: _is_text(entry[name]) for name in SavedLogin.__slots__})
         for url, entry in document.get("logins", {}).items()
     }
     default = document.get("default")

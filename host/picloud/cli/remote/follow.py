@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Any
 
 from picloud.cli.exits import UNREACHABLE, Failure
-from picloud.cli.remote.client import Client, EventStream, Json, Refused, parse_event
+from picloud.cli.remote.client import ApiError, ApiEvents, Client, Json, parse_event
 from picloud.cli.terminal import fail
 
 MAX_WAIT_SECONDS = 30.0
@@ -71,11 +71,11 @@ async def follow(
 def _is_passing(failure: Failure) -> bool:
     """Whether connecting again may help."""
     return failure.exit_code == UNREACHABLE or (
-        isinstance(failure, Refused) and failure.status == _TOO_MANY_REQUESTS
+        isinstance(failure, ApiError) and failure.status == _TOO_MANY_REQUESTS
     )
 
 
-def _pause(stream: EventStream, failures: int) -> float:
+def _pause(stream: ApiEvents, failures: int) -> float:
     """Seconds to wait: as the server asked, then longer and longer, and never all clients together."""
     longest = min(MAX_WAIT_SECONDS, stream.retry_seconds * 2.0 ** min(failures, 10))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  # guards nothing

@@ -13,9 +13,9 @@ from picloud.cli.commands import Commands
 from picloud.cli.exits import DONE, NOT_ALLOWED, Failure, wrong_use
 from picloud.cli.prompt import ask, ask_secret
 from picloud.cli.remote import credentials
-from picloud.cli.remote.client import Json, Refused, Unreachable, connect
+from picloud.cli.remote.client import ApiError, Json, Unreachable, connect
 from picloud.cli.remote.context import Context, Target, add_options, command, find_target
-from picloud.cli.remote.credentials import Login
+from picloud.cli.remote.credentials import SavedLogin
 from picloud.cli.remote.output import print_fields, print_json
 from picloud.cli.remote.temporary_session import session
 from picloud.cli.terminal import fail, plain
@@ -91,27 +91,27 @@ def ask_username() -> str:
     return username
 
 
-async def _with_password(url: str, username: str, password: str) -> Login:
+async def _with_password(url: str, username: str, password: str) -> SavedLogin:
     """Open a session while the key is created."""
     async with session(url, username, password) as opened:
         who = opened.user
         scopes = [one for one in SCOPES if who["role"] != "member" or one not in INSTANCE_SCOPES]
         key = await opened.client.call("POST", "api-keys", {"name": _key_name(), "scopes": scopes})
-    return Login(key["key"], key["id"], who["username"])
+    return SavedLogin(key["key"], key["id"], who["username"])
 
 
-async def _with_key(url: str, key: str) -> Login:
+async def _with_key(url: str, key: str) -> SavedLogin:
     if not key.isascii() or not key.isprintable():
         raise wrong_use("not an API key")
     async with connect(url, key) as client:
         me = await client.call("GET", "auth/me")
-        return Login(key, str((me.get("key") or {}).get("id", "")), me["username"])
+        return SavedLogin(key, str((me.get("key") or {}).get("id", "")), me["username"])
 
 
-async def _revoke_former(url: str, login: Login) -> None:
+async def _revoke_former(url: str, login: SavedLogin) -> None:
     """The key of the login before has no use any more; that it is gone already is as good."""
     async with connect(url, login.key) as client:
-        with contextlib.suppress(Refused, Unreachable):
+        with contextlib.suppress(ApiError, Unreachable):
             await client.call("DELETE", "api-keys/{key}", key=login.key_id)
 
 
@@ -134,13 +134,13 @@ def _logout(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-async def _revoke(target: Target, login: Login) -> bool:
+async def _revoke(target: Target, login: SavedLogin) -> bool:
     """Revoke the key; the login is forgotten also when that cannot be done, but never silently."""
     async with connect(target.url, target.token) as client:
         try:
             await client.call("DELETE", "api-keys/{key}", key=login.key_id)
-        except (Refused, Unreachable) as error:
-            if isinstance(error, Refused) and error.status in (401, 404):
+        except (ApiError, Unreachable) as error:
+            if isinstance(error, ApiError) and error.status in (401, 404):
                 return True
             fail(f"the key could not be revoked and is only forgotten here: {error.message}")
             return False

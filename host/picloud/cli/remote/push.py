@@ -12,7 +12,7 @@ from pathlib import Path
 from picloud.cli.commands import Commands
 from picloud.cli.exits import DONE, NOT_FOUND, Failure
 from picloud.cli.prompt import ask, at_terminal, confirm_by_name
-from picloud.cli.remote.client import Client, Json, Refused, Unreachable
+from picloud.cli.remote.client import ApiError, Client, Json, Unreachable
 from picloud.cli.remote.context import Context, add_options, command
 from picloud.cli.remote.folder import imports, limits, plan, project, state
 from picloud.cli.remote.folder import remote_app as server
@@ -186,7 +186,7 @@ async def _make_app(
     try:
         return app_id, await server.validate(client, app_id, wanted, remote, steps)
     except Failure:
-        with contextlib.suppress(Refused, Unreachable):
+        with contextlib.suppress(ApiError, Unreachable):
             await client.call("DELETE", "apps/{app}", app=app_id)
         raise
 
@@ -211,7 +211,7 @@ async def _apply(
 
     try:
         await server.apply(context.client, app_id, remote, steps, context.arguments.message, done)
-    except (Refused, Unreachable):
+    except (ApiError, Unreachable):
         if not context.json:
             step = steps[count]
             what = f"{step.verb} {step.noun} {plain(step.name)}"

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from picloud.cli.exits import NOT_ALLOWED, Failure
-from picloud.cli.remote.client import Client, Json, Refused, Unreachable, connect
+from picloud.cli.remote.client import ApiError, Client, Json, Unreachable, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ async def session(url: str, username: str, password: str) -> AsyncIterator[Tempo
         try:
             body = {"username": username, "password": password}
             opened = await nobody.call("POST", "auth/login", body)
-        except Refused as refused:
+        except ApiError as refused:
             if refused.status == 401:
                 raise Failure("wrong name or password", NOT_ALLOWED, refused.code) from None
             raise
@@ -48,5 +48,5 @@ async def session(url: str, username: str, password: str) -> AsyncIterator[Tempo
         try:
             yield TemporarySession(client, opened["user"])
         finally:
-            with contextlib.suppress(Refused, Unreachable):
+            with contextlib.suppress(ApiError, Unreachable):
                 await client.call("POST", "auth/logout")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from picloud.cli import exits
 from picloud.cli.exits import Failure
-from picloud.cli.remote.client import Refused, fill
+from picloud.cli.remote.client import ApiError, fill
 from picloud.cli.remote.context import find_target
 
 
@@ -39,7 +39,7 @@ def test_a_part_of_a_path_stays_one_segment(part: str) -> None:
     ],
 )
 def test_every_refusal_has_an_exit_code_that_means_something(status: int, code: str, exit_code: int) -> None:
-    assert Refused(status, {"code": code, "message": "no"}).exit_code == exit_code
+    assert ApiError(status, {"code": code, "message": "no"}).exit_code == exit_code
     assert exit_code in exits.EXIT_CODES
 
 
@@ -54,36 +54,36 @@ def test_every_refusal_has_an_exit_code_that_means_something(status: int, code: 
     ],
 )
 def test_a_refusal_is_one_line_for_people(error: dict[str, object], line: str) -> None:
-    refused = Refused(409, error)
+    refused = ApiError(409, error)
     assert refused.message == line
     assert refused.as_json == {"error": error}
 
 
 def test_a_failure_of_the_servers_own_names_the_request_to_look_for() -> None:
-    assert Refused(500, {"message": "Oh", "request_id": "r1"}).message == "Oh (request r1)"
+    assert ApiError(500, {"message": "Oh", "request_id": "r1"}).message == "Oh (request r1)"
 
 
 def test_who_is_not_logged_in_is_told_how_to() -> None:
     error = {"message": "Log in, or send a valid bearer token."}
-    assert Refused(401, error).message == "not logged in, or not any more: picloud login"
+    assert ApiError(401, error).message == "not logged in, or not any more: picloud login"
 
 
 def test_who_sends_a_key_that_ended_is_told_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PICLOUD_TOKEN", "pic_x")
-    refused = Refused(401, {"message": "Log in, or send a valid bearer token."})
+    refused = ApiError(401, {"message": "Log in, or send a valid bearer token."})
     assert refused.message == "the key in PICLOUD_TOKEN is unknown, revoked or expired"
 
 
 def test_who_sees_no_such_app_is_told_where_theirs_are() -> None:
     needs = "this needs the capability app.read, "
-    of_others = Refused(403, {"message": f"{needs}which a viewer of the app has"})
+    of_others = ApiError(403, {"message": f"{needs}which a viewer of the app has"})
     assert of_others.message.endswith("; picloud apps list has the apps that are yours")
     by_key = f"{needs}for which the key lacks the scope script:read"
-    assert Refused(403, {"message": by_key}).message == by_key
+    assert ApiError(403, {"message": by_key}).message == by_key
 
 
 def test_what_the_api_calls_a_parameter_has_the_name_of_the_option() -> None:
-    refused = Refused(409, {"message": "routes point at this script; ?force=true deletes them"})
+    refused = ApiError(409, {"message": "routes point at this script; ?force=true deletes them"})
     assert refused.message == "routes point at this script; --force deletes them"
 
 

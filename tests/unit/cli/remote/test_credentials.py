@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from picloud.cli.exits import Failure
 from picloud.cli.remote import credentials
 from picloud.cli.remote.atomic_file import toml_key, toml_text
-from picloud.cli.remote.credentials import Credentials, Login
+from picloud.cli.remote.credentials import Credentials, SavedLogin
 from picloud.cli.terminal import plain
 
-ADA = Login("pic_secret", "1", "ada")
-BOB = Login("pic_other", "2", 'b"\\o\x7fb')
+ADA = SavedLogin("pic_secret", "1", "ada")
+BOB = SavedLogin("pic_other", "2", 'b"\\o\x7fb')
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from picloud.cli.exits import NOT_ALLOWED, Failure
 from picloud.cli.remote import follow as module
-from picloud.cli.remote.client import Json, Refused, Unreachable
+from picloud.cli.remote.client import ApiError, Json, Unreachable
 from picloud.cli.remote.event_stream import ServerEvent
 from picloud.cli.remote.follow import follow
 
@@ -76,7 +76,7 @@ def execution(number: int) -> Json:
     return {"execution_id": str(number)}
 
 
-AWAY = st.sampled_from([None, Unreachable("away"), Refused(503, {"code": "not_ready"}), Refused(429, {})])
+AWAY = st.sampled_from([None, Unreachable("away"), ApiError(503, {"code": "not_ready"}), ApiError(429, {})])
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +121,7 @@ async def test_a_first_connection_that_fails_is_an_error() -> None:
 
 
 async def test_a_later_refusal_is_an_error_and_not_waited_for() -> None:
-    server: Any = Server(0, 0, 1, [(1, None), (0, Refused(401, {"code": "unauthenticated"}))])
+    server: Any = Server(0, 0, 1, [(1, None), (0, ApiError(401, {"code": "unauthenticated"}))])
     items = follow(server, "log", {}, {}, 0)
     assert await anext(items) == execution(1)
     with pytest.raises(Failure) as caught:

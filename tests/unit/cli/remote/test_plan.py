@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from picloud.cli.exits import CONFLICT, Failure
 from picloud.cli.remote.folder import plan
-from picloud.cli.remote.folder.model import Project, Remote, RemoteRef, Route, Script
+from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript, Remote, RemoteRef
 from picloud.cli.remote.folder.plan import Step
 from picloud.cli.remote.folder.state import Base, State, digest
 from picloud.routing.hosts import covering
@@ -28,9 +28,9 @@ class Model:
     name: str = "Shop"
     description: str = ""
     domains: dict[str, str] = field(default_factory=dict)
-    scripts: dict[str, Script] = field(default_factory=dict)
+    scripts: dict[str, ProjectScript] = field(default_factory=dict)
     held: dict[str, RemoteRef] = field(default_factory=dict)
-    routes: dict[str, Route] = field(default_factory=dict)
+    routes: dict[str, ProjectRoute] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -90,7 +90,7 @@ class Model:
         if step.verb == "create":
             assert step.name not in self.scripts
             made = {"kind": "endpoint", "description": "", "execute_access": "open", "sandbox": {}, **body}
-            self.scripts[step.name], self.held[step.name] = Script(**made), RemoteRef(self.new_id(), 1)
+            self.scripts[step.name], self.held[step.name] = ProjectScript(**made), RemoteRef(self.new_id(), 1)
             return
         assert self.held[step.name] == RemoteRef(step.id, body.pop("version")), "409: another version"
         old = self.scripts[step.name]
@@ -107,14 +107,14 @@ class Model:
             return
         changes = dict(step.body) | ({"script": step.script} if step.script else {})
         id_ = step.id or self.new_id()
-        route = replace(self.routes[id_], **changes) if step.id else Route(**changes)
+        route = replace(self.routes[id_], **changes) if step.id else ProjectRoute(**changes)
         assert self.scripts[route.script].kind == "endpoint", "422: a module cannot answer"
         assert self._covered(route), "422: no domain covers the host"
         others = [other for other_id, other in self.routes.items() if other_id != id_]
         assert not any(route.conflicts(other) for other in others), "409: a route matches the same requests"
         self.routes[id_] = route
 
-    def _covered(self, route: Route) -> bool:
+    def _covered(self, route: ProjectRoute) -> bool:
         return route.host == "any" or any(
             claim in self.domains for claim in covering(route.pattern.host.shape)
         )
@@ -125,7 +125,12 @@ _HOSTS = st.sampled_from(["any", "h.example.com", "*.example.com", ":t.example.c
 _PATHS = st.sampled_from(["/x", "/x/:id", "/x/:name", "/x/*", "/:a/b", "/y/:b", "/:c/:d", "/*"])
 _ROUTES = st.lists(
     st.builds(
-        Route, _NAMES, st.sampled_from([None, "GET"]), _PATHS, _HOSTS, st.sampled_from(["sync", "async"])
+        ProjectRoute,
+        _NAMES,
+        st.sampled_from([None, "GET"]),
+        _PATHS,
+        _HOSTS,
+        st.sampled_from(["sync", "async"]),
     ),
     max_size=8,
 )
@@ -134,12 +139,12 @@ _VARIABLES = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.sampled_from([
 _SANDBOX = st.dictionaries(st.sampled_from(["max_fuel", "timeout_seconds"]), st.integers(1, 3))
 
 
-def _scripts(optional: bool) -> st.SearchStrategy[dict[str, Script]]:
+def _scripts(optional: bool) -> st.SearchStrategy[dict[str, ProjectScript]]:
     def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         return st.none() | values if optional else values
 
     script = st.builds(
-        Script,
+        ProjectScript,
         name=st.just(""),
         source=st.sampled_from(["1", "2", "3"]),
         kind=st.sampled_from(["endpoint", "endpoint", "module"]),
@@ -152,9 +157,11 @@ def _scripts(optional: bool) -> st.SearchStrategy[dict[str, Script]]:
     )
 
 
-def _consistent(routes: list[Route], scripts: dict[str, Script], domains: set[str]) -> list[Route]:
+def _consistent(
+    routes: list[ProjectRoute], scripts: dict[str, ProjectScript], domains: set[str]
+) -> list[ProjectRoute]:
     """Those of the routes that an app can have at once."""
-    kept: list[Route] = []
+    kept: list[ProjectRoute] = []
     for route in routes:
         script = scripts.get(route.script)
         covered = route.host == "any" or any(claim in domains for claim in covering(route.pattern.host.shape))
@@ -263,10 +270,10 @@ def test_what_the_folder_does_not_speak_of_is_left_alone(project: Project, model
     assert before.id is None or plan.make(silent, before, _NEVER_MET) == []
 
 
-_SCRIPT = Script("a", "1", "endpoint", "", "open", {})
+_SCRIPT = ProjectScript("a", "1", "endpoint", "", "open", {})
 
 
-def _server(version: int = 3, *routes: Route) -> Remote:
+def _server(version: int = 3, *routes: ProjectRoute) -> Remote:
     return Remote(
         "app",
         "shop",
@@ -282,7 +289,7 @@ def _met(version: int) -> State:
 
 
 def test_a_script_that_others_changed_since_is_not_written_over_but_with_force() -> None:
-    project = Project("shop", scripts={"a": Script("a", "2")})
+    project = Project("shop", scripts={"a": ProjectScript("a", "2")})
     with pytest.raises(Failure, match=r"a \(version 3, here 2\)") as caught:
         plan.make(project, _server(), _met(2))
     assert caught.value.exit_code == CONFLICT
@@ -292,7 +299,7 @@ def test_a_script_that_others_changed_since_is_not_written_over_but_with_force()
 
 
 def test_a_script_that_others_changed_to_what_is_wanted_is_no_conflict() -> None:
-    assert plan.make(Project("shop", scripts={"a": Script("a", "1")}), _server(), _met(2)) == []
+    assert plan.make(Project("shop", scripts={"a": ProjectScript("a", "1")}), _server(), _met(2)) == []
 
 
 @pytest.mark.parametrize(("state", "why"), [(State(True), "new there"), (_met(2), "version 3, here 2")])
@@ -305,7 +312,7 @@ def test_a_script_that_others_made_or_changed_is_not_pruned_but_with_force(state
 
 
 def test_a_script_that_others_deleted_is_not_made_anew_but_with_force() -> None:
-    project = Project("shop", scripts={"a": Script("a", "2")})
+    project = Project("shop", scripts={"a": ProjectScript("a", "2")})
     gone = replace(_server(), scripts={}, held={})
     with pytest.raises(Failure, match="deleted there"):
         plan.make(project, gone, _met(3))
@@ -313,16 +320,16 @@ def test_a_script_that_others_deleted_is_not_made_anew_but_with_force() -> None:
 
 
 def test_renaming_a_parameter_changes_the_route_in_place() -> None:
-    old, new = Route("a", "GET", "/x/:id"), Route("a", "GET", "/x/:name")
-    project = Project("shop", scripts={"a": Script("a", "1")}, routes=(new,))
+    old, new = ProjectRoute("a", "GET", "/x/:id"), ProjectRoute("a", "GET", "/x/:name")
+    project = Project("shop", scripts={"a": ProjectScript("a", "1")}, routes=(new,))
     (step,) = plan.make(project, _server(3, old), _NEVER_MET)
     assert (step.verb, step.id, step.body, step.script) == ("update", "id-0", {"path": "/x/:name"}, None)
     assert plan.left_over(project, _server(3, old)) == []
 
 
 def test_a_route_in_the_way_that_answers_other_requests_too_goes_only_with_prune() -> None:
-    old, new = Route("a", "GET", "/:x/b/:y"), Route("a", "GET", "/:x/:z/c")
-    project = Project("shop", scripts={"a": Script("a", "1")}, routes=(new,))
+    old, new = ProjectRoute("a", "GET", "/:x/b/:y"), ProjectRoute("a", "GET", "/:x/:z/c")
+    project = Project("shop", scripts={"a": ProjectScript("a", "1")}, routes=(new,))
     with pytest.raises(Failure, match="--prune takes its place"):
         plan.make(project, _server(3, old), _NEVER_MET)
     (step,) = plan.make(project, _server(3, old), _NEVER_MET, prune=True)
@@ -330,13 +337,15 @@ def test_a_route_in_the_way_that_answers_other_requests_too_goes_only_with_prune
 
 
 def test_a_script_with_routes_becomes_no_module() -> None:
-    project = Project("shop", scripts={"a": Script("a", "1", "module")})
+    project = Project("shop", scripts={"a": ProjectScript("a", "1", "module")})
     with pytest.raises(Failure, match="cannot become a module: routes need it: GET /x"):
-        plan.make(project, _server(3, Route("a", "GET", "/x")), _NEVER_MET)
+        plan.make(project, _server(3, ProjectRoute("a", "GET", "/x")), _NEVER_MET)
 
 
 def test_a_route_to_what_is_a_module_on_the_server_is_refused() -> None:
     module = replace(_server(), scripts={"a": replace(_SCRIPT, kind="module")})
-    project = Project("shop", scripts={"a": Script("a", "1")}, routes=(Route("a", "GET", "/x"),))
+    project = Project(
+        "shop", scripts={"a": ProjectScript("a", "1")}, routes=(ProjectRoute("a", "GET", "/x"),)
+    )
     with pytest.raises(Failure, match="a is a module"):
         plan.make(project, module, _NEVER_MET)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from picloud.cli.exits import WRONG_USE, Failure
 from picloud.cli.remote.folder import toml_writer as text
 from picloud.cli.remote.folder.file_names import file_names
-from picloud.cli.remote.folder.model import Project, Remote, Route, Script
+from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript, Remote
 from picloud.cli.remote.folder.project import load
 from tests.unit.cli.remote.test_names import NAMES
 
@@ -34,7 +34,7 @@ def test_every_visible_file_is_a_script_named_like_it(tmp_path: Path) -> None:
     project = load(tmp_path)
     assert project == Project(
         "shop",
-        scripts={"greet": Script("greet", "1"), "other": Script("other", "2")},
+        scripts={"greet": ProjectScript("greet", "1"), "other": ProjectScript("other", "2")},
         files={"greet": "greet.rhai", "other": "other.rhai"},
     )
 
@@ -72,9 +72,13 @@ dispatch_mode = "async"
         "Shop",
         "Sells.",
         ("api.example.com", "*.example.com"),
-        {"checkout": Script("checkout", "1", "endpoint", "Takes an order.", "members", {"max_fuel": 5000})},
+        {
+            "checkout": ProjectScript(
+                "checkout", "1", "endpoint", "Takes an order.", "members", {"max_fuel": 5000}
+            )
+        },
         {"checkout": "lib/out.rhai"},
-        (Route("checkout", "POST", "/or%20ders/:id", "api.example.com", "async"),),
+        (ProjectRoute("checkout", "POST", "/or%20ders/:id", "api.example.com", "async"),),
         {"API_URL": "https://api.example.com", "EMPTY": ""},
     )
 
@@ -178,10 +182,15 @@ def test_a_link_to_what_is_no_script_is_not_followed_either(tmp_path: Path, entr
 def test_the_format_is_stable_to_the_byte() -> None:
     """Another format would make every folder that was pulled before look edited by hand."""
     scripts = {
-        "greet": Script("greet", "1", "endpoint", "Says \u202e hello", "members", {"timeout_seconds": 5}),
-        "ö b": Script("ö b", "1", "module", "", "open", {}),
+        "greet": ProjectScript(
+            "greet", "1", "endpoint", "Says \u202e hello", "members", {"timeout_seconds": 5}
+        ),
+        "ö b": ProjectScript("ö b", "1", "module", "", "open", {}),
     }
-    routes = (Route("greet", "GET", "/x/:id"), Route("greet", None, "/y", "a.example.com", "async"))
+    routes = (
+        ProjectRoute("greet", "GET", "/x/:id"),
+        ProjectRoute("greet", None, "/y", "a.example.com", "async"),
+    )
     project = Project(
         "shop",
         "Shop",
@@ -229,7 +238,7 @@ _TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 def remotes(draw: st.DrawFn) -> Remote:
     names = draw(st.sets(NAMES.map(str.strip).filter(bool), max_size=5))
     scripts = {
-        name: Script(
+        name: ProjectScript(
             name,
             draw(_TEXT),
             draw(st.sampled_from(["endpoint", "module"])),
@@ -243,7 +252,10 @@ def remotes(draw: st.DrawFn) -> Remote:
     routes = {}
     if endpoints:
         script = draw(st.sampled_from(endpoints))
-        routes = {Route(script, None, "/x", "any", "async"): "1", Route(script, "GET", "/%20/:id"): "2"}
+        routes = {
+            ProjectRoute(script, None, "/x", "any", "async"): "1",
+            ProjectRoute(script, "GET", "/%20/:id"): "2",
+        }
     return Remote("app", "shop", draw(_TEXT), draw(_TEXT), {"localhost": "1"}, scripts, {}, routes)
 
 

@@ -12,7 +12,7 @@ from picloud.routing.pattern import parse_path
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class ProjectScript:
     """A script. In a folder, fields that are None are left on the server as they are.
 
     Attributes:
@@ -33,7 +33,7 @@ class Script:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ProjectRoute:
     """A route, its patterns in canonical text (see picloud.routing).
 
     Attributes:
@@ -65,11 +65,11 @@ class Route:
         host = "" if self.host == "any" else f" on {self.host}"
         return f"{self.method or 'ANY'} {self.path}{host}"
 
-    def conflicts(self, other: Route) -> bool:
+    def conflicts(self, other: ProjectRoute) -> bool:
         """Whether the app cannot have both."""
         return conflict(self.pattern, other.pattern)
 
-    def replaces(self, other: Route) -> bool:
+    def replaces(self, other: ProjectRoute) -> bool:
         """Whether both answer exactly the same requests: only names of parameters differ."""
         ours, theirs = self.pattern, other.pattern
         same = (ours.method, ours.stem, ours.tail, ours.shape) == (
@@ -105,9 +105,9 @@ class Project:
     name: str | None = None
     description: str | None = None
     domains: tuple[str, ...] | None = None
-    scripts: Mapping[str, Script] = field(default_factory=dict)
+    scripts: Mapping[str, ProjectScript] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
-    routes: tuple[Route, ...] | None = None
+    routes: tuple[ProjectRoute, ...] | None = None
     variables: Mapping[str, str] | None = None
 
 
@@ -145,7 +145,7 @@ class Remote:
     name: str = ""
     description: str = ""
     domains: Mapping[str, str] = field(default_factory=dict)
-    scripts: Mapping[str, Script] = field(default_factory=dict)
+    scripts: Mapping[str, ProjectScript] = field(default_factory=dict)
     held: Mapping[str, RemoteRef] = field(default_factory=dict)
-    routes: Mapping[Route, str] = field(default_factory=dict)
+    routes: Mapping[ProjectRoute, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)

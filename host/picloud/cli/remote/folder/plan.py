@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from picloud.cli.exits import CONFLICT, Failure
-from picloud.cli.remote.folder.model import Project, Remote, Route, Script
+from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript, Remote
 from picloud.cli.remote.folder.state import State
 from picloud.routing.hosts import covering
 
@@ -145,19 +145,19 @@ def _scripts(project: Project, remote: Remote) -> Iterator[Step]:
             yield Step("update", "script", name, held.id, {**changes, "version": held.version}, about=about)
 
 
-def _said(script: Script) -> dict[str, Any]:
+def _said(script: ProjectScript) -> dict[str, Any]:
     fields = ("name", "source", "kind", "description", "execute_access", "sandbox")
     return {name: value for name in fields if (value := getattr(script, name)) is not None}
 
 
-def _changes(wanted: Script, there: Script) -> dict[str, Any]:
+def _changes(wanted: ProjectScript, there: ProjectScript) -> dict[str, Any]:
     changes = {name: value for name, value in _said(wanted).items() if value != getattr(there, name)}
     if "sandbox" in changes:  # a merge patch: null removes
         changes["sandbox"] = {**dict.fromkeys(there.sandbox or {}), **changes["sandbox"]}
     return changes
 
 
-def _told(field: str, there: Script, wanted: Script) -> str:
+def _told(field: str, there: ProjectScript, wanted: ProjectScript) -> str:
     if field in ("source", "description"):
         return field
     return f"{field} {_plain(getattr(there, field))} -> {_plain(getattr(wanted, field))}"
@@ -175,12 +175,12 @@ def _gone_scripts(project: Project, remote: Remote) -> Iterator[Step]:
             yield Step("delete", "script", name, remote.held[name].id)
 
 
-def _extra_routes(project: Project, remote: Remote) -> list[Route]:
+def _extra_routes(project: Project, remote: Remote) -> list[ProjectRoute]:
     places = {route.place for route in project.routes or ()}
     return [route for route in remote.routes if route.place not in places]
 
 
-def _new_routes(project: Project, remote: Remote) -> list[Route]:
+def _new_routes(project: Project, remote: Remote) -> list[ProjectRoute]:
     places = {route.place for route in remote.routes}
     return [route for route in project.routes or () if route.place not in places]
 
@@ -190,7 +190,7 @@ def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
         return
     there = {route.place: route for route in remote.routes}
     extra = dict.fromkeys(_extra_routes(project, remote))
-    alike: dict[tuple[str | None, str], list[Route]] = {}  # only such can be in each other's way
+    alike: dict[tuple[str | None, str], list[ProjectRoute]] = {}  # only such can be in each other's way
     for route in extra:
         alike.setdefault((route.method, route.pattern.stem), []).append(route)
     for wanted in project.routes:
@@ -208,7 +208,9 @@ def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
             yield Step("delete", "route", str(route), remote.routes[route])
 
 
-def _new_route(wanted: Route, in_the_way: list[Route], remote: Remote, prune: bool) -> Iterator[Step]:
+def _new_route(
+    wanted: ProjectRoute, in_the_way: list[ProjectRoute], remote: Remote, prune: bool
+) -> Iterator[Step]:
     """Add a route; one conflicting route is changed into it, the others are deleted."""
     if not in_the_way:
         body = {"method": wanted.method, "host": wanted.host, "path": wanted.path}
@@ -232,7 +234,7 @@ def _new_route(wanted: Route, in_the_way: list[Route], remote: Remote, prune: bo
     yield _changed_route(in_the_way[0], wanted, remote)
 
 
-def _changed_route(old: Route, wanted: Route, remote: Remote) -> Step:
+def _changed_route(old: ProjectRoute, wanted: ProjectRoute, remote: Remote) -> Step:
     names = ("method", "host", "path", "dispatch_mode")
     changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(old, name)}
     moved = old.place != wanted.place
@@ -287,7 +289,7 @@ def _refuse_stranded(leaving: list[Step], project: Project, remote: Remote, prun
             raise _conflict(f"the route {route}: {route.script} is a module, which cannot answer")
 
 
-def _needs(route: Route, step: Step, project: Project) -> bool:
+def _needs(route: ProjectRoute, step: Step, project: Project) -> bool:
     """Whether a route cannot be without what a step takes away."""
     if step.noun == "script":
         return route.script == step.name

@@ -39,7 +39,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.context import PROJECT, read_text
 from picloud.cli.remote.folder.file_names import SUFFIX, is_script_file, script_name
-from picloud.cli.remote.folder.model import Project, Route, Script
+from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript
 from picloud.core.errors import PicloudError
 from picloud.core.validation import check_variable
 from picloud.core.validation_messages import describe_validation_error
@@ -51,14 +51,14 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class _App(_Table):
+class _AppTable(_Table):
     slug: str
     name: str | None = None
     description: str | None = None
     domains: list[str] | None = None
 
 
-class _Script(_Table):
+class _ScriptTable(_Table):
     file: str | None = None
     kind: Literal["endpoint", "module"] | None = None
     description: str | None = None
@@ -66,7 +66,7 @@ class _Script(_Table):
     sandbox: dict[str, int] | None = None
 
 
-class _Route(_Table):
+class _RouteTable(_Table):
     script: str
     method: str | None = None
     path: str
@@ -75,10 +75,10 @@ class _Route(_Table):
 
 
 class _Document(_Table):
-    app: _App
+    app: _AppTable
     vars: dict[str, str] | None = None
-    scripts: dict[str, _Script] = Field(default_factory=dict)
-    routes: list[_Route] | None = None
+    scripts: dict[str, _ScriptTable] = Field(default_factory=dict)
+    routes: list[_RouteTable] | None = None
 
 
 def load(folder: Path) -> Project:
@@ -100,7 +100,7 @@ def load(folder: Path) -> Project:
     files = _files(folder, document, str(file))
     entries = document.scripts
     scripts = {
-        name: Script(
+        name: ProjectScript(
             name,
             read_text(str(folder / path)),
             **(entries[name].model_dump(exclude={"file"}) if name in entries else {}),
@@ -207,13 +207,13 @@ def _variables(entries: dict[str, str], where: str) -> dict[str, str]:
 
 
 def _routes(
-    entries: list[_Route], scripts: dict[str, Script], domains: tuple[str, ...] | None, where: str
-) -> tuple[Route, ...]:
-    routes: list[Route] = []
-    alike: dict[tuple[str | None, str], list[Route]] = {}  # only such can conflict
+    entries: list[_RouteTable], scripts: dict[str, ProjectScript], domains: tuple[str, ...] | None, where: str
+) -> tuple[ProjectRoute, ...]:
+    routes: list[ProjectRoute] = []
+    alike: dict[tuple[str | None, str], list[ProjectRoute]] = {}  # only such can conflict
     for number, entry in enumerate(entries, 1):
         try:
-            route = Route(
+            route = ProjectRoute(
                 entry.script,
                 parse_method(entry.method),
                 str(parse_path(entry.path)),
@@ -233,7 +233,10 @@ def _routes(
 
 
 def _problem(
-    route: Route, before: list[Route], scripts: dict[str, Script], domains: tuple[str, ...] | None
+    route: ProjectRoute,
+    before: list[ProjectRoute],
+    scripts: dict[str, ProjectScript],
+    domains: tuple[str, ...] | None,
 ) -> str | None:
     if route.script not in scripts:
         return f"script {route.script!r} not found in this folder"

@@ -9,9 +9,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from picloud.cli.exits import DOES_NOT_PARSE, NOT_FOUND, Failure
-from picloud.cli.remote.client import Client, Json, Refused, Unreachable
+from picloud.cli.remote.client import ApiError, Client, Json, Unreachable
 from picloud.cli.remote.context import parse_error
-from picloud.cli.remote.folder.model import Project, Remote, RemoteRef, Route, Script
+from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript, Remote, RemoteRef
 from picloud.cli.remote.folder.plan import Step
 from picloud.core.validation import VARIABLE_NAME
 
@@ -105,11 +105,11 @@ async def read(client: Client, slug: str) -> Remote:
         The current state; a `Remote` without id if the app does not exist.
 
     Raises:
-        Refused, Unreachable: it cannot be read.
+        ApiError, Unreachable: it cannot be read.
     """
     try:
         app = _checked(client, _App, await client.call("GET", "apps/{app}", app=slug))
-    except Refused as refused:
+    except ApiError as refused:
         if refused.exit_code == NOT_FOUND:
             return Remote()
         raise
@@ -135,13 +135,15 @@ async def read(client: Client, slug: str) -> Remote:
     )
 
 
-def _script(item: _Script) -> Script:
-    return Script(item.name, item.source, item.kind, item.description, item.execute_access, item.sandbox)
+def _script(item: _Script) -> ProjectScript:
+    return ProjectScript(
+        item.name, item.source, item.kind, item.description, item.execute_access, item.sandbox
+    )
 
 
-def _route(item: _Route, names: Mapping[str, str]) -> Route:
+def _route(item: _Route, names: Mapping[str, str]) -> ProjectRoute:
     script = names.get(item.script_id) or item.script_id
-    return Route(script, item.method, item.path, item.host, item.dispatch_mode)
+    return ProjectRoute(script, item.method, item.path, item.host, item.dispatch_mode)
 
 
 async def validate(
@@ -172,7 +174,7 @@ async def validate(
             answer: Json = await client.call(
                 "POST", "apps/{app}/scripts:validate", {"source": source, "kind": kind}, app=app
             )
-        except Refused as refused:
+        except ApiError as refused:
             if refused.exit_code != DOES_NOT_PARSE:
                 raise
             return parse_error(refused, project.files[step.name], source)
@@ -205,7 +207,7 @@ async def apply(
         done: called after each step with the server's response ({} for a deletion).
 
     Raises:
-        Refused, Unreachable: a step failed; the steps before it are done.
+        ApiError, Unreachable: a step failed; the steps before it are done.
     """
     ids = {name: held.id for name, held in remote.held.items()}
     for step in steps:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from picloud.cli.remote.atomic_file import toml_key, toml_text
 from picloud.cli.remote.folder.file_names import SUFFIX, script_name
-from picloud.cli.remote.folder.model import Project, Remote, Route, Script
+from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript, Remote
 
 DEFAULTS: Mapping[str, object] = {
     "kind": "endpoint",
@@ -79,7 +79,7 @@ def write(project: Project) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entry(script: Script, file: str) -> list[str]:
+def _entry(script: ProjectScript, file: str) -> list[str]:
     lines = []
     # File systems may spell accents in another way, so only ASCII names go without saying.
     if script_name(file) != script.name or file != script.name + SUFFIX or not file.isascii():
@@ -94,7 +94,7 @@ def _entry(script: Script, file: str) -> list[str]:
     return lines
 
 
-def _route(route: Route) -> list[str]:
+def _route(route: ProjectRoute) -> list[str]:
     said = {"script": route.script, "method": route.method, "path": route.path}
     said |= {"host": None if route.host == "any" else route.host}
     said |= {"dispatch_mode": None if route.dispatch_mode == "sync" else route.dispatch_mode}
