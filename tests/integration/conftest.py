@@ -95,7 +95,7 @@ class Worker:
         expires_at: datetime | None = None,
     ) -> str:
         """Make a key of a user's as they would in person; returns the key itself."""
-        caller = await self.platform.credentials.principal(await self.session_of(user))
+        caller = await self.platform.principals.of_token(await self.session_of(user))
         assert caller is not None
         new = NewKey(name="test", scopes=scopes, app_id=app_id, expires_at=expires_at)
         _, secret = await self.platform.keys.create(new, caller, CONSOLE)

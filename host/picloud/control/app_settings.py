@@ -36,7 +36,7 @@ class AppSettings:
         return {"cors": self.cors.as_json() if self.cors is not None else None}
 
 
-class Settings:
+class AppSettingsStore:
     """The settings of apps."""
 
     def __init__(self, database: Database, changes: ChangeNotifier) -> None:

@@ -53,7 +53,7 @@ class Followed:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FeedStep:
     """What a reader reads.
 
     Attributes:
@@ -81,7 +81,7 @@ class _Tail:
     last: int = 0
     gone: bool = False
     moved: asyncio.Event = field(default_factory=asyncio.Event)
-    steps: dict[Followed, tuple[int, list[Step]]] = field(default_factory=dict)
+    steps: dict[Followed, tuple[int, list[FeedStep]]] = field(default_factory=dict)
 
     def move(self, last: int | None) -> None:
         """Tell the readers how far the log is. Args: last: its last position; None if the app is gone."""
@@ -160,7 +160,7 @@ class ExecutionFeed:
         last = int(rows[0]["last"])
         return last if last_event_id is None else min(int(last_event_id), last)
 
-    async def follow(self, followed: Followed, position: int) -> AsyncGenerator[Step, None]:
+    async def follow(self, followed: Followed, position: int) -> AsyncGenerator[FeedStep, None]:
         """Read what was recorded after a position, and then what is recorded, in that order.
 
         Args:
@@ -174,7 +174,7 @@ class ExecutionFeed:
             NotFound: the app is gone.
             Unavailable: the database cannot be reached.
         """
-        yield Step(position, None)
+        yield FeedStep(position, None)
         with self._reading(followed.app_id) as tail:
             while True:
                 last = await tail.wait_beyond(position)
@@ -220,14 +220,14 @@ class ExecutionFeed:
             if app_id in self._tails:
                 self._tails[app_id].move(last.get(app_id))
 
-    async def _read(self, tail: _Tail, followed: Followed, position: int, last: int) -> list[Step]:
+    async def _read(self, tail: _Tail, followed: Followed, position: int, last: int) -> list[FeedStep]:
         """Read a batch, once for all readers that follow the same and are at the same position."""
 
-        def known() -> list[Step] | None:
+        def known() -> list[FeedStep] | None:
             began, steps = tail.steps.get(followed, (-1, []))
             return steps if began == position else None
 
-        async def read() -> list[Step]:
+        async def read() -> list[FeedStep]:
             rows = await self._database.fetch(
                 _SQL.executions_recorded,
                 followed.app_id,
@@ -237,9 +237,9 @@ class ExecutionFeed:
                 followed.outcome,
                 BATCH,
             )
-            steps = [Step(row["position"], make_execution(row)) for row in rows]
+            steps = [FeedStep(row["position"], make_execution(row)) for row in rows]
             if len(steps) < BATCH and (not steps or steps[-1].position < last):
-                steps.append(Step(last, None))
+                steps.append(FeedStep(last, None))
             tail.steps[followed] = position, steps
             return steps
 

@@ -42,7 +42,7 @@ _REFUSED = (
 )
 
 
-class _Connection(asyncpg.Connection):
+class _PooledConnection(asyncpg.Connection):
     """A connection that is handed on as it is.
 
     asyncpg would send a resetting query at every release: a second round trip for every single
@@ -99,7 +99,7 @@ class Database:
                 max_size=max_size,
                 statement_cache_size=statement_cache,
                 command_timeout=None,
-                connection_class=_Connection,
+                connection_class=_PooledConnection,
                 init=_prepare,
                 timeout=acquire_seconds,
                 server_settings={"application_name": "picloud"},

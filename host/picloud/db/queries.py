@@ -27,7 +27,7 @@ class QueryFileError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class NamedQuery:
     """One named query.
 
     Attributes:
@@ -46,7 +46,7 @@ class Query:
 class Queries:
     """The queries of one file: each an attribute that is its SQL text."""
 
-    def __init__(self, file: str, queries: Mapping[str, Query]) -> None:
+    def __init__(self, file: str, queries: Mapping[str, NamedQuery]) -> None:
         """Args: file: name of the file, for messages. queries: by name."""
         self._file = file
         self._queries = queries
@@ -60,7 +60,7 @@ class Queries:
     def __dir__(self) -> list[str]:
         return sorted(self._queries)
 
-    def all(self) -> tuple[Query, ...]:
+    def all(self) -> tuple[NamedQuery, ...]:
         """Every query, in the order of the file."""
         return tuple(self._queries.values())
 
@@ -80,7 +80,7 @@ def load(noun: str) -> Queries:
     return Queries(path.name, parse(text, path.name))
 
 
-def parse(text: str, file: str) -> dict[str, Query]:
+def parse(text: str, file: str) -> dict[str, NamedQuery]:
     """Parse the text of a file of queries.
 
     Args:
@@ -94,7 +94,7 @@ def parse(text: str, file: str) -> dict[str, Query]:
         QueryFileError: a name is malformed or given twice, a purpose or a statement is missing, or
             something precedes the first name.
     """
-    queries: dict[str, Query] = {}
+    queries: dict[str, NamedQuery] = {}
     for start, block in _blocks(text, file):
         name_match = _NAME.fullmatch(block[0].rstrip())
         if name_match is None:
@@ -115,7 +115,7 @@ def parse(text: str, file: str) -> dict[str, Query]:
         sql = "\n".join(block[body:]).strip().removesuffix(";").rstrip()
         if not sql:
             raise QueryFileError(f"{file}:{start}: {name} has no statement")
-        queries[name] = Query(name, purpose, sql, start)
+        queries[name] = NamedQuery(name, purpose, sql, start)
     return queries
 
 

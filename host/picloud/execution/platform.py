@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from picloud.control.app_settings import Settings
+from picloud.control.app_settings import AppSettingsStore
 from picloud.control.apps import Apps
 from picloud.control.domains import Domains
 from picloud.control.execution_feed import ExecutionFeed
@@ -24,10 +24,10 @@ from picloud.execution.executor import Executor
 from picloud.execution.live_scripts import LiveScripts
 from picloud.identity.accounts import Accounts
 from picloud.identity.audit import Audit
-from picloud.identity.credentials import Credentials
 from picloud.identity.keys import Keys
 from picloud.identity.login import LogIn
 from picloud.identity.members import Members
+from picloud.identity.principals import Principals
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
 from picloud.sandbox.limits import Ceilings
@@ -52,13 +52,13 @@ class Platform:
     log_in: LogIn
     sessions: Sessions
     keys: Keys
-    credentials: Credentials
+    principals: Principals
     audit: Audit
     setup: Setup
 
     # The control plane.
     apps: Apps
-    settings: Settings
+    settings: AppSettingsStore
     scripts: Scripts
     script_versions: ScriptVersions
     modules: Modules

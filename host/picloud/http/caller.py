@@ -8,8 +8,8 @@ from aiohttp import hdrs, web
 
 from picloud.core.errors import Unavailable
 from picloud.http.edge.peer import peer
-from picloud.identity.credentials import Credentials
 from picloud.identity.principal import Principal
+from picloud.identity.principals import Principals
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE, bearer_token
 
 _READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
@@ -17,7 +17,7 @@ _READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What was sent; whether it is good is for `identity.credentials` to say.
+    """What was sent; whether it is good is for `identity.principals` to say.
 
     Attributes:
         token: a session token or an API key.
@@ -52,13 +52,11 @@ def credential(request: web.Request) -> Credential | None:
     return None
 
 
-async def visitor(
-    credentials: Credentials, request: web.Request, *, needed: bool = False
-) -> Principal | None:
+async def visitor(principals: Principals, request: web.Request, *, needed: bool = False) -> Principal | None:
     """Find who calls a script, which anyone may.
 
     Args:
-        credentials: tells who is behind a token.
+        principals: tells who is behind a token.
         request: the request.
         needed: whether the answer depends on it.
 
@@ -73,7 +71,7 @@ async def visitor(
     if sent is None or (sent.by_cookie and request.method not in _READS and not is_same_origin(request)):
         return None
     try:
-        return await credentials.principal(sent.token)
+        return await principals.of_token(sent.token)
     except Unavailable:
         if needed:
             raise

@@ -7,7 +7,7 @@ from aiohttp import web
 from picloud.control.health import Health, Versions
 from picloud.core.errors import NotReady
 from picloud.http.edge.responses import SECURITY_HEADERS, json_response
-from picloud.http.standalone_endpoint import Answer, StandaloneEndpoint
+from picloud.http.standalone_endpoint import ResponseSpec, StandaloneEndpoint
 
 
 class HealthPages:
@@ -42,7 +42,7 @@ ENDPOINTS = (
         tag="system",
         name="healthz",
         summary="Is the process up",
-        answers={200: Answer("`ok`", "text/plain")},
+        answers={200: ResponseSpec("`ok`", "text/plain")},
     ),
     StandaloneEndpoint(
         method="GET",
@@ -52,7 +52,7 @@ ENDPOINTS = (
         tag="system",
         name="readyz",
         summary="Can it serve: database, migrations, guest",
-        answers={200: Answer("`ready`", "text/plain")},
+        answers={200: ResponseSpec("`ready`", "text/plain")},
         errors=(NotReady,),
     ),
     StandaloneEndpoint(
@@ -63,6 +63,6 @@ ENDPOINTS = (
         tag="system",
         name="version",
         summary="Versions of everything that has one",
-        answers={200: Answer("The versions.", "application/json", Versions)},
+        answers={200: ResponseSpec("The versions.", "application/json", Versions)},
     ),
 )

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from picloud.core.errors import Unavailable
 from picloud.http.html_page import HtmlPage
-from picloud.http.standalone_endpoint import Answer, StandaloneEndpoint
+from picloud.http.standalone_endpoint import ResponseSpec, StandaloneEndpoint
 from picloud.identity.setup import Setup
 
 
@@ -35,8 +35,8 @@ ENDPOINTS = (
         summary="The page a one-time setup link opens",
         query={"token": "From the link that the server printed when it started without any user."},
         answers={
-            200: Answer("A form for the name and password of the first owner.", "text/html"),
-            410: Answer("The link is not valid, or not any more.", "text/html"),
+            200: ResponseSpec("A form for the name and password of the first owner.", "text/html"),
+            410: ResponseSpec("The link is not valid, or not any more.", "text/html"),
         },
         errors=(Unavailable,),
     ),

@@ -13,7 +13,7 @@ from picloud.execution.platform import Platform
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ResponseSpec:
     """One way an endpoint answers.
 
     Attributes:
@@ -56,7 +56,7 @@ class StandaloneEndpoint:
     about: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
-    answers: Mapping[int, Answer] = field(default_factory=dict)
+    answers: Mapping[int, ResponseSpec] = field(default_factory=dict)
     errors: tuple[type[PicloudError], ...] = ()
     everywhere: bool = False
     scripted: bool = False

@@ -30,7 +30,7 @@ CACHE_SECONDS = 5.0
 """How long another node may still take for good what was ended here, should its NOTIFY be late."""
 CACHE_SIZE = 10_000
 
-_SQL = load("credentials")
+_SQL = load("principals")
 _SESSIONS = load("sessions")
 _KEYS = load("keys")
 _SESSION = re.compile(SESSION_TOKEN, re.ASCII)
@@ -38,7 +38,7 @@ _KEY = re.compile(KEY, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _CachedPrincipal:
     """A principal, as long as nothing changed, until a second of the monotonic clock."""
 
     principal: Principal
@@ -46,7 +46,7 @@ class _Known:
     ends_at: float
 
 
-class Credentials:
+class Principals:
     """Finds the principal behind a token of either kind, and that of a user."""
 
     def __init__(
@@ -68,10 +68,14 @@ class Credentials:
         self._generations = generations
         self._background = background
         self._session_ttl = session_ttl
-        self._known: TTLCache[bytes, _Known] = TTLCache(CACHE_SIZE, CACHE_SECONDS, timer=time.monotonic)
-        self._users: TTLCache[UUID, _Known] = TTLCache(CACHE_SIZE, CACHE_SECONDS, timer=time.monotonic)
+        self._known: TTLCache[bytes, _CachedPrincipal] = TTLCache(
+            CACHE_SIZE, CACHE_SECONDS, timer=time.monotonic
+        )
+        self._users: TTLCache[UUID, _CachedPrincipal] = TTLCache(
+            CACHE_SIZE, CACHE_SECONDS, timer=time.monotonic
+        )
 
-    async def principal(self, token: str) -> Principal | None:
+    async def of_token(self, token: str) -> Principal | None:
         """Find who is behind a token.
 
         Args:
@@ -103,7 +107,7 @@ class Credentials:
         # By the database's clock: that of this machine may be another.
         seconds_left = row["seconds_left"]
         ends_at = math.inf if seconds_left is None else asked_at + seconds_left
-        self._known[digest] = _Known(principal, generation, ends_at)
+        self._known[digest] = _CachedPrincipal(principal, generation, ends_at)
         return principal
 
     async def of_user(self, user_id: UUID) -> Principal | None:
@@ -127,15 +131,15 @@ class Credentials:
             self._users.pop(user_id, None)
             return None
         principal = Principal(row["user_id"], row["username"], row["role"], _memberships(row))
-        self._users[user_id] = _Known(principal, generation, math.inf)
+        self._users[user_id] = _CachedPrincipal(principal, generation, math.inf)
         return principal
 
     async def _session(self, digest: bytes) -> Record | None:
-        return await self._database.fetchrow(_SQL.credential_session, digest, self._session_ttl)
+        return await self._database.fetchrow(_SQL.principal_of_session, digest, self._session_ttl)
 
     async def _key(self, token: str, digest: bytes) -> Record | None:
         prefix = token.removeprefix(KEY_PREFIX)[:KEY_PREFIX_LENGTH]
-        rows = await self._database.fetch(_SQL.credential_keys, prefix)
+        rows = await self._database.fetch(_SQL.principals_of_keys, prefix)
         good = [row for row in rows if hmac.compare_digest(row["key_hash"], digest)]
         return good[0] if good else None
 

@@ -63,7 +63,7 @@ class NewSession:
 
 
 class Sessions:
-    """Sessions of users; who is behind one is for `Credentials` to say."""
+    """Sessions of users; who is behind one is for `Principals` to say."""
 
     def __init__(
         self,

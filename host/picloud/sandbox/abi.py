@@ -17,7 +17,7 @@ ERROR_BIT = 1 << 32
 DEFERRED_BIT = 1 << 33
 
 
-class Answered(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
+class RunAnswered(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
     """What `run` returns of a script that ended: `[0, operations, status, headers, kind, body]`."""
 
     operations: int
@@ -27,7 +27,7 @@ class Answered(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
     body: bytes
 
 
-class Failed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
+class RunFailed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
     """What `run` returns of a script that failed: `[1, operations, {code, message, ...}]`."""
 
     operations: int
@@ -52,7 +52,7 @@ class CompileFailed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
     error: dict[str, Any]
 
 
-RUN_RESULT = BoundedDecoder[Answered | Failed](Answered | Failed, any_depth=True)
+RUN_RESULT = BoundedDecoder[RunAnswered | RunFailed](RunAnswered | RunFailed, any_depth=True)
 COMPILE_RESULT = BoundedDecoder[Compiled | CompileFailed](Compiled | CompileFailed, any_depth=True)
 FILE_REFERENCE = BoundedDecoder[tuple[str, str]](tuple[str, str])
 

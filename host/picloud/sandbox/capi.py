@@ -149,7 +149,7 @@ def _check(error: int | None) -> None:
         raise WasmError(message)
 
 
-class Engine:
+class WasmEngine:
     """A wasmtime engine with fuel metering, asynchronous calls and a pool of instance slots."""
 
     def __init__(
@@ -243,7 +243,7 @@ None to suspend the guest until `Guest.answer`. It runs on the thread that polls
 class Template:
     """A compiled module with its imports bound: what guests are made from."""
 
-    def __init__(self, engine: Engine, artifact: Path, imports: list[str], on_call: OnCall) -> None:
+    def __init__(self, engine: WasmEngine, artifact: Path, imports: list[str], on_call: OnCall) -> None:
         """Load a compiled artifact and bind its imports.
 
         Args:

@@ -92,7 +92,7 @@ class Engine:
         self.interface = interface or Interface.load()
         wasm = guest.read_bytes()
         self.digest = hashlib.sha256(wasm).hexdigest()
-        self._engine = capi.Engine(slots, max_memory_mb << 20, WASM_STACK, ASYNC_STACK, KEEP_RESIDENT)
+        self._engine = capi.WasmEngine(slots, max_memory_mb << 20, WASM_STACK, ASYNC_STACK, KEEP_RESIDENT)
         names = [signature.name for signature in self.interface.hosts] + [REPLY_TAKE]
         artifact = _machine_code(self._engine, wasm, self.digest, cache_folder)
         self.template = capi.Template(self._engine, artifact, names, _forward)
@@ -142,7 +142,7 @@ def _live(info: GuestInfo, size: int) -> tuple[tuple[int, int], ...]:
     return (*live, (at, size))
 
 
-def _machine_code(engine: capi.Engine, wasm: bytes, digest: str, folder: Path) -> Path:
+def _machine_code(engine: capi.WasmEngine, wasm: bytes, digest: str, folder: Path) -> Path:
     """The compiled guest's file, made if it is not there.
 
     The name holds everything the code depends on. wasmtime runs this file's content as machine code, so

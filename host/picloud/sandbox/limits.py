@@ -16,7 +16,7 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
+class LimitSpec:
     """One limit.
 
     Attributes:
@@ -49,22 +49,22 @@ def _shared(name: str) -> int:
 
 
 KNOBS = (
-    Knob("max_fuel", 2_000_000_000, 50_000_000_000, "fuel", "wasmtime"),
-    Knob("max_operations", _shared("max_operations"), 10_000_000, "operations", "guest"),
-    Knob("memory_limit_mb", 32, 256, "MiB", "wasmtime"),
-    Knob("timeout_seconds", 30, 300, "seconds", "host"),
-    Knob("max_string_size", _shared("max_string_size"), MIB, "bytes", "guest"),
-    Knob("max_array_size", _shared("max_array_size"), 100_000, "elements", "guest"),
-    Knob("max_map_size", _shared("max_map_size"), 100_000, "entries", "guest"),
-    Knob("max_call_levels", _shared("max_call_levels"), 128, "levels", "guest"),
-    Knob("max_expr_depth", _shared("max_expr_depth"), 128, "levels", "guest"),
-    Knob("max_host_calls", 1_000, 100_000, "calls", "host"),
-    Knob("max_log_lines", 1_000, 1_000, "lines", "host", per_script=False),
-    Knob("max_log_bytes", 256 * 1024, 256 * 1024, "bytes", "host", per_script=False),
-    Knob("max_request_body", 10 * MIB, 10 * MIB, "bytes", "HTTP edge", per_script=False),
-    Knob("max_response_body", *2 * (_shared("max_response_body"),), "bytes", "host", per_script=False),
-    Knob("max_source_size", MIB, MIB, "bytes", "admin API", per_script=False),
-    Knob(
+    LimitSpec("max_fuel", 2_000_000_000, 50_000_000_000, "fuel", "wasmtime"),
+    LimitSpec("max_operations", _shared("max_operations"), 10_000_000, "operations", "guest"),
+    LimitSpec("memory_limit_mb", 32, 256, "MiB", "wasmtime"),
+    LimitSpec("timeout_seconds", 30, 300, "seconds", "host"),
+    LimitSpec("max_string_size", _shared("max_string_size"), MIB, "bytes", "guest"),
+    LimitSpec("max_array_size", _shared("max_array_size"), 100_000, "elements", "guest"),
+    LimitSpec("max_map_size", _shared("max_map_size"), 100_000, "entries", "guest"),
+    LimitSpec("max_call_levels", _shared("max_call_levels"), 128, "levels", "guest"),
+    LimitSpec("max_expr_depth", _shared("max_expr_depth"), 128, "levels", "guest"),
+    LimitSpec("max_host_calls", 1_000, 100_000, "calls", "host"),
+    LimitSpec("max_log_lines", 1_000, 1_000, "lines", "host", per_script=False),
+    LimitSpec("max_log_bytes", 256 * 1024, 256 * 1024, "bytes", "host", per_script=False),
+    LimitSpec("max_request_body", 10 * MIB, 10 * MIB, "bytes", "HTTP edge", per_script=False),
+    LimitSpec("max_response_body", *2 * (_shared("max_response_body"),), "bytes", "host", per_script=False),
+    LimitSpec("max_source_size", MIB, MIB, "bytes", "admin API", per_script=False),
+    LimitSpec(
         "max_import_depth",
         *2 * (_shared("max_import_depth"),),
         "levels",

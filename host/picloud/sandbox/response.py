@@ -34,7 +34,7 @@ class AnswerRefused(Exception):
     """The script answered with something that must not be sent; the text says what."""
 
 
-class Answer:
+class CheckedResult:
     """What the guest's `run` gave back.
 
     Attributes:
@@ -63,7 +63,7 @@ class Answer:
         self.error: ScriptError | None = None
         try:
             answer = abi.RUN_RESULT.decode(data)
-            if isinstance(answer, abi.Failed):
+            if isinstance(answer, abi.RunFailed):
                 require_plain(answer.error)
         except ValueError as error:
             raise InterfaceViolation(f"run: invalid result: {error}") from None
@@ -71,7 +71,7 @@ class Answer:
             raise InterfaceViolation("run: invalid number of operations")
         self.operations = answer.operations
         try:
-            if isinstance(answer, abi.Answered):
+            if isinstance(answer, abi.RunAnswered):
                 self.response = _response(answer, reserved_cookies)
             else:
                 said = answer.error.get("code")
@@ -93,7 +93,7 @@ def script_error(said: Mapping[str, object]) -> ScriptError:
     return ScriptError(message, number("line"), number("column"), module if isinstance(module, str) else None)
 
 
-def _response(answer: abi.Answered, reserved_cookies: Collection[str]) -> Response:
+def _response(answer: abi.RunAnswered, reserved_cookies: Collection[str]) -> Response:
     status, kind, body = answer.status, answer.kind, answer.body
     if not 200 <= status <= 599:
         raise AnswerRefused(f"statusCode must be from 200 to 599, not {status}")

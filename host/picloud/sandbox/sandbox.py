@@ -18,7 +18,7 @@ from picloud.sandbox.engine import Engine
 from picloud.sandbox.image import Image
 from picloud.sandbox.limits import Limits
 from picloud.sandbox.outcome import Outcome, ScriptError
-from picloud.sandbox.response import Answer, script_error
+from picloud.sandbox.response import CheckedResult, script_error
 from picloud.sandbox.run import Run, Stopped
 from picloud.sandbox.threads import Threads
 
@@ -139,7 +139,7 @@ class Sandbox:
                 run = Run(self.engine, self._threads, limits, deadline)
                 image.restore(run.guest)
             run.begin(self._functions, call)
-            answer = Answer(await run.invoke(b"run", request), self._reserved_cookies)
+            answer = CheckedResult(await run.invoke(b"run", request), self._reserved_cookies)
             outcome.code, outcome.response, outcome.error = answer.code, answer.response, answer.error
             run.figures.operations = answer.operations
         except asyncio.CancelledError:

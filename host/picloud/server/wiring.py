@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from picloud.config import Settings
 from picloud.config.table import cores
-from picloud.control.app_settings import Settings as AppSettings
+from picloud.control.app_settings import AppSettingsStore
 from picloud.control.apps import Apps
 from picloud.control.domains import Domains
 from picloud.control.execution_feed import ExecutionFeed
@@ -34,11 +34,11 @@ from picloud.execution.platform import Platform
 from picloud.execution.record import Recorder, all_written
 from picloud.identity.accounts import Accounts
 from picloud.identity.audit import Audit
-from picloud.identity.credentials import Credentials
 from picloud.identity.keys import Keys
 from picloud.identity.login import LogIn
 from picloud.identity.members import Members
 from picloud.identity.passwords import Passwords
+from picloud.identity.principals import Principals
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
 from picloud.identity.tokens import SESSION_COOKIES
@@ -132,11 +132,11 @@ async def open_platform(
             log_in=LogIn(database, accounts, passwords, sessions, background),
             sessions=sessions,
             keys=Keys(database, changes, settings.max_keys_per_user),
-            credentials=Credentials(database, generations, background, session_ttl),
+            principals=Principals(database, generations, background, session_ttl),
             audit=Audit(database),
             setup=Setup(database, changes, passwords),
             apps=Apps(database, changes),
-            settings=AppSettings(database, changes),
+            settings=AppSettingsStore(database, changes),
             scripts=Scripts(database, changes, executor, ceilings, quotas),
             script_versions=ScriptVersions(database),
             modules=modules,

@@ -191,6 +191,6 @@ async def test_a_database_that_is_away_makes_the_caller_nobody_and_no_error(
     await client.route(await client.script("1"), "/write", "POST")
     assert (await client("POST", "/write", headers=evil)).status == 200
     assert seen.pop() is None  # a page of another origin made the browser send the cookie
-    monkeypatch.setattr(worker.platform.credentials, "principal", away)
+    monkeypatch.setattr(worker.platform.principals, "principal", away)
     assert (await client("GET", "/hello")).status == 200
     assert seen.pop() is None

@@ -126,7 +126,7 @@ async def test_over_https_only_the_cookie_counts_that_no_other_page_can_have_set
         for origin, status in (("https://localhost", 204), ("http://localhost", 403)):
             headers = {**https, "Cookie": f"{name}={value}", "Origin": origin}
             session = (await browser.admin("POST", "/auth/login", LOGIN)).json["token"]
-            principal = await worker.platform.credentials.principal(session)
+            principal = await worker.platform.principals.of_token(session)
             assert principal is not None
             path = f"/auth/sessions/{principal.session_id}"
             assert (await browser.admin("DELETE", path, headers=headers)).status == status
@@ -199,11 +199,11 @@ async def test_one_sees_and_ends_ones_own_sessions(client: Client, worker: Worke
     assert (await client.admin("DELETE", f"/auth/sessions/{listed[1]['id']}")).status == 204
     assert (await client.admin("DELETE", f"/auth/sessions/{listed[1]['id']}")).status == 404
     theirs = await worker.session_of(await worker.person("eve"))
-    principal = await worker.platform.credentials.principal(theirs)
+    principal = await worker.platform.principals.of_token(theirs)
     assert principal is not None
     for path in (str(principal.session_id), "x", "%00"):
         assert (await client.admin("DELETE", f"/auth/sessions/{path}")).status == 404
-    assert await worker.platform.credentials.principal(theirs) is not None
+    assert await worker.platform.principals.of_token(theirs) is not None
     mine, client.token = client.token, other
     assert (await client.admin("GET", "/auth/me")).status == 401
     client.token = mine

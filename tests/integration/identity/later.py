@@ -7,10 +7,10 @@ import types
 
 import pytest
 
-from picloud.identity import credentials
+from picloud.identity import principals
 
 
 def an_hour_later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Set the clock by which credentials in memory end an hour and a second forward."""
     later = types.SimpleNamespace(monotonic=lambda: time.monotonic() + 3601)
-    monkeypatch.setattr(credentials, "time", later)
+    monkeypatch.setattr(principals, "time", later)

@@ -29,7 +29,7 @@ def acting(user: User, action: str = "user.update") -> Actor:
 
 async def acting_by(worker: Worker, user: User, token: str) -> Actor:
     """The same by a session or a key."""
-    principal = await worker.platform.credentials.principal(token)
+    principal = await worker.platform.principals.of_token(token)
     assert principal is not None
     return replace(acting(user), principal=principal)
 
@@ -126,7 +126,7 @@ async def test_a_deactivation_ends_every_session_and_key_for_good(worker: Worker
     await worker.person("ada", "owner")
     bob = await worker.person("bob", "admin")
     session, key = await worker.session_of(bob), await worker.key_of(bob)
-    find = worker.platform.credentials.principal
+    find = worker.platform.principals.of_token
     assert None not in (await find(session), await find(key))
     await users.update("bob", {"is_active": False}, CONSOLE)
     assert (await find(session), await find(key)) == (None, None)
@@ -139,7 +139,7 @@ async def test_a_new_password_from_an_admin_ends_every_session_and_leaves_keys(w
     await worker.person("ada", "owner")
     bob = await worker.person("bob", "admin")
     session, key = await worker.session_of(bob), await worker.key_of(bob)
-    find = worker.platform.credentials.principal
+    find = worker.platform.principals.of_token
     assert await find(session) is not None
     await worker.platform.accounts.update("BOB", {"password": NEW}, CONSOLE)
     assert await find(session) is None
@@ -154,7 +154,7 @@ async def test_a_deleted_user_leaves_no_session_key_or_membership(worker: Worker
     app = await worker.app("shop")
     bob = await worker.person("bob", "member", app, "editor")
     session, key = await worker.session_of(bob), await worker.key_of(bob)
-    find = worker.platform.credentials.principal
+    find = worker.platform.principals.of_token
     assert None not in (await find(session), await find(key))
     await worker.platform.accounts.delete("bob", CONSOLE)
     assert (await find(session), await find(key)) == (None, None)
@@ -172,12 +172,12 @@ async def test_who_becomes_an_admin_loses_memberships_and_who_is_deactivated_kee
     bob = await worker.person("bob", "member", app, "editor")
     await users.update("bob", {"is_active": False}, CONSOLE)
     await users.update("bob", {"is_active": True}, CONSOLE)
-    principal = await worker.platform.credentials.principal(await worker.session_of(bob))
+    principal = await worker.platform.principals.of_token(await worker.session_of(bob))
     assert principal is not None
     assert principal.memberships == {app: "editor"}
     await users.update("bob", {"role": "admin"}, CONSOLE)
     await users.update("bob", {"role": "member"}, CONSOLE)
-    principal = await worker.platform.credentials.principal(await worker.session_of(bob))
+    principal = await worker.platform.principals.of_token(await worker.session_of(bob))
     assert principal is not None
     assert principal.memberships == {}
 
@@ -351,7 +351,7 @@ async def test_one_name_given_to_two_at_once_is_given_once(worker: Worker) -> No
 
 
 async def test_a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions(worker: Worker) -> None:
-    users, find = worker.platform.accounts, worker.platform.credentials.principal
+    users, find = worker.platform.accounts, worker.platform.principals.of_token
     ada = await worker.person("ada", "owner")
     mine, other, key = await worker.session_of(ada), await worker.session_of(ada), await worker.key_of(ada)
     principal = await find(mine)
@@ -372,7 +372,7 @@ async def test_a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions
 
 async def test_two_changes_of_one_password_at_once_are_one(worker: Worker) -> None:
     ada = await worker.person("ada", "owner")
-    principal = await worker.platform.credentials.principal(await worker.session_of(ada))
+    principal = await worker.platform.principals.of_token(await worker.session_of(ada))
     actor = Actor(principal, "ada", "192.0.2.1", "r1", "user.password")
     answers = await asyncio.gather(
         *(worker.platform.accounts.change_password(actor, PASSWORD, f"{NEW} {n}") for n in range(3)),
@@ -388,7 +388,7 @@ async def test_who_is_deleted_while_their_password_changes_is_told_so(
 ) -> None:
     await worker.person("root", "owner")
     ada = await worker.person("ada")
-    principal = await worker.platform.credentials.principal(await worker.session_of(ada))
+    principal = await worker.platform.principals.of_token(await worker.session_of(ada))
     actor = Actor(principal, "ada", "192.0.2.1", "r1", "user.password")
     hash_it = passwords.hash
 
@@ -405,6 +405,6 @@ async def test_who_is_deleted_while_their_password_changes_is_told_so(
 async def test_a_user_of_each_role_can_be_made_and_has_it(worker: Worker, role: Role) -> None:
     await worker.person("root", "owner")
     made = await worker.person("ada", role)
-    principal = await worker.platform.credentials.principal(await worker.session_of(made))
+    principal = await worker.platform.principals.of_token(await worker.session_of(made))
     assert principal is not None
     assert principal.role == role

@@ -1,4 +1,4 @@
-"""Promises of identity/keys.py and of keys in identity/credentials.py."""
+"""Promises of identity/keys.py and of keys in identity/principals.py."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from picloud.core.pagination import PageRequest
 from picloud.identity.account import User
 from picloud.identity.actor import Actor
 from picloud.identity.capabilities import SCOPES, may
-from picloud.identity.credentials import Credentials
 from picloud.identity.keys import Key, Keys, NewKey
 from picloud.identity.principal import Principal
+from picloud.identity.principals import Principals
 from picloud.identity.tokens import token_hash
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
 from tests.integration.identity.later import an_hour_later
 
 
 async def in_person(worker: Worker, user: User) -> Principal:
-    principal = await worker.platform.credentials.principal(await worker.session_of(user))
+    principal = await worker.platform.principals.of_token(await worker.session_of(user))
     assert principal is not None
     return principal
 
 
 async def by_key(worker: Worker, key: str) -> Principal:
-    principal = await worker.platform.credentials.principal(key)
+    principal = await worker.platform.principals.of_token(key)
     assert principal is not None
     return principal
 
@@ -62,9 +62,9 @@ async def test_what_is_almost_a_key_is_nobody(worker: Worker) -> None:
     secret = await worker.key_of(await worker.person("ada", "owner"))
     other_end = secret[:-1] + ("b" if secret[-1] == "a" else "a")
     for wrong in (secret[:-1], secret + "a", secret.upper(), other_end, secret[4:], secret[:12] + "a" * 44):
-        assert await worker.platform.credentials.principal(wrong) is None
+        assert await worker.platform.principals.of_token(wrong) is None
     for wrong in (secret + "\n", "\x01" + secret, secret[:20] + "\0" + secret[21:], "pic_" + "\u00e4" * 52):
-        assert await worker.platform.credentials.principal(wrong) is None
+        assert await worker.platform.principals.of_token(wrong) is None
 
 
 async def test_no_user_has_more_keys_than_allowed_also_when_they_make_them_at_once(worker: Worker) -> None:
@@ -158,11 +158,11 @@ async def test_a_key_goes_with_its_app(worker: Worker) -> None:
     shop = await worker.app("shop")
     ada = await worker.person("ada", "owner")
     bound, free = await worker.key_of(ada, ["script:read"], shop), await worker.key_of(ada)
-    assert await worker.platform.credentials.principal(bound) is not None
+    assert await worker.platform.principals.of_token(bound) is not None
     app = await worker.platform.apps.get("shop")
     await worker.platform.apps.delete(app, force=True, actor=CONSOLE)
-    assert await worker.platform.credentials.principal(bound) is None
-    assert await worker.platform.credentials.principal(free) is not None
+    assert await worker.platform.principals.of_token(bound) is None
+    assert await worker.platform.principals.of_token(free) is not None
 
 
 async def test_a_key_manages_only_keys_within_its_own(worker: Worker) -> None:
@@ -213,26 +213,26 @@ async def test_who_may_revoke_whose_key(worker: Worker) -> None:
         caller = await in_person(worker, people[who])
         key, secret = await create(worker, await in_person(worker, people[whose]))
         actor = Actor(caller, who, "", "", "key.revoke")
-        assert await worker.platform.credentials.principal(secret) is not None
+        assert await worker.platform.principals.of_token(secret) is not None
         if error is None:
             await worker.platform.keys.delete(key.id, caller, actor)
-            assert await worker.platform.credentials.principal(secret) is None
+            assert await worker.platform.principals.of_token(secret) is None
             with pytest.raises(NotFound):
                 await worker.platform.keys.delete(key.id, caller, actor)
         else:
             with pytest.raises(error):
                 await worker.platform.keys.delete(key.id, caller, actor)
-            assert await worker.platform.credentials.principal(secret) is not None
+            assert await worker.platform.principals.of_token(secret) is not None
 
 
 async def test_a_revoked_key_is_refused_on_every_worker_with_the_next_request(worker: Worker) -> None:
-    here, there = worker.platform.credentials, Credentials(worker.database, worker.generations, Background())
+    here, there = worker.platform.principals, Principals(worker.database, worker.generations, Background())
     caller = await in_person(worker, await worker.person("ada", "owner"))
     for _ in range(20):
         key, secret = await create(worker, caller)
-        assert await here.principal(secret) == await there.principal(secret) is not None
+        assert await here.of_token(secret) == await there.of_token(secret) is not None
         await worker.platform.keys.delete(key.id, caller, CONSOLE)
-        assert (await here.principal(secret), await there.principal(secret)) == (None, None)
+        assert (await here.of_token(secret), await there.of_token(secret)) == (None, None)
 
 
 async def test_a_key_that_expires_is_nobody_also_where_it_was_just_in_memory(
@@ -240,11 +240,11 @@ async def test_a_key_that_expires_is_nobody_also_where_it_was_just_in_memory(
 ) -> None:
     ada = await worker.person("ada", "owner")
     secret = await worker.key_of(ada, expires_at=datetime.now(UTC) + timedelta(hours=1))
-    assert await worker.platform.credentials.principal(secret) is not None
+    assert await worker.platform.principals.of_token(secret) is not None
     # No write is announced: only the end that was kept in memory can tell.
     await worker.database.execute("UPDATE api_keys SET expires_at = now()")
     an_hour_later(monkeypatch)
-    assert await worker.platform.credentials.principal(secret) is None
+    assert await worker.platform.principals.of_token(secret) is None
 
 
 async def test_the_last_use_is_noted_once_a_minute_and_not_on_the_callers_way(worker: Worker) -> None:
@@ -253,7 +253,7 @@ async def test_the_last_use_is_noted_once_a_minute_and_not_on_the_callers_way(wo
 
     async def used() -> datetime | None:
         worker.generations.bump("sessions")
-        await worker.platform.credentials.principal(secret)
+        await worker.platform.principals.of_token(secret)
         await worker.platform.background.drain()
         noted: datetime | None = await worker.database.fetchval("SELECT last_used_at FROM api_keys")
         return noted
@@ -269,7 +269,7 @@ async def test_the_last_use_is_noted_once_a_minute_and_not_on_the_callers_way(wo
         await connection.execute("UPDATE api_keys SET last_used_at = now() - interval '61 seconds'")
         worker.generations.bump("sessions")
         async with asyncio.timeout(60):
-            assert await worker.platform.credentials.principal(secret) is not None
+            assert await worker.platform.principals.of_token(secret) is not None
 
 
 async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker) -> None:
@@ -283,7 +283,7 @@ async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker
             return_exceptions=True,
         )
         if not isinstance(made, BaseException):
-            assert await worker.platform.credentials.principal(made[1]) is None
+            assert await worker.platform.principals.of_token(made[1]) is None
         assert (await worker.platform.keys.list(user.id, PageRequest(), caller)).items == []
         with pytest.raises(Forbidden):
             await create(worker, caller)

@@ -28,7 +28,7 @@ async def test_a_user_logs_in_whatever_the_case_of_the_name(worker: Worker) -> N
     done = await worker.platform.log_in.log_in("aDA", PASSWORD, NOBODY)
     assert done.user == replace(made, last_login_at=done.user.last_login_at)
     assert done.user.last_login_at is not None
-    principal = await worker.platform.credentials.principal(done.session.token)
+    principal = await worker.platform.principals.of_token(done.session.token)
     assert principal is not None
     assert principal.user_id == made.id
 

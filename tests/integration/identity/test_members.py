@@ -17,7 +17,7 @@ from tests.integration.conftest import CONSOLE, Worker
 
 
 async def principal_of(worker: Worker, token: str) -> Principal:
-    principal = await worker.platform.credentials.principal(token)
+    principal = await worker.platform.principals.of_token(token)
     assert principal is not None
     return principal
 

@@ -1,4 +1,4 @@
-"""Promises of identity/sessions.py and of sessions in identity/credentials.py."""
+"""Promises of identity/sessions.py and of sessions in identity/principals.py."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from picloud.core.background import Background
 from picloud.core.errors import NotFound, Unauthenticated, Unavailable
 from picloud.core.pagination import PageRequest
 from picloud.identity.account import User
-from picloud.identity.credentials import Credentials
+from picloud.identity.principals import Principals
 from picloud.identity.sessions import ABSOLUTE, MAX_USER_AGENT, Sessions
 from picloud.identity.tokens import token_hash
 from tests.integration.conftest import CONSOLE, PASSWORD, Worker
@@ -24,15 +24,15 @@ async def ada(worker: Worker) -> User:
     return await worker.person("ada", "owner")
 
 
-def another_worker(worker: Worker) -> Credentials:
+def another_worker(worker: Worker) -> Principals:
     """A worker of the same node: its own memory, the same shared page."""
-    return Credentials(worker.database, worker.generations, Background())
+    return Principals(worker.database, worker.generations, Background())
 
 
 async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: Worker, ada: User) -> None:
     opened = await worker.platform.sessions.open(ada.id, "ada", "owner", CONSOLE)
     token = opened.token
-    principal = await worker.platform.credentials.principal(token)
+    principal = await worker.platform.principals.of_token(token)
     assert principal is not None
     assert (principal.user_id, principal.username, principal.role, principal.kind) == (
         ada.id,
@@ -51,34 +51,34 @@ async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: 
         token + "\0",
         "pis_\udcff",
     ):
-        assert await worker.platform.credentials.principal(wrong) is None
+        assert await worker.platform.principals.of_token(wrong) is None
 
 
 async def test_a_session_that_ended_is_refused_on_every_worker_with_the_next_request(
     worker: Worker, ada: User
 ) -> None:
-    here, there = worker.platform.credentials, another_worker(worker)
+    here, there = worker.platform.principals, another_worker(worker)
     token = await worker.session_of(ada)
-    principal = await here.principal(token)
+    principal = await here.of_token(token)
     assert principal is not None
     assert principal.session_id is not None
-    assert await there.principal(token) == principal
+    assert await there.of_token(token) == principal
     await worker.platform.sessions.end(ada.id, principal.session_id, CONSOLE)
-    assert await here.principal(token) is None
-    assert await there.principal(token) is None
+    assert await here.of_token(token) is None
+    assert await there.of_token(token) is None
     with pytest.raises(NotFound):
         await worker.platform.sessions.end(ada.id, principal.session_id, CONSOLE)
 
 
 async def test_nobody_ends_or_sees_the_session_of_another(worker: Worker, ada: User) -> None:
     token = await worker.session_of(ada)
-    principal = await worker.platform.credentials.principal(token)
+    principal = await worker.platform.principals.of_token(token)
     assert principal is not None
     assert principal.session_id is not None
     with pytest.raises(NotFound):
         await worker.platform.sessions.end(uuid4(), principal.session_id, CONSOLE)
     assert (await worker.platform.sessions.list(uuid4(), PageRequest())).items == []
-    assert await worker.platform.credentials.principal(token) is not None
+    assert await worker.platform.principals.of_token(token) is not None
 
 
 async def test_use_slides_the_end_but_never_beyond_the_absolute_one(worker: Worker, ada: User) -> None:
@@ -86,7 +86,7 @@ async def test_use_slides_the_end_but_never_beyond_the_absolute_one(worker: Work
 
     async def use() -> timedelta:
         worker.generations.bump("sessions")
-        await worker.platform.credentials.principal(token)
+        await worker.platform.principals.of_token(token)
         await worker.platform.background.drain()
         left: timedelta = await worker.database.fetchval("SELECT expires_at - now() FROM admin_sessions")
         return left
@@ -115,23 +115,23 @@ async def test_an_expired_session_is_nobody_also_where_it_was_just_in_memory(
     token = await worker.session_of(ada)
     expire = "UPDATE admin_sessions SET expires_at = now() + $1, last_seen_at = now()"
     await worker.database.execute(expire, timedelta(hours=1))
-    assert await worker.platform.credentials.principal(token) is not None
+    assert await worker.platform.principals.of_token(token) is not None
     # No write is announced: only the end that was kept in memory can tell.
     await worker.database.execute(expire, timedelta(0))
     an_hour_later(monkeypatch)
-    assert await worker.platform.credentials.principal(token) is None
+    assert await worker.platform.principals.of_token(token) is None
 
 
 async def test_a_session_in_memory_needs_no_database_until_something_changed(
     worker: Worker, ada: User
 ) -> None:
     token = await worker.session_of(ada)
-    await worker.platform.credentials.principal(token)
+    await worker.platform.principals.of_token(token)
     await worker.database.close()
-    assert await worker.platform.credentials.principal(token) is not None
+    assert await worker.platform.principals.of_token(token) is not None
     worker.generations.bump("sessions")
     with pytest.raises(Unavailable):
-        await worker.platform.credentials.principal(token)
+        await worker.platform.principals.of_token(token)
 
 
 async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longest_time(
@@ -142,7 +142,7 @@ async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longe
 
     async def opened() -> tuple[str, UUID]:
         token = (await sessions.open(ada.id, "ada", "owner", CONSOLE)).token
-        principal = await there.principal(token)
+        principal = await there.of_token(token)
         assert principal is not None
         assert principal.session_id is not None
         return token, principal.session_id
@@ -152,7 +152,7 @@ async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longe
     seen = "UPDATE admin_sessions SET last_seen_at = now() - interval '30 seconds' WHERE id = $1"
     await worker.database.execute(seen, second[1])
     fourth = await opened()
-    left = {token: await there.principal(token) is not None for token, _ in (first, second, third, fourth)}
+    left = {token: await there.of_token(token) is not None for token, _ in (first, second, third, fourth)}
     assert list(left.values()) == [True, False, True, True]  # on another worker, with the next request
     told = await worker.database.fetchrow("SELECT * FROM audit_log WHERE action = 'session.displace'")
     assert told is not None
@@ -161,7 +161,7 @@ async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longe
     over = "UPDATE admin_sessions SET expires_at = now() WHERE id = $1"
     await worker.database.execute(over, first[1])
     await opened()
-    assert await there.principal(third[0]) is not None  # what is over goes first
+    assert await there.of_token(third[0]) is not None  # what is over goes first
 
 
 async def test_many_log_ins_at_once_leave_no_more_sessions_than_a_user_may_have(
@@ -173,7 +173,7 @@ async def test_many_log_ins_at_once_leave_no_more_sessions_than_a_user_may_have(
     await asyncio.gather(*(sessions.open(ada.id, "ada", "owner", CONSOLE) for _ in range(20)))
     count = "SELECT count(*) FROM admin_sessions WHERE user_id = $1"
     assert await worker.database.fetchval(count, ada.id) == 3
-    assert await worker.platform.credentials.principal(token) is not None
+    assert await worker.platform.principals.of_token(token) is not None
 
 
 async def test_a_session_is_listed_with_where_it_came_from_and_what_the_client_called_itself(
@@ -222,7 +222,7 @@ async def test_a_log_in_at_the_time_of_a_change_never_outlives_it(
         assert not isinstance(answers[-1], BaseException)
         for answer in answers[:-1]:
             if not isinstance(answer, BaseException):
-                assert await worker.platform.credentials.principal(answer.session.token) is None
+                assert await worker.platform.principals.of_token(answer.session.token) is None
         await worker.database.execute("DELETE FROM login_attempts")
 
 

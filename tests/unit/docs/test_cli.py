@@ -49,9 +49,9 @@ def test_the_project_of_the_page_can_be_read_and_says_all_that_can_be_said(tmp_p
     loaded = project.load(tmp_path)
     assert (loaded.slug, loaded.name, list(loaded.scripts)) == ("shop", "Shop", ["checkout"])
     fields = {
-        "app": project._App,  # the grammar itself
-        "scripts": project._Script,
-        "routes": project._Route,
+        "app": project._AppTable,  # the grammar itself
+        "scripts": project._ScriptTable,
+        "routes": project._RouteTable,
     }
     missing = [
         f"{table}.{name}"

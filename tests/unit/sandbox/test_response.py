@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from picloud.core.interface import InterfaceViolation
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import STATUS, FileReference
-from picloud.sandbox.response import Answer
+from picloud.sandbox.response import CheckedResult
 
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+")
 JSON, TEXT, BLOB, FILE, EMPTY = 1, 2, 3, 4, 0
 
 
-def answer(status: int = 200, headers: object = None, kind: int = TEXT, body: bytes = b"x") -> Answer:
+def answer(status: int = 200, headers: object = None, kind: int = TEXT, body: bytes = b"x") -> CheckedResult:
     packed = ormsgpack.packb([0, 5, status, {} if headers is None else headers, kind, body])
-    return Answer(packed, {"picloud_session", "__host-picloud_session"})
+    return CheckedResult(packed, {"picloud_session", "__host-picloud_session"})
 
 
-def refused(made: Answer) -> bool:
+def refused(made: CheckedResult) -> bool:
     return made.code == "response_invalid" and made.response is None and made.error is not None
 
 
@@ -164,7 +164,7 @@ def test_a_body_over_the_limit_is_refused() -> None:
     assert refused(answer(body=bytes(limit + 1)))
 
 
-def file(reference: object, status: int = 200, **headers: str) -> Answer:
+def file(reference: object, status: int = 200, **headers: str) -> CheckedResult:
     return answer(status, headers, FILE, ormsgpack.packb(reference))
 
 
@@ -193,8 +193,8 @@ def test_a_file_that_is_not_named_breaks_the_interface(reference: object) -> Non
         answer(kind=FILE, body=b"\xc1")
 
 
-def failed(error: object, operations: object = 3) -> Answer:
-    return Answer(ormsgpack.packb([1, operations, error]))
+def failed(error: object, operations: object = 3) -> CheckedResult:
+    return CheckedResult(ormsgpack.packb([1, operations, error]))
 
 
 def test_an_error_keeps_its_place_and_code() -> None:
@@ -228,7 +228,7 @@ def test_operations_are_a_number_the_log_can_hold(operations: object) -> None:
         failed({}, operations)
 
 
-def check(made: Answer) -> None:
+def check(made: CheckedResult) -> None:
     assert made.code in STATUS or made.code == "ok"
     assert (made.response is None) == (made.code != "ok")
     assert (made.error is None) == (made.code == "ok")
@@ -245,7 +245,7 @@ def check(made: Answer) -> None:
 @given(st.binary(max_size=300))
 def test_any_bytes_are_an_answer_or_a_violation(data: bytes) -> None:
     try:
-        check(Answer(data))
+        check(CheckedResult(data))
     except InterfaceViolation:
         return
 
@@ -301,6 +301,6 @@ def test_any_message_is_a_safe_answer_or_a_violation(message: list[object]) -> N
     except TypeError:  # an integer that MessagePack has not
         return
     try:
-        check(Answer(data))
+        check(CheckedResult(data))
     except InterfaceViolation:
         return

@@ -1,4 +1,4 @@
--- name: credential_session
+-- name: principal_of_session
 -- The active user behind a session that is not over; $2 is its sliding life time.
 SELECT s.id, u.id AS user_id, u.username, u.role,
        extract(epoch FROM s.expires_at - now())::float8 AS seconds_left,
@@ -18,7 +18,7 @@ SELECT u.id AS user_id, u.username, u.role,
 FROM admin_users u
 WHERE u.id = $1 AND u.is_active;
 
--- name: credential_keys
+-- name: principals_of_keys
 -- The active users behind the keys of a prefix that are not over.
 SELECT k.id, k.key_hash, k.scopes, k.app_id, k.expires_at, u.id AS user_id, u.username, u.role,
        extract(epoch FROM k.expires_at - now())::float8 AS seconds_left,

@@ -13,7 +13,7 @@ from picloud.core.errors import Conflict, Forbidden
 from picloud.core.pagination import Page
 from picloud.core.validation import MAX_DESCRIPTION, MAX_NAME
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ForceQuery, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.capabilities import app_capabilities, may
 from picloud.identity.principal import AppRole, Principal
@@ -84,7 +84,7 @@ def shown(app: App, principal: Principal) -> AppShown:
     return AppShown(**known, my_role=role, my_capabilities=capabilities)
 
 
-async def create(platform: Platform, call: Call[NewApp, Any]) -> AppShown:
+async def create(platform: Platform, call: AdminCall[NewApp, Any]) -> AppShown:
     """Make an app."""
     body = call.body
     app = await platform.apps.create(
@@ -93,32 +93,32 @@ async def create(platform: Platform, call: Call[NewApp, Any]) -> AppShown:
     return shown(app, call.principal)
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[AppShown]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[AppShown]:
     """List apps."""
     page = await platform.apps.list(call.query.page, call.principal)
     return Page([shown(app, call.principal) for app in page.items], page.next_cursor)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> AppShown:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> AppShown:
     """Show one app."""
     return shown(call.app, call.principal)
 
 
-async def update(platform: Platform, call: Call[AppPatch, Any]) -> AppShown:
+async def update(platform: Platform, call: AdminCall[AppPatch, Any]) -> AppShown:
     """Change an app."""
     body = call.body
     app = await platform.apps.update(call.app, body.changes, takeover=body.takeover, actor=call.actor)
     return shown(app, call.principal)
 
 
-async def delete(platform: Platform, call: Call[Any, ForceQuery]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, ForceQuery]) -> None:
     """Delete an app."""
     await platform.apps.delete(call.app, force=call.query.force, actor=call.actor)
     app_id = call.app.id
     platform.background.spawn(f"what {app_id} stored", lambda: platform.services.app_deleted(app_id))
 
 
-async def check_slug(platform: Platform, call: Call[WantedSlug, Any]) -> SlugState:
+async def check_slug(platform: Platform, call: AdminCall[WantedSlug, Any]) -> SlugState:
     """Tell whether a slug can be had."""
     # It tells which slugs are taken: for those only who may give an app one.
     principal = call.principal

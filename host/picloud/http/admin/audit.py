@@ -7,7 +7,7 @@ from uuid import UUID
 
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.identity.audit import AuditEntry, AuditFilter
 
 
@@ -35,12 +35,12 @@ class InstanceAuditQuery(AuditQuery):
     app_id: UUID | None = None
 
 
-async def list_(platform: Platform, call: Call[Any, InstanceAuditQuery]) -> Page[AuditEntry]:
+async def list_(platform: Platform, call: AdminCall[Any, InstanceAuditQuery]) -> Page[AuditEntry]:
     """List everything."""
     return await _list(platform, call.query, call.query.app_id)
 
 
-async def of_app(platform: Platform, call: Call[Any, AuditQuery]) -> Page[AuditEntry]:
+async def of_app(platform: Platform, call: AdminCall[Any, AuditQuery]) -> Page[AuditEntry]:
     """List what happened in an app."""
     return await _list(platform, call.query, call.app.id)
 

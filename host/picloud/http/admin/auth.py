@@ -21,7 +21,7 @@ from picloud.core.errors import (
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery, WithHeaders
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery, WithHeaders
 from picloud.http.admin.fields import Body
 from picloud.identity.account import User
 from picloud.identity.capabilities import instance_capabilities
@@ -172,7 +172,7 @@ def _cookie(secure: bool, token: str, seconds: int) -> dict[str, str]:
     return {"Set-Cookie": f"{name}={token}; {flags}"}
 
 
-async def log_in(platform: Platform, call: Call[Login, Any]) -> WithHeaders[LoggedIn]:
+async def log_in(platform: Platform, call: AdminCall[Login, Any]) -> WithHeaders[LoggedIn]:
     """Start a session."""
     body = call.body
     # Else a page of others could log its visitor in as someone they are not.
@@ -188,7 +188,7 @@ async def log_in(platform: Platform, call: Call[Login, Any]) -> WithHeaders[Logg
     return WithHeaders(_shown(done.user, done.session, None), _cookie(call.secure, token, seconds))
 
 
-async def log_out(platform: Platform, call: Call[Any, Any]) -> WithHeaders[None]:
+async def log_out(platform: Platform, call: AdminCall[Any, Any]) -> WithHeaders[None]:
     """End the session that calls."""
     session_id = call.principal.session_id
     assert session_id is not None
@@ -196,7 +196,7 @@ async def log_out(platform: Platform, call: Call[Any, Any]) -> WithHeaders[None]
     return WithHeaders(None, _cookie(call.secure, "", 0))
 
 
-async def me(platform: Platform, call: Call[Any, Any]) -> Me:
+async def me(platform: Platform, call: AdminCall[Any, Any]) -> Me:
     """Tell who calls."""
     caller = call.principal
     key = caller.key
@@ -210,12 +210,12 @@ async def me(platform: Platform, call: Call[Any, Any]) -> Me:
     )
 
 
-async def change_password(platform: Platform, call: Call[NewPassword, Any]) -> None:
+async def change_password(platform: Platform, call: AdminCall[NewPassword, Any]) -> None:
     """Change one's own password."""
     await platform.accounts.change_password(call.actor, call.body.current, call.body.password)
 
 
-async def list_sessions(platform: Platform, call: Call[Any, ListQuery]) -> Page[SessionShown]:
+async def list_sessions(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[SessionShown]:
     """List one's own sessions."""
     current = call.principal.session_id
     page = await platform.sessions.list(call.principal.user_id, call.query.page)
@@ -228,7 +228,7 @@ def _session(one: Session, is_current: bool) -> SessionShown:
     )
 
 
-async def end_session(platform: Platform, call: Call[Any, Any]) -> None:
+async def end_session(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """End one of one's own sessions."""
     session_id = parse_id(call.path["session"])
     if session_id is None:
@@ -236,7 +236,7 @@ async def end_session(platform: Platform, call: Call[Any, Any]) -> None:
     await platform.sessions.end(call.principal.user_id, session_id, call.actor)
 
 
-async def set_up(platform: Platform, call: Call[FirstOwner, Any]) -> LoggedIn:
+async def set_up(platform: Platform, call: AdminCall[FirstOwner, Any]) -> LoggedIn:
     """Make the first owner with the one-time link, and log them in."""
     body = call.body
     owner = await platform.setup.complete(body.token, body.username, body.password, call.actor)

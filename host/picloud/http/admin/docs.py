@@ -7,7 +7,7 @@ from typing import Any
 from picloud.core.errors import QuotaExceeded
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import MAX_DATA_BODY, AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.services.docs import SERVICE
 from picloud.services.docs.admin import DocCollection, Document
@@ -44,52 +44,52 @@ class DocumentPatch(Body):
     data: dict[str, Any]
 
 
-async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[DocCollection]:
+async def collections(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[DocCollection]:
     """List an app's collections."""
     return await platform.services.admin(SERVICE).collections(
         call.app.id, call.query.limit, call.query.cursor
     )
 
 
-async def list_(platform: Platform, call: Call[Any, FindQuery]) -> Page[Document]:
+async def list_(platform: Platform, call: AdminCall[Any, FindQuery]) -> Page[Document]:
     """List documents of a collection."""
     return await platform.services.admin(SERVICE).list(
         call.app.id, call.path["collection"], call.query.filter, call.query.page
     )
 
 
-async def create(platform: Platform, call: Call[DocumentData, Any]) -> Document:
+async def create(platform: Platform, call: AdminCall[DocumentData, Any]) -> Document:
     """Make a document."""
     return await platform.services.admin(SERVICE).create(
         call.app.id, call.path["collection"], call.body.data, actor=call.actor
     )
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> Document:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> Document:
     """Show a document."""
     return await platform.services.admin(SERVICE).get(
         call.app.id, call.path["collection"], call.path["document"]
     )
 
 
-async def put(platform: Platform, call: Call[DocumentData, Any]) -> Document:
+async def put(platform: Platform, call: AdminCall[DocumentData, Any]) -> Document:
     """Replace what is in a document."""
     return await _change(platform, call, merge=False)
 
 
-async def update(platform: Platform, call: Call[DocumentPatch, Any]) -> Document:
+async def update(platform: Platform, call: AdminCall[DocumentPatch, Any]) -> Document:
     """Change some of what is in a document."""
     return await _change(platform, call, merge=True)
 
 
-async def delete(platform: Platform, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Remove a document."""
     await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["document"], actor=call.actor
     )
 
 
-async def _change(platform: Platform, call: Call[Any, Any], *, merge: bool) -> Document:
+async def _change(platform: Platform, call: AdminCall[Any, Any], *, merge: bool) -> Document:
     path, data = call.path, call.body.data
     return await platform.services.admin(SERVICE).update(
         call.app.id, path["collection"], path["document"], data, merge=merge, actor=call.actor

@@ -8,7 +8,7 @@ from picloud.control.domains import Domain
 from picloud.core.errors import Conflict
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ForceQuery, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ForceQuery, ListQuery
 from picloud.http.admin.fields import Body
 
 
@@ -18,17 +18,17 @@ class NewDomain(Body):
     pattern: str
 
 
-async def create(platform: Platform, call: Call[NewDomain, Any]) -> Domain:
+async def create(platform: Platform, call: AdminCall[NewDomain, Any]) -> Domain:
     """Claim a host."""
     return await platform.domains.create(call.app.id, call.body.pattern, call.actor)
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Domain]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Domain]:
     """List an app's claims."""
     return await platform.domains.list(call.app.id, call.query.page)
 
 
-async def delete(platform: Platform, call: Call[Any, ForceQuery]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, ForceQuery]) -> None:
     """Give a claim up."""
     await platform.domains.delete(call.app.id, call.path["domain"], call.actor, call.query.force)
 

@@ -111,7 +111,7 @@ class WithHeaders(Generic[Shown]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call(Generic[BodyT, QueryT]):
+class AdminCall(Generic[BodyT, QueryT]):
     """A call that has been allowed and read.
 
     Attributes:
@@ -165,11 +165,11 @@ class Call(Generic[BodyT, QueryT]):
         return self.of_script
 
 
-Handle = Callable[[Platform, Call[Any, Any]], Awaitable[object]]
+Handle = Callable[[Platform, AdminCall[Any, Any]], Awaitable[object]]
 
 
 @dataclass(slots=True)
-class _Place:
+class _Resources:
     """What the path names, as far as it was found."""
 
     app: App | None = None
@@ -230,7 +230,7 @@ class Endpoint:
         sent = credential(request)
         caller = await self._authenticate(platform, sent)
         actor = self._actor(request, caller)
-        place = _Place()
+        place = _Resources()
         try:
             self._refuse_other_pages(request, sent)
             await self._find(platform, request.match_info, place)
@@ -241,7 +241,7 @@ class Endpoint:
                 caller = await self._authenticate(platform, sent)
                 self._admit(caller, place)
                 actor = self._actor(request, caller)
-            call = Call(
+            call = AdminCall(
                 body=body,
                 query=query,
                 path=request.match_info,
@@ -263,7 +263,7 @@ class Endpoint:
         return await self.respond(platform, request, call, result)
 
     async def respond(
-        self, platform: Platform, request: web.Request, call: Call[Any, Any], result: Any
+        self, platform: Platform, request: web.Request, call: AdminCall[Any, Any], result: Any
     ) -> web.StreamResponse:
         """Make the response from what the handler returned."""
         if isinstance(result, web.Response):
@@ -280,7 +280,7 @@ class Endpoint:
     async def _authenticate(self, platform: Platform, sent: Credential | None) -> Principal | None:
         if self.access == "public":
             return None
-        caller = await platform.credentials.principal(sent.token) if sent is not None else None
+        caller = await platform.principals.of_token(sent.token) if sent is not None else None
         if caller is None:
             raise Unauthenticated
         return caller
@@ -295,7 +295,7 @@ class Endpoint:
         name = caller.username if caller is not None else "nobody"
         return Actor(caller, name, peer(request).address, request[REQUEST_ID], self.action)
 
-    async def _find(self, platform: Platform, path: Mapping[str, str], place: _Place) -> None:
+    async def _find(self, platform: Platform, path: Mapping[str, str], place: _Resources) -> None:
         """Find what the path names."""
         try:
             if "app" in path:
@@ -305,7 +305,7 @@ class Endpoint:
         except NotFound as missing:
             place.missing = missing
 
-    def _admit(self, caller: Principal | None, place: _Place) -> None:
+    def _admit(self, caller: Principal | None, place: _Resources) -> None:
         """Ask for the capability, and only then say what is missing.
 
         To whom an app is closed, it looks like one that does not exist.

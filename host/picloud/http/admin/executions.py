@@ -11,7 +11,7 @@ from picloud.control.execution_feed import Followed
 from picloud.control.executions import Execution, require_outcome
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Query
 from picloud.http.admin.stream_endpoint import StreamEndpoint
 from picloud.http.edge.event_stream import LAST_EVENT_ID, Event
@@ -57,39 +57,39 @@ class AppFollowQuery(FollowQuery):
     script_id: UUID | None = None
 
 
-async def of_script(platform: Platform, call: Call[Any, LogQuery]) -> Page[Execution]:
+async def of_script(platform: Platform, call: AdminCall[Any, LogQuery]) -> Page[Execution]:
     """List a script's executions."""
     script = call.script
     return await platform.executions.list(script.app_id, call.query.page, script.id, call.query.outcome)
 
 
-async def of_app(platform: Platform, call: Call[Any, AppLogQuery]) -> Page[Execution]:
+async def of_app(platform: Platform, call: AdminCall[Any, AppLogQuery]) -> Page[Execution]:
     """List an app's executions."""
     query = call.query
     return await platform.executions.list(call.app.id, query.page, query.script_id, query.outcome)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> Execution:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> Execution:
     """Show an execution."""
     return await platform.executions.get(call.app.id, call.path["execution"])
 
 
 async def follow_script(
-    platform: Platform, call: Call[Any, FollowQuery]
+    platform: Platform, call: AdminCall[Any, FollowQuery]
 ) -> AsyncGenerator[Event[Execution], None]:
     """Follow a script's executions."""
     return await _follow(platform, call, Followed(call.app_id, call.script.id, call.query.outcome))
 
 
 async def follow_app(
-    platform: Platform, call: Call[Any, AppFollowQuery]
+    platform: Platform, call: AdminCall[Any, AppFollowQuery]
 ) -> AsyncGenerator[Event[Execution], None]:
     """Follow an app's executions."""
     return await _follow(platform, call, Followed(call.app_id, call.query.script_id, call.query.outcome))
 
 
 async def _follow(
-    platform: Platform, call: Call[Any, Any], followed: Followed
+    platform: Platform, call: AdminCall[Any, Any], followed: Followed
 ) -> AsyncGenerator[Event[Execution], None]:
     require_outcome(followed.outcome)
     feed = platform.execution_feed

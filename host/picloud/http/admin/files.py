@@ -13,7 +13,7 @@ from aiohttp import hdrs, web
 from picloud.core.errors import FileUnreadable, RangeUnsatisfiable
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.edge.responses import SECURITY_HEADERS
 from picloud.http.public.file_headers import SAFE_HEADERS
 from picloud.http.public.file_response import FileAnswer
@@ -64,39 +64,39 @@ class StoredFile:
         )
 
 
-async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[FileCollection]:
+async def collections(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[FileCollection]:
     """List an app's collections."""
     return await platform.services.admin(SERVICE).collections(
         call.app.id, call.query.limit, call.query.cursor
     )
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[StoredFile]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[StoredFile]:
     """List the files of a collection."""
     page = await platform.services.admin(SERVICE).list(call.app.id, call.path["collection"], call.query.page)
     return Page([StoredFile.of(file) for file in page.items], page.next_cursor)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> StoredFile:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> StoredFile:
     """Show a file."""
     return StoredFile.of(await _find(platform, call))
 
 
-async def content(platform: Platform, call: Call[Any, Any]) -> web.Response:
+async def content(platform: Platform, call: AdminCall[Any, Any]) -> web.Response:
     """Send a file's bytes, to be saved."""
     method = hdrs.METH_HEAD if call.head else hdrs.METH_GET
     answer = FileAnswer(method, call.headers, 200, {**SECURITY_HEADERS, **SAFE_HEADERS})
     return await answer.send(await _find(platform, call), platform.services.admin(SERVICE).open)
 
 
-async def delete(platform: Platform, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Remove a file."""
     await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["file"], actor=call.actor
     )
 
 
-async def _find(platform: Platform, call: Call[Any, Any]) -> File:
+async def _find(platform: Platform, call: AdminCall[Any, Any]) -> File:
     return await platform.services.admin(SERVICE).get(call.app.id, call.path["collection"], call.path["file"])
 
 

@@ -13,7 +13,7 @@ from picloud.core.errors import Conflict, Forbidden, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.capabilities import Scope
 from picloud.identity.keys import Key, NewKey
@@ -70,7 +70,7 @@ class KeyMade(Key):
     key: str
 
 
-async def create(platform: Platform, call: Call[KeyDraft, Any]) -> KeyMade:
+async def create(platform: Platform, call: AdminCall[KeyDraft, Any]) -> KeyMade:
     """Make a key."""
     body = call.body
     new = NewKey(name=body.name, scopes=body.scopes, app_id=body.app_id, expires_at=body.expires_at)
@@ -78,13 +78,13 @@ async def create(platform: Platform, call: Call[KeyDraft, Any]) -> KeyMade:
     return KeyMade(**{field.name: getattr(key, field.name) for field in fields(key)}, key=secret)
 
 
-async def list_(platform: Platform, call: Call[Any, KeyQuery]) -> Page[Key]:
+async def list_(platform: Platform, call: AdminCall[Any, KeyQuery]) -> Page[Key]:
     """List keys: one's own, or as someone who manages users those of another."""
     user_id = call.query.user_id or call.principal.user_id
     return await platform.keys.list(user_id, call.query.page, call.principal)
 
 
-async def delete(platform: Platform, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Revoke a key."""
     key_id = parse_id(call.path["key"])
     if key_id is None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from picloud.core.errors import QuotaExceeded
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import MAX_DATA_BODY, Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import MAX_DATA_BODY, AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.services.kv import SERVICE
 from picloud.services.kv.admin import KvCollection, KvEntry, KvKey
@@ -17,7 +17,7 @@ from picloud.services.kv.service import MAX_TTL
 from picloud.services.kv.value_json import Value
 
 
-class KeyQuery(ListQuery):
+class EntryQuery(ListQuery):
     """Which keys.
 
     Attributes:
@@ -43,14 +43,14 @@ class NewEntry(Body):
     ttl_seconds: int | None = Field(None, ge=1, le=MAX_TTL)
 
 
-async def collections(platform: Platform, call: Call[Any, ListQuery]) -> Page[KvCollection]:
+async def collections(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[KvCollection]:
     """List an app's collections."""
     return await platform.services.admin(SERVICE).collections(
         call.app.id, call.query.limit, call.query.cursor
     )
 
 
-async def list_(platform: Platform, call: Call[Any, KeyQuery]) -> Page[KvKey]:
+async def list_(platform: Platform, call: AdminCall[Any, EntryQuery]) -> Page[KvKey]:
     """List the keys of a collection."""
     query = call.query
     return await platform.services.admin(SERVICE).list(
@@ -58,14 +58,14 @@ async def list_(platform: Platform, call: Call[Any, KeyQuery]) -> Page[KvKey]:
     )
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> KvEntry:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> KvEntry:
     """Show an entry."""
     return await platform.services.admin(SERVICE).get(
         call.app.id, call.path["collection"], call.path["entry"]
     )
 
 
-async def put(platform: Platform, call: Call[NewEntry, Any]) -> KvEntry:
+async def put(platform: Platform, call: AdminCall[NewEntry, Any]) -> KvEntry:
     """Write an entry."""
     body, path = call.body, call.path
     value = Value(value=body.value, blob=body.blob, packed=body.packed)
@@ -74,7 +74,7 @@ async def put(platform: Platform, call: Call[NewEntry, Any]) -> KvEntry:
     )
 
 
-async def delete(platform: Platform, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Remove an entry."""
     await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["entry"], actor=call.actor
@@ -97,7 +97,7 @@ ENDPOINTS = (
         path="/apps/{app}/kv/{collection}",
         handle=list_,
         access="kv.read",
-        query=KeyQuery,
+        query=EntryQuery,
         summary="List the keys of a collection, in byte order",
     ),
     Endpoint(method="GET", path=_ENTRY, handle=get, access="kv.read", summary="Show an entry"),

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from picloud.core.pagination import Page, write_cursor
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Limit:
     env: str | None
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Limit]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Limit]:
     """List the limits with their values."""
     limits = [Limit(**row) for row in platform.ceilings.table()]
     page = call.query.page

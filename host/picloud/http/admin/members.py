@@ -9,7 +9,7 @@ from pydantic import Field
 from picloud.core.errors import Conflict
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.members import Member
 from picloud.identity.principal import AppRole
@@ -21,22 +21,22 @@ class MemberRole(Body):
     role: AppRole = Field(examples=["editor"])
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Member]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Member]:
     """List members."""
     return await platform.members.list(call.app.id, call.query.page)
 
 
-async def grant(platform: Platform, call: Call[MemberRole, Any]) -> Member:
+async def grant(platform: Platform, call: AdminCall[MemberRole, Any]) -> Member:
     """Make a user a member."""
     return await platform.members.grant(call.app.id, call.path["user"], call.body.role, call.actor)
 
 
-async def change(platform: Platform, call: Call[MemberRole, Any]) -> Member:
+async def change(platform: Platform, call: AdminCall[MemberRole, Any]) -> Member:
     """Give a member another role."""
     return await platform.members.change(call.app.id, call.path["user"], call.body.role, call.actor)
 
 
-async def remove(platform: Platform, call: Call[Any, Any]) -> None:
+async def remove(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Take a membership away."""
     await platform.members.remove(call.app.id, call.path["user"], call.actor)
 

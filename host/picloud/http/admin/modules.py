@@ -9,7 +9,7 @@ from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import ScriptSummary
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,12 @@ class Imports:
     next_cursor: None = None
 
 
-async def imports(platform: Platform, call: Call[Any, Any]) -> Imports:
+async def imports(platform: Platform, call: AdminCall[Any, Any]) -> Imports:
     """List what a script imports."""
     return Imports(await platform.modules.imports(call.script))
 
 
-async def imported_by(platform: Platform, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
+async def imported_by(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[ScriptSummary]:
     """List the scripts that import a script."""
     return await platform.modules.imported_by(call.script, call.query.page)
 

@@ -11,7 +11,7 @@ from picloud.control.routes import Route, RouteCheck, RouteDraft
 from picloud.core.errors import Conflict, NotFound
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.routing.explain import explain
 
@@ -93,42 +93,42 @@ class Answering:
     reason: str
 
 
-async def create(platform: Platform, call: Call[NewRoute, Any]) -> Route:
+async def create(platform: Platform, call: AdminCall[NewRoute, Any]) -> Route:
     """Make a route."""
     return await platform.routes.create(call.app.id, call.body.draft, call.actor)
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Route]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Route]:
     """List an app's routes."""
     return await platform.routes.list(call.app.id, call.query.page)
 
 
-async def list_of_script(platform: Platform, call: Call[Any, ListQuery]) -> Page[Route]:
+async def list_of_script(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Route]:
     """List a script's routes."""
     return await platform.routes.of_script(call.script.app_id, call.script.id, call.query.page)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> Route:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> Route:
     """Show a route."""
     return await platform.routes.get(call.app.id, call.path["route"])
 
 
-async def update(platform: Platform, call: Call[RoutePatch, Any]) -> Route:
+async def update(platform: Platform, call: AdminCall[RoutePatch, Any]) -> Route:
     """Change a route."""
     return await platform.routes.update(call.app.id, call.path["route"], call.body.changes, call.actor)
 
 
-async def delete(platform: Platform, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Delete a route."""
     await platform.routes.delete(call.app.id, call.path["route"], call.actor)
 
 
-async def check(platform: Platform, call: Call[RouteToCheck, Any]) -> RouteCheck:
+async def check(platform: Platform, call: AdminCall[RouteToCheck, Any]) -> RouteCheck:
     """Tell whether a route could be made."""
     return await platform.routes.check(call.app.id, call.body.draft, call.body.route_id)
 
 
-async def match(platform: Platform, call: Call[Probe, Any]) -> Answering:
+async def match(platform: Platform, call: AdminCall[Probe, Any]) -> Answering:
     """Tell which route answers a request."""
     directory, app_id = platform.directory, call.app.id
     app = await directory.app(app_id)

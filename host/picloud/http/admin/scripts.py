@@ -15,7 +15,7 @@ from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import MAX_SOURCE_BODY, Call, Endpoint, ForceQuery, ListQuery
+from picloud.http.admin.endpoint import MAX_SOURCE_BODY, AdminCall, Endpoint, ForceQuery, ListQuery
 from picloud.http.admin.fields import Body
 
 _ABOUT_THE_SAVE = frozenset({"version", "message"})
@@ -87,24 +87,24 @@ class Valid:
     valid: Literal[True] = True
 
 
-async def create(platform: Platform, call: Call[NewScript, Any]) -> Script:
+async def create(platform: Platform, call: AdminCall[NewScript, Any]) -> Script:
     """Make a script."""
     body = call.body
     draft = Draft(body.name, body.source, body.kind, body.description, body.sandbox, body.execute_access)
     return await platform.scripts.create(call.app.id, draft, message=body.message, actor=call.actor)
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[ScriptSummary]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[ScriptSummary]:
     """List an app's scripts."""
     return await platform.scripts.list(call.app.id, call.query.page)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> Script:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> Script:
     """Show a script."""
     return call.script
 
 
-async def update(platform: Platform, call: Call[ScriptPatch, ForceQuery]) -> Script:
+async def update(platform: Platform, call: AdminCall[ScriptPatch, ForceQuery]) -> Script:
     """Save the next version."""
     body = call.body
     return await platform.scripts.update(
@@ -117,12 +117,12 @@ async def update(platform: Platform, call: Call[ScriptPatch, ForceQuery]) -> Scr
     )
 
 
-async def delete(platform: Platform, call: Call[Any, ForceQuery]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, ForceQuery]) -> None:
     """Delete a script."""
     await platform.scripts.delete(call.script, force=call.query.force, actor=call.actor)
 
 
-async def validate(platform: Platform, call: Call[Source, Any]) -> Valid:
+async def validate(platform: Platform, call: AdminCall[Source, Any]) -> Valid:
     """Check a source."""
     body = call.body
     return Valid(list(await platform.scripts.validate(call.app.id, body.source, body.kind)))

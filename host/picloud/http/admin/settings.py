@@ -6,7 +6,7 @@ from typing import Any
 
 from picloud.control.app_settings import AppSettings
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.http.admin.endpoint import AdminCall, Endpoint
 from picloud.http.admin.fields import Body
 
 
@@ -45,12 +45,12 @@ class SettingsPatch(Body):
         return self.model_dump(exclude_unset=True)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> AppSettings:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> AppSettings:
     """Show the settings."""
     return await platform.settings.get(call.app.id)
 
 
-async def update(platform: Platform, call: Call[SettingsPatch, Any]) -> AppSettings:
+async def update(platform: Platform, call: AdminCall[SettingsPatch, Any]) -> AppSettings:
     """Change the settings."""
     return await platform.settings.update(call.app.id, call.body.changes, call.actor)
 

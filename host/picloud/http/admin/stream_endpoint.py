@@ -18,7 +18,7 @@ from aiohttp import web
 
 from picloud.core.errors import NotReady, PicloudError
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.http.admin.endpoint import AdminCall, Endpoint
 from picloud.http.caller import credential
 from picloud.http.edge.event_stream import HEADERS, HEARTBEAT, Event, EventStream, write_event, write_retry
 from picloud.http.edge.middleware import REQUEST_ID
@@ -43,7 +43,7 @@ class StreamEndpoint(Endpoint):
     """
 
     async def respond(
-        self, platform: Platform, request: web.Request, call: Call[Any, Any], result: Any
+        self, platform: Platform, request: web.Request, call: AdminCall[Any, Any], result: Any
     ) -> web.StreamResponse:
         """Start the stream.
 
@@ -65,7 +65,7 @@ class StreamEndpoint(Endpoint):
         sent = credential(request)
 
         async def check() -> None:
-            caller = await platform.credentials.principal(sent.token) if sent is not None else None
+            caller = await platform.principals.of_token(sent.token) if sent is not None else None
             authorise(caller, self.access, call.app_id)
 
         release = streams.open(call.app_id)

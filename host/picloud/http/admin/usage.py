@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint
+from picloud.http.admin.endpoint import AdminCall, Endpoint
 from picloud.services.quotas import StoreUsage
 
 
@@ -21,7 +21,7 @@ class Usage:
     items: list[StoreUsage]
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> Usage:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> Usage:
     """Show what an app keeps."""
     return Usage(await platform.quotas.usage(call.app.id))
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 from picloud.core.errors import Conflict, Overloaded
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.identity.account import User, UserChanges
 from picloud.identity.principal import Role
@@ -49,7 +49,7 @@ class UserPatch(Body):
         return cast("UserChanges", {name: getattr(self, name) for name in self.model_fields_set})
 
 
-async def create(platform: Platform, call: Call[NewUser, Any]) -> User:
+async def create(platform: Platform, call: AdminCall[NewUser, Any]) -> User:
     """Make a user."""
     body = call.body
     return await platform.accounts.create(
@@ -57,22 +57,22 @@ async def create(platform: Platform, call: Call[NewUser, Any]) -> User:
     )
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[User]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[User]:
     """List users."""
     return await platform.accounts.list(call.query.page)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> User:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> User:
     """Show a user."""
     return await platform.accounts.get(call.path["user"])
 
 
-async def update(platform: Platform, call: Call[UserPatch, Any]) -> User:
+async def update(platform: Platform, call: AdminCall[UserPatch, Any]) -> User:
     """Change a user."""
     return await platform.accounts.update(call.path["user"], call.body.changes, call.actor)
 
 
-async def delete(platform: Platform, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Delete a user."""
     await platform.accounts.delete(call.path["user"], call.actor)
 

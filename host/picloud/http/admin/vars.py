@@ -7,7 +7,7 @@ from typing import Any
 from picloud.core.errors import QuotaExceeded
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body
 from picloud.services.vars import SERVICE
 from picloud.services.vars.admin import Variable
@@ -23,24 +23,24 @@ class NewValue(Body):
     value: str
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[Variable]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Variable]:
     """List the variables."""
     return await platform.services.admin(SERVICE).list(call.app.id, call.query.limit, call.query.cursor)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> Variable:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> Variable:
     """Show a variable."""
     return await platform.services.admin(SERVICE).get(call.app.id, call.path["variable"])
 
 
-async def put(platform: Platform, call: Call[NewValue, Any]) -> Variable:
+async def put(platform: Platform, call: AdminCall[NewValue, Any]) -> Variable:
     """Set a variable."""
     return await platform.services.admin(SERVICE).put(
         call.app.id, call.path["variable"], call.body.value, actor=call.actor
     )
 
 
-async def delete(platform: Platform, call: Call[Any, Any]) -> None:
+async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
     """Delete a variable."""
     await platform.services.admin(SERVICE).delete(call.app.id, call.path["variable"], actor=call.actor)
 

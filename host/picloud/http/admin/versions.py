@@ -12,7 +12,7 @@ from picloud.control.scripts.versions import LAST_VERSION, Version, VersionSumma
 from picloud.core.errors import Conflict, QuotaExceeded, ScriptInvalid
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
-from picloud.http.admin.endpoint import Call, Endpoint, ListQuery
+from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body, Query
 from picloud.http.admin.scripts import MAX_MESSAGE, expected_version
 
@@ -60,19 +60,19 @@ Attributes:
 """
 
 
-async def list_(platform: Platform, call: Call[Any, ListQuery]) -> Page[VersionSummary]:
+async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[VersionSummary]:
     """List a script's versions."""
     script = call.script
     return await platform.script_versions.list(script.app_id, script.id, call.query.page)
 
 
-async def get(platform: Platform, call: Call[Any, Any]) -> Version:
+async def get(platform: Platform, call: AdminCall[Any, Any]) -> Version:
     """Show a version."""
     script = call.script
     return await platform.script_versions.get(script.app_id, script.id, call.path["version"])
 
 
-async def restore(platform: Platform, call: Call[Restore, Any]) -> Script:
+async def restore(platform: Platform, call: AdminCall[Restore, Any]) -> Script:
     """Save an earlier version as the next one."""
     script, body = call.script, call.body
     version = await platform.script_versions.get(script.app_id, script.id, call.path["version"])
@@ -85,7 +85,7 @@ async def restore(platform: Platform, call: Call[Restore, Any]) -> Script:
     )
 
 
-async def diff(platform: Platform, call: Call[Any, DiffQuery]) -> Diff:
+async def diff(platform: Platform, call: AdminCall[Any, DiffQuery]) -> Diff:
     """Compare two versions."""
     script, query = call.script, call.query
     new = query.to or script.version

@@ -67,7 +67,7 @@ class Proxies:
         return any(address in network for network in self._trusted)
 
 
-class _Connection(Protocol):
+class _PeerConnection(Protocol):
     """What is asked of a request's connection (see `connection.py`)."""
 
     address: str
@@ -97,7 +97,7 @@ def peer(request: web.BaseRequest) -> Peer:
 
 
 def _read(request: web.BaseRequest) -> Peer:
-    connection = cast("_Connection", request.protocol)
+    connection = cast("_PeerConnection", request.protocol)
     proxies = connection.proxies
     if proxies is None:
         return Peer(connection.address, "http", request.headers.get(hdrs.HOST, ""))

@@ -12,7 +12,7 @@ from aiohttp import hdrs, web
 
 from picloud.http.edge.responses import SECURITY_HEADERS
 from picloud.http.html_page import HtmlPage
-from picloud.http.standalone_endpoint import Answer, StandaloneEndpoint
+from picloud.http.standalone_endpoint import ResponseSpec, StandaloneEndpoint
 
 
 def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoint, ...]:
@@ -35,8 +35,8 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoin
             summary="This document",
             headers=(hdrs.IF_NONE_MATCH,),
             answers={
-                200: Answer("An OpenAPI 3.1 document.", "application/json", dict[str, Any]),
-                304: Answer("It is the one you have."),
+                200: ResponseSpec("An OpenAPI 3.1 document.", "application/json", dict[str, Any]),
+                304: ResponseSpec("It is the one you have."),
             },
         ),
         StandaloneEndpoint(
@@ -46,7 +46,7 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoin
             tag="system",
             name="docs",
             summary="This document as a page for people",
-            answers={200: Answer("The page.", "text/html")},
+            answers={200: ResponseSpec("The page.", "text/html")},
         ),
     )
 

@@ -70,7 +70,7 @@ class Execute:
             raise NotFound("script", name)
         app_id = await self._services.live_scripts.app_of(script_id)
         live = await self._services.live_scripts.get(app_id, script_id)
-        principal = await visitor(self._services.credentials, request, needed=live.members_only)
+        principal = await visitor(self._services.principals, request, needed=live.members_only)
         if live.members_only:
             authorise(principal, "app.read", app_id)
         if live.version.kind != "endpoint":

@@ -91,7 +91,7 @@ class Public:
         # The body first: who calls is asked when all of it is there, so that a key which is revoked while
         # it arrives counts no longer.
         body = await read_body(request, MAX_BODY, self._services.body_seconds)
-        principal = await visitor(self._services.credentials, request)
+        principal = await visitor(self._services.principals, request)
         live = await self._services.live_scripts.get(app.app_id, match.route.script_id)
         return await invoke(
             self._services,

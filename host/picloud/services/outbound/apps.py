@@ -46,8 +46,8 @@ class Share:
         session: to send with.
     """
 
-    def __init__(self, app: _App, session: ClientSession) -> None:
-        """Made by `Apps.share`."""
+    def __init__(self, app: _OutboundApp, session: ClientSession) -> None:
+        """Made by `OutboundApps.share`."""
         self._app, self._held = app, 0
         self.session = session
 
@@ -82,10 +82,10 @@ class Share:
         self._held = 0
 
 
-class _App:
+class _OutboundApp:
     """One app's connections and counters."""
 
-    def __init__(self, apps: Apps) -> None:
+    def __init__(self, apps: OutboundApps) -> None:
         self._apps, self.bounds = apps, apps.bounds
         self.turns = asyncio.Semaphore(self.bounds.app_calls)
         self.users = self.open = self.lookups = self.held = self.moved = self.minute = 0
@@ -131,7 +131,7 @@ class _App:
             looking.exception()  # so that nobody is told of one that nobody waited for
 
 
-class Apps:
+class OutboundApps:
     """All apps' ways out, of one worker.
 
     Attributes:
@@ -148,7 +148,7 @@ class Apps:
         self.tls = ssl.create_default_context()
         self.open = 0
         self._turns = asyncio.Semaphore(bounds.calls)
-        self._apps: dict[UUID, _App] = {}
+        self._apps: dict[UUID, _OutboundApp] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
@@ -161,7 +161,7 @@ class Apps:
         Returns:
             What it may use until it ends.
         """
-        app = self._apps.get(app_id) or self._apps.setdefault(app_id, _App(self))
+        app = self._apps.get(app_id) or self._apps.setdefault(app_id, _OutboundApp(self))
         app.users += 1
         if app.idle is not None:
             app.idle.cancel()

@@ -15,13 +15,13 @@ from picloud.core.interface import LIMITS, HostFunction
 from picloud.services.call_context import Call
 from picloud.services.outbound import answers
 from picloud.services.outbound.addresses import Addresses
-from picloud.services.outbound.apps import Apps, Bounds, Share
+from picloud.services.outbound.apps import Bounds, OutboundApps, Share
 from picloud.services.outbound.faults import translated
 from picloud.services.outbound.headers import check_headers, received
 from picloud.services.outbound.refused import Failed, Refused
 from picloud.services.outbound.requests import Request, check_body, check_method
 from picloud.services.outbound.resolver import Resolver
-from picloud.services.outbound.targets import Target, Targets
+from picloud.services.outbound.targets import Destination, Targets
 from picloud.services.outbound_decisions import Decision
 
 MAX_REDIRECTS = 5
@@ -70,7 +70,7 @@ class Outbound:
             bounds: what may be used at once.
         """
         self._targets = targets
-        self.apps = Apps(addresses, resolver, bounds or Bounds())
+        self.apps = OutboundApps(addresses, resolver, bounds or Bounds())
 
     async def request(
         self,
@@ -171,7 +171,7 @@ class Outbound:
 
 
 async def _read(
-    response: ClientResponse, target: Target, share: Share, decision: Decision
+    response: ClientResponse, target: Destination, share: Share, decision: Decision
 ) -> dict[str, object]:
     """The answer as its script gets it."""
     decision.status = response.status

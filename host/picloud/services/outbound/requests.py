@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from picloud.core.interface import LIMITS
 from picloud.services.outbound.headers import ABOUT_BODY, CREDENTIALS, Headers, without
 from picloud.services.outbound.refused import Refused
-from picloud.services.outbound.targets import Target, Targets
+from picloud.services.outbound.targets import Destination, Targets
 
 MAX_BODY = LIMITS.number("max_http_body_bytes")
 
@@ -29,7 +29,7 @@ class Request:
     """
 
     method: str
-    target: Target
+    target: Destination
     headers: Headers
     body: bytes | None
 

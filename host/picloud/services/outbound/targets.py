@@ -32,7 +32,7 @@ _QUERY_SAFE = _PATH_SAFE + "?[]"
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """An URL that may be asked for, as far as one can tell without looking its host up.
 
     Attributes:
@@ -74,7 +74,7 @@ class Targets:
 
     denied_ports: Container[int] = ()
 
-    def parse(self, url: str) -> Target:
+    def parse(self, url: str) -> Destination:
         """Read an absolute URL. A fragment is dropped; characters that need it are percent-encoded.
 
         Args:
@@ -101,14 +101,14 @@ class Targets:
             raise Refused("url", "the URL's port is not a number from 1 to 65535")
         else:
             number = int(port)
-        target = Target(
+        target = Destination(
             scheme, _host(host), number, quote(path, _PATH_SAFE) or "/", quote(query, _QUERY_SAFE)
         )
         if (number < 1024 and number not in (80, 443)) or number in self.denied_ports:
             raise Refused("port", f"port {number} is not open to scripts", target.authority)
         return target
 
-    def follow(self, base: Target, location: str) -> Target:
+    def follow(self, base: Destination, location: str) -> Destination:
         """Read where a redirect leads.
 
         Args:

@@ -44,7 +44,7 @@ def host_functions(variables: Variables) -> Mapping[str, HostFunction]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _AppVariables:
     """The variables of an app. Attributes: revision: of the app when they were read. values: by name."""
 
     revision: int
@@ -68,7 +68,7 @@ class Vars:
         """
         self._database = database
         self._revisions = Revisions(database, generations, TOPIC, _SQL.vars_revisions)
-        self._apps: LRUCache[UUID, _Known] = LRUCache(CACHE_BYTES, getsizeof=lambda known: known.size)
+        self._apps: LRUCache[UUID, _AppVariables] = LRUCache(CACHE_BYTES, getsizeof=lambda known: known.size)
         self._flights: SingleFlight[UUID] = SingleFlight()
 
     async def get(self, call: Call, name: str) -> str | None:
@@ -107,7 +107,7 @@ class Vars:
         rows = await self._database.fetch(_SQL.vars_of_app, app_id)
         values = {row["name"]: row["value"] for row in rows if row["name"] is not None}
         if rows:  # else the app was deleted
-            self._apps[app_id] = _Known(rows[0]["revision"], values)
+            self._apps[app_id] = _AppVariables(rows[0]["revision"], values)
             self._revisions.keep(app_id, rows[0]["revision"], mark)
         return values
 

@@ -200,14 +200,14 @@ async def test_a_stop_ends_streams_at_once_and_does_not_wait_for_them(client: Cl
 
 
 async def _revoke_key(worker: Worker, token: str) -> None:
-    caller = await worker.platform.credentials.principal(token)
+    caller = await worker.platform.principals.of_token(token)
     assert caller is not None
     assert caller.key is not None
     await worker.platform.keys.delete(caller.key.id, caller, CONSOLE)
 
 
 async def _end_session(worker: Worker, token: str) -> None:
-    caller = await worker.platform.credentials.principal(token)
+    caller = await worker.platform.principals.of_token(token)
     assert caller is not None
     assert caller.session_id is not None
     await worker.platform.sessions.end(caller.user_id, caller.session_id, CONSOLE)

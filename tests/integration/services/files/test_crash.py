@@ -91,7 +91,7 @@ async def write(parameters: ConnectionParameters, root: Path, work: Write, id_: 
     files, steps = Files(database, FolderStore(root)), Steps(fatal)
     folder_module.os = steps  # type: ignore[attr-defined]
     for name in ("execute", "fetchrow", "fetchval", "fetch"):
-        setattr(pool._Connection, name, steps.around(getattr(pool._Connection, name)))
+        setattr(pool._PooledConnection, name, steps.around(getattr(pool._PooledConnection, name)))
     await work(files, id_)
     await files._turns.drain()
     return steps.taken

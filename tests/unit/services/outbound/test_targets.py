@@ -13,7 +13,7 @@ from yarl import URL
 
 from picloud.services.outbound import targets
 from picloud.services.outbound.refused import Refused
-from picloud.services.outbound.targets import MAX_URL, Target, Targets
+from picloud.services.outbound.targets import MAX_URL, Destination, Targets
 
 TARGETS = Targets(denied_ports=(5432, 6379))
 
@@ -124,7 +124,7 @@ def test_web_ports_and_those_of_users_are_open_less_the_denied(port: int, verdic
     assert category(f"http://x:{port}/") == verdict
 
 
-BASE = Target("https", "a.example", 8443, "/one/two", "?q=1")
+BASE = Destination("https", "a.example", 8443, "/one/two", "?q=1")
 
 
 @pytest.mark.parametrize(
