@@ -50,12 +50,19 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 
 @pytest.fixture(scope="session")
 def executor(engine: Engine, loop: asyncio.AbstractEventLoop) -> Iterator[Executor]:
-    memory, threads = MemoryKeyValue(), Threads(2)
+    made, threads, memory = bench_executor(engine)
     widget = ormsgpack.packb({"name": "bolt", "price": 21})
     loop.run_until_complete(memory.set(Call(APP, APP, APP), "widgets", "w1", widget, None))
-    functions = local_functions(SERVICES, Local(), engine.interface) | kv.host_functions(memory)
-    yield Executor(Admission(24, 24), Sandbox(engine, ImageCache(256, 64), threads, functions), None)
+    yield made
     threads.close()
+
+
+def bench_executor(engine: Engine) -> tuple[Executor, Threads, MemoryKeyValue]:
+    """An executor without a database, with what is to be closed and what is to be filled."""
+    memory, threads = MemoryKeyValue(), Threads(2)
+    functions = local_functions(SERVICES, Local(), engine.interface) | kv.host_functions(memory)
+    sandbox = Sandbox(engine, ImageCache(256, 64), threads, functions)
+    return Executor(Admission(24, 24), sandbox, None), threads, memory
 
 
 @pytest.fixture(scope="session")
