@@ -41,6 +41,7 @@ from picloud.identity.members import Members
 from picloud.identity.passwords import Passwords
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
+from picloud.outbox.write import Outbox
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -51,6 +52,7 @@ from picloud.services import SERVICES
 from picloud.services.docs.service import searches
 from picloud.services.quotas import Quotas
 from picloud.services.service import Dependencies, Services
+from picloud.services.writes import Writes
 
 
 @asynccontextmanager
@@ -93,7 +95,7 @@ async def open_platform(
                 database=database,
                 changes=changes,
                 generations=generations,
-                quotas=quotas,
+                writes=Writes(database, quotas, Outbox()),
                 searches=searches(database),
                 own_ports=own_ports,
                 closing=closing,
