@@ -180,24 +180,26 @@ class Writes:
             ServiceError: the app was deleted; for a script.
             NotFound: the app was deleted; for a user.
         """
+        release = await self._slots.acquire(app_id)
         try:
-            async with self._slots.slot(app_id):
-                listener = await self._outbox.has_listener(app_id, source, collection)
-                unchecked = adds is None or await self.quotas.has_room(app_id, source, adds)
-                async with self._database.acquire() as connection:
-                    write = Write(connection, who, app_id, source, collection, listener)
-                    if unchecked and not (atomic or write.observed):
-                        yield write
-                        return
-                    async with connection.transaction():
-                        yield write
-                        if not unchecked:
-                            await self.quotas.check_after(connection, app_id, source)
-                        await write.finish(self._outbox)
+            listener = await self._outbox.has_listener(app_id, source, collection)
+            unchecked = adds is None or await self.quotas.has_room(app_id, source, adds)
+            async with self._database.acquire() as connection:
+                write = Write(connection, who, app_id, source, collection, listener)
+                if unchecked and not (atomic or write.observed):
+                    yield write
+                    return
+                async with connection.transaction():
+                    yield write
+                    if not unchecked:
+                        await self.quotas.check_after(connection, app_id, source)
+                    await write.finish(self._outbox)
         except ForeignKeyViolationError:
             if isinstance(who, Actor):
                 raise NotFound("app", app_id) from None
             raise ServiceError("the app was deleted") from None
+        finally:
+            release()
 
 
 def _origin(who: Who) -> Origin:
