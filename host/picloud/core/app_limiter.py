@@ -29,40 +29,21 @@ class AppLimiter:
     @asynccontextmanager
     async def slot(self, app_id: UUID) -> AsyncIterator[None]:
         """Wait for a turn, and have it."""
-        end = await self._begin(app_id)
+        end = await self.acquire(app_id)
         try:
             yield
         finally:
             end()
 
-    async def run_to_completion(self, app_id: UUID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-        """Do something to its end in a turn, whether or not the caller waits for that.
+    async def acquire(self, app_id: UUID) -> Callable[[], None]:
+        """Wait for a slot; `slot` for a caller that runs so often that a context manager costs too much.
 
         Args:
-            app_id: whose turn.
-            work: what; a caller that is cancelled before the turn comes leaves it undone.
+            app_id: the app.
 
         Returns:
-            What it returns.
+            Releases the slot. The caller must call it, also on error.
         """
-        end = await self._begin(app_id)
-        task = asyncio.create_task(work())
-
-        def done(_: object) -> None:
-            end()
-            self._working.discard(task)
-
-        self._working.add(task)
-        task.add_done_callback(done)
-        return await asyncio.shield(task)
-
-    async def drain(self) -> None:
-        """Wait until all that was begun is done."""
-        while self._working:
-            await asyncio.wait(self._working)
-
-    async def _begin(self, app_id: UUID) -> Callable[[], None]:
-        """Wait for a turn. Returns: what ends it."""
         app = self._apps.setdefault(app_id, asyncio.Semaphore(self._at_once))
         await app.acquire()
         if self._all is not None:
@@ -78,3 +59,29 @@ class AppLimiter:
             app.release()
 
         return end
+
+    async def run_to_completion(self, app_id: UUID, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Do something to its end in a turn, whether or not the caller waits for that.
+
+        Args:
+            app_id: whose turn.
+            work: what; a caller that is cancelled before the turn comes leaves it undone.
+
+        Returns:
+            What it returns.
+        """
+        end = await self.acquire(app_id)
+        task = asyncio.create_task(work())
+
+        def done(_: object) -> None:
+            end()
+            self._working.discard(task)
+
+        self._working.add(task)
+        task.add_done_callback(done)
+        return await asyncio.shield(task)
+
+    async def drain(self) -> None:
+        """Wait until all that was begun is done."""
+        while self._working:
+            await asyncio.wait(self._working)

@@ -42,6 +42,7 @@ from picloud.identity.principals import Principals
 from picloud.identity.sessions import Sessions
 from picloud.identity.setup import Setup
 from picloud.identity.tokens import SESSION_COOKIES
+from picloud.outbox.write import Outbox
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
@@ -52,6 +53,7 @@ from picloud.services import SERVICES
 from picloud.services.docs.service import searches
 from picloud.services.quotas import Quotas
 from picloud.services.service import Dependencies, Services
+from picloud.services.writes import Writes
 
 
 @asynccontextmanager
@@ -94,7 +96,7 @@ async def open_platform(
                 database=database,
                 changes=changes,
                 generations=generations,
-                quotas=quotas,
+                writes=Writes(database, quotas, Outbox()),
                 searches=searches(database),
                 own_ports=own_ports,
                 closing=closing,

@@ -1,23 +1,27 @@
-"""Quotas: how much an app may keep, and how much it does.
+"""Quotas: the rows and bytes that an app may store.
 
-Triggers count every row and byte exactly (migration `usage`): a write adds what it changed to a table that
-only grows, so writers never wait for each other; `Upkeep` adds it up now and then. A worker remembers an
-app's sums for `FRESH_SECONDS`, so a quota can be overstepped by what the app writes in that time. Once it is
-used up, every write is looked at by itself: what adds nothing, such as replacing a value by one as large,
-goes on, and so does everything that removes.
+One rule for every store: a write has room if it adds nothing, or if what is stored after it is within the
+limit. Database triggers count every row and byte exactly (migration `usage`): a write adds what it changed
+to a table that only grows, so writers never wait for each other; `Upkeep` adds the changes up.
+
+The rule is applied with as little reading as possible:
+
+- `has_room` uses the sums that a worker remembers for `FRESH_SECONDS`. With room by these, a write goes
+  ahead unchecked, so an app can exceed a quota by what it writes in that time.
+- Otherwise the sums are read: `check_after` checks a write inside its transaction, by what it really added,
+  so replacing a value by one of equal size still works. `check_before` checks a write whose size is known
+  before it is made.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
 from picloud.config import Settings
-from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Connection, Database
@@ -27,8 +31,6 @@ Store: TypeAlias = Literal["kv", "docs", "files", "scripts"]
 STORES: tuple[Store, ...] = get_args(Store)
 
 FRESH_SECONDS = 1.0
-WRITES_AT_ONCE = 4
-"""Of one app, in one worker: they may wait for each other, and connections are for all apps."""
 MAX_REMEMBERED_APPS = 10_000
 """Apps a worker remembers the sums of."""
 
@@ -77,6 +79,10 @@ class StoreUsage:
     bytes_limit: int
 
 
+LEAST = Amount(1, 1)
+"""The least that a write can add."""
+
+
 class QuotaUsedUp(ServiceError):
     """The app keeps as much as it may."""
 
@@ -99,7 +105,6 @@ class Quotas:
         """Make it. Args: database: the pool. limits: of each app, by store."""
         self._database, self._limits = database, limits
         self._known: dict[UUID, _Sums] = {}
-        self._writes = AppLimiter(max(1, min(WRITES_AT_ONCE, database.max_size // 2)))
         self._flights: SingleFlight[UUID] = SingleFlight()
 
     @classmethod
@@ -124,74 +129,66 @@ class Quotas:
             for kept in (sums.get(store, _NOTHING),)
         ]
 
-    @asynccontextmanager
-    async def writing(self, app_id: UUID, store: Store) -> AsyncIterator[Connection]:
-        """Have a connection for one write, which may or may not add to what is kept.
+    async def has_room(self, app_id: UUID, store: Store, added: Amount) -> bool:
+        """Return whether a write has room by the sums this worker remembers.
 
         Args:
-            app_id: whose.
-            store: what is written to.
+            app_id: the app.
+            store: the store it writes to.
+            added: rows and bytes it adds; `LEAST` where only the write itself can tell.
+        """
+        kept, limit = (await self._recent(app_id)).get(store, _NOTHING), self._limits[store]
+        return (added.rows <= 0 or kept.rows + added.rows <= limit.rows) and (
+            added.bytes <= 0 or kept.bytes + added.bytes <= limit.bytes
+        )
+
+    async def check_before(self, app_id: UUID, store: Store, added: Amount) -> None:
+        """Check a write before it is made.
+
+        Args:
+            app_id: the app.
+            store: the store it will write to.
+            added: rows and bytes it will add.
 
         Raises:
-            QuotaUsedUp: the write added something and there is no room; it was undone.
+            QuotaUsedUp: there is no room for it.
         """
-        limit = self._limits[store]
-        known = (await self._recent(app_id)).get(store, _NOTHING)
-        if known.rows < limit.rows and known.bytes < limit.bytes:
-            async with self._writes.slot(app_id), self._database.acquire() as connection:
-                yield connection
-            return
-        async with self._writes.slot(app_id), self._database.transaction() as connection:
-            yield connection
+        if not await self.has_room(app_id, store, added):
+            kept = (await self._read(app_id)).get(store, _NOTHING)
+            self._require(store, added, Amount(kept.rows + added.rows, kept.bytes + added.bytes))
+
+    async def check_after(
+        self, connection: Connection, app_id: UUID, store: Store, added: Amount | None = None
+    ) -> None:
+        """Check a write in its transaction. It is exact except for transactions that have not committed.
+
+        Args:
+            connection: in the transaction that made the write.
+            app_id: the app.
+            store: the store it wrote to.
+            added: rows and bytes it added; None where database triggers counted them.
+
+        Raises:
+            QuotaUsedUp: there is no room for it; the transaction must be rolled back.
+        """
+        if added is None:
             grown = await connection.fetchrow(_SQL.usage_grown, app_id, store)
             assert grown is not None
-            if grown["rows"] > 0 or grown["bytes"] > 0:
-                now = (await self._read(app_id, connection)).get(store, _NOTHING)
-                self._refuse(store, Amount(grown["rows"], grown["bytes"]), now)
+            added = Amount(grown["rows"], grown["bytes"])
+        if added.rows > 0 or added.bytes > 0:
+            self._require(store, added, (await self._read(app_id, connection)).get(store, _NOTHING))
 
-    async def admit(self, app_id: UUID, store: Store, rows: int, size: int) -> None:
-        """Refuse what there is no room for, before it is made.
-
-        Args:
-            app_id: whose.
-            store: what will be written to.
-            rows: that will be added.
-            size: bytes that will be added.
-
-        Raises:
-            QuotaUsedUp: there is no room.
-        """
-        added, limit = Amount(rows, size), self._limits[store]
-        known = (await self._recent(app_id)).get(store, _NOTHING)
-        if known.rows + rows > limit.rows or known.bytes + size > limit.bytes:
-            now = (await self._read(app_id)).get(store, _NOTHING)
-            self._refuse(store, added, Amount(now.rows + rows, now.bytes + size))
-
-    async def settle(self, connection: Connection, app_id: UUID, store: Store, added: Amount) -> None:
-        """Refuse what a transaction added, where it is too much. It is exact but for others at the same time.
-
-        Args:
-            connection: of the transaction.
-            app_id: whose.
-            store: what was written to.
-            added: to it.
-
-        Raises:
-            QuotaUsedUp: there is no room.
-        """
-        self._refuse(store, added, (await self._read(app_id, connection)).get(store, _NOTHING))
-
-    def _refuse(self, store: Store, added: Amount, after: Amount) -> None:
-        """Refuse what leads past the limit. Args: after: what is kept, with what is added."""
+    def _require(self, store: Store, added: Amount, after: Amount) -> None:
+        """Raise QuotaUsedUp if a write exceeds a limit. Args: after: what is stored with what it added."""
         limit = self._limits[store]
-        for what, more, kept, most, knob in (
+        for what, more, kept, most, setting in (
             (_ROWS[store], added.rows, after.rows, limit.rows, "ROWS"),
             ("bytes", added.bytes, after.bytes, limit.bytes, "MB"),
         ):
             if more > 0 and kept > most:
                 raise QuotaUsedUp(
                     f"the app's quota of {most} {what} has no room for this ({kept - more} are kept); "
-                    f"remove some, or have the operator raise PICLOUD_QUOTA_{store.upper()}_{knob}"
+                    f"remove some, or have the operator raise PICLOUD_QUOTA_{store.upper()}_{setting}"
                 )
 
     async def _recent(self, app_id: UUID) -> Mapping[str, Amount]:

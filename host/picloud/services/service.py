@@ -19,8 +19,9 @@ from picloud.core.generations import Generations
 from picloud.core.interface import HostFunction, Interface
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
-from picloud.services.quotas import Quotas, StoreQuota
+from picloud.services.quotas import StoreQuota
 from picloud.services.unavailable import with_unavailable_stubs
+from picloud.services.writes import Writes
 
 ServiceT = TypeVar("ServiceT")
 AdminT = TypeVar("AdminT")
@@ -35,7 +36,7 @@ class Dependencies:
         database: the pool.
         changes: tells other workers of a write.
         generations: tells this worker of writes.
-        quotas: of apps.
+        writes: opens writes.
         searches: limits the searches of each app.
         own_ports: ports this instance listens on.
         closing: closes what a service opens when the worker stops.
@@ -45,7 +46,7 @@ class Dependencies:
     database: Database
     changes: ChangeNotifier
     generations: Generations
-    quotas: Quotas
+    writes: Writes
     searches: AppLimiter
     own_ports: Collection[int]
     closing: AsyncExitStack

@@ -37,7 +37,7 @@ from picloud.services.files import service as files
 from picloud.services.files.folder import FolderStore
 from picloud.services.outbound.client import host_functions
 from picloud.services.outbound.configured import configured
-from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.writes import Writes
 from tests.workbench import NOBODY, in_memory
 
 PAGE = (Path(__file__).parents[3] / "docs" / "script-guide.md").read_text("utf-8")
@@ -74,8 +74,8 @@ async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterat
     """Executes a script with all there is, and one host more; returns status and body."""
     await database.execute("INSERT INTO apps (id, slug, name) VALUES ($1, 'nobody', 'Nobody')", NOBODY)
     FolderStore.prepare(tmp_path / "files")
-    quotas, threads, outbound = Quotas(database, UNLIMITED), Threads(2), configured(Settings())
-    kept = files.Files(database, FolderStore(tmp_path / "files"), quotas)
+    writes, threads, outbound = Writes(database), Threads(2), configured(Settings())
+    kept = files.Files(database, FolderStore(tmp_path / "files"), writes)
     replies: dict[str, Any] = {}
 
     class Somewhere:
@@ -90,7 +90,7 @@ async def run(engine: Engine, database: Database, tmp_path: Path) -> AsyncIterat
 
     functions = {
         **in_memory(GREETING="hello"),
-        **docs.host_functions(docs.DatabaseDocs(database, quotas)),
+        **docs.host_functions(docs.DatabaseDocs(database, writes)),
         **files.host_functions(kept),
         **host_functions(Somewhere()),
     }

@@ -26,6 +26,7 @@ from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
 from picloud.services.kv.service import DatabaseKeyValue
 from picloud.services.quotas import Amount, Quotas, QuotaUsedUp, Store
+from picloud.services.writes import Writes
 
 APPS = (UUID(int=1), UUID(int=2))
 TRUTH = """
@@ -54,9 +55,10 @@ class Stores:
     def __init__(self, database: Database, folder: Path, limits: Mapping[Store, Amount]) -> None:
         self.database = database
         self.quotas = Quotas(database, limits)
-        self.kv = DatabaseKeyValue(database, self.quotas)
-        self.docs = DatabaseDocs(database, self.quotas)
-        self.files = Files(database, FolderStore(folder), self.quotas)
+        writes = Writes(database, self.quotas)
+        self.kv = DatabaseKeyValue(database, writes)
+        self.docs = DatabaseDocs(database, writes)
+        self.files = Files(database, FolderStore(folder), writes)
 
     async def usage(self, app_id: UUID) -> dict[str, tuple[int, int]]:
         return {one.store: (one.rows, one.bytes) for one in await self.quotas.usage(app_id)}

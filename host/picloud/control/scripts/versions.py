@@ -202,7 +202,8 @@ async def keep_version(
         message,
     )
     with as_api_error("source"):
-        await quotas.settle(connection, script.app_id, "scripts", Amount(1, len(script.source.encode())))
+        added = Amount(1, len(script.source.encode()))
+        await quotas.check_after(connection, script.app_id, "scripts", added)
 
 
 def _fields(row: Record) -> dict[str, Any]:

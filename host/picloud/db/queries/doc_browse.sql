@@ -27,7 +27,3 @@ SELECT EXISTS (SELECT FROM docs WHERE app_id = $1 AND collection = $2);
 -- All of a document.
 SELECT id, collection, data::text AS data, size, created_at, updated_at FROM docs
 WHERE app_id = $1 AND collection = $2 AND id = $3;
-
--- name: doc_lock
--- The size of a document, which does not change until the transaction ends.
-SELECT size FROM docs WHERE app_id = $1 AND collection = $2 AND id = $3 FOR UPDATE;

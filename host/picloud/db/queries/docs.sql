@@ -1,28 +1,34 @@
 -- name: doc_create
--- Store a document and give its envelope.
+-- Store a document; returns its envelope, its size, and with $5 its data as it is stored.
 INSERT INTO docs AS doc (app_id, collection, id, data) VALUES ($1, $2, $3, $4::text::jsonb)
-RETURNING docs_envelope(doc);
+RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END AS data;
 
 -- name: doc_get
 -- The envelope of one document.
 SELECT docs_envelope(doc) FROM docs doc WHERE app_id = $1 AND collection = $2 AND id = $3;
 
+-- name: doc_lock
+-- The size of a document, and with $4 its data; neither changes until the transaction ends.
+SELECT size, CASE WHEN $4 THEN data::text END AS data FROM docs
+WHERE app_id = $1 AND collection = $2 AND id = $3
+FOR UPDATE;
+
 -- name: doc_update
--- Replace a document's data and give its envelope.
+-- Replace a document's data; returns what doc_create returns.
 UPDATE docs doc SET data = $4::text::jsonb, updated_at = now()
 WHERE app_id = $1 AND collection = $2 AND id = $3
-RETURNING docs_envelope(doc);
+RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END AS data;
 
 -- name: doc_patch
--- Merge into a document's data and give its envelope; the row is locked by then, so that patches add up.
+-- Merge into a document's data; returns what doc_create returns. The row is locked by then, so that patches add up.
 UPDATE docs doc SET data = docs_merge_patch(data, $4::text::jsonb), updated_at = now()
 WHERE app_id = $1 AND collection = $2 AND id = $3
-RETURNING docs_envelope(doc);
+RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END AS data;
 
 -- name: doc_delete
--- Remove a document; tells whether it was there.
+-- Remove a document; returns its size, and with $4 its data.
 DELETE FROM docs WHERE app_id = $1 AND collection = $2 AND id = $3
-RETURNING true;
+RETURNING size, CASE WHEN $4 THEN data::text END AS data;
 
 -- name: docs_list
 -- Envelopes in the order of their ids after $3, at most $4 and not beyond the one that passes $5 bytes;

@@ -11,8 +11,8 @@ SELECT app_id, collection, id, blob, name, content_type, size, sha256, metadata,
 FROM files file WHERE app_id = $1 AND collection = $2 AND id = $3;
 
 -- name: file_lock
--- The blob of one file, which does not change until the transaction ends.
-SELECT blob FROM files WHERE app_id = $1 AND collection = $2 AND id = $3 FOR UPDATE;
+-- The blob and the entry of one file, which do not change until the transaction ends.
+SELECT blob, files_entry(file) AS entry FROM files file WHERE app_id = $1 AND collection = $2 AND id = $3 FOR UPDATE;
 
 -- name: file_update
 -- Change what is not null, and give the entry.

@@ -10,9 +10,9 @@ WHERE app_id = $1 AND collection = $2 AND key = $3
 FOR UPDATE;
 
 -- name: kv_set
--- Write a value; it expires after $5 seconds, or never where that is null.
+-- Write a value; it expires $5 seconds from now, or never where that is null.
 INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
-VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5))
+VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
 ON CONFLICT (app_id, collection, key) DO UPDATE
 SET value = excluded.value, expires_at = excluded.expires_at, updated_at = now();
 
@@ -42,10 +42,11 @@ SELECT EXISTS (
 );
 
 -- name: kv_delete
--- Remove a key; tells whether it was there (an expired one was not).
+-- Remove a key; returns whether it was there (an expired one was not), the size of its value, and with $4 the value.
 DELETE FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key = $3
-RETURNING (expires_at IS NULL OR expires_at > now());
+RETURNING (expires_at IS NULL OR expires_at > now()) AS live, octet_length(value) AS size,
+    CASE WHEN $4 THEN value END AS value;
 
 -- name: kv_list
 -- Keys after $3 in byte order, at most $4.
@@ -127,12 +128,6 @@ SELECT EXISTS (
 -- All of an entry that has not expired.
 SELECT collection, key, value, expires_at, created_at, updated_at FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now());
-
--- name: kv_take
--- Remove an entry that has not expired; gives the size of its value.
-DELETE FROM kv_entries
-WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now())
-RETURNING octet_length(value);
 
 -- name: kv_count_of_app
 -- How many entries an app has, counted up to 10,000.

@@ -13,8 +13,8 @@ _SQL = load("docs")
 
 SERVICE: Service[DatabaseDocs, DocsAdmin] = Service(
     name="docs",
-    make=lambda given: DatabaseDocs(given.database, given.quotas, given.searches),
-    admin=lambda given, _docs: DocsAdmin(given.database, given.quotas, given.searches),
+    make=lambda given: DatabaseDocs(given.database, given.writes, given.searches),
+    admin=lambda given, _docs: DocsAdmin(given.database, given.writes, given.searches),
     host_functions=host_functions,
     capabilities=("docs.read", "docs.write"),
     stored=(Stored("docs", _SQL.docs_count_of_app, _SQL.docs_clear_app),),

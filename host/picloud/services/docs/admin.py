@@ -9,7 +9,6 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from uuid_utils.compat import uuid7
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import Invalid, NotFound
@@ -17,17 +16,18 @@ from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest, write_cursor
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
-from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.services.collections import as_api_error, check_collection, list_collections, require_valid_name
+from picloud.services.docs import documents
 from picloud.services.docs.conditions import write_json
+from picloud.services.docs.documents import TOO_DEEP, check_data
 from picloud.services.docs.filter import Find, parse_find
-from picloud.services.docs.service import MAX_FOUND, TOO_DEEP, check_data, refusals
+from picloud.services.docs.service import MAX_FOUND
 from picloud.services.docs.sql import page_statement
-from picloud.services.quotas import Quotas
+from picloud.services.writes import Writes
 
 _ORDERING = ("$sort", "$skip", "$limit")
-_SQL, _BROWSE = load("docs"), load("doc_browse")
+_BROWSE = load("doc_browse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,9 @@ class Document:
 class DocsAdmin:
     """What the admin API asks of documents."""
 
-    def __init__(self, database: Database, quotas: Quotas, searches: AppLimiter) -> None:
-        """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those of scripts."""
-        self._database, self._quotas, self._searches = database, quotas, searches
+    def __init__(self, database: Database, writes: Writes, searches: AppLimiter) -> None:
+        """Create it. Args: database: the pool. writes: opens writes. searches: slots, shared with scripts."""
+        self._database, self._writes, self._searches = database, writes, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[DocCollection]:
         """List the collections of an app by name.
@@ -153,19 +153,12 @@ class DocsAdmin:
         """
         with as_api_error("collection"):
             check_collection(collection)
-        text, id_ = _json(data), uuid7()
-        try:
-            with as_api_error("data"):
-                check_data(collection, text)
-                with refusals():
-                    async with self._quotas.writing(app_id, "docs") as connection, connection.transaction():
-                        await connection.execute(_SQL.doc_create, app_id, collection, id_, text)
-                        made = await self._show(connection, app_id, collection, id_)
-                        after = _told(collection, made.size)
-                        await audit.write(connection, actor, app_id=app_id, target=id_, after=after)
-        except asyncpg.ForeignKeyViolationError:
-            raise NotFound("app", app_id) from None
-        return made
+        text = _json(data)
+        with as_api_error("data"):
+            check_data(collection, text)
+            async with self._writes.begin(actor, app_id, "docs", collection) as write:
+                id_, _ = await documents.create(write, text)
+                return await self._show(write.connection, app_id, collection, id_)
 
     async def update(
         self, app_id: UUID, collection: str, id_: str, data: dict[str, Any], *, merge: bool, actor: Actor
@@ -189,26 +182,13 @@ class DocsAdmin:
             QuotaExceeded: it grows, and there is no room for that.
         """
         require_valid_name(collection)
-        text, names = _json(data), (app_id, collection, _id(id_))
-        statement = _SQL.doc_patch if merge else _SQL.doc_update
+        text, document = _json(data), _id(id_)
         with as_api_error("data"):
             check_data(collection, text)
-            with refusals():
-                async with self._quotas.writing(app_id, "docs") as connection, connection.transaction():
-                    size = await connection.fetchval(_BROWSE.doc_lock, *names)
-                    if size is None:
-                        raise NotFound("document", id_)
-                    await connection.execute(statement, *names, text)
-                    changed = await self._show(connection, *names)
-                    await audit.write(
-                        connection,
-                        actor,
-                        app_id=app_id,
-                        target=names[2],
-                        before=_told(collection, size),
-                        after=_told(collection, changed.size),
-                    )
-        return changed
+            async with self._writes.begin(actor, app_id, "docs", collection) as write:
+                if await documents.change(write, document, text, merge=merge) is None:
+                    raise NotFound("document", id_)
+                return await self._show(write.connection, app_id, collection, document)
 
     async def delete(self, app_id: UUID, collection: str, id_: str, *, actor: Actor) -> None:
         """Remove a document.
@@ -223,14 +203,10 @@ class DocsAdmin:
             NotFound: there is none.
         """
         require_valid_name(collection)
-        names = (app_id, collection, _id(id_))
-        async with self._database.transaction() as connection:
-            size = await connection.fetchval(_BROWSE.doc_lock, *names)
-            if size is None:
+        document = _id(id_)
+        async with self._writes.begin(actor, app_id, "docs", collection, adds=None) as write:
+            if not await documents.delete(write, document):
                 raise NotFound("document", id_)
-            await connection.execute(_SQL.doc_delete, *names)
-            before = _told(collection, size)
-            await audit.write(connection, actor, app_id=app_id, target=names[2], before=before)
 
     async def _show(
         self, source: Database | Connection, app_id: UUID, collection: str, id_: UUID
@@ -276,8 +252,3 @@ def _document(row: asyncpg.Record) -> Document:
     # As PostgreSQL has it: reading it would lose digits of numbers, and take time.
     data = cast("dict[str, Any]", orjson.Fragment(row["data"]))
     return Document(row["id"], row["collection"], data, row["size"], row["created_at"], row["updated_at"])
-
-
-def _told(collection: str, size: int) -> dict[str, Any]:
-    """What the audit log says of a document: what is in it may be secret."""
-    return {"collection": collection, "size": size}

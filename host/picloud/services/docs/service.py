@@ -6,31 +6,26 @@ documents.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
-
-import asyncpg
-from uuid_utils.compat import uuid7
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
-from picloud.core.interface import LIMITS, HostFunction
+from picloud.core.interface import HostFunction
 from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.services.call_context import Call
 from picloud.services.collections import check_collection
+from picloud.services.docs import documents
+from picloud.services.docs.documents import check_data
 from picloud.services.docs.filter import MAX_LIMIT, Find, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
-from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.writes import Writes
 
-MAX_DATA = LIMITS.number("max_document_bytes")
 MAX_FOUND = 8 * 1024 * 1024
 """Bytes of envelopes one call gives: a page of a thousand large documents would be a gigabyte."""
-TOO_DEEP = f"the document is nested deeper than {LIMITS.number('max_nesting_levels') - 1} levels"
-"""The error of what no script could read again: the envelope is one level more."""
 SEARCHES_AT_ONCE = 4
 """Of one app, in one worker: a search may read a whole collection, and connections are for all apps."""
 
@@ -56,17 +51,17 @@ class DatabaseDocs:
     """Documents of apps. An envelope is the JSON of `{id, data, created_at, updated_at}`."""
 
     def __init__(
-        self, database: Database, quotas: Quotas | None = None, turns: AppLimiter | None = None
+        self, database: Database, writes: Writes | None = None, turns: AppLimiter | None = None
     ) -> None:
         """Make the service.
 
         Args:
             database: the pool.
-            quotas: of apps; None for none.
+            writes: opens writes; None for writes without quotas and triggers.
             turns: of searches, where others search too; None for its own.
         """
         self._database = database
-        self._quotas = quotas or Quotas(database, UNLIMITED)
+        self._writes = writes or Writes(database)
         self._searches = turns or searches(database)
 
     async def create(self, call: Call, collection: str, data: str) -> str:
@@ -75,7 +70,7 @@ class DatabaseDocs:
         Args:
             call: whose.
             collection: 1 to 128 bytes.
-            data: JSON of an object, at most `MAX_DATA` bytes.
+            data: JSON of an object, at most `documents.MAX_DATA` bytes.
 
         Returns:
             Its envelope.
@@ -84,13 +79,9 @@ class DatabaseDocs:
             ServiceError: an argument is not acceptable, or the app's quota is used up.
         """
         check_data(collection, data)
-        try:
-            with refusals():
-                async with self._quotas.writing(call.app_id, "docs") as connection:
-                    names = (call.app_id, collection, uuid7())
-                    return str(await connection.fetchval(_SQL.doc_create, *names, data))
-        except asyncpg.ForeignKeyViolationError:
-            raise ServiceError("the app was deleted") from None
+        async with self._writes.begin(call, call.app_id, "docs", collection) as write:
+            _, envelope = await documents.create(write, data)
+            return envelope
 
     async def get(self, call: Call, collection: str, id_: str) -> str | None:
         """The envelope of a document, or None; what is no id is the id of none."""
@@ -138,7 +129,7 @@ class DatabaseDocs:
             ServiceError: an argument is not acceptable, there is no such document, or the app's quota is
                 used up.
         """
-        return await self._change(_SQL.doc_update, call, collection, id_, data)
+        return await self._change(call, collection, id_, data, merge=False)
 
     async def patch(self, call: Call, collection: str, id_: str, patch: str) -> str:
         """Merge into a document's data (RFC 7396), and give its envelope; patches at once all count.
@@ -146,7 +137,7 @@ class DatabaseDocs:
         Raises:
             ServiceError: as for `update`.
         """
-        return await self._change(_SQL.doc_patch, call, collection, id_, patch)
+        return await self._change(call, collection, id_, patch, merge=True)
 
     async def delete(self, call: Call, collection: str, id_: str) -> bool:
         """Remove a document; whether it was there."""
@@ -154,8 +145,8 @@ class DatabaseDocs:
         document = parse_id(id_)
         if document is None:
             return False
-        async with self._quotas.writing(call.app_id, "docs") as connection:
-            return bool(await connection.fetchval(_SQL.doc_delete, call.app_id, collection, document))
+        async with self._writes.begin(call, call.app_id, "docs", collection, adds=None) as write:
+            return await documents.delete(write, document)
 
     async def _find(self, call: Call, collection: str, find: Find) -> list[str]:
         sql, parameters = find_statement(find, call.app_id, collection, MAX_FOUND)
@@ -167,17 +158,16 @@ class DatabaseDocs:
             )
         return [row["envelope"] for row in rows]
 
-    async def _change(self, statement: str, call: Call, collection: str, id_: str, data: str) -> str:
+    async def _change(self, call: Call, collection: str, id_: str, data: str, *, merge: bool) -> str:
         check_data(collection, data)
         document = parse_id(id_)
         envelope = None
         if document is not None:
-            with refusals():
-                async with self._quotas.writing(call.app_id, "docs") as connection:
-                    envelope = await connection.fetchval(statement, call.app_id, collection, document, data)
+            async with self._writes.begin(call, call.app_id, "docs", collection) as write:
+                envelope = await documents.change(write, document, data, merge=merge)
         if envelope is None:
             raise ServiceError("no such document")
-        return str(envelope)
+        return envelope
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of documents as they were made.
@@ -208,29 +198,3 @@ class DatabaseDocs:
 def searches(database: Database) -> AppLimiter:
     """Limits the searches in a pool: half of its connections are for what is answered at once."""
     return AppLimiter(SEARCHES_AT_ONCE, max(1, database.max_size // 2))
-
-
-def check_data(collection: str, data: str) -> None:
-    """Refuse what is too large before the database is asked."""
-    check_collection(collection)
-    if (size := len(data.encode())) > MAX_DATA:
-        raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON, this has {size}")
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """What PostgreSQL refuses of a document, in words for the script."""
-    try:
-        yield
-    except asyncpg.CheckViolationError as error:
-        if error.constraint_name == "docs_data_check":
-            raise ServiceError("a document must be a map") from None
-        if error.constraint_name == "docs_depth_check":
-            raise ServiceError(TOO_DEEP) from None
-        raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON") from None
-    except asyncpg.UntranslatableCharacterError:
-        raise ServiceError("a document must not hold a NUL character") from None
-    except asyncpg.StatementTooComplexError:
-        raise ServiceError(TOO_DEEP) from None
-    except asyncpg.DataError:
-        raise ServiceError("the document is no JSON that can be stored") from None

@@ -16,7 +16,7 @@ _SQL = load("files")
 def _make(given: Dependencies) -> Files:
     store = FolderStore(files_folder(given.settings))
     given.closing.callback(store.close)
-    files = Files(given.database, store, given.quotas)
+    files = Files(given.database, store, given.writes)
     given.closing.push_async_callback(files.close)
     return files
 

@@ -8,9 +8,8 @@ from uuid import UUID
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import FileUnreadable, NotFound, ServiceError
 from picloud.core.pagination import Page, PageRequest
-from picloud.db.pool import Connection, Database
+from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.services.collections import list_collections, require_valid_name
 from picloud.services.files.file import File
@@ -117,15 +116,5 @@ class FilesAdmin:
             NotFound: there is none.
         """
         require_valid_name(collection)
-
-        async def note(connection: Connection, file: File) -> None:
-            before = {
-                "collection": file.collection,
-                "name": file.name,
-                "size": file.size,
-                "sha256": file.sha256.hex(),
-            }
-            await audit.write(connection, actor, app_id=app_id, target=file.id, before=before)
-
-        if await self._files.remove(app_id, collection, id_, note) is None:
+        if not await self._files.remove(actor, app_id, collection, id_):
             raise NotFound("file", id_)

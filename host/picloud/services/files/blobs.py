@@ -12,8 +12,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from uuid import UUID, uuid4
 
-import asyncpg
-
 from picloud.core.errors import ServiceError
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -62,25 +60,33 @@ class Blobs:
             raise ServiceError("the file could not be written") from None
 
     @asynccontextmanager
-    async def naming(self, blob: Blob) -> AsyncIterator[Connection]:
-        """A transaction that names a blob, for the block. If it says no, the blob is removed.
+    async def naming(self, blob: Blob) -> AsyncIterator[None]:
+        """Surround a write that names a blob: if it fails, the blob is removed.
 
-        If it breaks, nobody knows whether it was committed: the sweep will see.
+        If the database connection breaks, the write may have been committed: that blob is left to the sweep.
 
         Raises:
-            ServiceError: the block raised it, or PostgreSQL refuses the row.
+            ServiceError: the block raised it.
         """
         try:
-            with refusals():
-                async with self._database.transaction() as connection:
-                    # The sweep leaves alone what is held; what it took before, it took.
-                    await connection.execute(_SQL.blob_hold, blob.id)
-                    if not await self._store.has(blob):
-                        raise ServiceError("writing the file took too long; try again")
-                    yield connection
+            yield
         except ServiceError:
             await self.drop(blob)
             raise
+
+    async def hold(self, connection: Connection, blob: Blob) -> None:
+        """Keep the sweep away from a blob until the transaction that names it ends.
+
+        Args:
+            connection: in that transaction.
+            blob: the blob.
+
+        Raises:
+            ServiceError: the sweep has removed it.
+        """
+        await connection.execute(_SQL.blob_hold, blob.id)
+        if not await self._store.has(blob):
+            raise ServiceError("writing the file took too long; try again")
 
     async def drop(self, blob: Blob) -> None:
         """Remove what no row names any more; what cannot be removed now is left to the sweep."""
@@ -179,16 +185,3 @@ def _reading(file: File) -> Iterator[None]:
     except OSError:
         _log.exception("file %s of app %s could not be read", file.id, file.app_id)
         raise ServiceError("the file could not be read") from None
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """What PostgreSQL refuses of a row, in words for the script."""
-    try:
-        yield
-    except asyncpg.CheckViolationError:
-        raise ServiceError("metadata must be a map") from None
-    except asyncpg.ForeignKeyViolationError:
-        raise ServiceError("the app is being deleted") from None
-    except (asyncpg.DataError, asyncpg.StatementTooComplexError):  # the latter: nested too deeply
-        raise ServiceError("metadata is no JSON that can be stored") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from picloud.core.errors import ServiceError
@@ -46,6 +47,16 @@ class File:
     def bytes_at(self) -> Blob:
         """Where its bytes are."""
         return Blob(self.app_id, self.blob)
+
+    @property
+    def audit_fields(self) -> dict[str, Any]:
+        """What the audit log shows of it; its metadata can be secret."""
+        return {
+            "collection": self.collection,
+            "name": self.name,
+            "size": self.size,
+            "sha256": self.sha256.hex(),
+        }
 
 
 class Corrupted(ServiceError):

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from uuid import UUID
-
-from uuid_utils.compat import uuid7
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.ids import parse_id
 from picloud.core.interface import LIMITS, HostFunction
 from picloud.core.pagination import page_for_script, position_for_script
-from picloud.db.pool import Connection, Database
+from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.sandbox.limits import MIB
 from picloud.services.call_context import Call
 from picloud.services.collections import check_collection
-from picloud.services.files.blobs import Blobs, refusals
+from picloud.services.files import rows
+from picloud.services.files.blobs import Blobs
 from picloud.services.files.checks import (
     OCTETS,
     check_content_type,
@@ -28,7 +27,8 @@ from picloud.services.files.checks import (
 )
 from picloud.services.files.file import File
 from picloud.services.files.store import Blob, BlobStore, OpenBlob
-from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.quotas import Amount
+from picloud.services.writes import Who, Write, Writes
 
 MAX_DATA = LIMITS.number("max_file_bytes")
 """Bytes of a file that pass through a script in one call."""
@@ -63,16 +63,16 @@ class Files:
     nobody could know which bytes to remove.
     """
 
-    def __init__(self, database: Database, store: BlobStore, quotas: Quotas | None = None) -> None:
+    def __init__(self, database: Database, store: BlobStore, writes: Writes | None = None) -> None:
         """Make the service; `close` is owed, and closes the store.
 
         Args:
             database: the pool.
             store: keeps the bytes.
-            quotas: of apps; None for none.
+            writes: opens writes; None for writes without quotas and triggers.
         """
         self._database, self._blobs = database, Blobs(database, store)
-        self._quotas = quotas or Quotas(database, UNLIMITED)
+        self._writes = writes or Writes(database)
         self._turns, self._reads = AppLimiter(AT_ONCE), AppLimiter(READS_AT_ONCE)
 
     async def close(self) -> None:
@@ -101,7 +101,7 @@ class Files:
                 stored.
         """
         check_data(data)
-        return await self._create(call.app_id, collection, name, content_type, metadata, data)
+        return await self._create(call, collection, name, content_type, metadata, data)
 
     async def create_from_request(
         self, call: Call, collection: str, name: str, content_type: str | None, metadata: str | None
@@ -125,7 +125,7 @@ class Files:
         if content_type is None:
             said = call.input.content_type
             content_type = said if said is not None and is_content_type(said) else OCTETS
-        return await self._create(call.app_id, collection, name, content_type, metadata, call.input.data)
+        return await self._create(call, collection, name, content_type, metadata, call.input.data)
 
     async def head(self, call: Call, collection: str, id_: str) -> str | None:
         """The entry of a file, or None; what is no id is the id of none."""
@@ -198,12 +198,14 @@ class Files:
         if file is None:
             raise ServiceError("no such file")
         changed = (name, content_type, metadata)
-        return await self._turns.run_to_completion(call.app_id, lambda: self._update(file, changed, data))
+        return await self._turns.run_to_completion(
+            call.app_id, lambda: self._update(call, file, changed, data)
+        )
 
     async def delete(self, call: Call, collection: str, id_: str) -> bool:
         """Remove a file; whether it was there."""
         check_collection(collection)
-        return await self.remove(call.app_id, collection, id_) is not None
+        return await self.remove(call, call.app_id, collection, id_)
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of files as they were made.
@@ -263,38 +265,28 @@ class Files:
         async with self._reads.slot(file.app_id):
             return await self._blobs.verified(file)
 
-    async def remove(
-        self,
-        app_id: UUID,
-        collection: str,
-        id_: str,
-        also: Callable[[Connection, File], Coroutine[Any, Any, None]] | None = None,
-    ) -> File | None:
+    async def remove(self, who: Who, app_id: UUID, collection: str, id_: str) -> bool:
         """Remove a file.
 
         Args:
-            app_id: whose.
+            who: the script's call, or the user.
+            app_id: the app.
             collection: 1 to 128 bytes.
             id_: the file; what is no id is the id of none.
-            also: done in the same transaction.
 
         Returns:
-            What was known of it, or None where there is none.
+            Whether it was there.
         """
         file_id = parse_id(id_)
         if file_id is None:
-            return None
+            return False
 
-        async def remove() -> File | None:
-            async with self._database.transaction() as connection:
-                row = await connection.fetchrow(_SQL.file_delete, app_id, collection, file_id)
-                if row is None:
-                    return None
-                file = File(**row)
-                if also is not None:
-                    await also(connection, file)
-            await self._blobs.drop(file.bytes_at)
-            return file
+        async def remove() -> bool:
+            async with self._writes.begin(who, app_id, "files", collection, adds=None) as write:
+                file = await rows.delete(write, file_id)
+            if file is not None:
+                await self._blobs.drop(file.bytes_at)
+            return file is not None
 
         return await self._turns.run_to_completion(app_id, remove)
 
@@ -303,48 +295,57 @@ class Files:
         await self._blobs.drop_app(app_id)
 
     async def _create(
-        self, app_id: UUID, collection: str, name: str, content_type: str, metadata: str | None, data: bytes
+        self, call: Call, collection: str, name: str, content_type: str, metadata: str | None, data: bytes
     ) -> str:
         check_collection(collection)
         check_name(name)
         check_content_type(content_type)
         check_metadata(metadata)
-
         kept = "{}" if metadata is None else metadata
+        added = Amount(1, len(data) + len(kept.encode()))
 
         async def create() -> str:
-            await self._quotas.admit(app_id, "files", 1, len(data) + len(kept.encode()))
-            blob, digest = await self._blobs.put(app_id, data)
-            values = (name, content_type, len(data), digest, kept)
-            async with self._blobs.naming(blob) as connection:
-                return str(
-                    await connection.fetchval(_SQL.file_create, app_id, collection, uuid7(), blob.id, *values)
-                )
+            await self._writes.quotas.check_before(call.app_id, "files", added)
+            async with self._storing(call, collection, data, added) as (write, (blob, size, sha256)):
+                return await rows.create(write, blob, name, content_type, size, sha256, kept)
 
-        return await self._turns.run_to_completion(app_id, create)
+        return await self._turns.run_to_completion(call.app_id, create)
 
-    async def _update(self, file: File, changed: tuple[str | None, ...], data: bytes | None) -> str:
-        names = (file.app_id, file.collection, file.id)
-        metadata = changed[-1]
+    async def _update(
+        self, call: Call, file: File, changed: tuple[str | None, str | None, str | None], data: bytes | None
+    ) -> str:
         grows = 0 if data is None else len(data) - file.size
-        if metadata is not None:
+        if (metadata := changed[-1]) is not None:
             grows += len(metadata.encode()) - len(file.metadata.encode())
-        if grows > 0:
-            await self._quotas.admit(file.app_id, "files", 0, grows)
+        added = Amount(0, grows) if grows > 0 else None
+        if added is not None:
+            await self._writes.quotas.check_before(file.app_id, "files", added)
         if data is None:
-            with refusals():
-                entry = await self._database.fetchval(_SQL.file_update, *names, *changed, None, None, None)
-            if entry is None:
-                raise ServiceError("no such file")
-            return str(entry)
-        blob, digest = await self._blobs.put(file.app_id, data)
-        async with self._blobs.naming(blob) as connection:
-            before = await connection.fetchval(_SQL.file_lock, *names)
-            if before is None:
-                raise ServiceError("no such file")
-            entry = await connection.fetchval(_SQL.file_update, *names, *changed, blob.id, len(data), digest)
-        await self._blobs.drop(Blob(file.app_id, before))
-        return str(entry)
+            async with self._writes.begin(call, file.app_id, "files", file.collection, adds=added) as write:
+                entry, _ = await rows.change(write, file.id, *changed, None)
+            return entry
+        async with self._storing(call, file.collection, data, added) as (write, content):
+            entry, replaced = await rows.change(write, file.id, *changed, content)
+        if replaced is not None:
+            await self._blobs.drop(replaced)
+        return entry
+
+    @asynccontextmanager
+    async def _storing(
+        self, call: Call, collection: str, data: bytes, added: Amount | None
+    ) -> AsyncIterator[tuple[Write, tuple[Blob, int, bytes]]]:
+        """Store bytes, and open the write that names them.
+
+        Yields:
+            The write; where the bytes are, their number and their SHA-256.
+        """
+        blob, sha256 = await self._blobs.put(call.app_id, data)
+        async with (
+            self._blobs.naming(blob),
+            self._writes.begin(call, call.app_id, "files", collection, adds=added, atomic=True) as write,
+        ):
+            await self._blobs.hold(write.connection, blob)
+            yield write, (blob, len(data), sha256)
 
 
 def check_data(data: bytes) -> None:

@@ -14,8 +14,8 @@ _SQL = load("kv")
 
 SERVICE: Service[DatabaseKeyValue, KvAdmin] = Service(
     name="kv",
-    make=lambda given: DatabaseKeyValue(given.database, given.quotas, given.searches),
-    admin=lambda given, _kv: KvAdmin(given.database, given.quotas, given.searches),
+    make=lambda given: DatabaseKeyValue(given.database, given.writes, given.searches),
+    admin=lambda given, _kv: KvAdmin(given.database, given.writes, given.searches),
     host_functions=host_functions,
     local=lambda _given: host_functions(MemoryKeyValue()),
     capabilities=("kv.read", "kv.write"),

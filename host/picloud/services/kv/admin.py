@@ -7,14 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from asyncpg import ForeignKeyViolationError, Record
+from asyncpg import Record
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import NotFound
 from picloud.core.pagination import Page, page_of_names, read_name_cursor
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.identity import audit
 from picloud.identity.actor import Actor
 from picloud.services.collections import (
     as_api_error,
@@ -23,10 +22,11 @@ from picloud.services.collections import (
     list_collections,
     require_valid_name,
 )
+from picloud.services.kv import entries
 from picloud.services.kv import value_json as kv_value
 from picloud.services.kv.service import check_ttl, check_value
 from picloud.services.kv.value_json import Value
-from picloud.services.quotas import Quotas
+from picloud.services.writes import Writes
 
 _LAST = "\U0010ffff"
 _SQL = load("kv")
@@ -98,9 +98,9 @@ class KvEntry:
 class KvAdmin:
     """What the admin API asks of kv. What has expired is not there."""
 
-    def __init__(self, database: Database, quotas: Quotas, searches: AppLimiter) -> None:
-        """Make it. Args: database: the pool. quotas: of apps. searches: turns, with those in documents."""
-        self._database, self._quotas, self._searches = database, quotas, searches
+    def __init__(self, database: Database, writes: Writes, searches: AppLimiter) -> None:
+        """Create it. Args: database: the pool. writes: opens writes. searches: slots, shared with docs."""
+        self._database, self._writes, self._searches = database, writes, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[KvCollection]:
         """List the collections of an app by name.
@@ -186,26 +186,12 @@ class KvAdmin:
             check_value(stored)
         with as_api_error("ttl_seconds"):
             check_ttl(ttl_seconds)
-        names = (app_id, collection, key)
-        seconds = None if ttl_seconds is None else float(ttl_seconds)
-        try:
-            with as_api_error("value"):
-                async with self._quotas.writing(app_id, "kv") as connection, connection.transaction():
-                    before = await connection.fetchrow(_SQL.kv_entry, *names)
-                    await connection.execute(_SQL.kv_set, *names, stored, seconds)
-                    after = await connection.fetchrow(_SQL.kv_entry, *names)
-                    assert after is not None
-                    await audit.write(
-                        connection,
-                        actor,
-                        app_id=app_id,
-                        target=f"{collection}/{key}",
-                        before=None if before is None else _told(collection, key, len(before["value"])),
-                        after=_told(collection, key, len(stored)),
-                    )
-        except ForeignKeyViolationError:
-            raise NotFound("app", app_id) from None
-        return _entry(after)
+        with as_api_error("value"):
+            async with self._writes.begin(actor, app_id, "kv", collection) as write:
+                await entries.put(write, key, stored, ttl_seconds)
+                row = await write.connection.fetchrow(_SQL.kv_entry, app_id, collection, key)
+        assert row is not None
+        return _entry(row)
 
     async def delete(self, app_id: UUID, collection: str, key: str, *, actor: Actor) -> None:
         """Remove an entry.
@@ -220,12 +206,9 @@ class KvAdmin:
             NotFound: there is none.
         """
         require_valid_name(collection, key)
-        async with self._database.transaction() as connection:
-            size = await connection.fetchval(_SQL.kv_take, app_id, collection, key)
-            if size is None:
+        async with self._writes.begin(actor, app_id, "kv", collection, adds=None) as write:
+            if not await entries.delete(write, key):
                 raise NotFound("key", key)
-            before = _told(collection, key, size)
-            await audit.write(connection, actor, app_id=app_id, target=f"{collection}/{key}", before=before)
 
 
 def end_of(prefix: str) -> str:
@@ -258,8 +241,3 @@ def _entry(row: Record) -> KvEntry:
         row["created_at"],
         row["updated_at"],
     )
-
-
-def _told(collection: str, key: str, size: int) -> dict[str, Any]:
-    """What the audit log says of an entry: values may be secrets."""
-    return {"collection": collection, "key": key, "size": size}

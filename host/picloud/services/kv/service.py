@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from typing import Protocol
-
-from asyncpg import ForeignKeyViolationError
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.core.errors import ServiceError
 from picloud.core.interface import LIMITS, NIL, HostFunction
 from picloud.core.msgpack import decode_integer, encode
-from picloud.db.pool import Connection, Database
+from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.services.call_context import Call
 from picloud.services.collections import check_collection, check_key
-from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.kv import entries
+from picloud.services.writes import Writes
 
 MAX_VALUE = 1024 * 1024
 MAX_LIMIT = LIMITS.number("max_page_items")
@@ -89,17 +87,17 @@ class DatabaseKeyValue:
     """kv in PostgreSQL."""
 
     def __init__(
-        self, database: Database, quotas: Quotas | None = None, turns: AppLimiter | None = None
+        self, database: Database, writes: Writes | None = None, turns: AppLimiter | None = None
     ) -> None:
         """Make the service.
 
         Args:
             database: the pool.
-            quotas: of apps; None for none.
+            writes: opens writes; None for writes without quotas and triggers.
             turns: of lists, with searches in documents; None for its own.
         """
         self._database = database
-        self._quotas = quotas or Quotas(database, UNLIMITED)
+        self._writes = writes or Writes(database)
         self._lists = turns or AppLimiter(LISTS_AT_ONCE)
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
@@ -138,8 +136,8 @@ class DatabaseKeyValue:
         check_key(key)
         check_value(value)
         check_ttl(ttl_seconds)
-        async with self._writing(call) as connection:
-            await connection.execute(_sql.kv_set, call.app_id, collection, key, value, ttl_seconds)
+        async with self._writes.begin(call, call.app_id, "kv", collection) as write:
+            await entries.put(write, key, value, ttl_seconds)
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether there is such a key."""
@@ -151,8 +149,8 @@ class DatabaseKeyValue:
         """Remove a key; whether it was there."""
         check_collection(collection)
         check_key(key)
-        async with self._writing(call) as connection:
-            return bool(await connection.fetchval(_sql.kv_delete, call.app_id, collection, key))
+        async with self._writes.begin(call, call.app_id, "kv", collection, adds=None) as write:
+            return await entries.delete(write, key)
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of keys in byte order.
@@ -216,17 +214,16 @@ class DatabaseKeyValue:
         """
         check_collection(collection)
         check_key(key)
-        names = (call.app_id, collection, key)
-        async with self._writing(call) as connection, connection.transaction():
-            while True:
-                row = await connection.fetchrow(_sql.kv_lock, *names)
-                total = add(row["value"] if row and row["live"] else None, amount)
-                packed = encode(total)
-                if row:
-                    await connection.execute(_sql.kv_replace, *names, packed, None)
-                    return total
-                if await connection.fetchval(_sql.kv_add, *names, packed, None):
-                    return total
+        total = 0
+
+        def make(present: bytes | None) -> bytes:
+            nonlocal total
+            total = add(present, amount)
+            return encode(total)
+
+        async with self._writes.begin(call, call.app_id, "kv", collection, atomic=True) as write:
+            await entries.change(write, key, make)
+        return total
 
     async def set_if(
         self,
@@ -257,24 +254,12 @@ class DatabaseKeyValue:
         check_key(key)
         check_value(value)
         check_ttl(ttl_seconds)
-        names = (call.app_id, collection, key)
-        async with self._writing(call) as connection, connection.transaction():
-            row = await connection.fetchrow(_sql.kv_lock, *names)
-            if not same(row["value"] if row and row["live"] else None, expected):
-                return False
-            if row:
-                await connection.execute(_sql.kv_replace, *names, value, ttl_seconds)
-                return True
-            return bool(await connection.fetchval(_sql.kv_add, *names, value, ttl_seconds))
 
-    @asynccontextmanager
-    async def _writing(self, call: Call) -> AsyncIterator[Connection]:
-        """A connection for one write; a script that outlives its app writes nothing more."""
-        try:
-            async with self._quotas.writing(call.app_id, "kv") as connection:
-                yield connection
-        except ForeignKeyViolationError:
-            raise ServiceError("the app was deleted") from None
+        def make(present: bytes | None) -> bytes | None:
+            return value if same(present, expected) else None
+
+        async with self._writes.begin(call, call.app_id, "kv", collection, atomic=True) as write:
+            return await entries.change(write, key, make, ttl_seconds)
 
 
 def check_value(value: bytes) -> None:

@@ -16,7 +16,8 @@ from picloud.core.errors import ServiceError
 from picloud.db.pool import Database
 from picloud.execution.invocation import ScriptVersion
 from picloud.services.call_context import Call
-from picloud.services.docs.service import MAX_DATA, MAX_FOUND, DatabaseDocs
+from picloud.services.docs.documents import MAX_DATA
+from picloud.services.docs.service import MAX_FOUND, DatabaseDocs
 from picloud.services.docs.sql import _ENVELOPE_SIZE
 from tests.integration.conftest import Worker
 from tests.integration.services.docs.reference import merged

@@ -18,7 +18,7 @@ from picloud.services.files import SERVICE as FILES
 from picloud.services.files.admin import FilesAdmin
 from picloud.services.kv.admin import KvAdmin
 from picloud.services.kv.service import DatabaseKeyValue
-from picloud.services.quotas import UNLIMITED, Quotas
+from picloud.services.writes import Writes
 from tests.integration.conftest import Worker
 
 
@@ -56,9 +56,9 @@ async def test_searches_of_scripts_and_people_leave_connections_for_others(
         return await fetchval(self, sql, *rest)
 
     database = await Database.open(connection_parameters, 12)
-    quotas, turns = Quotas(database, UNLIMITED), searches(database)
-    docs, browser = DatabaseDocs(database, quotas, turns), DocsAdmin(database, quotas, turns)
-    kv, entries = KvAdmin(database, quotas, turns), DatabaseKeyValue(database, quotas, turns)
+    writes, turns = Writes(database), searches(database)
+    docs, browser = DatabaseDocs(database, writes, turns), DocsAdmin(database, writes, turns)
+    kv, entries = KvAdmin(database, writes, turns), DatabaseKeyValue(database, writes, turns)
     files = FilesAdmin(database, worker.platform.services.of(FILES), turns)
     calls = [Call(await worker.app(f"app-{n}"), uuid4(), uuid4()) for n in range(apps)]
     for call in calls:

@@ -372,6 +372,6 @@ async def test_a_write_into_an_app_that_was_deleted_leaves_no_bytes(
     await database.execute("DELETE FROM apps WHERE id = $1", PRINCE)
     await files.remove_app(PRINCE)
     assert not on_disk(root)
-    with pytest.raises(ServiceError, match="the app is being deleted"):
+    with pytest.raises(ServiceError, match="the app was deleted"):
         await create(files)
     assert not on_disk(root)
