@@ -68,7 +68,7 @@ async def test_what_needs_no_capability_is_for_everyone() -> None:
 
 
 def test_an_interface_with_an_unknown_capability_is_refused() -> None:
-    odd = replace(INTERFACE, functions=(replace(NEEDING[0], capability="kv.raed"),))
+    odd = replace(INTERFACE, hosts=(replace(NEEDING[0], capability="kv.raed"),))
     with pytest.raises(InterfaceMismatch, match=r"kv\.raed"):
         with_capability_checks({NEEDING[0].name: echo}, odd)
 
