@@ -8,6 +8,7 @@ from picloud.execution import admission, executor, record
 from picloud.http import open_streams
 from picloud.http.edge import connection
 from picloud.sandbox import cache
+from picloud.server.jobs import scheduler
 
 RESTARTS = Family("picloud_worker_restarts_total", "Workers that died and were started again.")
 
@@ -19,5 +20,6 @@ FAMILIES: tuple[Family, ...] = (
     *record.METRICS,
     *cache.METRICS,
     *pool.METRICS,
+    *scheduler.METRICS,
     RESTARTS,
 )

@@ -32,13 +32,12 @@ from picloud.http.edge.connection import Rules, connections
 from picloud.http.edge.drain import Drain
 from picloud.http.open_streams import STREAMS, StreamRules
 from picloud.identity.passwords import Passwords
-from picloud.server.jobs.retention import Retention
-from picloud.server.jobs.usage import Upkeep
+from picloud.server.jobs.job import Resources
+from picloud.server.jobs.scheduler import JobScheduler
 from picloud.server.supervisor import WorkerSlot
 from picloud.server.wiring import make_engine, open_platform
 from picloud.services.files.folder import FolderStore, files_folder
 from picloud.services.files.store import StoreUnusable
-from picloud.services.files.sweep import Sweep
 
 _log = logging.getLogger(__name__)
 
@@ -130,19 +129,17 @@ async def _platform(node: Node, worker_slot: WorkerSlot, port: int) -> AsyncIter
         engine, passwords = make_engine(settings), Passwords()
         closing.callback(engine.close)
         closing.callback(passwords.close)
-        if worker_slot.slot == 0:
-            for job in (
-                Sweep(database, FolderStore(files_folder(settings))),
-                Retention(database, settings.audit_retention_days, settings.execution_retention_days),
-                Upkeep(database),
-            ):
-                job.start()
-                closing.push_async_callback(job.close)
-        yield await closing.enter_async_context(
+        platform = await closing.enter_async_context(
             open_platform(
                 settings, database, generations, metrics, engine=engine, passwords=passwords, own_ports={port}
             )
         )
+        store = FolderStore(files_folder(settings))
+        closing.callback(store.close)
+        jobs = JobScheduler(Resources.of(platform, settings, store), metrics)
+        jobs.start()
+        closing.push_async_callback(jobs.close)
+        yield platform
 
 
 def _rules(settings: Settings) -> Rules:
