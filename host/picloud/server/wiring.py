@@ -149,7 +149,7 @@ async def open_platform(
             execution_feed=execution_feed,
             directory=Directory(database, generations),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
-            live_scripts=LiveScripts(modules, generations, ceilings),
+            live_scripts=LiveScripts(database, modules, generations, ceilings),
             executor=executor,
             ceilings=ceilings,
             services=services,

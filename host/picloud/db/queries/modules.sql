@@ -15,6 +15,7 @@ WITH RECURSIVE needed (app_id, id, is_script) AS (
     JOIN scripts s ON s.app_id = n.app_id AND s.id = n.id
 )
 SELECT id, app_id, name, kind, version, sandbox, execute_access, is_script, total,
+       (SELECT script_revision FROM apps WHERE apps.id = app_id) AS revision,
        CASE WHEN (is_script OR total <= $5)
              AND NOT EXISTS (SELECT FROM unnest($2::uuid[], $3::integer[]) AS held (script, number)
                              WHERE held.script = sized.id AND held.number = sized.version)
@@ -22,8 +23,9 @@ SELECT id, app_id, name, kind, version, sandbox, execute_access, is_script, tota
 FROM sized;
 
 -- name: module_source
--- What a name stands for in an app.
-SELECT kind, source FROM scripts WHERE app_id = $1 AND name = $2;
+-- The app's revision, and what a name stands for in it; no kind where there is no such script.
+SELECT a.script_revision AS revision, s.kind, s.source
+FROM apps a LEFT JOIN scripts s ON s.app_id = a.id AND s.name = $2 WHERE a.id = $1;
 
 -- name: script_imports_keep
 -- Make these ($3) what a script imports.
