@@ -71,7 +71,7 @@ class Instance:
         script = await service.create(app.id, Draft("hello", '"hello"'), actor=ACTOR)
         await database.execute(FILL, app.id, scripts)
         await database.execute("ANALYZE")
-        live = LiveScripts(Modules(database), generations, Ceilings())
+        live = LiveScripts(database, Modules(database), generations, Ceilings())
         for row in await database.fetch("SELECT id FROM scripts"):
             await live.get(app.id, row["id"])
         return cls(database, generations, live, script)

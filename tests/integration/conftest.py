@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 
 from picloud.config import Settings
 from picloud.core.generations import Generations
+from picloud.core.metrics import Metrics
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
 from picloud.execution.admission import Admission
@@ -26,6 +27,7 @@ from picloud.identity.keys import NewKey
 from picloud.identity.passwords import Passwords
 from picloud.identity.principal import AppRole, Role
 from picloud.sandbox.engine import Engine
+from picloud.server.metrics import FAMILIES
 from picloud.server.wiring import open_platform
 from picloud.services.call_context import Call
 from picloud.services.files import SERVICE as FILES
@@ -62,6 +64,7 @@ class Worker:
         database: the pool.
         changes: announces writes.
         generations: the shared page.
+        metrics: that of counters.
         recorder: writes the execution log.
         gate: bounds executions.
     """
@@ -70,6 +73,7 @@ class Worker:
     database: Database
     changes: ChangeNotifier
     generations: Generations
+    metrics: Metrics
     recorder: Recorder
     admission: Admission
 
@@ -128,13 +132,16 @@ async def worker(
         request_body_seconds=5,
     )
     FolderStore.prepare(files_folder(settings))
-    generations = Generations()
-    async with open_platform(settings, database, generations, engine=engine, passwords=passwords) as platform:
+    generations, metrics = Generations(), Metrics(FAMILIES)
+    async with open_platform(
+        settings, database, generations, metrics, engine=engine, passwords=passwords
+    ) as platform:
         yield Worker(
             platform,
             database,
             platform.changes,
             generations,
+            metrics,
             platform.executor.recorder,
             platform.executor.admission,
         )

@@ -1,4 +1,4 @@
-"""The reference pages that are made from tables: configuration, limits, functions, capabilities."""
+"""The reference pages that are made from tables: configuration, limits, functions, capabilities, metrics."""
 
 from __future__ import annotations
 
@@ -150,9 +150,45 @@ who has a key with `instance:admin` can make users and give them passwords: guar
 """
 
 
+def metrics() -> str:
+    """The reference page `docs/metrics.md`, in Markdown."""
+    from picloud.server.metrics import FAMILIES  # the whole server: only for this page
+
+    rows = "\n".join(
+        f"| `{family.name}` | {family.kind} | {', '.join(f'`{label}`' for label in family.labels)} "
+        f"| {family.help} |"
+        for family in FAMILIES
+    )
+    labels = {label: values for family in FAMILIES for label, values in family.labels.items()}
+    values = "\n".join(
+        f"| `{label}` | {', '.join(f'`{value}`' for value in known)} |" for label, known in labels.items()
+    )
+    return f"""\
+# Metrics
+
+<!-- Made from the families in host/picloud by `picloud config --reference metrics`; do not edit. -->
+
+`GET /metrics` answers with these, in Prometheus' text format. They are of one node: its workers are added up.
+Counters go on when a worker is started again, and begin at zero when the node is. Every series is there from
+the start, but the time of a last run only after the first. How to scrape them:
+[Monitor PiCloud](operate.md#monitor-picloud).
+
+| metric | type | labels | |
+|---|---|---|---|
+{rows}
+
+## Labels
+
+| label | values |
+|---|---|
+{values}
+"""
+
+
 PAGES = {
     "configuration": configuration,
     "limits": limits,
     "functions": functions,
     "capabilities": capabilities,
+    "metrics": metrics,
 }

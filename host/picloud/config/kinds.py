@@ -128,7 +128,14 @@ def _servers(text: str) -> tuple[str, ...]:
     return tuple(servers)
 
 
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,256}", text):  # RFC 6750, section 2.1
+        raise ValueError(text)
+    return text
+
+
 HOST = Kind("a host without port, such as cloud.example.com", _host)
+TOKEN = Kind("16 to 256 letters, digits and any of ._~+/=-", _token)
 TEXT = Kind("text", _filled)
 PATH = Kind("a folder", lambda text: Path(_filled(text)).expanduser())
 POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)

@@ -20,6 +20,7 @@ from picloud.config.kinds import (
     SHARE,
     SWITCH,
     TEXT,
+    TOKEN,
     Kind,
     number,
     one_of,
@@ -99,6 +100,12 @@ class Settings:
         HOST,
         "The only host the admin API, its documents and /admin answer on; no app answers there. Without it "
         "they answer on every host.",
+    )
+    metrics_token: str | None = _knob(
+        None,
+        TOKEN,
+        "Bearer token that opens GET /metrics to other machines. Without it only this machine may read them.",
+        secret=True,
     )
     max_connections: int = _knob(
         4096,

@@ -8,15 +8,12 @@ app whose revision is another is read again, mostly just the routes that changed
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from asyncpg import Record
 
-from picloud.core.errors import Unavailable
 from picloud.core.generations import Generations
 from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Database
@@ -27,9 +24,6 @@ from picloud.routing.domains import DomainTable
 from picloud.routing.hosts import parse_host
 from picloud.routing.pattern import parse_path
 from picloud.routing.table import RouteTable
-
-CHECK_SECONDS = 30.0
-"""How often the tables are compared with the database although nothing was heard."""
 
 _CHANGES_KEPT = 900  # revisions; the database keeps some more (migrations/0003_routing.sql)
 _CHANGES_TAKEN = 1000  # routes; more are read as a whole
@@ -59,21 +53,15 @@ class AppRouting:
 class Directory:
     """Keeps the tables of this worker."""
 
-    def __init__(
-        self, database: Database, generations: Generations, check_seconds: float = CHECK_SECONDS
-    ) -> None:
+    def __init__(self, database: Database, generations: Generations) -> None:
         """Make it; requests read the tables.
 
         Args:
             database: the pool.
             generations: tell when what is in memory is out of date.
-            check_seconds: how often to compare with the database all the same.
         """
         self._database = database
         self._current = generations.current
-        self._check_seconds = check_seconds
-        self._check_at = time.monotonic() + check_seconds
-        self._check: asyncio.Task[None] | None = None
 
         self._domains = DomainTable(())
         self._domains_print = 0
@@ -105,9 +93,6 @@ class Directory:
         app = self._apps.get(app_id)
         if app is None or self._routes_seen != self._current("routes") or app_id in self._behind:
             app = await self.app(app_id)
-        if time.monotonic() >= self._check_at:
-            self._check_at = time.monotonic() + self._check_seconds
-            self._check = asyncio.create_task(self.check(), name="check routing tables")
         return (app, name) if app is not None else None
 
     async def domains(self) -> DomainTable:
@@ -144,14 +129,12 @@ class Directory:
     async def check(self) -> None:
         """Compare every table with the database, whatever was heard; what is out of date is read when needed.
 
-        A database that cannot be reached changes nothing: what is in memory is as good as before.
+        Raises:
+            Unavailable: the database cannot be reached; what is in memory is as good as before.
         """
-        try:
-            await self._flights.get("revisions", lambda: None, self._compare_revisions)
-            if await self._database.fetchval(_DOMAINS.domains_fingerprint) != self._domains_print:
-                self._domains_seen = b""
-        except Unavailable:
-            _log.warning("the routing tables could not be compared with the database")
+        await self._flights.get("revisions", lambda: None, self._compare_revisions)
+        if await self._database.fetchval(_DOMAINS.domains_fingerprint) != self._domains_print:
+            self._domains_seen = b""
 
     async def _read_domains(self) -> DomainTable:
         seen = self._current("domains")

@@ -20,8 +20,6 @@ from typing import Final
 from picloud.core.doorbell import Doorbell
 
 TOPICS: Final = ("scripts", "routes", "domains", "sessions", "users", "vars", "executions")
-COUNTERS: Final = ("recorded", "written")  # execution records created, and those written to the database
-_ROWS = TOPICS + COUNTERS
 _WORD = 8  # bytes: an aligned 64-bit store is one instruction, never seen half-done
 
 
@@ -35,9 +33,10 @@ class Generations:
             workers: processes that will write.
         """
         width = workers * _WORD
-        self._page = mmap.mmap(-1, width * len(_ROWS))  # anonymous and shared: forks see one another's stores
+        # Anonymous and shared: forks see one another's stores.
+        self._page = mmap.mmap(-1, width * len(TOPICS))
         self._words = memoryview(self._page).cast("Q")
-        self._rows = {topic: (index * width, (index + 1) * width) for index, topic in enumerate(_ROWS)}
+        self._rows = {topic: (index * width, (index + 1) * width) for index, topic in enumerate(TOPICS)}
         self._doorbells = [Doorbell() for _ in range(workers)]
         self._slot = 0
 
@@ -74,22 +73,3 @@ class Generations:
         """
         start, end = self._rows[topic]
         return self._page[start:end]
-
-    def count(self, tally: str, amount: int) -> None:
-        """Add to this process's word of a tally.
-
-        Args:
-            tally: one of `COUNTERS`.
-            amount: how many more.
-        """
-        self._words[self._rows[tally][0] // _WORD + self._slot] += amount
-
-    def counted(self, tally: str) -> tuple[int, ...]:
-        """The words of a tally, one of each worker."""
-        start, end = self._rows[tally]
-        return tuple(self._words[start // _WORD : end // _WORD])
-
-    def settle(self) -> None:
-        """Equalise this process's counters: an earlier worker's unwritten records are lost."""
-        recorded, written = (self._rows[tally][0] // _WORD + self._slot for tally in COUNTERS)
-        self._words[written] = self._words[recorded]

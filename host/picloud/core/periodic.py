@@ -14,33 +14,34 @@ _log = logging.getLogger(__name__)
 class PeriodicTask:
     """Runs work periodically; a failure is logged, and the next run follows as usual."""
 
-    def __init__(self, what: str, every_seconds: float, work: Callable[[], Awaitable[object]]) -> None:
+    def __init__(self, name: str, run: Callable[[], Awaitable[float]], retry_seconds: float) -> None:
         """Make it, idle.
 
         Args:
-            what: said of a round that failed, as "nothing was swept".
-            every_seconds: between the end of one and the next.
-            work: makes one round.
+            name: for the log.
+            run: does it once; returns the seconds to wait before the next run.
+            retry_seconds: to wait after a run that failed.
         """
-        self._what, self._every, self._work = what, every_seconds, work
-        self._rounds: asyncio.Task[None] | None = None
+        self._name, self._run, self._retry_seconds = name, run, retry_seconds
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Make a round now, and then again and again."""
-        self._rounds = asyncio.create_task(self._go_round())
+        """Run now, and then again and again."""
+        self._task = asyncio.create_task(self._repeat(), name=self._name)
 
     async def close(self) -> None:
-        """Stop."""
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.wait([self._rounds])
+        """Stop; a run under way is cancelled."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
 
-    async def _go_round(self) -> None:
+    async def _repeat(self) -> None:
         while True:
+            seconds = self._retry_seconds
             try:
-                await self._work()
+                seconds = await self._run()
             except Unavailable:
-                _log.warning("%s: the database is away", self._what)
+                _log.warning("%s failed: the database is not available", self._name)
             except Exception:
-                _log.exception(self._what)
-            await asyncio.sleep(self._every)
+                _log.exception("%s failed", self._name)
+            await asyncio.sleep(seconds)

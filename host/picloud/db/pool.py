@@ -13,6 +13,7 @@ import orjson
 from asyncpg.pool import PoolConnectionProxy
 
 from picloud.core.errors import Unavailable
+from picloud.core.metrics import Family, Metrics
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.unusable import DatabaseUnusable
 
@@ -25,6 +26,15 @@ OLDEST_VERSION = 15
 STOP_SECONDS = 300.0
 """How long a connection is kept whose statement was cancelled and goes on: PostgreSQL does not stop in the
 middle of some functions. One that is given up goes on beside the pool: enough of them are all there are."""
+
+POOL_SIZE = Family("picloud_database_pool_size", "Database connections that may be open at once.", "gauge")
+OPEN = Family("picloud_database_connections", "Database connections that are open.", "gauge")
+IN_USE = Family("picloud_database_connections_in_use", "Database connections that are in use.", "gauge")
+WAITING = Family("picloud_database_waiting", "Callers that wait for a database connection.", "gauge")
+LOST = Family(
+    "picloud_database_unavailable_total", "How often a caller got no database connection, or lost it."
+)
+METRICS = (POOL_SIZE, OPEN, IN_USE, WAITING, LOST)
 
 # What asyncpg raises when there is no connection, or no longer one.
 _LOST = (
@@ -63,10 +73,13 @@ class Database:
     (`asyncpg.PostgresError`: a broken constraint, a bad value) passes as it is.
     """
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float) -> None:
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float, metrics: Metrics) -> None:
         """Use `Database.open`."""
         self._pool = pool
         self._acquire_seconds = acquire_seconds
+        self._in_use, self._waiting = metrics.series(IN_USE), metrics.series(WAITING)
+        self._lost = metrics.series(LOST)
+        metrics.series(POOL_SIZE).set(pool.get_max_size())
 
     @classmethod
     async def open(
@@ -77,6 +90,7 @@ class Database:
         min_size: int = 0,
         statement_cache: int = 256,
         acquire_seconds: float = 10.0,
+        metrics: Metrics | None = None,
     ) -> Database:
         """Connect, and check that the server will do.
 
@@ -86,11 +100,20 @@ class Database:
             min_size: connections kept open when idle for minutes; asyncpg logs a traceback when it loses one.
             statement_cache: prepared statements kept per connection; 0 for poolers that cannot keep them.
             acquire_seconds: how long a caller waits for a free connection.
+            metrics: where it counts; None for itself.
 
         Raises:
             DatabaseUnusable: the server is too old, rejects us, or the URL is invalid.
             Unavailable: no server answers there.
         """
+        metrics = metrics or Metrics(METRICS)
+        connections = metrics.series(OPEN)
+
+        async def connected(connection: Single) -> None:
+            connections.inc()
+            connection.add_termination_listener(lambda _: connections.dec())
+            await _prepare(connection)
+
         await check(parameters)
         with _connecting():
             pool = await asyncpg.create_pool(
@@ -100,11 +123,11 @@ class Database:
                 statement_cache_size=statement_cache,
                 command_timeout=None,
                 connection_class=_PooledConnection,
-                init=_prepare,
+                init=connected,
                 timeout=acquire_seconds,
                 server_settings={"application_name": "picloud"},
             )
-        return cls(pool, acquire_seconds)
+        return cls(pool, acquire_seconds, metrics)
 
     @property
     def max_size(self) -> int:
@@ -128,22 +151,30 @@ class Database:
             Unavailable: none can be had, or it broke while in use. A statement that was under way
                 may or may not have happened.
         """
+        self._waiting.inc()
         try:
             connection = await self._pool.acquire(timeout=self._acquire_seconds)
         except (*BROKEN, *_REFUSED) as error:
+            self._lost.inc()
             _unavailable(error)
+        finally:
+            self._waiting.dec()
+        self._in_use.inc()
         try:
             yield connection
         except (*_LOST, asyncpg.InternalClientError) as error:
             if not _is_lost(connection):  # open, but of no use to the next borrower
                 connection.terminate()
+            self._lost.inc()
             _unavailable(error)
         except (asyncpg.InterfaceError, OSError, RuntimeError) as error:  # uvloop's for a closed socket
             await asyncio.sleep(0)  # the loop reports a closed socket in its next iteration
             if not _is_lost(connection):  # the caller's own trouble
                 raise
+            self._lost.inc()
             _unavailable(error)
         finally:
+            self._in_use.dec()
             with contextlib.suppress(*BROKEN):
                 await self._pool.release(connection, timeout=STOP_SECONDS)
 

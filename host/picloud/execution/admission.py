@@ -9,6 +9,12 @@ from typing import Literal, NoReturn, TypeAlias
 from uuid import UUID
 
 from picloud.core.errors import Overloaded
+from picloud.core.metrics import Family, Metrics
+
+PERMITS = Family("picloud_execution_permits", "Executions that may run at once.", "gauge")
+RUNNING = Family("picloud_executions_running", "Executions that run now.", "gauge")
+REFUSED = Family("picloud_executions_refused_total", "Executions refused because no permit was free.")
+METRICS = (PERMITS, RUNNING, REFUSED)
 
 PermitClass: TypeAlias = Literal["http", "event"]
 """Executions that a client waits for, and those that events cause."""
@@ -40,6 +46,7 @@ class Admission:
         permits: int,
         share: int,
         shares: Mapping[PermitClass, int] = _NO_SHARES,
+        metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make it.
@@ -48,14 +55,18 @@ class Admission:
             permits: executions at once.
             share: of these, at most so many for one app.
             shares: of these, at most so many for a class. A class without a share can use all of them.
+            metrics: of the worker; None for its own.
             clock: in seconds, from any start.
         """
+        metrics = metrics or Metrics(METRICS)
         self.permits, self.share = permits, min(share, permits)
         self.running = self.refused = 0
         self._by_app: dict[UUID, int] = {}
         self._lanes = {
             name: _Lane(most, max(1, most * self.share // permits)) for name, most in shares.items()
         }
+        self._running, self._refused = metrics.series(RUNNING), metrics.series(REFUSED)
+        metrics.series(PERMITS).set(permits)
         self._clock = clock
         self._keeps_until = 0.0  # 0: no lane was denied a permit lately
 
@@ -80,6 +91,7 @@ class Admission:
         if self._keeps_until and self.running + self._kept(lane) >= self.permits:
             self._deny()
         self.running += 1
+        self._running.inc()
         self._by_app[app_id] = of_app + 1
         if lane is not None:
             lane.running += 1
@@ -88,6 +100,7 @@ class Admission:
     def release(self, app_id: UUID, permit: PermitClass = "http") -> None:
         """Give a permit back. Args: as for `acquire`."""
         self.running -= 1
+        self._running.dec()
         _subtract(self._by_app, app_id)
         lane = self._lanes.get(permit)
         if lane is not None:
@@ -115,6 +128,7 @@ class Admission:
 
     def _deny(self) -> NoReturn:
         self.refused += 1
+        self._refused.inc()
         raise Overloaded
 
 

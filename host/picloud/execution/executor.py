@@ -4,28 +4,52 @@ from __future__ import annotations
 
 import time
 
+from picloud.core.metrics import Family, Metrics
 from picloud.execution.admission import Admission
 from picloud.execution.delivery import ResponseDelivery
 from picloud.execution.invocation import Invocation
 from picloud.execution.record import Recorder
 from picloud.sandbox.limits import Limits
-from picloud.sandbox.outcome import Outcome, ScriptError
+from picloud.sandbox.outcome import IMAGES, OUTCOMES, Outcome, ScriptError
 from picloud.sandbox.sandbox import Program, Sandbox
 from picloud.services.call_context import Call
+
+EXECUTIONS = Family(
+    "picloud_executions_total",
+    "Executions by how they ended, and by whether the script had to be compiled first.",
+    labels={"outcome": OUTCOMES, "image": IMAGES},
+)
+FUEL = Family("picloud_execution_fuel_total", "Fuel that executions used.")
+SECONDS = Family("picloud_execution_seconds_total", "Time that executions took, from permit to answer.")
+HOST_CALL_SECONDS = Family(
+    "picloud_execution_host_call_seconds_total", "Time that executions spent in host calls."
+)
+METRICS = (EXECUTIONS, FUEL, SECONDS, HOST_CALL_SECONDS)
 
 
 class Executor:
     """Permit, run, record."""
 
-    def __init__(self, admission: Admission, sandbox: Sandbox, recorder: Recorder | None) -> None:
+    def __init__(
+        self,
+        admission: Admission,
+        sandbox: Sandbox,
+        recorder: Recorder | None,
+        metrics: Metrics | None = None,
+    ) -> None:
         """Make an executor.
 
         Args:
             admission: bounds how many run at once.
             sandbox: runs them.
             recorder: keeps their records; None keeps none (`picloud run`).
+            metrics: where it counts; None for itself.
         """
         self.admission, self.sandbox, self.recorder = admission, sandbox, recorder
+        metrics = metrics or Metrics(METRICS)
+        self._executions = {values: metrics.series(EXECUTIONS, *values) for values in EXECUTIONS.series}
+        self._fuel, self._seconds = metrics.series(FUEL), metrics.series(SECONDS)
+        self._host_call_seconds = metrics.series(HOST_CALL_SECONDS)
 
     async def execute(self, invocation: Invocation, delivery: ResponseDelivery | None = None) -> Outcome:
         """Execute a script.
@@ -78,6 +102,7 @@ class Executor:
         finally:
             if cause.permit is not None:
                 self.admission.release(script.app_id, cause.permit)
+            self._count(outcome)
             if self.recorder is not None:
                 record = self.recorder.prepare(invocation, outcome, started_at, call.decisions)
                 if delivery is None or outcome.response is None or outcome.response.file is None:
@@ -85,6 +110,13 @@ class Executor:
                 else:
                     delivery.record_at_end(record)
         return outcome
+
+    def _count(self, outcome: Outcome) -> None:
+        figures = outcome.figures
+        self._executions[outcome.code, figures.cache].inc()
+        self._fuel.inc(figures.fuel)
+        self._seconds.inc(figures.wall_ms / 1000)
+        self._host_call_seconds.inc(figures.host_call_ms / 1000)
 
     async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:
         """See whether a script is valid.

@@ -1,4 +1,4 @@
-"""App and script id -> the version to execute and its modules, from memory while nothing was saved."""
+"""App and script id -> the version to execute and its modules, from memory while its app saved nothing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from cachetools import LRUCache
 from picloud.control.scripts.modules import Loaded, Modules
 from picloud.core.generations import Generations
 from picloud.core.single_flight import SingleFlight
+from picloud.db.pool import Database
+from picloud.db.queries import load
+from picloud.db.revisions import Revisions
 from picloud.execution.invocation import ScriptVersion
 from picloud.sandbox.limits import PER_SCRIPT, Ceilings
 
 CACHE_BYTES = 64 * 1024 * 1024
+_SQL = load("scripts")
 _OVERHEAD = 2048  # bytes an entry takes beside its source, roughly
 _MAX_APPS = 65_536  # scripts whose app is remembered
 
@@ -26,13 +30,11 @@ class LiveScript:
         version: what to execute.
         loaded: what it was made from.
         members_only: whether executing it directly needs a principal.
-        generation: where the topic was before it was read.
     """
 
     version: ScriptVersion
     loaded: Loaded
     members_only: bool
-    generation: bytes
 
     @property
     def size(self) -> int:
@@ -43,10 +45,19 @@ class LiveScript:
 class LiveScripts:
     """Keeps the scripts this worker executes."""
 
-    def __init__(self, modules: Modules, generations: Generations, ceilings: Ceilings) -> None:
-        """Make it."""
+    def __init__(
+        self, database: Database, modules: Modules, generations: Generations, ceilings: Ceilings
+    ) -> None:
+        """Make it.
+
+        Args:
+            database: the pool.
+            modules: reads scripts.
+            generations: tell when scripts were saved.
+            ceilings: limits of this instance.
+        """
         self._modules = modules
-        self._current = generations.current
+        self._revisions = Revisions(database, generations, "scripts", _SQL.script_revisions)
         self._ceilings = ceilings
         self._live: LRUCache[tuple[UUID, UUID], LiveScript] = LRUCache(
             CACHE_BYTES, getsizeof=lambda live: live.size
@@ -96,14 +107,19 @@ class LiveScripts:
 
     def _known(self, key: tuple[UUID, UUID]) -> LiveScript | None:
         live = self._live.get(key)
-        return live if live is not None and live.generation == self._current("scripts") else None
+        if live is None or self._revisions.known(key[0]) != live.loaded.revision:
+            return None
+        return live
 
     async def _read(self, key: tuple[UUID, UUID]) -> LiveScript:
-        # The generation comes first, so that a save in between leaves this entry out of date.
-        generation = self._current("scripts")
+        mark = await self._revisions.compare()
+        known = self._known(key)
+        if known is not None:  # the save that was announced was another app's
+            return known
         before = self._live.get(key)
         loaded = await self._modules.load(*key, before.loaded if before is not None else None)
-        live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access == "members", generation)
+        self._revisions.keep(key[0], loaded.revision, mark)
+        live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access == "members")
         self._live[key] = live
         return live
 

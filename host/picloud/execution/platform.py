@@ -17,6 +17,7 @@ from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
 from picloud.core.background import Background
 from picloud.core.generations import Generations
+from picloud.core.metrics import Metrics
 from picloud.core.wakeup import WakeUp
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
@@ -43,6 +44,7 @@ class Platform:
     database: Database
     changes: ChangeNotifier
     generations: Generations
+    metrics: Metrics
     wake_up: WakeUp
     background: Background
 
@@ -83,3 +85,5 @@ class Platform:
     """How long the body of a request may take to arrive, in seconds."""
     admin_host: str | None
     """The only host the admin API answers on, or None for every host."""
+    metrics_token: str | None
+    """Opens the metrics to other machines, or None."""

@@ -18,6 +18,7 @@ import orjson
 
 from picloud.core.errors import Unavailable
 from picloud.core.generations import Generations
+from picloud.core.metrics import Family, Metrics
 from picloud.core.text import clean
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -40,31 +41,44 @@ _STATUS = 8  # where a row has the status; the answer is behind it
 _SURELY_FLAT = 200  # so few brackets nest no deeper than orjson writes, which is 254
 _sql = load("execution_logs")
 
+QUEUED = Family("picloud_execution_records_queued_total", "Records made for the execution log.")
+FINISHED = Family(
+    "picloud_execution_records_finished_total",
+    "Records that were written, dropped because that was not possible, or lost with their worker.",
+    labels={"result": ("written", "dropped", "lost")},
+)
+METRICS = (QUEUED, FINISHED)
+
 Row = tuple[object, ...]
 
 
 class Recorder:
-    """Writes records of executions to the database, in the background.
+    """Writes records of executions to the database, in the background."""
 
-    Attributes:
-        dropped: records given up because too many waited.
-    """
-
-    def __init__(self, database: Database, generations: Generations) -> None:
+    def __init__(self, database: Database, generations: Generations, metrics: Metrics | None = None) -> None:
         """Make a recorder; `start` it on the loop it is used on.
 
         Args:
             database: where records go.
-            generations: where it tells the other workers how far it is.
+            generations: wake those that follow executions.
+            metrics: where it tells the other workers how far it is; None where there are none.
         """
+        metrics = metrics or Metrics(METRICS)
         self._database, self._generations = database, generations
         self._waiting: deque[tuple[Row, int]] = deque()
         self._bytes = 0
         self._arrived = asyncio.Event()
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
-        self.dropped = 0
-        generations.settle()
+        self._queued, self._finished = metrics.series(QUEUED), metrics.by_value(FINISHED)
+        # What a worker before this one in its slot left unwritten.
+        finished = sum(series.value for series in self._finished.values())
+        self._finished["lost"].inc(self._queued.value - finished)
+
+    @property
+    def dropped(self) -> int:
+        """Records this worker gave up: too many waited, or one could not be written."""
+        return int(self._finished["dropped"].value)
 
     def start(self) -> None:
         """Begin writing."""
@@ -106,12 +120,12 @@ class Recorder:
         return keep
 
     def _keep(self, row: Row, size: int) -> None:
+        self._queued.inc()
         if self._bytes + size > MAX_WAITING_BYTES:
-            self.dropped += 1
+            self._finished["dropped"].inc()
             return
         self._bytes += size
         self._waiting.append((row, size))
-        self._generations.count("recorded", 1)
         self._arrived.set()
 
     async def close(self, grace: float = 10.0) -> None:
@@ -135,13 +149,15 @@ class Recorder:
                 await asyncio.sleep(GATHER_SECONDS)
             while self._waiting:
                 batch = self._batch()
-                if not await self._write([row for row, _ in batch]):
+                dropped = await self._write([row for row, _ in batch])
+                if dropped is None:
                     await asyncio.sleep(RETRY_SECONDS)
                     continue
                 for _, size in batch:
                     self._waiting.popleft()
                     self._bytes -= size
-                self._generations.count("written", len(batch))
+                self._finished["written"].inc(len(batch) - dropped)
+                self._finished["dropped"].inc(dropped)
                 self._generations.bump("executions")  # other nodes look once a second: no NOTIFY a batch
             self._arrived.clear()
             if self._closing:
@@ -158,43 +174,52 @@ class Recorder:
             batch.append(record)
         return batch
 
-    async def _write(self, rows: list[Row]) -> bool:
-        """Write a batch; False where it is worth trying again."""
+    async def _write(self, rows: list[Row]) -> int | None:
+        """Write a batch. Returns: how many could not be written; None where it is worth trying again."""
         try:
             await self._database.execute(_sql.execution_logs_insert, *map(list, zip(*rows, strict=True)))
         except Unavailable:
             logger.warning("the execution log waits for the database: %d records", len(self._waiting))
-            return False
+            return None
         except Exception:
             if len(rows) == 1:
                 logger.exception("an execution record could not be written")
-                self.dropped += 1
-                return True
+                return 1
+            dropped = 0
             for row in rows:  # one bad record must not cost the others
-                if not await self._write([row]):
-                    return False
-        return True
+                failed = await self._write([row])
+                if failed is None:
+                    return None
+                dropped += failed
+            return dropped
+        return 0
 
 
-async def all_written(generations: Generations, patience: float = 1.0) -> bool:
+async def all_written(metrics: Metrics, patience: float = 1.0) -> bool:
     """Wait until every record made so far, by any worker of this node, is in the database.
 
     Whoever reads the execution log calls this first, so that an execution is in it once it was answered.
 
     Args:
-        generations: of the node.
+        metrics: of the node.
         patience: most seconds to wait.
 
     Returns:
         Whether they are.
     """
     until = time.monotonic() + patience
-    recorded = generations.counted("recorded")
-    while any(map(operator.lt, generations.counted("written"), recorded)):
+    queued = metrics.by_process(QUEUED)
+    while any(map(operator.lt, _finished(metrics), queued)):
         if time.monotonic() >= until:
             return False
         await asyncio.sleep(0.005)
     return True
+
+
+def _finished(metrics: Metrics) -> list[float]:
+    """How many records each worker is done with."""
+    results = [metrics.by_process(FINISHED, result) for result in FINISHED.labels["result"]]
+    return [sum(of_one) for of_one in zip(*results, strict=True)]
 
 
 def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions) -> Row:

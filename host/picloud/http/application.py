@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from picloud.execution.platform import Platform
-from picloud.http import health, setup_page
+from picloud.http import health, metrics, setup_page
 from picloud.http.admin import (
     apps,
     audit,
@@ -69,6 +69,7 @@ PLAIN_ENDPOINTS: tuple[StandaloneEndpoint, ...] = (
     *execute.ENDPOINTS,
     *serve.endpoints(lambda: document(ENDPOINTS, PLAIN_ENDPOINTS)),
     *health.ENDPOINTS,
+    *metrics.ENDPOINTS,
     *setup_page.ENDPOINTS,
 )
 """Everything else that is PiCloud's own."""
@@ -87,7 +88,7 @@ def build_application(platform: Platform, stream_rules: StreamRules | None = Non
         An application that has not been started; its shutdown ends the streams under `STREAMS`.
     """
     application = web.Application()
-    streams = application[STREAMS] = OpenStreams(stream_rules or StreamRules())
+    streams = application[STREAMS] = OpenStreams(stream_rules or StreamRules(), platform.metrics)
 
     async def end_streams(_: web.Application) -> None:
         streams.close()

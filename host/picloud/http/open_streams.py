@@ -11,6 +11,15 @@ from uuid import UUID
 from aiohttp import web
 
 from picloud.core.errors import NotReady, Overloaded, TooManyStreams
+from picloud.core.metrics import Family, Metrics
+
+OPEN = Family("picloud_streams", "Event streams that are open.", "gauge")
+REFUSED = Family(
+    "picloud_streams_refused_total",
+    "Event streams refused because a worker, or their app, had as many as it may.",
+    labels={"reason": ("all", "app")},
+)
+METRICS = (OPEN, REFUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +45,15 @@ class OpenStreams:
         closing: set when they are to end.
     """
 
-    def __init__(self, rules: StreamRules) -> None:
-        """Make it. Args: rules: limits of streams."""
+    def __init__(self, rules: StreamRules, metrics: Metrics | None = None) -> None:
+        """Make it.
+
+        Args:
+            rules: limits of streams.
+            metrics: where it counts; None for itself.
+        """
+        metrics = metrics or Metrics(METRICS)
+        self._open, self._refused = metrics.series(OPEN), metrics.by_value(REFUSED)
         self.rules = rules
         self.closing = asyncio.Event()
         self._by_app: Counter[UUID] = Counter()
@@ -62,16 +78,20 @@ class OpenStreams:
         if self.closing.is_set():
             raise NotReady("the server is stopping; connect again")
         if self._by_app[app_id] >= self.rules.streams_per_app:
+            self._refused["app"].inc()
             raise TooManyStreams(limit=self.rules.streams_per_app)
         if len(self) >= self.rules.streams:
+            self._refused["all"].inc()
             raise Overloaded("all event streams of this worker are in use; try again in a second")
         self._by_app[app_id] += 1
+        self._open.inc()
         is_open = True
 
         def end() -> None:
             nonlocal is_open
             if is_open:
                 is_open = False
+                self._open.dec()
                 self._by_app[app_id] -= 1
                 if not self._by_app[app_id]:
                     del self._by_app[app_id]

@@ -7,23 +7,38 @@ from collections.abc import Awaitable, Callable, Hashable
 
 from cachetools import LRUCache
 
+from picloud.core.metrics import Family, Metrics
 from picloud.core.single_flight import SingleFlight
 from picloud.sandbox.image import Image
 from picloud.sandbox.store import ImageStore
 
 OVERHEAD = 512  # bytes an image takes beside its pages
 
+ENTRIES = Family("picloud_images", "Compiled scripts in the memory of the workers.", "gauge")
+BYTES = Family("picloud_image_bytes", "Memory that compiled scripts take in the workers, in bytes.", "gauge")
+HITS = Family(
+    "picloud_image_hits_total",
+    "Compiled scripts that were found: in the worker's memory, or on disk where another worker put them.",
+    labels={"where": ("memory", "disk")},
+)
+COMPILED = Family("picloud_images_compiled_total", "Scripts that were compiled to be executed.")
+METRICS = (ENTRIES, BYTES, HITS, COMPILED)
+
 
 class ImageCache:
     """The images of this process, least recently used out first, each compiled once.
 
     Attributes:
-        compiled: how many compiles were kept.
         turns: held by whoever compiles.
     """
 
     def __init__(
-        self, count: int, megabytes: int, store: ImageStore | None = None, compiles_at_once: int = 4
+        self,
+        count: int,
+        megabytes: int,
+        store: ImageStore | None = None,
+        compiles_at_once: int = 4,
+        metrics: Metrics | None = None,
     ) -> None:
         """Make an empty cache.
 
@@ -32,21 +47,32 @@ class ImageCache:
             megabytes: most bytes of images, in MiB.
             store: where the workers of the node share what they compiled; None where there is one only.
             compiles_at_once: how many compiles may run together.
+            metrics: where it counts; None for itself.
         """
+        metrics = metrics or Metrics(METRICS)
         self._images: LRUCache[Hashable, Image] = LRUCache(
             megabytes << 20, getsizeof=lambda image: image.size + OVERHEAD
         )
         self._count, self._store = count, store
         self._flights: SingleFlight[Hashable] = SingleFlight()
         self.turns = asyncio.Semaphore(compiles_at_once)
-        self.compiled = 0
+        self._entries, self._bytes = metrics.series(ENTRIES), metrics.series(BYTES)
+        self._hits, self._compiled = metrics.by_value(HITS), metrics.series(COMPILED)
+
+    @property
+    def compiled(self) -> int:
+        """How many compiles were kept."""
+        return int(self._compiled.value)
 
     def find(self, key: Hashable) -> Image | None:
         """The image of this key, if this worker or another one of the node has it."""
         image = self._images.get(key)
-        if image is None and self._store is not None:
+        if image is not None:
+            self._hits["memory"].inc()
+        elif self._store is not None:
             image = self._store.get(key)
             if image is not None:
+                self._hits["disk"].inc()
                 self._keep(key, image)
         return image
 
@@ -65,7 +91,7 @@ class ImageCache:
     async def _made(self, key: Hashable, make: Callable[[], Awaitable[Image]]) -> Image:
         async with self.turns:
             image = await make()
-        self.compiled += 1
+        self._compiled.inc()
         self._keep(key, image)
         if self._store is not None:
             self._store.put(key, image)
@@ -76,3 +102,5 @@ class ImageCache:
             self._images[key] = image
         while len(self._images) > self._count:
             self._images.popitem()
+        self._entries.set(len(self._images))
+        self._bytes.set(self._images.currsize)

@@ -21,6 +21,9 @@ STATUS = {
     "cancelled": 499,
 }
 """HTTP status of every outcome but ok (the specification's table); 499 is only for the log."""
+OUTCOMES = (OK, *STATUS)
+IMAGES = ("cold", "cached", "none")
+"""Whether the script was compiled for an execution, an image was there, or it did not come to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Figures:
     """What an execution cost.
 
     Attributes:
-        cache: "cold" when the script was compiled for it, "cached" when an image was there, else "none".
+        cache: one of `IMAGES`.
         fuel: burnt by the run, host calls included, compiling excluded.
         operations: Rhai operations, or None where the guest could not tell (it trapped).
         peak_memory_bytes: largest size of the linear memory.

@@ -12,6 +12,7 @@ from picloud.config import Settings
 from picloud.control.seed import seed
 from picloud.core.errors import Unavailable
 from picloud.core.generations import Generations
+from picloud.core.metrics import Metrics
 from picloud.db.changes import ChangeNotifier
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.migrate import migrate
@@ -21,6 +22,7 @@ from picloud.db.unusable import DatabaseUnusable
 from picloud.identity.passwords import Passwords
 from picloud.identity.setup import Setup
 from picloud.server import banner
+from picloud.server.metrics import FAMILIES, RESTARTS
 from picloud.server.sockets import allow_open_files, listen, warn_if_exposed
 from picloud.server.supervisor import Workers, in_child
 from picloud.server.wiring import image_store, make_engine
@@ -58,6 +60,8 @@ def serve(settings: Settings) -> int:
     try:
         parameters = _database(settings, embedded)
         generations = Generations(settings.workers)
+        metrics = Metrics(FAMILIES, settings.workers + 1)
+        metrics.own(settings.workers)
         image_store(settings).clear()  # another guest, or other ceilings, make other images
         compiling = in_child(lambda: make_engine(settings).close())
         try:
@@ -70,7 +74,7 @@ def serve(settings: Settings) -> int:
             if thread is not threading.current_thread():
                 thread.join()
         os.waitpid(compiling, 0)  # if it failed, so will the workers, and say why
-        node = Node(settings, parameters, generations, sockets)
+        node = Node(settings, parameters, generations, metrics, sockets)
         port = sockets[0].getsockname()[1]
 
         def closing() -> None:
@@ -78,12 +82,17 @@ def serve(settings: Settings) -> int:
                 one.close()
             banner.stopping()
 
+        def died(slot: int) -> None:
+            metrics.clear_gauges(slot)
+            metrics.series(RESTARTS).inc()
+
         return Workers(
             settings.workers,
             lambda worker_slot: run_worker(node, worker_slot),
             grace=settings.shutdown_grace_seconds,
             on_ready=lambda: banner.ready(settings, port, token),
             on_stop=closing,
+            on_death=died,
             watch=embedded.poll if embedded else lambda: None,
         ).run()
     finally:

@@ -64,6 +64,7 @@ class Workers:
         grace: float,
         on_ready: Callable[[], None],
         on_stop: Callable[[], None],
+        on_death: Callable[[int], None] = lambda slot: None,
         watch: Callable[[], object],
     ) -> None:
         """Prepare; nothing is started.
@@ -74,13 +75,14 @@ class Workers:
             grace: seconds a worker gives running requests at a stop.
             on_ready: called once, when every worker has said it is ready.
             on_stop: called once, before the workers are told to stop.
+            on_death: called with the slot of a worker that ended without being told to.
             watch: called after every wake-up (at least once a second) for other things to look after.
         """
         self._workers = [_Worker(slot) for slot in range(count)]
         self._main = main
         self._grace = grace
         self._on_ready = on_ready
-        self._on_stop = on_stop
+        self._on_stop, self._on_death = on_stop, on_death
         self._watch = watch
         self._stops = 0
         self._announced = False
@@ -188,6 +190,7 @@ class Workers:
             worker.due = time.monotonic() + min(5.0, 0.05 * 2**worker.failures) - 0.05
             never_ready |= worker.ready >= 0 and not os.read(worker.ready, 1)
             if self._announced and not self._stops:
+                self._on_death(worker.slot)
                 _log.error("worker %d (process %d) died; starting another", worker.slot, worker.pid)
             self._forget(worker)
         return never_ready

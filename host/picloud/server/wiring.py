@@ -22,6 +22,7 @@ from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
 from picloud.core.background import Background
 from picloud.core.generations import Generations
+from picloud.core.metrics import Metrics
 from picloud.core.wakeup import WakeUp
 from picloud.db.changes import ChangeNotifier
 from picloud.db.migrate import latest_version
@@ -61,6 +62,7 @@ async def open_platform(
     settings: Settings,
     database: Database,
     generations: Generations,
+    metrics: Metrics,
     *,
     engine: Engine,
     passwords: Passwords,
@@ -71,7 +73,8 @@ async def open_platform(
     Args:
         settings: the configuration.
         database: the pool.
-        generations: the node's shared page.
+        generations: the node's shared page of what has changed.
+        metrics: its page of counters.
         engine: makes guests.
         passwords: hashes them.
         own_ports: ports this instance listens on, which scripts may not call.
@@ -106,17 +109,22 @@ async def open_platform(
         threads = Threads(cores())
         closing.callback(threads.close)
         functions = with_capability_checks(services.host_functions, engine.interface)
-        images = ImageCache(settings.script_cache_size, settings.script_cache_mb, image_store(settings))
+        images = ImageCache(
+            settings.script_cache_size, settings.script_cache_mb, image_store(settings), metrics=metrics
+        )
         sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES)
-        recorder = Recorder(database, generations)
+        recorder = Recorder(database, generations, metrics)
         recorder.start()
         closing.push_async_callback(recorder.close)
         admission = Admission(
-            settings.max_concurrent_executions, settings.app_slots, {"event": settings.event_slots}
+            settings.max_concurrent_executions,
+            settings.app_slots,
+            {"event": settings.event_slots},
+            metrics,
         )
-        executor = Executor(admission, sandbox, recorder)
+        executor = Executor(admission, sandbox, recorder, metrics)
 
-        execution_feed = ExecutionFeed(database, wake_up, lambda: all_written(generations))
+        execution_feed = ExecutionFeed(database, wake_up, lambda: all_written(metrics))
         closing.push_async_callback(execution_feed.close)
 
         session_ttl = timedelta(hours=settings.session_ttl_hours)
@@ -127,6 +135,7 @@ async def open_platform(
             database=database,
             changes=changes,
             generations=generations,
+            metrics=metrics,
             wake_up=wake_up,
             background=background,
             accounts=accounts,
@@ -144,17 +153,18 @@ async def open_platform(
             modules=modules,
             routes=Routes(database, changes, settings.admin_host),
             domains=Domains(database, changes, settings.admin_host),
-            executions=Executions(database, lambda: all_written(generations)),
+            executions=Executions(database, lambda: all_written(metrics)),
             execution_feed=execution_feed,
             directory=Directory(database, generations),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
-            live_scripts=LiveScripts(modules, generations, ceilings),
+            live_scripts=LiveScripts(database, modules, generations, ceilings),
             executor=executor,
             ceilings=ceilings,
             services=services,
             quotas=quotas,
             body_seconds=settings.request_body_seconds,
             admin_host=settings.admin_host,
+            metrics_token=settings.metrics_token,
         )
 
 

@@ -19,6 +19,7 @@ from picloud.config import Settings
 from picloud.core.errors import PicloudError
 from picloud.core.generations import TOPICS, Generations
 from picloud.core.interface import InterfaceMismatch
+from picloud.core.metrics import Metrics
 from picloud.db.changes import CHANNEL
 from picloud.db.listen import Listener
 from picloud.db.parameters import ConnectionParameters
@@ -31,13 +32,12 @@ from picloud.http.edge.connection import Rules, connections
 from picloud.http.edge.drain import Drain
 from picloud.http.open_streams import STREAMS, StreamRules
 from picloud.identity.passwords import Passwords
-from picloud.server.jobs.retention import Retention
-from picloud.server.jobs.usage import Upkeep
+from picloud.server.jobs.job import Resources
+from picloud.server.jobs.scheduler import JobScheduler
 from picloud.server.supervisor import WorkerSlot
 from picloud.server.wiring import make_engine, open_platform
 from picloud.services.files.folder import FolderStore, files_folder
 from picloud.services.files.store import StoreUnusable
-from picloud.services.files.sweep import Sweep
 
 _log = logging.getLogger(__name__)
 
@@ -51,13 +51,15 @@ class Node:
     Attributes:
         settings: the configuration.
         parameters: how to reach the database.
-        generations: the shared page.
+        generations: the shared page of what has changed.
+        metrics: the shared page of counters; the parent's slot is behind those of the workers.
         sockets: one per worker, listening.
     """
 
     settings: Settings
     parameters: ConnectionParameters
     generations: Generations
+    metrics: Metrics
     sockets: Sequence[socket.socket]
 
 
@@ -72,6 +74,7 @@ def run_worker(node: Node, worker_slot: WorkerSlot) -> int:
         The exit code of the process.
     """
     node.generations.own(worker_slot.slot)
+    node.metrics.own(worker_slot.slot)
     for one in node.sockets:
         if one is not node.sockets[worker_slot.slot]:
             one.close()
@@ -101,7 +104,7 @@ async def _work(node: Node, worker_slot: WorkerSlot) -> None:
         )
         await runner.setup()
         try:
-            acceptor = Acceptor(listening, connections(runner, _rules(node.settings)))
+            acceptor = Acceptor(listening, connections(runner, _rules(node.settings), node.metrics))
             gc.collect()
             gc.freeze()  # the parts of a worker stay: the collector need not visit them again
             worker_slot.ready()
@@ -115,31 +118,28 @@ async def _work(node: Node, worker_slot: WorkerSlot) -> None:
 
 @asynccontextmanager
 async def _platform(node: Node, worker_slot: WorkerSlot, port: int) -> AsyncIterator[Platform]:
-    settings, generations = node.settings, node.generations
+    settings, generations, metrics = node.settings, node.generations, node.metrics
     async with AsyncExitStack() as closing:
-        database = await Database.open(node.parameters, settings.database_pool_size)
+        database = await Database.open(node.parameters, settings.database_pool_size, metrics=metrics)
         closing.push_async_callback(database.close)
         if worker_slot.slot == 0:  # one listener per node: the shared page tells the other workers
-            listener = Listener(node.parameters)
-            listener.subscribe(CHANNEL, lambda topic: _heard(generations, topic))
+            listener = node_listener(node.parameters, generations)
             listener.start()
             closing.push_async_callback(listener.close)
         engine, passwords = make_engine(settings), Passwords()
         closing.callback(engine.close)
         closing.callback(passwords.close)
-        if worker_slot.slot == 0:
-            for job in (
-                Sweep(database, FolderStore(files_folder(settings))),
-                Retention(database, settings.audit_retention_days, settings.execution_retention_days),
-                Upkeep(database),
-            ):
-                job.start()
-                closing.push_async_callback(job.close)
-        yield await closing.enter_async_context(
+        platform = await closing.enter_async_context(
             open_platform(
-                settings, database, generations, engine=engine, passwords=passwords, own_ports={port}
+                settings, database, generations, metrics, engine=engine, passwords=passwords, own_ports={port}
             )
         )
+        store = FolderStore(files_folder(settings))
+        closing.callback(store.close)
+        jobs = JobScheduler(Resources.of(platform, settings, store), metrics)
+        jobs.start()
+        closing.push_async_callback(jobs.close)
+        yield platform
 
 
 def _rules(settings: Settings) -> Rules:
@@ -162,8 +162,23 @@ def _stream_rules(settings: Settings) -> StreamRules:
     )
 
 
-def _heard(generations: Generations, topic: str | None) -> None:
-    """A write on another node (or this one); None says that some may have been missed."""
-    for changed in TOPICS if topic is None else (topic,):
-        if changed in TOPICS:
-            generations.bump(changed)
+def node_listener(parameters: ConnectionParameters, generations: Generations) -> Listener:
+    """Make the listener of a node, which tells its workers what other nodes changed.
+
+    Args:
+        parameters: the database.
+        generations: the node's shared page.
+
+    Returns:
+        A listener to be started and closed.
+    """
+
+    def changed(topic: str | None) -> None:
+        # None: some notifications may have been missed.
+        for one in TOPICS if topic is None else (topic,):
+            if one in TOPICS:
+                generations.bump(one)
+
+    listener = Listener(parameters)
+    listener.subscribe(CHANNEL, changed)
+    return listener

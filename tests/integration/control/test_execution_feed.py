@@ -16,11 +16,12 @@ from picloud.control.execution_feed import BATCH, ExecutionFeed, Followed
 from picloud.control.executions import Execution
 from picloud.core.errors import Invalid, NotFound, Unavailable
 from picloud.core.generations import Generations
+from picloud.core.metrics import Metrics
 from picloud.core.wakeup import WakeUp
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.execution.invocation import ScriptVersion
-from picloud.execution.record import Recorder, _row, all_written
+from picloud.execution.record import METRICS, Recorder, _row, all_written
 from picloud.sandbox.outcome import Outcome, Response
 from picloud.services.outbound_decisions import Decisions
 from tests.workbench import NOBODY, invocation, script
@@ -44,17 +45,24 @@ def generations() -> Generations:
 
 
 @pytest.fixture
-async def recorder(database: Database, generations: Generations) -> AsyncIterator[Recorder]:
-    recorder = Recorder(database, generations)
+def metrics() -> Metrics:
+    return Metrics(METRICS)
+
+
+@pytest.fixture
+async def recorder(database: Database, generations: Generations, metrics: Metrics) -> AsyncIterator[Recorder]:
+    recorder = Recorder(database, generations, metrics)
     recorder.start()
     yield recorder
     await recorder.close(grace=5)
 
 
 @pytest.fixture
-async def feed(database: Database, generations: Generations) -> AsyncIterator[ExecutionFeed]:
+async def feed(
+    database: Database, generations: Generations, metrics: Metrics
+) -> AsyncIterator[ExecutionFeed]:
     wake_up = WakeUp(generations)
-    feed = ExecutionFeed(database, wake_up, lambda: all_written(generations))
+    feed = ExecutionFeed(database, wake_up, lambda: all_written(metrics))
     yield feed
     await feed.close()
     wake_up.close()
@@ -87,10 +95,14 @@ def ids(executions: list[Execution]) -> list[UUID]:
 
 
 async def test_every_reader_gets_each_execution_once_and_all_get_the_same_order(
-    feed: ExecutionFeed, database: Database, generations: Generations, monkeypatch: pytest.MonkeyPatch
+    feed: ExecutionFeed,
+    database: Database,
+    generations: Generations,
+    metrics: Metrics,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(execution_feed, "POLL_SECONDS", 3600)  # it is woken
-    workers = [Recorder(database, generations) for _ in range(3)]
+    workers = [Recorder(database, generations, metrics) for _ in range(3)]
     for worker in workers:
         worker.start()
     made: dict[UUID, set[UUID]] = {NOBODY: set(), OTHER: set()}

@@ -177,7 +177,9 @@ async def serving(
     runner = web.AppRunner(application, handler_cancellation=True)
     await runner.setup()
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(connections(runner, Rules(**rules)), "127.0.0.1", port)
+    listening = await loop.create_server(
+        connections(runner, Rules(**rules), worker.metrics), "127.0.0.1", port
+    )
     port = listening.sockets[0].getsockname()[1]
     async with aiohttp.ClientSession(auto_decompress=True) as session:
         yield Client(session, port, application[STREAMS])

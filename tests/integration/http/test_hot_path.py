@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from unittest.mock import patch
 
+import pytest
+
 from picloud.db.pool import Connection, Database
 from tests.integration.conftest import CONSOLE, Worker
 from tests.integration.http.conftest import Client
@@ -94,8 +96,12 @@ async def test_a_host_call_sends_the_database_its_own_statement_and_no_more(clie
         assert len(sent) == 1, (op, sent)
 
 
-async def test_a_save_elsewhere_costs_one_statement_once(client: Client, worker: Worker) -> None:
-    other = await client.script("1", "other")
+@pytest.mark.parametrize(("app", "statements_sent"), [("other", 1), ("default", 2)])
+async def test_a_save_costs_one_statement_once_and_another_in_its_own_app(
+    client: Client, worker: Worker, app: str, statements_sent: int
+) -> None:
+    await client.admin("POST", "/apps", {"slug": "other", "name": "Other"})
+    other = await client.script("1", "other", app)
     await client.route(await client.script('"hi"'), "/hi")
     client.token = None
     assert (await client("GET", "/hi")).status == 200
@@ -103,6 +109,6 @@ async def test_a_save_elsewhere_costs_one_statement_once(client: Client, worker:
     await worker.platform.scripts.update(saved, {"source": "2"}, actor=CONSOLE)
     with statements() as sent:
         assert (await client("GET", "/hi")).json == "hi"
-        assert len(sent) == 1
+        assert len(sent) == statements_sent
         assert (await client("GET", "/hi")).json == "hi"
-        assert len(sent) == 1
+        assert len(sent) == statements_sent

@@ -1,4 +1,4 @@
-"""Promises of services/quotas.py, the triggers that count, and upkeep.py."""
+"""Promises of services/quotas.py, the triggers that count, and the jobs that add up."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from picloud.core.errors import ServiceError
 from picloud.db.migrate import migrate, migrations_folder
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
-from picloud.server.jobs import usage as upkeep
-from picloud.server.jobs.usage import Upkeep
 from picloud.services import quotas as quotas_service
 from picloud.services.call_context import Call
 from picloud.services.docs.service import DatabaseDocs
@@ -27,6 +25,7 @@ from picloud.services.files.service import Files
 from picloud.services.kv.service import DatabaseKeyValue
 from picloud.services.quotas import Amount, Quotas, QuotaUsedUp, Store
 from picloud.services.writes import Writes
+from tests.integration.jobs import run_job
 
 APPS = (UUID(int=1), UUID(int=2))
 TRUTH = """
@@ -122,8 +121,8 @@ async def _do_something(stores: Stores, choice: random.Random) -> None:
         lambda: stores.files.update(call, "c", file, None, None, f'{{"b": "{text}"}}', None),
         lambda: stores.files.update(call, "c", file, None, None, f'{{"c": "{text}"}}', text.encode()),
         lambda: stores.files.delete(call, "c", file),
-        lambda: Upkeep(stores.database).compact(),
-        lambda: Upkeep(stores.database).forget(),
+        lambda: run_job("compact_usage", stores.database),
+        lambda: run_job("delete_expired_kv", stores.database),
     ]
     with contextlib.suppress(ServiceError):  # there is no such document or file
         await choice.choice(doing)()  # type: ignore[operator]
@@ -136,7 +135,7 @@ async def test_what_is_counted_is_what_is_there_whatever_was_done(stores: Stores
         for app_id in APPS:
             assert await stores.usage(app_id) == await stores.truth(app_id)
     assert (await stores.truth(APPS[0]))["kv"][0] > 0
-    await Upkeep(stores.database).compact()
+    await run_job("compact_usage", stores.database)
     assert await stores.database.fetchval("SELECT count(*) FROM usage_deltas") == 0
     for app_id in APPS:
         assert await stores.usage(app_id) == await stores.truth(app_id)
@@ -154,11 +153,10 @@ async def test_what_is_rolled_back_is_not_counted(stores: Stores) -> None:
 
 
 async def test_sums_added_up_by_many_at_once_are_exact(stores: Stores) -> None:
-    upkeep_ = Upkeep(stores.database)
     for n in range(40):
         await asyncio.gather(
             stores.kv.set(call_of(APPS[n % 2]), "c", f"{n}", packed(n), None),
-            *(upkeep_.compact() for _ in range(3)),
+            *(run_job("compact_usage", stores.database) for _ in range(3)),
         )
     for app_id in APPS:
         assert (await stores.usage(app_id))["kv"][0] == 20
@@ -168,11 +166,11 @@ async def test_an_app_that_goes_takes_its_sums_along_also_those_not_yet_added_up
     here, gone = APPS
     for app_id in APPS:
         await stores.kv.set(call_of(app_id), "c", "k", packed(1), None)
-    await Upkeep(stores.database).compact()
+    await run_job("compact_usage", stores.database)
     for app_id in APPS:
         await stores.docs.create(call_of(app_id), "c", "{}")
     await stores.database.execute("DELETE FROM apps WHERE id = $1", gone)
-    await Upkeep(stores.database).compact()
+    await run_job("compact_usage", stores.database)
     assert await stores.usage(gone) == NOTHING
     for table in ("usage_deltas", "app_usage"):
         assert await stores.database.fetchval(f"SELECT count(*) FROM {table} WHERE app_id = $1", gone) == 0
@@ -185,7 +183,7 @@ async def test_an_app_that_is_being_deleted_does_not_break_the_adding_up(stores:
         await stores.kv.set(call_of(app_id), "c", "k", packed(1), None)
     async with stores.database.transaction() as connection:
         await connection.execute("DELETE FROM apps WHERE id = $1", gone)
-        adding = asyncio.create_task(Upkeep(stores.database).compact())
+        adding = asyncio.create_task(run_job("compact_usage", stores.database))
         waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         async with asyncio.timeout(20):
             while not await stores.database.fetchval(waiting):  # noqa: ASYNC110  # another's state
@@ -299,7 +297,7 @@ async def test_metadata_of_files_counts(stores: Stores) -> None:
     await stores.files.update(call, "c", id_, None, None, '{"b":""}', b"x" * 92)
     assert (await stores.usage(APPS[0]))["files"] == (1, 100)
     await stores.files.delete(call, "c", id_)
-    await Upkeep(stores.database).compact()
+    await run_job("compact_usage", stores.database)
     assert (await stores.usage(APPS[0]))["files"] == (0, 0)
 
 
@@ -322,7 +320,7 @@ async def test_metadata_of_files_that_were_there_before_counts(
     quotas = Quotas(database, quotas_service.UNLIMITED)
     assert [(one.rows, one.bytes) for one in await quotas.usage(APPS[0]) if one.store == "files"] == [(3, 39)]
     await database.execute("DELETE FROM files")
-    await Upkeep(database).compact()
+    await run_job("compact_usage", database)
     assert [(one.rows, one.bytes) for one in await quotas.usage(APPS[0]) if one.store == "files"] == [(0, 0)]
     await database.close()
 
@@ -348,7 +346,7 @@ async def test_a_writer_is_not_held_up_by_another_of_the_same_app(stores: Stores
         await connection.execute(insert, APPS[0])
         async with asyncio.timeout(20):
             await stores.kv.set(call_of(APPS[0]), "c", "other", packed(1), None)
-            await Upkeep(stores.database).compact()
+            await run_job("compact_usage", stores.database)
 
 
 async def test_writes_that_wait_for_each_other_leave_connections_for_other_apps(stores: Stores) -> None:
@@ -396,10 +394,7 @@ async def test_no_more_apps_are_remembered_than_there_is_room_for(
     assert list(stores.quotas._known) == [UUID(int=number) for number in (7, 8, 9)]
 
 
-async def test_entries_that_expired_are_removed_and_no_others(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "BATCH", 2)
+async def test_entries_that_expired_are_removed_and_no_others(stores: Stores) -> None:
     call = call_of(APPS[0])
     for n in range(5):
         await stores.kv.set(call, "c", f"old-{n}", packed(n), 1)
@@ -407,7 +402,7 @@ async def test_entries_that_expired_are_removed_and_no_others(
     await stores.kv.set(call, "c", "lives", packed(1), 3600)
     await stores.kv.set(call, "c", "stays", packed(1), None)
     await stores.kv.set(call, "c", "old-0", packed("again"), 3600)
-    await Upkeep(stores.database).forget()
+    assert await run_job("delete_expired_kv", stores.database, batch=2) == 4
     rows = await stores.database.fetch("SELECT key FROM kv_entries ORDER BY key")
     assert [row["key"] for row in rows] == ["lives", "old-0", "stays"]
     assert await stores.usage(APPS[0]) == await stores.truth(APPS[0])
@@ -420,18 +415,5 @@ async def test_an_expired_entry_that_someone_writes_is_left_to_them(stores: Stor
     async with stores.database.transaction() as connection:
         await connection.execute("UPDATE kv_entries SET expires_at = now() + interval '1 h'")
         async with asyncio.timeout(20):
-            await Upkeep(stores.database).forget()
+            await run_job("delete_expired_kv", stores.database)
     assert await stores.kv.has(call, "c", "k")
-
-
-async def test_rounds_are_made_from_the_start(stores: Stores) -> None:
-    call = call_of(APPS[0])
-    await stores.kv.set(call, "c", "k", packed(1), 1)
-    await stores.database.execute("UPDATE kv_entries SET expires_at = now() - interval '1 s'")
-    rounds = Upkeep(stores.database)
-    rounds.start()
-    left = "SELECT (SELECT count(*) FROM kv_entries) + (SELECT count(*) FROM usage_deltas WHERE rows > 0)"
-    async with asyncio.timeout(20):
-        while await stores.database.fetchval(left):  # noqa: ASYNC110  # another task's work
-            await asyncio.sleep(0.01)
-    await rounds.close()

@@ -52,6 +52,7 @@ class Loaded:
         sandbox: limit overrides by name.
         execute_access: "open" or "members".
         source: Rhai, UTF-8.
+        revision: where the scripts of the app stood.
         modules: those that it imports literally, directly or by others, in the order of their ids. One that
             is missing is not among them; that is for the script to find.
         refusal: why it cannot be executed, for its author, or None.
@@ -65,6 +66,7 @@ class Loaded:
     sandbox: Mapping[str, int]
     execute_access: str
     source: bytes
+    revision: int
     modules: tuple[Module, ...] = ()
     refusal: str | None = None
 
@@ -131,6 +133,7 @@ class Modules:
             script["sandbox"],
             script["execute_access"],
             _source(script, held),
+            script["revision"],
             tuple(self._module(row, held) for row in needed) if refusal is None else (),
             refusal,
         )

@@ -77,6 +77,7 @@ class Scripts:
         """
         imports = await self._check(draft)
         async with self._changes.transaction("scripts") as connection:
+            await connection.execute(_ROUTES.routes_lock, app_id)
             try:
                 row = await connection.fetchrow(
                     _SQL.script_insert,
@@ -281,6 +282,8 @@ class Scripts:
     ) -> Script | None:
         """Write the next version, or give None when someone was faster."""
         async with self._changes.transaction("scripts") as connection:
+            # The app before the script, as in `delete`: its revision is written.
+            await connection.execute(_ROUTES.routes_lock, script.app_id)
             try:
                 row = await connection.fetchrow(
                     _SQL.script_update,

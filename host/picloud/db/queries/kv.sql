@@ -72,7 +72,7 @@ SELECT key, value, place < found AS more FROM measured
 WHERE place <= $4 AND (place = 1 OR bytes <= $5)
 ORDER BY key;
 
--- name: kv_forget
+-- name: kv_delete_expired
 -- Remove at most $1 entries that expired, those that nobody is about to write.
 WITH expired AS (
     SELECT app_id, collection, key FROM kv_entries WHERE expires_at <= now()

@@ -19,6 +19,7 @@ WITH RECURSIVE needed (id, is_script) AS (
     JOIN scripts s ON s.app_id = $1 AND s.id = n.id
 )
 SELECT id, name, kind, version, sandbox, execute_access, is_script, total,
+       (SELECT script_revision FROM apps WHERE apps.id = $1) AS revision,
        CASE WHEN (is_script OR total <= $6)
              AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::integer[]) AS held (script, number)
                              WHERE held.script = sized.id AND held.number = sized.version)
@@ -26,8 +27,9 @@ SELECT id, name, kind, version, sandbox, execute_access, is_script, total,
 FROM sized;
 
 -- name: module_source
--- What a name stands for in an app.
-SELECT kind, source FROM scripts WHERE app_id = $1 AND name = $2;
+-- The app's revision, and what a name stands for in it; no kind where there is no such script.
+SELECT a.script_revision AS revision, s.kind, s.source
+FROM apps a LEFT JOIN scripts s ON s.app_id = a.id AND s.name = $2 WHERE a.id = $1;
 
 -- name: script_imports_keep
 -- Make these ($3) what a script imports.

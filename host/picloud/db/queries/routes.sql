@@ -1,5 +1,5 @@
 -- name: routes_lock
--- One writer of an app's routes and domains at a time; does not disturb rows that refer to the app.
+-- One writer of an app's routes, domains and scripts at a time; does not disturb rows that refer to the app.
 SELECT route_count FROM apps WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: route_insert

@@ -28,6 +28,10 @@ SELECT v.version, v.kind, v.sandbox, v.author_id, u.username, v.message, encode(
 FROM script_versions v LEFT JOIN admin_users u ON u.id = v.author_id
 WHERE v.app_id = $1 AND v.script_id = $2 AND v.version = $3;
 
+-- name: script_revisions
+-- The revisions of these apps; one that is missing was deleted.
+SELECT id, script_revision AS revision FROM apps WHERE id = ANY($1::uuid[]);
+
 -- name: script_find
 -- One script by its id alone; the caller authorises for the app it finds.
 SELECT id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at

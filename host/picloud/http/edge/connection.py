@@ -23,6 +23,8 @@ from picloud.core.errors import (
     RequestTimeout,
     TargetTooLong,
 )
+from picloud.core.metrics import Family, Metrics
+from picloud.http.edge import connection_limits, transfer_memory
 from picloud.http.edge.connection_limits import ConnectionLimiter
 from picloud.http.edge.expect_continue import awaits_continue
 from picloud.http.edge.middleware import answer_error, named
@@ -38,6 +40,13 @@ MAX_FIELDS = 128
 """Headers of one request."""
 MAX_HEAD = 64 * 1024
 """Bytes of a whole head."""
+
+REQUESTS = Family(
+    "picloud_http_requests_total",
+    "Requests that were answered, by the class of the status.",
+    labels={"status": ("1xx", "2xx", "3xx", "4xx", "5xx")},
+)
+METRICS = (REQUESTS, *connection_limits.METRICS, *transfer_memory.METRICS)
 
 _LEAST_SENT = 64 * 1024  # a client that takes less in the time it has for it takes nothing, as it were
 _LINGER_SECONDS = 5.0  # for the rest of a body that was refused, so that the client sees the answer
@@ -82,16 +91,18 @@ class Edge:
         farewells: those beside them that are being told that there are too many.
         arriving: what bodies of requests hold.
         leaving: what answers hold.
+        answered: counts requests, by the hundreds of the status.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, metrics: Metrics) -> None:
         """Make it."""
         self.rules = rules
         self.proxies = Proxies(rules.trusted)
-        self.census = ConnectionLimiter(rules.connections, rules.connections_per_address)
+        self.census = ConnectionLimiter(rules.connections, rules.connections_per_address, metrics)
         self.farewells: set[Connection] = set()
-        self.arriving = TransferBudget(rules.held_bytes)
-        self.leaving = TransferBudget(rules.held_bytes)
+        self.arriving = TransferBudget(rules.held_bytes, "in", metrics)
+        self.leaving = TransferBudget(rules.held_bytes, "out", metrics)
+        self.answered = {int(status[0]): series for status, series in metrics.by_value(REQUESTS).items()}
 
 
 class Connection(web.RequestHandler):
@@ -349,6 +360,7 @@ class Connection(web.RequestHandler):
                 self._lingering_time = 0.0
         body = resp.body if isinstance(resp, web.Response) else None
         self._answer = len(body) if isinstance(body, bytes) else 0
+        self.edge.answered[resp.status // 100].inc()
         return super().finish_response(request, resp, start_time)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
@@ -357,12 +369,15 @@ class Connection(web.RequestHandler):
             super().log_exception(*args, **kw)
 
 
-def connections(runner: web.AppRunner, rules: Rules | None = None) -> Callable[[], Connection]:
+def connections(
+    runner: web.AppRunner, rules: Rules | None = None, metrics: Metrics | None = None
+) -> Callable[[], Connection]:
     """What `loop.create_server` makes connections with.
 
     Args:
         runner: set up; its application answers, and its `cleanup` ends the connections.
         rules: what they are held to.
+        metrics: where they count; None for themselves.
 
     Returns:
         A factory of connections; they leave bodies compressed (see `body.py`).
@@ -370,7 +385,7 @@ def connections(runner: web.AppRunner, rules: Rules | None = None) -> Callable[[
     server = runner.server
     assert server is not None
     loop = asyncio.get_running_loop()
-    edge = Edge(rules or Rules())
+    edge = Edge(rules or Rules(), metrics or Metrics(METRICS))
 
     def connect() -> Connection:
         return Connection(

@@ -8,6 +8,17 @@ from typing import Protocol
 
 from picloud.core.client_address import rate_limit_key
 from picloud.core.errors import Overloaded
+from picloud.core.metrics import Family, Metrics
+
+OPEN = Family("picloud_connections", "Connections of clients that are open.", "gauge")
+OPENED = Family("picloud_connections_opened_total", "Connections that clients have opened.")
+REFUSED = Family(
+    "picloud_connections_refused_total",
+    "Connections refused because all were at work, or because their address had too many.",
+    labels={"reason": ("all", "address")},
+)
+EVICTED = Family("picloud_connections_evicted_total", "Idle connections closed to make room for others.")
+METRICS = (OPEN, OPENED, REFUSED, EVICTED)
 
 _log = logging.getLogger(__name__)
 
@@ -37,13 +48,17 @@ class ConnectionLimiter:
     opens connections and asks nothing shuts nobody out.
     """
 
-    def __init__(self, most: int, most_of_one: int) -> None:
+    def __init__(self, most: int, most_of_one: int, metrics: Metrics | None = None) -> None:
         """Make it.
 
         Args:
             most: connections in all.
             most_of_one: of one IPv4 address, or of one IPv6 network of 64 bits.
+            metrics: where it counts; None for itself.
         """
+        metrics = metrics or Metrics(METRICS)
+        self._open, self._opened = metrics.series(OPEN), metrics.series(OPENED)
+        self._refused, self._evicted = metrics.by_value(REFUSED), metrics.series(EVICTED)
         self._most = most
         self._most_of_one = most_of_one
         self._guests: dict[LimitedConnection, str | None] = {}
@@ -71,17 +86,22 @@ class ConnectionLimiter:
                 key,
                 self._most_of_one,
             )
+            self._refused["address"].inc()
             raise Overloaded("there are too many connections from this address")
         if len(self._guests) >= self._most and not self._make_room():
             self._warn_rarely("all %d connections of this worker are at work, more are refused", self._most)
+            self._refused["all"].inc()
             raise Overloaded("all connections are in use; try again in a second")
         self._guests[guest] = key
+        self._opened.inc()
+        self._open.set(len(self._guests))
         if key is not None:
             self._of_one[key] = self._of_one.get(key, 0) + 1
 
     def leave(self, guest: LimitedConnection) -> None:
         """A connection has ended. Args: guest: the connection, whether it was counted or not."""
         key = self._guests.pop(guest, None)
+        self._open.set(len(self._guests))
         if key is None:
             return
         self._of_one[key] -= 1
@@ -95,6 +115,7 @@ class ConnectionLimiter:
         for _, guest in leaving:
             self.leave(guest)
             guest.abort()
+        self._evicted.inc(len(leaving))
         return bool(leaving)
 
     def _warn_rarely(self, text: str, *arguments: object) -> None:

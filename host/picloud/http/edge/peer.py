@@ -14,6 +14,7 @@ Network = IPv4Network | IPv6Network
 _HOPS = 32  # looked at: no chain of proxies is longer
 _WITH_PORT = re.compile(r"\[([^\[\]]*:[^\[\]]*)\](?::\d{1,5})?|([^:]*):\d{1,5}", re.ASCII)
 _SCHEMES = ("http", "https")
+_FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 
 
 class Peer(NamedTuple):
@@ -107,6 +108,22 @@ def _read(request: web.BaseRequest) -> Peer:
     scheme = _said(",".join(headers.getall("X-Forwarded-Proto", ())), hops).lower()
     host = _said(",".join(headers.getall("X-Forwarded-Host", ())), hops)
     return Peer(address, scheme if scheme in _SCHEMES else "http", host or headers.get(hdrs.HOST, ""))
+
+
+def is_proxied(request: web.BaseRequest) -> bool:
+    """Tell whether a request was passed on for someone whose address is not known.
+
+    Args:
+        request: any request.
+
+    Returns:
+        False where the client itself is connected, as far as can be seen, and where a trusted proxy
+        says who the client is.
+    """
+    connection = cast("_PeerConnection", request.protocol)
+    if connection.proxies is not None and "X-Forwarded-For" in request.headers:
+        return False
+    return any(header in request.headers for header in _FORWARDED)
 
 
 def plain_address(text: str) -> str:

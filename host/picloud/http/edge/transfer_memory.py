@@ -6,6 +6,21 @@ from collections import Counter
 from typing import Protocol
 
 from picloud.core.client_address import rate_limit_key
+from picloud.core.metrics import Family, Metrics
+
+DIRECTIONS = ("in", "out")
+HELD = Family(
+    "picloud_transfer_bytes",
+    "Memory held by bodies of requests that arrive, and by answers that were not taken yet.",
+    "gauge",
+    {"direction": DIRECTIONS},
+)
+CUT = Family(
+    "picloud_transfers_cut_total",
+    "Bodies and answers that were cut off because all together held too much memory.",
+    labels={"direction": DIRECTIONS},
+)
+METRICS = (HELD, CUT)
 
 
 class Holder(Protocol):
@@ -30,9 +45,17 @@ class TransferBudget:
     slowly, on many connections, harms only others that do the same.
     """
 
-    def __init__(self, most: int) -> None:
-        """Make it. Args: most: bytes."""
+    def __init__(self, most: int, direction: str, metrics: Metrics | None = None) -> None:
+        """Make it.
+
+        Args:
+            most: bytes.
+            direction: one of `DIRECTIONS`.
+            metrics: where it counts; None for itself.
+        """
+        metrics = metrics or Metrics(METRICS)
         self._most = most
+        self._gauge, self._cut = metrics.series(HELD, direction), metrics.series(CUT, direction)
         self._held: dict[Holder, int] = {}  # the oldest first
         self._total = 0
 
@@ -48,10 +71,13 @@ class TransferBudget:
             greediest = self._largest_holder()
             self.release(greediest)
             greediest.cancel()
+            self._cut.inc()
+        self._gauge.set(self._total)
 
     def release(self, holder: Holder) -> None:
         """It holds nothing any more. Args: holder: it, whether it was counted or not."""
         self._total -= self._held.pop(holder, 0)
+        self._gauge.set(self._total)
 
     def _largest_holder(self) -> Holder:
         by_source: Counter[str] = Counter()

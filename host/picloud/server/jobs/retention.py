@@ -1,4 +1,4 @@
-"""What is over is forgotten: an hourly round over what only grows."""
+"""Hourly jobs: what is expired or too old is deleted."""
 
 from __future__ import annotations
 
@@ -6,60 +6,67 @@ import time
 from datetime import timedelta
 
 from picloud.core.ids import first_id_of
-from picloud.core.periodic import PeriodicTask
-from picloud.db.pool import Database
 from picloud.db.queries import load
+from picloud.db.results import row_count
 from picloud.identity.login_sources import REMEMBER
 from picloud.identity.throttle import FORGET
+from picloud.server.jobs.job import Job, Resources
 
-EVERY_SECONDS = 3600.0
-BATCH = 5000
+HOUR = 3600.0
 EXPIRED_KEYS = timedelta(days=30)
 """So long a key that expired is still listed."""
 
 _SQL = load("retention")
 
 
-class Retention:
-    """Sweeps the logs of audit and executions, sessions, keys, log-in attempts and places, and setup links.
+async def delete_expired_sessions(resources: Resources, batch: int) -> int:
+    """Sessions that are over."""
+    return row_count(await resources.database.execute(_SQL.sessions_delete_expired, batch))
 
-    Two nodes that do it at once do no harm.
-    """
 
-    def __init__(self, database: Database, audit_days: int, execution_days: int = 0) -> None:
-        """Make it, idle.
+async def delete_expired_setup_links(resources: Resources, batch: int) -> int:
+    """Links for making the first owner."""
+    return row_count(await resources.database.execute(_SQL.setup_links_delete_expired, batch))
 
-        Args:
-            database: the pool.
-            audit_days: entries of the audit log older than this are forgotten; 0 keeps them for ever.
-            execution_days: the same of the execution log.
-        """
-        self._database = database
-        self._days = {_SQL.audit_sweep: audit_days, _SQL.executions_sweep: execution_days}
-        self._rounds = PeriodicTask("nothing was swept", EVERY_SECONDS, self.sweep)
 
-    def start(self) -> None:
-        """Make a round now and then every hour."""
-        self._rounds.start()
+async def delete_expired_keys(resources: Resources, batch: int) -> int:
+    """API keys that expired more than `EXPIRED_KEYS` ago."""
+    return row_count(await resources.database.execute(_SQL.keys_delete_expired, EXPIRED_KEYS, batch))
 
-    async def close(self) -> None:
-        """Stop."""
-        await self._rounds.close()
 
-    async def sweep(self) -> None:
-        """Make one round.
+async def delete_old_login_attempts(resources: Resources, batch: int) -> int:
+    """Log-in attempts that slow nobody down any more."""
+    return row_count(await resources.database.execute(_SQL.login_attempts_delete_old, FORGET, batch))
 
-        Raises:
-            Unavailable: the database is away.
-        """
-        await self._database.execute(_SQL.sessions_sweep)
-        await self._database.execute(_SQL.setup_links_sweep)
-        await self._database.execute(_SQL.keys_sweep, EXPIRED_KEYS)
-        await self._database.execute(_SQL.attempts_sweep, FORGET)
-        await self._database.execute(_SQL.sources_sweep, REMEMBER)
-        for sweep, days in self._days.items():
-            if not days:
-                continue
-            oldest = first_id_of(time.time() - timedelta(days=days).total_seconds())
-            while await self._database.execute(sweep, oldest, BATCH) != "DELETE 0":
-                pass  # in batches, so that none holds locks or memory for long
+
+async def delete_old_login_sources(resources: Resources, batch: int) -> int:
+    """Addresses that accounts have not logged in from for long."""
+    return row_count(await resources.database.execute(_SQL.login_sources_delete_old, REMEMBER, batch))
+
+
+async def delete_old_audit_entries(resources: Resources, batch: int) -> int:
+    """Entries of the audit log older than `PICLOUD_AUDIT_RETENTION_DAYS`."""
+    return await _delete_older(resources, _SQL.audit_delete_old, resources.audit_days, batch)
+
+
+async def delete_old_executions(resources: Resources, batch: int) -> int:
+    """Entries of the execution log older than `PICLOUD_EXECUTION_RETENTION_DAYS`; a batch is of each app."""
+    return await _delete_older(resources, _SQL.executions_delete_old, resources.execution_days, batch)
+
+
+async def _delete_older(resources: Resources, statement: str, days: int, batch: int) -> int:
+    if not days:
+        return 0
+    oldest = first_id_of(time.time() - timedelta(days=days).total_seconds())
+    return row_count(await resources.database.execute(statement, oldest, batch))
+
+
+JOBS = (
+    Job(name="delete_expired_sessions", seconds=HOUR, run=delete_expired_sessions),
+    Job(name="delete_expired_setup_links", seconds=HOUR, run=delete_expired_setup_links),
+    Job(name="delete_expired_keys", seconds=HOUR, run=delete_expired_keys),
+    Job(name="delete_old_login_attempts", seconds=HOUR, run=delete_old_login_attempts),
+    Job(name="delete_old_login_sources", seconds=HOUR, run=delete_old_login_sources),
+    Job(name="delete_old_audit_entries", seconds=HOUR, run=delete_old_audit_entries),
+    Job(name="delete_old_executions", seconds=HOUR, run=delete_old_executions),
+)

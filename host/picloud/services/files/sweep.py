@@ -6,12 +6,10 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from picloud.core.periodic import PeriodicTask
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.services.files.store import Blob, BlobStore, StoreUnusable
 
-EVERY_SECONDS = 3600.0
 OLD_SECONDS = 3600.0
 """What is younger may be a write under way. What is older may be one, too, but then it holds its blob."""
 
@@ -55,15 +53,6 @@ class Sweep:
             old_seconds: nothing younger is touched.
         """
         self._database, self._store, self._old = database, store, old_seconds
-        self._rounds = PeriodicTask("files were not swept", EVERY_SECONDS, self._round)
-
-    def start(self) -> None:
-        """Make a round now and then every hour."""
-        self._rounds.start()
-
-    async def close(self) -> None:
-        """Stop; a blob that is being removed still is."""
-        await self._rounds.close()
 
     async def sweep(self) -> int:
         """Make one round, unless another node is at it.
@@ -119,9 +108,3 @@ class Sweep:
                 return False
             await self._store.remove(blob)
         return True
-
-    async def _round(self) -> None:
-        try:
-            await self.sweep()
-        except StoreUnusable as error:
-            _log.error("files were not swept: %s", error)

@@ -13,13 +13,14 @@ from picloud.core.generations import Generations
 from picloud.core.interface import HostFunction
 from picloud.db.pool import Database
 from picloud.db.queries import load
+from picloud.db.revisions import Revisions
 from picloud.services.call_context import Call
 from picloud.services.modules.names import unusable
 
 MAX_REMEMBERED_MISSING = 4096
 """Names that a worker remembers as those of no module."""
 
-_SQL = load("modules")
+_SQL, _SCRIPTS = load("modules"), load("scripts")
 
 
 class Sources(Protocol):
@@ -39,9 +40,10 @@ class ModuleSources:
 
     def __init__(self, database: Database, generations: Generations) -> None:
         """Create it. Args: database: the pool. generations: tell when scripts were saved."""
-        self._database, self._current = database, generations.current
-        # App and name -> where the topic was when there was no such module.
-        self._missing: LRUCache[tuple[UUID, str], bytes] = LRUCache(MAX_REMEMBERED_MISSING)
+        self._database = database
+        self._revisions = Revisions(database, generations, "scripts", _SCRIPTS.script_revisions)
+        # App and name -> the app's revision when there was no such module.
+        self._missing: LRUCache[tuple[UUID, str], int] = LRUCache(MAX_REMEMBERED_MISSING)
 
     async def source(self, call: Call, name: str) -> bytes | None:
         """The source of a module whose name a script made while it ran.
@@ -56,12 +58,18 @@ class ModuleSources:
         Raises:
             ServiceError: the script of this name is no module.
         """
-        generation = self._current("scripts")
-        if unusable(name) is not None or self._missing.get((call.app_id, name)) == generation:
+        if unusable(name) is not None:
             return None
-        row = await self._database.fetchrow(_SQL.module_source, call.app_id, name)
-        if row is None:
-            self._missing[call.app_id, name] = generation
+        app_id, mark = call.app_id, await self._revisions.compare()
+        missing_at = self._missing.get((app_id, name))
+        if missing_at is not None and missing_at == self._revisions.known(app_id):
+            return None
+        row = await self._database.fetchrow(_SQL.module_source, app_id, name)
+        if row is None:  # the app was deleted
+            return None
+        self._revisions.keep(app_id, row["revision"], mark)
+        if row["kind"] is None:
+            self._missing[app_id, name] = row["revision"]
             return None
         if row["kind"] != "module":
             raise ServiceError("module unavailable")

@@ -1,15 +1,12 @@
-"""Promises of retention.py."""
+"""What is expired or too old is deleted, in batches, and nothing else."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils.compat import uuid7
@@ -19,9 +16,9 @@ from picloud.db.pool import Database
 from picloud.identity import audit
 from picloud.identity.throttle import Throttle
 from picloud.server.jobs import retention
-from picloud.server.jobs.retention import Retention
 from tests.integration.conftest import CONSOLE, Worker
 from tests.integration.http.conftest import Client, anyone, client
+from tests.integration.jobs import run_job
 
 __all__ = ["anyone", "client"]
 
@@ -38,21 +35,17 @@ async def _left(database: Database) -> Any:
     return await database.fetchval("SELECT array_agg(target ORDER BY id) FROM audit_log")
 
 
-async def test_entries_are_forgotten_by_their_age_and_none_where_it_is_0(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+async def test_entries_are_deleted_by_their_age_and_none_where_it_is_0(database: Database) -> None:
     await _entries(database, 400, 50, 32, 31, 29, 1)
-    await Retention(database, 0).sweep()
+    await run_job("delete_old_audit_entries", database)
     assert len(await _left(database)) == 6
-    await Retention(database, 30).sweep()
+    assert await run_job("delete_old_audit_entries", database, batch=2, audit_days=30) == 4
     assert await _left(database) == ["29", "1"]
 
 
-async def test_executions_are_forgotten_by_their_age_in_every_app_and_none_where_it_is_0(
-    client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
+async def test_executions_are_deleted_by_their_age_in_every_app_and_none_where_it_is_0(
+    client: Client, worker: Worker
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
     database = worker.database
     await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
     for app in ("default", "shop"):
@@ -64,13 +57,13 @@ async def test_executions_are_forgotten_by_their_age_in_every_app_and_none_where
             aged = "UPDATE execution_logs SET id = $1, request_id = $2 WHERE id = $3"
             await database.execute(aged, then, f"{app} {ago}", execution)
     left = "SELECT array_agg(request_id ORDER BY request_id) FROM execution_logs"
-    await Retention(database, 30).sweep()
+    await run_job("delete_old_executions", database)
     assert len(await database.fetchval(left)) == 10
-    await Retention(database, 0, 30).sweep()
+    assert await run_job("delete_old_executions", database, batch=2, execution_days=30) == 6
     assert await database.fetchval(left) == ["default 1", "default 29", "shop 1", "shop 29"]
 
 
-async def test_what_is_over_is_forgotten_and_what_is_not_stays(worker: Worker) -> None:
+async def test_what_is_over_is_deleted_and_what_is_not_stays(worker: Worker) -> None:
     database = worker.database
     ada = await worker.person("ada", "owner")
     for _ in range(2):
@@ -101,7 +94,8 @@ async def test_what_is_over_is_forgotten_and_what_is_not_stays(worker: Worker) -
     await database.execute(
         "INSERT INTO setup_links VALUES (sha256('a'), now()), (sha256('b'), now() + interval '1 hour')"
     )
-    await Retention(database, 30).sweep()
+    for job in retention.JOBS:
+        await run_job(job.name, database, batch=1, audit_days=30)
     counts = {
         table: await database.fetchval(f"SELECT count(*) FROM {table}")
         for table in ("admin_sessions", "api_keys", "login_attempts", "login_sources", "setup_links")
@@ -113,34 +107,6 @@ async def test_what_is_over_is_forgotten_and_what_is_not_stays(worker: Worker) -
         "login_sources": 1,
         "setup_links": 1,
     }
-
-
-async def test_the_first_round_is_made_at_the_start_and_the_stop_ends_it(database: Database) -> None:
-    await _entries(database, 31)
-    task = Retention(database, 30)
-    task.start()
-    async with asyncio.timeout(60):
-        while await _left(database) is not None:  # noqa: ASYNC110  # another task's work
-            await asyncio.sleep(0.01)
-    await task.close()
-
-
-async def test_a_database_that_is_away_is_told_and_the_rounds_go_on(
-    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr(retention, "EVERY_SECONDS", 0.0)
-    await database.close()
-    task = Retention(database, 30)
-    with caplog.at_level(logging.WARNING):
-        task.start()
-        async with asyncio.timeout(60):
-            while caplog.text.count("nothing was swept") < 2:  # noqa: ASYNC110  # another task's work
-                await asyncio.sleep(0.01)
-    await task.close()
-
-
-async def test_a_round_that_never_began_can_be_closed(database: Database) -> None:
-    await Retention(database, 30).close()
 
 
 @given(st.floats(0, 4e9))

@@ -7,7 +7,7 @@ import os
 import re
 import time
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
@@ -169,15 +169,3 @@ async def test_files_of_another_database_are_not_touched(
     assert len(on_disk(root)) == 1
     await other.close()
     await claim(database, store)
-
-
-async def test_it_starts_and_stops(files: Files, store: FolderStore, database: Database, root: Path) -> None:
-    (root / "incoming" / "unfinished").write_bytes(b"half")
-    age(root, 3700)
-    sweep = Sweep(database, store)
-    sweep.start()
-    async with asyncio.timeout(30):
-        while list((root / "incoming").iterdir()):  # noqa: ASYNC110  # nothing announces it
-            await asyncio.sleep(0.01)
-    await sweep.close()
-    assert UUID((root / "owner").read_text())

@@ -23,7 +23,7 @@ class Body:
 def test_bodies_never_hold_more_together_and_only_the_greediest_gives_up(
     sizes: list[tuple[int, int]],
 ) -> None:
-    memory, gone = TransferBudget(100), list[Body]()
+    memory, gone = TransferBudget(100, "in"), list[Body]()
     staying: list[Body] = []
     for address, size in sizes:
         body = Body(f"192.0.2.{address}", size, memory, gone)

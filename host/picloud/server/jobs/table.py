@@ -1,0 +1,8 @@
+"""All background jobs."""
+
+from __future__ import annotations
+
+from picloud.server.jobs import retention, routing, storage
+from picloud.server.jobs.job import Job
+
+JOBS: tuple[Job, ...] = (*retention.JOBS, *storage.JOBS, *routing.JOBS)

@@ -1,0 +1,25 @@
+"""Every family of metrics a node has."""
+
+from __future__ import annotations
+
+from picloud.core.metrics import Family
+from picloud.db import pool
+from picloud.execution import admission, executor, record
+from picloud.http import open_streams
+from picloud.http.edge import connection
+from picloud.sandbox import cache
+from picloud.server.jobs import scheduler
+
+RESTARTS = Family("picloud_worker_restarts_total", "Workers that died and were started again.")
+
+FAMILIES: tuple[Family, ...] = (
+    *connection.METRICS,
+    *open_streams.METRICS,
+    *executor.METRICS,
+    *admission.METRICS,
+    *record.METRICS,
+    *cache.METRICS,
+    *pool.METRICS,
+    *scheduler.METRICS,
+    RESTARTS,
+)

@@ -1,0 +1,32 @@
+"""Running one background job to its end, as a worker does when it is due."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from picloud.control.routing_cache import Directory
+from picloud.db.pool import Database
+from picloud.server.jobs.job import Resources
+from picloud.server.jobs.table import JOBS
+from picloud.services.files.store import BlobStore
+
+
+def resources(database: Database, *, audit_days: int = 0, execution_days: int = 0) -> Resources:
+    """What jobs work on that need nothing but the database."""
+    return Resources(
+        database=database,
+        files=cast("BlobStore", None),
+        routing=cast("Directory", None),
+        audit_days=audit_days,
+        execution_days=execution_days,
+    )
+
+
+async def run_job(
+    name: str, database: Database, *, batch: int | None = None, audit_days: int = 0, execution_days: int = 0
+) -> int:
+    """Run a job that needs nothing but the database; returns how many rows it did."""
+    job = next(job for job in JOBS if job.name == name)
+    job = job if batch is None else replace(job, batch=batch)
+    return await job.run_to_end(resources(database, audit_days=audit_days, execution_days=execution_days))
