@@ -11,7 +11,7 @@ from picloud.outbox.event import Event, Source
 from picloud.outbox.matching import Matcher, TriggerTable
 
 
-class Listener(Protocol):
+class EventRecorder(Protocol):
     """Records events."""
 
     async def record(self, connection: Connection, events: Sequence[Event]) -> None:
@@ -26,7 +26,7 @@ class Listener(Protocol):
 class Outbox:
     """Hands the events of a write to every listener."""
 
-    def __init__(self, matcher: Matcher | None = None, listeners: Sequence[Listener] = ()) -> None:
+    def __init__(self, matcher: Matcher | None = None, listeners: Sequence[EventRecorder] = ()) -> None:
         """Create the outbox.
 
         Args:

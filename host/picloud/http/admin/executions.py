@@ -14,7 +14,7 @@ from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Query
 from picloud.http.admin.stream_endpoint import StreamEndpoint
-from picloud.http.edge.event_stream import LAST_EVENT_ID, Event
+from picloud.http.edge.event_stream import LAST_EVENT_ID, StreamEvent
 
 
 class LogQuery(ListQuery):
@@ -76,29 +76,29 @@ async def get(platform: Platform, call: AdminCall[Any, Any]) -> Execution:
 
 async def follow_script(
     platform: Platform, call: AdminCall[Any, FollowQuery]
-) -> AsyncGenerator[Event[Execution], None]:
+) -> AsyncGenerator[StreamEvent[Execution], None]:
     """Follow a script's executions."""
     return await _follow(platform, call, Followed(call.app_id, call.script.id, call.query.outcome))
 
 
 async def follow_app(
     platform: Platform, call: AdminCall[Any, AppFollowQuery]
-) -> AsyncGenerator[Event[Execution], None]:
+) -> AsyncGenerator[StreamEvent[Execution], None]:
     """Follow an app's executions."""
     return await _follow(platform, call, Followed(call.app_id, call.query.script_id, call.query.outcome))
 
 
 async def _follow(
     platform: Platform, call: AdminCall[Any, Any], followed: Followed
-) -> AsyncGenerator[Event[Execution], None]:
+) -> AsyncGenerator[StreamEvent[Execution], None]:
     require_outcome(followed.outcome)
     feed = platform.execution_feed
     position = await feed.start(followed.app_id, call.headers.get(LAST_EVENT_ID))
 
-    async def events() -> AsyncGenerator[Event[Execution], None]:
+    async def events() -> AsyncGenerator[StreamEvent[Execution], None]:
         async with aclosing(feed.follow(followed, position)) as steps:
             async for step in steps:
-                yield Event(str(step.position), step.execution)
+                yield StreamEvent(str(step.position), step.execution)
 
     return events()
 

@@ -20,7 +20,14 @@ from picloud.core.errors import NotReady, PicloudError
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint
 from picloud.http.caller import credential
-from picloud.http.edge.event_stream import HEADERS, HEARTBEAT, Event, EventStream, write_event, write_retry
+from picloud.http.edge.event_stream import (
+    HEADERS,
+    HEARTBEAT,
+    EventStream,
+    StreamEvent,
+    write_event,
+    write_retry,
+)
 from picloud.http.edge.middleware import REQUEST_ID
 from picloud.http.open_streams import STREAMS, OpenStreams
 from picloud.identity.capabilities import authorise
@@ -32,12 +39,12 @@ RETRY_MILLISECONDS = (500, 1500)
 
 _log = logging.getLogger(__name__)
 
-Source = AsyncGenerator[Event[Any], None]
+Source = AsyncGenerator[StreamEvent[Any], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEndpoint(Endpoint):
-    """One path that streams. `handle` returns an async generator of `Event`; it is closed at the end.
+    """One path that streams. `handle` returns an async generator of `StreamEvent`; it is closed at the end.
 
     An event without data is not sent by itself: its id goes out with the next heartbeat.
     """
@@ -87,7 +94,7 @@ async def _frames(
     except Exception:
         _log.exception("a stream failed", extra={"request_id": request_id})
         last = PicloudError()
-    yield write_event(Event(None, {"code": last.code, "message": last.message}, "closing"))
+    yield write_event(StreamEvent(None, {"code": last.code, "message": last.message}, "closing"))
 
 
 async def _events(
@@ -117,7 +124,7 @@ async def _events(
                     beat_at = loop.time()  # so that the client knows where it is
                 coming = asyncio.create_task(_next(source))
             if not frame and loop.time() >= beat_at:
-                frame = HEARTBEAT if position is None else write_event(Event(position, None))
+                frame = HEARTBEAT if position is None else write_event(StreamEvent(position, None))
             if frame:
                 yield frame
                 has_begun, position = True, None
@@ -129,5 +136,5 @@ async def _events(
         await source.aclose()
 
 
-async def _next(source: Source) -> Event[Any] | None:
+async def _next(source: Source) -> StreamEvent[Any] | None:
     return await anext(source, None)

@@ -31,7 +31,7 @@ _ONE_LINE = re.compile(r"[^\0\r\n]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Event(Generic[T]):
+class StreamEvent(Generic[T]):
     """One event.
 
     Attributes:
@@ -45,7 +45,7 @@ class Event(Generic[T]):
     type: str = ""
 
 
-def write_event(event: Event[T]) -> bytes:
+def write_event(event: StreamEvent[T]) -> bytes:
     """Write an event.
 
     Args:
