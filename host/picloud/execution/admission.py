@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Literal, NoReturn, TypeAlias
+from typing import Literal, NoReturn, TypeAlias, get_args
 from uuid import UUID
 
 from picloud.core.errors import Overloaded
 from picloud.core.metrics import Family, Metrics
 
-PERMITS = Family("picloud_execution_permits", "Executions that may run at once.", "gauge")
-RUNNING = Family("picloud_executions_running", "Executions that run now.", "gauge")
-REFUSED = Family("picloud_executions_refused_total", "Executions refused because no permit was free.")
-METRICS = (PERMITS, RUNNING, REFUSED)
-
 PermitClass: TypeAlias = Literal["http", "event"]
 """Executions that a client waits for, and those that events cause."""
+
+_CLASSES = {"class": get_args(PermitClass)}
+
+PERMITS = Family("picloud_execution_permits", "Executions that may run at once.", "gauge")
+RUNNING = Family("picloud_executions_running", "Executions that run now.", "gauge", _CLASSES)
+REFUSED = Family(
+    "picloud_executions_refused_total", "Executions refused because no permit was free.", labels=_CLASSES
+)
+METRICS = (PERMITS, RUNNING, REFUSED)
 
 KEEP_SECONDS = 1.0
 """How long permits are kept for a class after it was denied one of its share."""
@@ -38,7 +42,6 @@ class Admission:
         permits: executions at once.
         share: executions of one app at once.
         running: executions now.
-        refused: how often a permit was denied.
     """
 
     def __init__(
@@ -60,15 +63,20 @@ class Admission:
         """
         metrics = metrics or Metrics(METRICS)
         self.permits, self.share = permits, min(share, permits)
-        self.running = self.refused = 0
+        self.running = 0
         self._by_app: dict[UUID, int] = {}
         self._lanes = {
             name: _Lane(most, max(1, most * self.share // permits)) for name, most in shares.items()
         }
-        self._running, self._refused = metrics.series(RUNNING), metrics.series(REFUSED)
+        self._running, self._refused = metrics.by_value(RUNNING), metrics.by_value(REFUSED)
         metrics.series(PERMITS).set(permits)
         self._clock = clock
         self._keeps_until = 0.0  # 0: no lane was denied a permit lately
+
+    @property
+    def refused(self) -> int:
+        """How often this worker denied a permit."""
+        return int(sum(refused.value for refused in self._refused.values()))
 
     def acquire(self, app_id: UUID, permit: PermitClass = "http") -> None:
         """Take a permit; the caller must call `release`.
@@ -83,15 +91,15 @@ class Admission:
         lane = self._lanes.get(permit)
         of_app = self._by_app.get(app_id, 0)
         if of_app >= self.share or (lane is not None and lane.is_full(app_id)):
-            self._deny()
+            self._deny(permit)
         if self.running >= self.permits:
             if lane is not None:
                 lane.keeps_until = self._keeps_until = self._clock() + KEEP_SECONDS
-            self._deny()
+            self._deny(permit)
         if self._keeps_until and self.running + self._kept(lane) >= self.permits:
-            self._deny()
+            self._deny(permit)
         self.running += 1
-        self._running.inc()
+        self._running[permit].inc()
         self._by_app[app_id] = of_app + 1
         if lane is not None:
             lane.running += 1
@@ -100,7 +108,7 @@ class Admission:
     def release(self, app_id: UUID, permit: PermitClass = "http") -> None:
         """Give a permit back. Args: as for `acquire`."""
         self.running -= 1
-        self._running.dec()
+        self._running[permit].dec()
         _subtract(self._by_app, app_id)
         lane = self._lanes.get(permit)
         if lane is not None:
@@ -126,9 +134,8 @@ class Admission:
             if lane is not own and now < lane.keeps_until
         )
 
-    def _deny(self) -> NoReturn:
-        self.refused += 1
-        self._refused.inc()
+    def _deny(self, permit: PermitClass) -> NoReturn:
+        self._refused[permit].inc()
         raise Overloaded
 
 

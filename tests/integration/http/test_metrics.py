@@ -50,7 +50,7 @@ async def test_prometheus_reads_what_requests_and_executions_did(client: Client)
     assert grown["picloud_http_requests_total status=4xx"] == 1
     assert grown["picloud_http_requests_total status=5xx"] == 1
     assert grown["picloud_http_requests_total status=2xx"] == 5  # a script, a route, two answers, the metrics
-    assert after["picloud_executions_running"] == 0
+    assert after["picloud_executions_running class=http"] == 0
     assert after["picloud_execution_permits"] == 32
     assert after["picloud_connections"] >= 1
 
@@ -70,8 +70,8 @@ async def test_a_full_gate_is_counted(client: Client, worker: Worker) -> None:
         worker.admission.acquire(worker.database)  # type: ignore[arg-type]  # any app but the script's
     assert (await client.execute(script)).status == 503
     seen = read(await client("GET", "/metrics"))
-    assert seen["picloud_executions_refused_total"] == 1
-    assert seen["picloud_executions_running"] == 32
+    assert seen["picloud_executions_refused_total class=http"] == 1
+    assert seen["picloud_executions_running class=http"] == 32
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])

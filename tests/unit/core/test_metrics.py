@@ -83,6 +83,8 @@ def test_counters_go_on_over_a_restart_and_gauges_begin_anew(metrics: Metrics) -
     assert (metrics.value(ALL), metrics.value(HERE)) == (5, 0)
     in_fork(life)
     assert (metrics.value(ALL), metrics.value(HERE)) == (10, 6)
+    in_fork(lambda: metrics.own(1))  # the next one came before the parent looked
+    assert (metrics.value(ALL), metrics.value(HERE)) == (10, 0)
 
 
 def test_one_series_asked_for_twice_counts_once(metrics: Metrics) -> None:
