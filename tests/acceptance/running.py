@@ -43,7 +43,7 @@ def end_with_parent() -> None:
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment without any knob of PiCloud's but those given; commands need not compile."""
+    """This process's environment without settings of PiCloud but those given; commands need not compile."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PICLOUD_")}
     return {**kept, "PYTHONUNBUFFERED": "1", "XDG_CACHE_HOME": str(machine_code().parent), **more}
 

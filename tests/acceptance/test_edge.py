@@ -17,7 +17,7 @@ from tests.acceptance.running import OWNER, PATIENCE, Server
 
 MIB = 1024 * 1024
 TRANSFER_MB = 48
-KNOBS = {
+SETTINGS = {
     "PICLOUD_REQUEST_HEAD_SECONDS": "2",
     "PICLOUD_REQUEST_BODY_SECONDS": "2",
     "PICLOUD_RESPONSE_STALL_SECONDS": "2",
@@ -32,7 +32,7 @@ Connected = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @pytest.mark.slow
 def test_a_server_under_attack_serves_everyone_else_within_its_memory(data_dir: Path) -> None:
-    with Server(data_dir, ("--port", "0", "--workers", "1"), {**OWNER, **KNOBS}) as server:
+    with Server(data_dir, ("--port", "0", "--workers", "1"), {**OWNER, **SETTINGS}) as server:
         token = server.login()
         apps = "/api/v1/admin/apps/default"
         draft = {"name": "large", "source": LARGE, "sandbox": {"max_string_size": 1_000_000}}

@@ -161,8 +161,8 @@ def test_bad_configuration_is_said_in_one_line_each_and_nothing_is_started(tmp_p
     folder = tmp_path / "data"
     said = refused(folder, "--port", "x", "--workers", "0", code=2)
     assert said.splitlines() == [
-        "picloud: --port is 'x', not a whole number from 0 to 65,535",
-        "picloud: --workers is '0', not a whole number from 1 to 256",
+        "picloud: --port is 'x', not an integer from 0 to 65,535",
+        "picloud: --workers is '0', not an integer from 1 to 256",
     ]
     assert not folder.exists()
 

@@ -29,7 +29,7 @@ REFERENCES = {**PAGES, "api": api}
 
 def add(commands: Commands) -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("config", help="print every knob with its value, source and meaning")
+    parser = commands.add_parser("config", help="print every setting with its value, source and meaning")
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.add_argument(
@@ -39,17 +39,19 @@ def add(commands: Commands) -> None:
 
 
 def add_options(parser: argparse.ArgumentParser, *flags: str) -> None:
-    """Add `--config` and the flags of some knobs.
+    """Add `--config` and the flags of some settings.
 
     Args:
         parser: of the command.
-        flags: names of knobs that the command line can set.
+        flags: names of settings that the command line can set.
     """
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a picloud.toml to read")
-    for knob in TABLE:
-        if knob.name in flags:
-            text = f"{knob.help} (default: {knob.default})"
-            parser.add_argument(f"--{knob.name.replace('_', '-')}", metavar=knob.name.upper(), help=text)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a server.toml to read")
+    for setting in TABLE:
+        if setting.name in flags:
+            text = f"{setting.help} (default: {setting.default})"
+            parser.add_argument(
+                f"--{setting.name.replace('_', '-')}", metavar=setting.name.upper(), help=text
+            )
 
 
 def read(arguments: argparse.Namespace) -> Configuration:
@@ -76,23 +78,27 @@ def main(arguments: argparse.Namespace) -> int:
     if arguments.json:
         items = [
             {
-                "name": knob.name,
-                "env": knob.env,
-                "value": configuration.shown(knob) if knob.secret else _plain(configuration.value(knob)),
-                "default": knob.default,
-                "source": configuration.sources[knob.name],
-                "help": knob.help,
+                "name": setting.name,
+                "env": setting.env,
+                "value": configuration.shown(setting)
+                if setting.secret
+                else _plain(configuration.value(setting)),
+                "default": setting.default,
+                "source": configuration.sources[setting.name],
+                "help": setting.help,
             }
-            for knob in TABLE
+            for setting in TABLE
         ]
         print(json.dumps({"items": items}, indent=2, ensure_ascii=False))
         return 0
-    rows = [(knob.env, configuration.shown(knob), configuration.sources[knob.name]) for knob in TABLE]
+    rows = [
+        (setting.env, configuration.shown(setting), configuration.sources[setting.name]) for setting in TABLE
+    ]
     header, *lines = table(("variable", "value", "source"), rows).splitlines()
     print(header)
-    for knob, line in zip(TABLE, lines, strict=True):
-        default = f" (default: {knob.default})" if knob.default else ""
-        print(f"{line}\n    {paint(knob.help + default, '2')}")
+    for setting, line in zip(TABLE, lines, strict=True):
+        default = f" (default: {setting.default})" if setting.default else ""
+        print(f"{line}\n    {paint(setting.help + default, '2')}")
     return 0
 
 

@@ -6,15 +6,15 @@ from picloud.config.client import CLIENT_VARIABLES
 from picloud.config.table import TABLE
 from picloud.core.interface import Interface
 from picloud.identity.capabilities import CAPABILITIES, SCOPES
-from picloud.sandbox.limits import KNOBS
+from picloud.sandbox.limits import LIMIT_SPECS
 from picloud.sandbox.outcome import STATUS
 
 
 def configuration() -> str:
     """The reference page `docs/configuration.md`, in Markdown."""
     rows = "\n".join(
-        f"| `{knob.env}` | {knob.default or '(none)'} | {knob.help} Takes {knob.kind.says}. |"
-        for knob in TABLE
+        f"| `{setting.env}` | {setting.default or '(none)'} | {setting.help} Takes {setting.kind.accepts}. |"
+        for setting in TABLE
     )
     of_client = "\n".join(f"| `{name}` | {text} |" for name, text in CLIENT_VARIABLES.items())
     return f"""\
@@ -22,11 +22,14 @@ def configuration() -> str:
 
 <!-- Made from host/picloud/config/table.py by `picloud config --reference configuration`; do not edit. -->
 
-A command-line flag wins over the environment, the environment over `--config picloud.toml`, the file
-over the default. In the file a knob is written in lower case without its prefix (`port = 8123`), the
-ceilings of the sandbox in a table (`[sandbox]`, `max_fuel = 5000000000`). `picloud config` prints
-every knob with its value and where that comes from. A value that cannot be used stops the start and
-says so; a name that is not known is warned about.
+The server reads each setting from, in this order: a command-line flag, an environment variable, the file
+named by `--config server.toml`, the default. In the file, write a setting in lower case without its prefix
+(`port = 8123`), and the ceilings of the sandbox in a table (`[sandbox]`, `max_fuel = 5000000000`).
+`picloud config` prints every setting with its value and source.
+
+An invalid value stops the start with one line per mistake. An unknown name is a warning. A file named
+`picloud.toml`, its former name, is still read, with a warning to rename it to `server.toml`: `picloud.toml`
+is the [project file of an app](cli.md#deploy-an-app-from-a-folder).
 
 | variable | default | |
 |---|---|---|
@@ -34,7 +37,7 @@ says so; a name that is not known is warned about.
 
 ## Commands that talk to a server
 
-These are read by `picloud apps`, `push`, `logs` and their like; a server takes no notice of them.
+Commands such as `picloud apps`, `push` and `logs` read these variables; a server ignores them.
 
 | variable | |
 |---|---|
@@ -47,7 +50,7 @@ def limits() -> str:
     rows = "\n".join(
         f"| {limit.name} | {limit.default:,} | {limit.ceiling:,} | {limit.unit} | {limit.enforced_by} "
         f"| {f'`{limit.env}`' if limit.env else 'fixed'} |"
-        for limit in KNOBS
+        for limit in LIMIT_SPECS
     )
     codes = "\n".join(f"| `{code}` | {status} |" for code, status in STATUS.items())
     return f"""\

@@ -1,10 +1,10 @@
-"""Configuration: one table of knobs, read from flags, the environment and a TOML file.
+"""Settings of a server, read from flags, the environment and a TOML file.
 
-`table.py` has the knobs; `picloud config`, the reference page (`docs/configuration.md`) and the
-validation at start all come from it.
+`table.py` has the settings; `picloud config`, the reference page (`docs/configuration.md`) and the
+validation at start are made from it.
 """
 
 from picloud.config.load import ConfigError, Configuration, load
-from picloud.config.table import TABLE, Knob, Settings
+from picloud.config.table import TABLE, Setting, Settings
 
-__all__ = ["TABLE", "ConfigError", "Configuration", "Knob", "Settings", "load"]
+__all__ = ["TABLE", "ConfigError", "Configuration", "Setting", "Settings", "load"]

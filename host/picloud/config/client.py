@@ -1,4 +1,4 @@
-"""Variables of the commands that talk to a server over its API; they are no knobs of a server."""
+"""Variables of the commands that talk to a server over its API; a server ignores them."""
 
 CLIENT_VARIABLES = {
     "PICLOUD_URL": "The server, instead of that of the last `picloud login`.",

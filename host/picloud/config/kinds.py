@@ -1,4 +1,4 @@
-"""What the value of a knob may be: how it is read from text and how it is described."""
+"""Kinds of settings: how a value is read from text, and how it is described."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
 
 from picloud.config.ports import Ports
 from picloud.core.errors import Invalid
@@ -16,19 +20,26 @@ from picloud.routing.hosts import parse_host
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of value.
+    """A kind of value, as the annotation of a field of `Settings`.
 
     Attributes:
-        says: what is accepted, for messages and the reference page.
-        parse: turns the text into the value; raises ValueError where it is none of this kind.
+        accepts: what is accepted, for messages and the reference page.
+        parse: turns text into the value; raises ValueError for any other text.
     """
 
-    says: str
+    accepts: str
     parse: Callable[[str], object]
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Text is parsed, then pydantic checks the type."""
+        return core_schema.no_info_before_validator_function(self._parse_text, handler(source))
 
-def whole(least: int, most: int | None = None) -> Kind:
-    """A whole number from `least` to `most` (both included; None: no upper end)."""
+    def _parse_text(self, value: object) -> object:
+        return self.parse(value) if isinstance(value, str) else value
+
+
+def integer(least: int, most: int | None = None) -> Kind:
+    """An integer from `least` to `most` (both included; None: no upper end)."""
 
     def parse(text: str) -> int:
         value = int(text.replace("_", ""))
@@ -36,9 +47,7 @@ def whole(least: int, most: int | None = None) -> Kind:
             raise ValueError(text)
         return value
 
-    return Kind(
-        f"a whole number from {least:,} to {most:,}" if most else f"a whole number, {least:,} or more", parse
-    )
+    return Kind(f"an integer from {least:,} to {most:,}" if most else f"an integer, {least:,} or more", parse)
 
 
 def number(least: float, most: float | None = None) -> Kind:
@@ -77,13 +86,13 @@ def _share(text: str) -> float | int:
 
 
 def _postgres_url(text: str) -> str:
-    """A connection URL; everything behind the scheme is for the driver to judge."""
+    """A connection URL; the driver checks everything after the scheme."""
     if urlsplit(text).scheme not in ("postgres", "postgresql"):
         raise ValueError(text)
     return text
 
 
-def _filled(text: str) -> str:
+def _string(text: str) -> str:
     if "\0" in text:
         raise ValueError(text)
     return text
@@ -101,7 +110,7 @@ def _host(text: str) -> str:
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Addresses and networks; one whose host bits are set is a slip of the pen, and refused."""
+    """Addresses and networks; one whose host bits are set is a mistake, and rejected."""
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
@@ -135,9 +144,9 @@ def _token(text: str) -> str:
 
 
 HOST = Kind("a host without port, such as cloud.example.com", _host)
+STRING = Kind("a string", _string)
 TOKEN = Kind("16 to 256 letters, digits and any of ._~+/=-", _token)
-TEXT = Kind("text", _filled)
-PATH = Kind("a folder", lambda text: Path(_filled(text)).expanduser())
+FOLDER = Kind("a folder", lambda text: Path(_string(text)).expanduser())
 POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)
 SHARE = Kind("a fraction such as 0.5 or 50%, or a number of executions such as 16", _share)
 SWITCH = Kind("true or false", _switch)

@@ -1,4 +1,8 @@
-"""Reading the configuration: flags over environment over file over defaults."""
+"""Reading the settings: flags over environment over file over defaults.
+
+pydantic checks the values. The sources are read here, because `picloud config` and every message name the
+source of a value, which pydantic-settings does not report.
+"""
 
 from __future__ import annotations
 
@@ -9,26 +13,30 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import ValidationError
 
 from picloud.config.client import CLIENT_VARIABLES
 from picloud.config.kinds import POSTGRES_URL
-from picloud.config.table import CEILING_PREFIX, PREFIX, TABLE, Knob, Settings
-from picloud.sandbox.limits import KNOBS
+from picloud.config.table import CEILING_PREFIX, PREFIX, TABLE, Setting, Settings, format_value
 
 Source = Literal["default", "file", "environment", "flag"]
+
+FILE_NAME = "server.toml"
+OLD_FILE_NAME = "picloud.toml"
 
 
 class ConfigError(Exception):
     """The configuration cannot be used.
 
     Attributes:
-        lines: one plain sentence per mistake.
+        lines: one sentence per mistake.
     """
 
     def __init__(self, lines: list[str]) -> None:
-        """Make the error. Args: lines: one plain sentence per mistake."""
+        """Make the error. Args: lines: one sentence per mistake."""
         super().__init__("\n".join(lines))
         self.lines = lines
 
@@ -39,28 +47,24 @@ class Configuration:
 
     Attributes:
         settings: the values.
-        sources: knob name -> where its value comes from.
-        warnings: one plain sentence per name that is not known.
+        sources: name of the setting -> where its value comes from.
+        warnings: one sentence per unknown name.
     """
 
     settings: Settings
     sources: Mapping[str, Source]
     warnings: tuple[str, ...] = ()
 
-    def value(self, knob: Knob) -> object:
-        """The value of a knob, in the clear."""
-        if knob.name.startswith(CEILING_PREFIX):
-            return self.settings.ceilings[knob.name.removeprefix(CEILING_PREFIX)]
-        return getattr(self.settings, knob.name)
+    def value(self, setting: Setting) -> object:
+        """The value of a setting; of a secret too."""
+        return getattr(self.settings, setting.name)
 
-    def shown(self, knob: Knob) -> str:
-        """The value of a knob as it may be shown: secrets and passwords in URLs are not."""
-        value = self.value(knob)
-        if value is None:
-            return ""
-        if knob.secret:
-            return _without_password(str(value)) if knob.kind is POSTGRES_URL else "(set)"
-        return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    def shown(self, setting: Setting) -> str:
+        """The value of a setting as text, without secrets and passwords in URLs."""
+        value = self.value(setting)
+        if setting.secret and value is not None:
+            return _without_password(str(value)) if setting.kind is POSTGRES_URL else "(set)"
+        return format_value(value)
 
 
 def _without_password(url: str) -> str:
@@ -76,64 +80,51 @@ def load(
     file: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Configuration:
-    """Read the configuration.
+    """Read the settings.
 
     Args:
-        flags: knob name -> value as given on the command line; None values count as not given.
-        file: a `picloud.toml`, or None.
-        environment: variables; those of the process when None.
+        flags: name of a setting -> value as given on the command line; None values count as not given.
+        file: a `server.toml`, or None.
+        environment: variables; those of the process when None. An empty variable counts as not set.
 
     Raises:
         ConfigError: values that cannot be used, all of them at once.
     """
     environment = os.environ if environment is None else environment
-    written, warnings = _read_file(file) if file else ({}, [])
-    given = {knob.name: environment.get(knob.env) or None for knob in TABLE}
-    warnings += _unknown(
-        "environment variable", environment, {knob.env for knob in TABLE} | CLIENT_VARIABLES.keys()
-    )
+    content, warnings = _read_file(file) if file else ({}, [])
+    variables = {setting.env for setting in TABLE} | CLIENT_VARIABLES.keys()
+    warnings += _unknown("environment variable", environment, variables)
 
-    values: dict[str, object] = {}
+    values: dict[str, str] = {}
     sources: dict[str, Source] = {}
-    mistakes: list[str] = []
-    for knob in TABLE:
+    messages: dict[str, str] = {}
+    for setting in TABLE:
+        name = setting.name
         where: tuple[tuple[Source, str, object], ...] = (
-            ("flag", f"--{knob.name.replace('_', '-')}", (flags or {}).get(knob.name)),
-            ("environment", knob.env, given[knob.name]),
-            ("file", f"{knob.name} in {file}", written.get(knob.name)),
+            ("flag", f"--{name.replace('_', '-')}", (flags or {}).get(name)),
+            ("environment", setting.env, environment.get(setting.env) or None),
+            ("file", f"{name} in {file}", content.get(name)),
         )
-        sources[knob.name] = "default"
-        for source, place, value in where:
-            if value is None:
-                continue
-            try:
-                values[knob.name] = knob.kind.parse(str(value))
-            except ValueError:
-                shown = "is not" if knob.secret else f"is {value!r}, not"
-                mistakes.append(f"{place} {shown} {knob.kind.says}")
-            sources[knob.name] = source
-            break
-    settings = _settings(values)
-    if not mistakes and (settings.bootstrap_username is None) != (settings.bootstrap_password is None):
-        mistakes.append(
-            "PICLOUD_BOOTSTRAP_USERNAME and PICLOUD_BOOTSTRAP_PASSWORD go together: set both or neither"
-        )
-    if mistakes:
-        raise ConfigError(mistakes)
+        given = (entry for entry in where if entry[2] is not None)
+        sources[name], place, value = next(given, ("default", "", None))
+        if value is not None:
+            values[name] = str(value)
+            found = "is not" if setting.secret else f"is {value!r}, not"
+            messages[name] = f"{place} {found} {setting.kind.accepts}"
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as invalid:
+        raise ConfigError(
+            [
+                messages[str(error["loc"][0])] if error["loc"] else str(error["ctx"]["error"])
+                for error in invalid.errors()
+            ]
+        ) from None
     return Configuration(settings, MappingProxyType(sources), tuple(warnings))
 
 
-def _settings(values: Mapping[str, object]) -> Settings:
-    plain = {name: value for name, value in values.items() if not name.startswith(CEILING_PREFIX)}
-    ceilings = {
-        knob.name: values.get(CEILING_PREFIX + knob.name, knob.ceiling) for knob in KNOBS if knob.per_script
-    }
-    arguments: dict[str, Any] = {**plain, "ceilings": MappingProxyType(ceilings)}
-    return Settings(**arguments)
-
-
 def _read_file(file: Path) -> tuple[dict[str, object], list[str]]:
-    """The knobs a TOML file sets; `[sandbox] max_fuel` is `sandbox_max_fuel`."""
+    """The settings in a TOML file; `[sandbox] max_fuel` is `sandbox_max_fuel`."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -143,11 +134,17 @@ def _read_file(file: Path) -> tuple[dict[str, object], list[str]]:
     sandbox = document.pop(CEILING_PREFIX.rstrip("_"), {})
     if isinstance(sandbox, dict):
         document |= {CEILING_PREFIX + name: value for name, value in sandbox.items()}
-    return document, _unknown(f"key in {file}:", document, {knob.name for knob in TABLE})
+    warnings = _unknown(f"key in {file}:", document, {setting.name for setting in TABLE})
+    if file.name == OLD_FILE_NAME:
+        warnings.append(
+            f"rename {file} to {FILE_NAME}: {OLD_FILE_NAME} is the project file of an app, and as the "
+            "configuration of a server it is deprecated"
+        )
+    return document, warnings
 
 
 def _unknown(what: str, names: Mapping[str, object], known: set[str]) -> list[str]:
-    """One warning per name that looks like ours and is none, with the nearest that is."""
+    """One warning per unknown name, with the nearest known one."""
     warnings = []
     for name in sorted(names):
         if name in known or (what.startswith("environment") and not name.startswith(PREFIX)):

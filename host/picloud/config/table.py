@@ -1,71 +1,49 @@
-"""The table of knobs. The fields of `Settings` are its rows; the sandbox adds one per ceiling."""
+"""The settings of a server: the fields of `Settings`, and a table made from them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from picloud.config.kinds import (
+    FOLDER,
     HOST,
     NETWORKS,
-    PATH,
     PORTS,
     POSTGRES_URL,
     SERVERS,
     SHARE,
+    STRING,
     SWITCH,
-    TEXT,
     TOKEN,
     Kind,
+    integer,
     number,
     one_of,
-    whole,
 )
 from picloud.config.ports import SERVICES, Ports
-from picloud.sandbox.limits import KNOBS
+from picloud.sandbox.limits import PER_SCRIPT
 
 PREFIX = "PICLOUD_"
 CEILING_PREFIX = "sandbox_"
-_MOST_ROWS, _MOST_MB = 10**12, 10**9
 CHECKOUT = Path(__file__).resolve().parents[3]
 
+Networks: TypeAlias = Annotated[tuple[IPv4Network | IPv6Network, ...], NETWORKS]
+Duration: TypeAlias = Annotated[float, number(0.01)]
+Days: TypeAlias = Annotated[int, integer(0, 36_500)]
+Rows: TypeAlias = Annotated[int, integer(1, 10**12)]
+MiB: TypeAlias = Annotated[int, integer(1, 10**9)]
 
-@dataclass(frozen=True, slots=True)
-class Knob:
-    """One row of the table.
-
-    Attributes:
-        name: field of `Settings`, and the key in `picloud.toml`.
-        kind: what it accepts.
-        help: one or two sentences for the operator.
-        default: the default as the reference page shows it.
-        secret: its value is never shown.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    default: str
-    secret: bool = False
-
-    @property
-    def env(self) -> str:
-        """Name of the environment variable."""
-        return PREFIX + self.name.upper()
-
-
-def _knob(default: object, kind: Kind, text: str, shown: str | None = None, secret: bool = False) -> Any:
-    """A field of `Settings` that is a knob; a callable default is computed at start."""
-    default_text = shown if shown is not None else "" if default is None else str(default)
-    metadata = {"kind": kind, "help": text, "default": default_text, "secret": secret}
-    if callable(default):
-        return field(default_factory=default, repr=not secret, metadata=metadata)
-    return field(default=default, repr=not secret, metadata=metadata)
+# How far a ceiling can be moved: 32-bit memory, the wasm stack, a day; else a thousandfold.
+_HIGHEST = {"MiB": 4096, "levels": 1024, "seconds": 86_400}
 
 
 def _data_dir() -> Path:
@@ -78,198 +56,230 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Every knob with its value; what each means is its help text here."""
+def _computed(value: Any, shown: str, description: str) -> Any:
+    """A field whose default is computed at start. Args: shown: the default on the reference page."""
+    return Field(default_factory=value, description=description, json_schema_extra={"default": shown})
 
-    host: str = _knob(
+
+def _ceiling(name: str) -> Kind:
+    limit = PER_SCRIPT[name]
+    return integer(1, _HIGHEST.get(limit.unit, 1000 * limit.ceiling))
+
+
+def _movable(name: str) -> Any:
+    limit = PER_SCRIPT[name]
+    text = f"Most {limit.unit} a script can request as {name} (without a request: {limit.default:,})."
+    return Field(limit.ceiling, description=text)
+
+
+class Settings(BaseModel):
+    """Every setting with its value. Descriptions are for the operator; secrets have `repr=False`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    host: Annotated[str, STRING] = Field(
         "127.0.0.1",
-        TEXT,
-        "Address to listen on. 0.0.0.0 or :: opens the server to the network: put a TLS proxy in front.",
+        description="Address to listen on. 0.0.0.0 or :: opens the server to the network: put a TLS proxy in "
+        "front.",
     )
-    port: int = _knob(8123, whole(0, 65535), "TCP port to listen on; 0 takes any free one.")
-    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _knob(
+    port: Annotated[int, integer(0, 65535)] = Field(
+        8123, description="TCP port to listen on; 0 takes any free port."
+    )
+    trusted_proxies: Networks = Field(
         (),
-        NETWORKS,
-        "Proxies in front of this server. Only what comes from them has its X-Forwarded-For, "
-        "X-Forwarded-Proto and X-Forwarded-Host believed; without it every client of a proxy looks like one.",
-        shown="",
+        description="Proxies in front of this server. Only their X-Forwarded-For, X-Forwarded-Proto and "
+        "X-Forwarded-Host headers are trusted. Without this setting, all clients of a proxy count as one.",
     )
-    admin_host: str | None = _knob(
+    admin_host: Annotated[str | None, HOST] = Field(
         None,
-        HOST,
-        "The only host the admin API, its documents and /admin answer on; no app answers there. Without it "
-        "they answer on every host.",
+        description="The only host that serves the admin API, its documents and /admin; it serves no app. "
+        "Without it every host serves them.",
     )
-    metrics_token: str | None = _knob(
+    metrics_token: Annotated[str | None, TOKEN] = Field(
         None,
-        TOKEN,
-        "Bearer token that opens GET /metrics to other machines. Without it only this machine may read them.",
-        secret=True,
+        description="Bearer token that opens GET /metrics to other machines. Without it only this machine "
+        "can read them.",
+        repr=False,
     )
-    max_connections: int = _knob(
+    max_connections: Annotated[int, integer(16, 1_000_000)] = Field(
         4096,
-        whole(16, 1_000_000),
-        "Connections a worker holds; beyond it those make room that have waited for a request the longest.",
+        description="Open connections of a worker. When it has so many, the connections idle the longest "
+        "are closed.",
     )
-    max_connections_per_address: int = _knob(
+    max_connections_per_address: Annotated[int, integer(1, 1_000_000)] = Field(
         512,
-        whole(1, 1_000_000),
-        "Connections a worker takes from one IPv4 address, or one IPv6 network of 64 bits, that is no "
-        "trusted proxy.",
+        description="Open connections of a worker from one IPv4 address, or one IPv6 network of 64 bits. "
+        "Trusted proxies are exempt.",
     )
-    request_head_seconds: float = _knob(
-        15, number(0.01), "How long the head of a request may take to arrive; beyond it callers get 408."
+    request_head_seconds: Duration = Field(
+        15, description="Time for the head of a request to arrive; later, the client gets a 408."
     )
-    request_body_seconds: float = _knob(
-        30, number(0.01), "How long the body of a request may take to arrive; beyond it callers get 408."
+    request_body_seconds: Duration = Field(
+        30, description="Time for the body of a request to arrive; later, the client gets a 408."
     )
-    keep_alive_seconds: float = _knob(15, number(0.01), "How long a connection may be idle between requests.")
-    response_stall_seconds: float = _knob(
-        30, number(0.01), "A client that takes less than 64 KiB of an answer in this time is cut off."
+    keep_alive_seconds: Duration = Field(
+        15, description="How long a connection can be idle between requests."
     )
-    max_transfer_mb: int = _knob(
-        256,
-        whole(16, 1_000_000),
-        "Memory a worker holds in bodies that are arriving, and as much in answers not taken yet, in MiB; "
-        "beyond it the address that holds the most loses its oldest.",
-    )
-    max_streams: int = _knob(
-        512,
-        whole(0, 1_000_000),
-        "Event streams a worker serves at once, such as `picloud logs --follow`; more callers get 503. Keep "
-        "it well below PICLOUD_MAX_CONNECTIONS.",
-    )
-    max_streams_per_app: int = _knob(
-        64, whole(0, 1_000_000), "Event streams of one app a worker serves at once; more callers get 429."
-    )
-    stream_heartbeat_seconds: float = _knob(
-        15,
-        number(0.01, 60),
-        "An event stream sends something at least this often. Set it lower than the idle timeout of the "
-        "proxies in front.",
-    )
-    data_dir: Path = _knob(
-        _data_dir,
-        PATH,
-        "Folder for the database, compiled modules and files; made with mode 0700.",
-        shown="data in the checkout; of an installed package: data in the current folder",
-    )
-    workers: int = _knob(cores, whole(1, 256), "Worker processes.", shown="number of cores")
-    database_url: str | None = _knob(
-        None,
-        POSTGRES_URL,
-        "A PostgreSQL 15 or newer to use instead of the embedded one.",
-        secret=True,
-    )
-    database_pool_size: int = _knob(10, whole(2, 1000), "Database connections a worker may hold open.")
-    bootstrap_username: str | None = _knob(
-        None, TEXT, "Name of the owner made at the first start; without it a one-time setup link is printed."
-    )
-    bootstrap_password: str | None = _knob(
-        None, TEXT, "Password of that owner, 10 to 256 bytes. Inert once a user exists.", secret=True
-    )
-    session_ttl_hours: float = _knob(24, number(0.01), "A session ends after this many hours without use.")
-    max_sessions_per_user: int = _knob(
-        100,
-        whole(1, 100_000),
-        "Sessions of one user; one more ends the one that was not used for the longest time.",
-    )
-    max_keys_per_user: int = _knob(
-        100, whole(1, 100_000), "API keys of one user, expired ones too; one more is refused."
-    )
-    audit_retention_days: int = _knob(
-        365, whole(0, 36_500), "Days the audit log keeps what happened; 0 keeps it for ever."
-    )
-    execution_retention_days: int = _knob(
+    response_stall_seconds: Duration = Field(
         30,
-        whole(0, 36_500),
-        "Days the execution log keeps what ran, with what it logged; 0 keeps it for ever.",
+        description="A client that receives less than 64 KiB of a response in this time is disconnected.",
     )
-    max_concurrent_executions: int = _knob(
-        256, whole(1, 100_000), "Executions a worker runs at once; beyond it callers get 503."
+    max_transfer_mb: Annotated[int, integer(16, 1_000_000)] = Field(
+        256,
+        description="Memory of a worker for arriving bodies, and as much for unsent responses, in MiB. When "
+        "it is used up, the address with the most loses its oldest transfer.",
     )
-    app_share: float | int = _knob(0.5, SHARE, "The part of these that one app may hold.")
-    event_share: float | int = _knob(
+    max_streams: Annotated[int, integer(0, 1_000_000)] = Field(
+        512,
+        description="Event streams of a worker at once, such as `picloud logs --follow`; more callers get a "
+        "503. Keep it well below PICLOUD_MAX_CONNECTIONS.",
+    )
+    max_streams_per_app: Annotated[int, integer(0, 1_000_000)] = Field(
+        64, description="Event streams of a worker and app at once; more callers get a 429."
+    )
+    stream_heartbeat_seconds: Annotated[float, number(0.01, 60)] = Field(
+        15,
+        description="An event stream sends something at least this often. Set it lower than the idle timeout "
+        "of the proxies in front.",
+    )
+    data_dir: Annotated[Path, FOLDER] = _computed(
+        _data_dir,
+        "data in the checkout; of an installed package: data in the current folder",
+        "Folder for the database, compiled modules and files; created with mode 0700.",
+    )
+    workers: Annotated[int, integer(1, 256)] = _computed(cores, "number of cores", "Worker processes.")
+    database_url: Annotated[str | None, POSTGRES_URL] = Field(
+        None, description="A PostgreSQL 15 or newer to use instead of the embedded one.", repr=False
+    )
+    database_pool_size: Annotated[int, integer(2, 1000)] = Field(
+        10, description="Database connections of a worker."
+    )
+    bootstrap_username: Annotated[str | None, STRING] = Field(
+        None,
+        description="Name of the owner to create at the first start; without it a one-time setup link is "
+        "printed.",
+    )
+    bootstrap_password: Annotated[str | None, STRING] = Field(
+        None,
+        description="Password of that owner, 10 to 256 bytes. Ignored once a user exists.",
+        repr=False,
+    )
+    session_ttl_hours: Duration = Field(24, description="A session ends after this many hours without use.")
+    max_sessions_per_user: Annotated[int, integer(1, 100_000)] = Field(
+        100, description="Sessions of a user; one more ends the session unused for the longest time."
+    )
+    max_keys_per_user: Annotated[int, integer(1, 100_000)] = Field(
+        100, description="API keys of a user, including expired keys; one more is rejected."
+    )
+    audit_retention_days: Days = Field(
+        365, description="Days to keep entries of the audit log; 0 keeps them permanently."
+    )
+    execution_retention_days: Days = Field(
+        30, description="Days to keep executions with their log lines; 0 keeps them permanently."
+    )
+    max_concurrent_executions: Annotated[int, integer(1, 100_000)] = Field(
+        256, description="Executions of a worker at once; when it has so many, callers get a 503."
+    )
+    app_share: Annotated[float | int, SHARE] = Field(
+        0.5, description="The part of these that one app can use."
+    )
+    event_share: Annotated[float | int, SHARE] = Field(
         0.25,
-        SHARE,
-        "The part of these for executions that events cause: they never hold more. Requests use it too while "
+        description="The part of these that executions caused by events can use. Requests use it too while "
         "no event needs it.",
     )
-    script_cache_size: int = _knob(256, whole(1, 1_000_000), "Compiled scripts a worker keeps.")
-    script_cache_mb: int = _knob(64, whole(1, 1_000_000), "Memory a worker keeps them in, in MiB.")
-    http_allow_private: bool = _knob(
+    script_cache_size: Annotated[int, integer(1, 1_000_000)] = Field(
+        256, description="Compiled scripts a worker keeps in memory."
+    )
+    script_cache_mb: Annotated[int, integer(1, 1_000_000)] = Field(
+        64, description="Memory of a worker for compiled scripts, in MiB."
+    )
+    http_allow_private: Annotated[bool, SWITCH] = Field(
         False,
-        SWITCH,
-        "For development only: scripts may call private addresses and this machine too, but not the port "
-        "this server listens on.",
-        shown="false",
+        description="For development only: scripts can also call private addresses and this machine, but not "
+        "the port this server listens on.",
     )
-    http_deny: tuple[IPv4Network | IPv6Network, ...] = _knob(
+    http_deny: Networks = Field(
         (),
-        NETWORKS,
-        "Addresses scripts may not call, besides all that are not of the public internet and this machine's. "
-        "Put the public addresses of your own infrastructure here.",
-        shown="",
+        description="Addresses scripts cannot call, in addition to all private addresses and those of this "
+        "machine. Add the public addresses of your own infrastructure.",
     )
-    http_deny_ports: tuple[Ports, ...] = _knob(
-        PORTS.parse(SERVICES),
-        PORTS,
-        "Ports scripts may not call, of those from 1024; below that only 80 and 443 are open. A list "
-        "that is given replaces this one.",
-        shown=SERVICES,
+    http_deny_ports: Annotated[tuple[Ports, ...], PORTS] = Field(
+        tuple(map(Ports.parse, SERVICES.split(", "))),
+        description="Ports scripts cannot call, from 1024; of the ports below, only 80 and 443 are open. A "
+        "list replaces the default.",
     )
-    http_dns: tuple[str, ...] = _knob(
-        (), SERVERS, "Name servers to ask for the hosts that scripts call, instead of the system's.", shown=""
+    http_dns: Annotated[tuple[str, ...], SERVERS] = Field(
+        (), description="Name servers for the hosts that scripts call, instead of the system's."
     )
-    http_calls: int = _knob(256, whole(1, 100_000), "Calls of scripts to the outside a worker has under way.")
-    http_app_calls: int = _knob(
-        32,
-        whole(1, 100_000),
-        "Of these, most of one app; more wait in line as long as their deadline lets them.",
+    http_calls: Annotated[int, integer(1, 100_000)] = Field(
+        256, description="Outbound calls in flight per worker."
     )
-    http_app_mb: int = _knob(
-        64, whole(1, 1_000_000), "Bodies that the calls of one app may hold in a worker at once, in MiB."
+    http_app_calls: Annotated[int, integer(1, 100_000)] = Field(
+        32, description="Outbound calls in flight per worker and app; more wait until their deadline."
     )
-    http_app_mb_per_minute: int = _knob(
+    http_app_mb: Annotated[int, integer(1, 1_000_000)] = Field(
+        64, description="Memory of a worker for the bodies of one app's outbound calls, in MiB."
+    )
+    http_app_mb_per_minute: Annotated[int, integer(1, 100_000_000)] = Field(
         1024,
-        whole(1, 100_000_000),
-        "Bodies that one app may send and receive by calls within a minute in a worker, in MiB.",
+        description="Bodies that one app sends and receives by outbound calls in a minute, per worker, in "
+        "MiB.",
     )
-    module_import_depth_max: int = _knob(8, whole(1, 64), "How deep modules may import modules.")
-    quota_kv_rows: int = _knob(
+    module_import_depth_max: Annotated[int, integer(1, 64)] = Field(
+        8, description="How deep modules can import modules."
+    )
+    quota_kv_rows: Rows = Field(
         1_000_000,
-        whole(1, _MOST_ROWS),
-        "Entries of kv an app may keep; beyond it a write that adds one is refused.",
+        description="Entries in kv per app; a write that adds one more is rejected.",
     )
-    quota_kv_mb: int = _knob(1024, whole(1, _MOST_MB), "Keys and values of kv an app may keep, in MiB.")
-    quota_docs_rows: int = _knob(1_000_000, whole(1, _MOST_ROWS), "Documents an app may keep.")
-    quota_docs_mb: int = _knob(4096, whole(1, _MOST_MB), "Documents an app may keep, as JSON, in MiB.")
-    quota_files_rows: int = _knob(100_000, whole(1, _MOST_ROWS), "Files an app may keep.")
-    quota_files_mb: int = _knob(10_240, whole(1, _MOST_MB), "Files an app may keep, in MiB.")
-    quota_scripts_rows: int = _knob(
+    quota_kv_mb: MiB = Field(1024, description="Keys and values in kv per app, in MiB.")
+    quota_docs_rows: Rows = Field(1_000_000, description="Documents per app.")
+    quota_docs_mb: MiB = Field(4096, description="Documents per app, as JSON, in MiB.")
+    quota_files_rows: Rows = Field(100_000, description="Files per app.")
+    quota_files_mb: MiB = Field(10_240, description="Files per app, in MiB.")
+    quota_scripts_rows: Rows = Field(
         100_000,
-        whole(1, _MOST_ROWS),
-        "Versions of all scripts an app may keep; every save is one, and all are kept until their script is "
-        "deleted.",
+        description="Versions of all scripts per app. Every save adds a version; deleting a script deletes "
+        "its versions.",
     )
-    quota_scripts_mb: int = _knob(1024, whole(1, _MOST_MB), "Sources of these versions, in MiB.")
-    shutdown_grace_seconds: float = _knob(
-        10, number(0), "How long a stop waits for running requests before it cuts them off."
+    quota_scripts_mb: MiB = Field(1024, description="Sources of these versions, in MiB.")
+    shutdown_grace_seconds: Annotated[float, number(0)] = Field(
+        10, description="How long a stop waits for running requests before it aborts them."
     )
-    log_format: str = _knob(
-        "auto", one_of("auto", "json", "pretty"), "auto is pretty on a terminal and JSON otherwise."
+    log_format: Annotated[str, one_of("auto", "json", "pretty")] = Field(
+        "auto", description="auto is pretty on a terminal and JSON otherwise."
     )
-    log_level: str = _knob("info", one_of("debug", "info", "warning", "error"), "Least level that is logged.")
-    ceilings: Mapping[str, int] = field(
-        default_factory=lambda: MappingProxyType(
-            {knob.name: knob.ceiling for knob in KNOBS if knob.per_script}
-        )
+    log_level: Annotated[str, one_of("debug", "info", "warning", "error")] = Field(
+        "info", description="Lowest level that is logged."
     )
+    sandbox_max_fuel: Annotated[int, _ceiling("max_fuel")] = _movable("max_fuel")
+    sandbox_max_operations: Annotated[int, _ceiling("max_operations")] = _movable("max_operations")
+    sandbox_memory_limit_mb: Annotated[int, _ceiling("memory_limit_mb")] = _movable("memory_limit_mb")
+    sandbox_timeout_seconds: Annotated[int, _ceiling("timeout_seconds")] = _movable("timeout_seconds")
+    sandbox_max_string_size: Annotated[int, _ceiling("max_string_size")] = _movable("max_string_size")
+    sandbox_max_array_size: Annotated[int, _ceiling("max_array_size")] = _movable("max_array_size")
+    sandbox_max_map_size: Annotated[int, _ceiling("max_map_size")] = _movable("max_map_size")
+    sandbox_max_call_levels: Annotated[int, _ceiling("max_call_levels")] = _movable("max_call_levels")
+    sandbox_max_expr_depth: Annotated[int, _ceiling("max_expr_depth")] = _movable("max_expr_depth")
+    sandbox_max_host_calls: Annotated[int, _ceiling("max_host_calls")] = _movable("max_host_calls")
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> Settings:
+        if (self.bootstrap_username is None) != (self.bootstrap_password is None):
+            raise ValueError(
+                "PICLOUD_BOOTSTRAP_USERNAME and PICLOUD_BOOTSTRAP_PASSWORD go together: set both or neither"
+            )
+        return self
+
+    @property
+    def ceilings(self) -> Mapping[str, int]:
+        """The highest value of each limit that a script can request, by the limit's name."""
+        return MappingProxyType({name: getattr(self, CEILING_PREFIX + name) for name in PER_SCRIPT})
 
     @property
     def limits(self) -> dict[str, int]:
-        """What the instance allows an execution, by the names of `picloud.sandbox.limits.KNOBS`."""
+        """What the instance allows an execution, by the names of `picloud.sandbox.limits`."""
         return {**self.ceilings, "max_import_depth": self.module_import_depth_max}
 
     @property
@@ -288,19 +298,47 @@ class Settings:
         return max(1, int(share * self.max_concurrent_executions))
 
 
-# As far as a ceiling can be moved: 32-bit memory, the wasm stack, a day; else a thousandfold.
-_HIGHEST = {"MiB": 4096, "levels": 1024, "seconds": 86_400}
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row of the table.
 
-TABLE: tuple[Knob, ...] = (
-    *(Knob(item.name, **item.metadata) for item in fields(Settings) if item.metadata),
-    *(
-        Knob(
-            CEILING_PREFIX + limit.name,
-            whole(1, _HIGHEST.get(limit.unit, 1000 * limit.ceiling)),
-            f"Most {limit.unit} a script may ask for as {limit.name} (else it gets {limit.default:,}).",
-            str(limit.ceiling),
-        )
-        for limit in KNOBS
-        if limit.per_script
-    ),
+    Attributes:
+        name: field of `Settings`, and the key in `server.toml`.
+        kind: what it accepts.
+        help: one or two sentences for the operator.
+        default: the default as the reference page shows it.
+        secret: its value is never shown.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: str
+    secret: bool
+
+    @classmethod
+    def of_field(cls, name: str, field: FieldInfo) -> Setting:
+        """The row of a field. Args: name: of the field; field: as pydantic describes it."""
+        (kind,) = (item for item in field.metadata if isinstance(item, Kind))
+        extra = field.json_schema_extra
+        default = str(extra["default"]) if isinstance(extra, dict) else format_value(field.default)
+        return cls(name, kind, field.description or "", default, not field.repr)
+
+    @property
+    def env(self) -> str:
+        """Name of the environment variable."""
+        return PREFIX + self.name.upper()
+
+
+def format_value(value: object) -> str:
+    """A value as it can be written in a variable or in the file; empty for None."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+TABLE: tuple[Setting, ...] = tuple(
+    Setting.of_field(name, field) for name, field in Settings.model_fields.items()
 )

@@ -1,6 +1,6 @@
 """The limits of one execution: defaults, ceilings, and what a script may override.
 
-One table (`KNOBS`) feeds enforcement, `GET /api/v1/admin/limits`, validation at write time and
+One table (`LIMIT_SPECS`) feeds enforcement, `GET /api/v1/admin/limits`, validation at write time and
 the reference page. The values are those of the specification's limits table.
 """
 
@@ -48,7 +48,7 @@ def _shared(name: str) -> int:
     return LIMITS.number(f"default_{name}")
 
 
-KNOBS = (
+LIMIT_SPECS = (
     LimitSpec("max_fuel", 2_000_000_000, 50_000_000_000, "fuel", "wasmtime"),
     LimitSpec("max_operations", _shared("max_operations"), 10_000_000, "operations", "guest"),
     LimitSpec("memory_limit_mb", 32, 256, "MiB", "wasmtime"),
@@ -77,7 +77,7 @@ KNOBS = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits of one execution; field names and units as in `KNOBS`."""
+    """The limits of one execution; field names and units as in `LIMIT_SPECS`."""
 
     max_fuel: int
     max_operations: int
@@ -97,9 +97,9 @@ class Limits:
         return {name: getattr(self, name) for name in _GUEST_ENFORCED}
 
 
-PER_SCRIPT = {knob.name: knob for knob in KNOBS if knob.per_script}
-FIXED = {knob.name: knob.default for knob in KNOBS if not knob.per_script}
-_GUEST_ENFORCED = tuple(knob.name for knob in KNOBS if knob.enforced_by == "guest")
+PER_SCRIPT = {limit.name: limit for limit in LIMIT_SPECS if limit.per_script}
+FIXED = {limit.name: limit.default for limit in LIMIT_SPECS if not limit.per_script}
+_GUEST_ENFORCED = tuple(limit.name for limit in LIMIT_SPECS if limit.enforced_by == "guest")
 _FIELDS = [field.name for field in fields(Limits)]
 
 
@@ -125,19 +125,19 @@ class Ceilings:
         """Make the table.
 
         Args:
-            changed: knob name to ceiling, for those that the operator moved.
+            changed: limit name to ceiling, for those that the operator moved.
         """
-        self._values = {knob.name: knob.ceiling for knob in KNOBS} | dict(changed or {})
+        self._values = {limit.name: limit.ceiling for limit in LIMIT_SPECS} | dict(changed or {})
 
     def __getitem__(self, name: str) -> int:
-        """The ceiling of a per-script knob."""
+        """The ceiling of a per-script limit."""
         return self._values[name]
 
     def resolve(self, overrides: Mapping[str, object]) -> Limits:
         """The limits of a script with these overrides.
 
         Args:
-            overrides: knob name to value, as stored in the script's `sandbox`.
+            overrides: limit name to value, as stored in the script's `sandbox`.
 
         Returns:
             Every limit: the override where there is one, else the default, never above the ceiling.
@@ -154,7 +154,7 @@ class Ceilings:
                 ceiling = self._values[name]
                 message = f"{name} is {value}, above this instance's ceiling of {ceiling}"
                 raise LimitRefused(message, name, requested=value, ceiling=ceiling)
-        chosen = {knob.name: min(knob.default, self._values[knob.name]) for knob in KNOBS}
+        chosen = {limit.name: min(limit.default, self._values[limit.name]) for limit in LIMIT_SPECS}
         chosen |= overrides  # type: ignore[arg-type]  # every value was checked to be an integer
         return Limits(**{name: chosen[name] for name in _FIELDS})
 
@@ -162,12 +162,12 @@ class Ceilings:
         """The rows of `GET /api/v1/admin/limits`: name, default, ceiling, unit, enforced_by, env."""
         return [
             {
-                "name": knob.name,
-                "default": min(knob.default, self._values[knob.name]),
-                "ceiling": self._values[knob.name],
-                "unit": knob.unit,
-                "enforced_by": knob.enforced_by,
-                "env": knob.env,
+                "name": limit.name,
+                "default": min(limit.default, self._values[limit.name]),
+                "ceiling": self._values[limit.name],
+                "unit": limit.unit,
+                "enforced_by": limit.enforced_by,
+                "env": limit.env,
             }
-            for knob in KNOBS
+            for limit in LIMIT_SPECS
         ]

@@ -17,10 +17,10 @@ from picloud.config import TABLE
 
 
 @pytest.fixture(autouse=True)
-def no_knobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Knobs of whoever runs the tests do not matter here."""
-    for knob in TABLE:
-        monkeypatch.delenv(knob.env, raising=False)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings of whoever runs the tests do not matter here."""
+    for setting in TABLE:
+        monkeypatch.delenv(setting.env, raising=False)
 
 
 def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,13 +40,13 @@ def test_a_wrong_command_line_ends_with_2_and_usage(
     assert "usage: picloud" in capsys.readouterr().err
 
 
-def test_config_prints_every_knob_with_value_and_source(
+def test_config_prints_every_setting_with_value_and_source(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PICLOUD_PORT", "99")
     assert main(["config"]) == 0
     out = capsys.readouterr().out
-    assert all(knob.env in out and knob.help in out for knob in TABLE)
+    assert all(setting.env in out and setting.help in out for setting in TABLE)
     assert next(line.split() for line in out.splitlines() if "PICLOUD_PORT " in line)[1:] == [
         "99",
         "environment",
@@ -70,7 +70,28 @@ def test_a_bad_value_is_one_line_and_exit_code_2(
 ) -> None:
     monkeypatch.setenv("PICLOUD_PORT", "many")
     assert main(["config"]) == 2
-    assert capsys.readouterr().err == "picloud: PICLOUD_PORT is 'many', not a whole number from 0 to 65,535\n"
+    assert capsys.readouterr().err == "picloud: PICLOUD_PORT is 'many', not an integer from 0 to 65,535\n"
+
+
+def test_the_configuration_file_is_named_server_toml(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text("port = 99\n")
+    assert main(["config", "--config", str(file), "--json"]) == 0
+    printed = capsys.readouterr()
+    port = next(item for item in json.loads(printed.out)["items"] if item["name"] == "port")
+    assert (port["value"], port["source"], printed.err) == (99, "file", "")
+
+
+def test_its_old_name_is_read_and_warned_about(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "picloud.toml"
+    file.write_text("port = 99\n")
+    assert main(["config", "--config", str(file), "--json"]) == 0
+    printed = capsys.readouterr()
+    port = next(item for item in json.loads(printed.out)["items"] if item["name"] == "port")
+    assert (port["value"], port["source"]) == (99, "file")
+    assert printed.err.startswith(f"picloud: rename {file} to server.toml: ")
 
 
 def test_an_unknown_variable_is_warned_about(

@@ -19,7 +19,7 @@ def test_a_reference_page_is_what_its_table_says(name: str) -> None:
 
 
 def test_every_variable_named_in_code_or_docs_is_in_the_table() -> None:
-    known = {knob.env for knob in TABLE} | CLIENT_VARIABLES.keys()
+    known = {setting.env for setting in TABLE} | CLIENT_VARIABLES.keys()
     texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "host").rglob("*.py")]
     named = {
         (file.name, name)

@@ -1,15 +1,23 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from picloud.config import TABLE, ConfigError, load
+from picloud.config import TABLE, ConfigError, Configuration, Settings, load
 from picloud.config.client import CLIENT_VARIABLES
+from picloud.sandbox.limits import PER_SCRIPT
+
+PROMISES: dict[str, Any] = json.loads((Path(__file__).parent / "promises.json").read_text())
+"""Setting -> its variable, its default as documented, texts it accepts with how they are shown, and texts it
+rejects. Operators rely on all of it: an entry here changes only with a line in CHANGELOG.md."""
 
 
 def _file(folder: Path, text: str) -> Path:
-    file = folder / "picloud.toml"
+    file = folder / "server.toml"
     file.write_text(text, encoding="utf-8")
     return file
 
@@ -19,7 +27,87 @@ def test_without_anything_every_value_is_its_default() -> None:
     assert configuration.settings.port == 8123
     assert configuration.settings.ceilings["max_fuel"] == 50_000_000_000
     assert set(configuration.sources.values()) == {"default"}
-    assert set(configuration.sources) == {knob.name for knob in TABLE}
+    assert set(configuration.sources) == {setting.name for setting in TABLE}
+
+
+def test_every_setting_keeps_its_variable_and_its_default() -> None:
+    assert {setting.name: (setting.env, setting.default) for setting in TABLE} == {
+        name: (promise["variable"], promise["default"]) for name, promise in PROMISES.items()
+    }
+
+
+@pytest.mark.parametrize("name", PROMISES)
+@pytest.mark.parametrize("source", ["flag", "environment", "file"])
+def test_a_setting_accepts_and_rejects_the_same_texts_from_every_source(
+    name: str, source: str, tmp_path: Path
+) -> None:
+    setting = next(one for one in TABLE if one.name == name)
+    other = {"bootstrap_username": "bootstrap_password", "bootstrap_password": "bootstrap_username"}.get(name)
+    pair = {f"PICLOUD_{other.upper()}": "the other of the pair"} if other else {}
+
+    def read(text: str) -> Configuration:
+        if source == "flag":
+            return load({name: text}, None, pair)
+        if source == "environment":
+            return load(None, None, {setting.env: text, **pair})
+        return load(None, _file(tmp_path, f"{name} = {json.dumps(text)}\n"), pair)
+
+    place = {
+        "flag": f"--{name.replace('_', '-')}",
+        "environment": setting.env,
+        "file": f"{name} in {tmp_path / 'server.toml'}",
+    }[source]
+    for text, shown in PROMISES[name]["accepts"].items():
+        configuration = read(text)
+        assert configuration.shown(setting) == shown.replace("~", str(Path.home()))
+        assert configuration.sources[name] == source
+    for text in PROMISES[name]["rejects"]:
+        with pytest.raises(ConfigError) as caught:
+            read(text)
+        (line,) = caught.value.lines
+        assert line.startswith(f"{place} is ")
+        assert line.endswith(f"not {setting.kind.accepts}")
+        assert setting.secret is (repr(text) not in line)
+
+
+def test_numbers_of_a_file_need_no_quotes(tmp_path: Path) -> None:
+    file = _file(tmp_path, "port = 1\nkeep_alive_seconds = 0.5\napp_share = 4\nhttp_allow_private = true\n")
+    settings = load(None, file, {}).settings
+    values = (settings.port, settings.keep_alive_seconds, settings.app_share, settings.http_allow_private)
+    assert values == (1, 0.5, 4, True)
+
+
+@pytest.mark.parametrize("value", ["[1]", "{ a = 1 }", "1979-05-27", "true"])
+def test_a_value_of_another_type_is_one_line(value: str, tmp_path: Path) -> None:
+    file = _file(tmp_path, f"port = {value}\n")
+    with pytest.raises(ConfigError) as caught:
+        load(None, file, {})
+    (line,) = caught.value.lines
+    assert line.startswith(f"port in {file} is ")
+    assert line.endswith("not an integer from 0 to 65,535")
+
+
+def test_settings_cannot_be_changed() -> None:
+    settings = load(environment={}).settings
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.port = 1  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        settings.ceilings["max_fuel"] = 1  # type: ignore[index]
+
+
+def test_every_limit_that_a_script_can_override_has_a_ceiling_to_set() -> None:
+    ceilings = {name for name in Settings.model_fields if name.startswith("sandbox_")}
+    assert ceilings == {f"sandbox_{name}" for name in PER_SCRIPT}
+
+
+def test_the_old_name_of_the_file_is_read_with_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "picloud.toml"
+    file.write_text("port = 1001\n")
+    configuration = load(None, file, {})
+    assert configuration.settings.port == 1001
+    (warning,) = configuration.warnings
+    assert warning.startswith(f"rename {file} to server.toml: ")
+    assert load(None, file.rename(tmp_path / "server.toml"), {}).warnings == ()
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
@@ -87,8 +175,8 @@ def test_every_mistake_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         load(environment={"PICLOUD_PORT": "x", "PICLOUD_WORKERS": "x"})
     assert caught.value.lines == [
-        "PICLOUD_PORT is 'x', not a whole number from 0 to 65,535",
-        "PICLOUD_WORKERS is 'x', not a whole number from 1 to 256",
+        "PICLOUD_PORT is 'x', not an integer from 0 to 65,535",
+        "PICLOUD_WORKERS is 'x', not an integer from 1 to 256",
     ]
 
 
@@ -138,7 +226,7 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 @pytest.mark.parametrize("text", ["port =", "\xff"])
 def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
-    file = tmp_path / "picloud.toml"
+    file = tmp_path / "server.toml"
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match="not valid TOML"):
         load(None, file, {})
@@ -156,21 +244,24 @@ def test_secrets_are_never_shown() -> None:
         "PICLOUD_BOOTSTRAP_PASSWORD": "hunter2hunter2",
     }
     configuration = load(environment=environment)
-    shown = {knob.name: configuration.shown(knob) for knob in TABLE}
+    shown = {setting.name: configuration.shown(setting) for setting in TABLE}
     assert "hunter2" not in "".join(shown.values())
     assert shown["database_url"] == "postgresql://...@db:5432/x"
     assert "hunter2" not in repr(configuration)
+    with pytest.raises(ValidationError) as caught:
+        Settings(bootstrap_password="hunter2hunter2")
+    assert "hunter2" not in str(caught.value)
 
 
 def test_networks_are_read_and_shown_as_they_are_written() -> None:
     configuration = load(environment={"PICLOUD_TRUSTED_PROXIES": " 127.0.0.1,10.1.0.0/16, ::1 ,"})
-    knob = next(knob for knob in TABLE if knob.name == "trusted_proxies")
+    setting = next(setting for setting in TABLE if setting.name == "trusted_proxies")
     assert [str(one) for one in configuration.settings.trusted_proxies] == [
         "127.0.0.1/32",
         "10.1.0.0/16",
         "::1/128",
     ]
-    assert configuration.shown(knob) == "127.0.0.1/32, 10.1.0.0/16, ::1/128"
+    assert configuration.shown(setting) == "127.0.0.1/32, 10.1.0.0/16, ::1/128"
 
 
 def test_ports_and_name_servers_are_read_and_shown_as_they_are_written() -> None:
@@ -179,7 +270,7 @@ def test_ports_and_name_servers_are_read_and_shown_as_they_are_written() -> None
         "PICLOUD_HTTP_DNS": "10.0.0.53, 127.0.0.1:5353,::1, [fd00::53]:54",
     }
     configuration = load(environment=environment)
-    shown = {knob.name: configuration.shown(knob) for knob in TABLE}
+    shown = {setting.name: configuration.shown(setting) for setting in TABLE}
     assert shown["http_deny_ports"] == "5432, 6665-6669"
     assert [list(ports) for ports in configuration.settings.http_deny_ports] == [
         [5432],
@@ -194,5 +285,5 @@ def test_the_ports_of_databases_are_denied_unless_the_operator_says_otherwise() 
     assert not {80, 443, 3000, 8000, 8080, 8123, 8443, 9000} & denied
 
 
-def test_variables_of_the_commands_over_the_api_are_no_knobs_and_known() -> None:
+def test_variables_of_the_commands_over_the_api_are_no_settings_and_known() -> None:
     assert load(environment=dict.fromkeys(CLIENT_VARIABLES, "x")).warnings == ()

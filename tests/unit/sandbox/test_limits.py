@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from picloud.sandbox.limits import FIXED, KNOBS, MIB, PER_SCRIPT, Ceilings, LimitRefused
+from picloud.sandbox.limits import FIXED, LIMIT_SPECS, MIB, PER_SCRIPT, Ceilings, LimitRefused
 
 TABLE = {
     "max_fuel": (2_000_000_000, 50_000_000_000),
@@ -21,7 +21,7 @@ TABLE = {
 
 
 def test_defaults_and_ceilings_are_those_of_the_specification() -> None:
-    assert {name: (knob.default, knob.ceiling) for name, knob in PER_SCRIPT.items()} == TABLE
+    assert {name: (limit.default, limit.ceiling) for name, limit in PER_SCRIPT.items()} == TABLE
     assert FIXED["max_log_lines"] == 1000
     assert FIXED["max_log_bytes"] == 256 * 1024
     assert FIXED["max_request_body"] == FIXED["max_response_body"] == 10 * MIB
@@ -66,14 +66,14 @@ def test_a_lowered_ceiling_lowers_the_default_too() -> None:
 
 
 def test_every_ceiling_a_script_can_reach_is_moved_by_its_variable() -> None:
-    assert {knob.env for knob in KNOBS if knob.per_script} == {
+    assert {limit.env for limit in LIMIT_SPECS if limit.per_script} == {
         f"PICLOUD_SANDBOX_{name.upper()}" for name in TABLE
     }
 
 
 def test_the_table_shows_the_values_of_this_instance() -> None:
     rows = {str(row["name"]): row for row in Ceilings({"max_fuel": 1000}).table()}
-    assert len(rows) == len(KNOBS)
+    assert len(rows) == len(LIMIT_SPECS)
     assert (rows["max_fuel"]["default"], rows["max_fuel"]["ceiling"]) == (1000, 1000)
 
 

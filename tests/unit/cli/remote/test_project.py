@@ -90,7 +90,7 @@ dispatch_mode = "async"
         ("[app]\n", "app.slug: is required"),
         ("[app]\nslug = 1\n", "app.slug: "),
         (APP + "slgu = 1\n", "app.slgu: unknown key"),
-        ("knob = 1\n" + APP, "knob: unknown key"),
+        ("unknown = 1\n" + APP, "unknown: unknown key"),
         (APP + "[vars]\napi-url = 'x'\n", "vars.api-url: a variable's name has 1 to 64 characters"),
         (APP + f"[vars]\nA = '{'v' * 8193}'\n", "vars.A: a variable has at most 8192 bytes, this has 8193"),
         (APP + "[vars]\nPORT = 80\n", "vars.PORT: must be "),
