@@ -398,3 +398,20 @@ async def test_old_values_are_those_of_the_write_before_also_when_many_write_at_
         last = set(news) - set(olds)
         assert sorted([*last, *(old for old in olds if old is not None)]) == sorted(news)
     assert [op for op, *_ in events].count("insert") == 2
+
+
+async def test_a_write_that_waited_for_the_first_of_its_key_is_an_update(stores: Stores) -> None:
+    insert = "INSERT INTO kv_entries (app_id, collection, key, value) VALUES ($1, 'c', $2, $3)"
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    async with stores.database.transaction() as connection:
+        for key in ("k", "n"):
+            await connection.execute(insert, APP, key, packed(1))
+        writes = [
+            asyncio.create_task(stores.kv.set(CALL, "c", "k", packed(2), None)),
+            asyncio.create_task(stores.kv.increment(CALL, "c", "n", 1)),
+        ]
+        async with asyncio.timeout(20):
+            while await stores.database.fetchval(waiting) < 2:  # noqa: ASYNC110  # another's state
+                await asyncio.sleep(0.01)
+    await asyncio.gather(*writes)
+    assert sorted(stores.listener.take()) == [("update", "k", 2, 1), ("update", "n", 2, 1)]
