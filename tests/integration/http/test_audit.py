@@ -164,6 +164,7 @@ async def test_every_refusal_leaves_one_entry(client: Client, worker: Worker) ->
             session=vic.id,
             collection="c",
             entry="k",
+            variable="NAME",
             document=uuid4(),  # PUT and PATCH of one are the same action on the same target
             file=vic.id,
         )
