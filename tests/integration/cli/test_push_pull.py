@@ -97,7 +97,7 @@ async def test_pull_without_a_folder_makes_one_named_like_the_app(shell: Shell) 
 
 async def test_an_app_that_is_missing_is_made_only_when_that_is_said(shell: Shell, folder: Path) -> None:
     ended = await shell("push", "project")
-    assert (ended.code, "--create-app makes it" in ended.err) == (NOT_FOUND, True)
+    assert (ended.code, "create it with --create-app" in ended.err) == (NOT_FOUND, True)
     code, seen = await shell.at_terminal("push", "project", typed="n\n")
     assert code == NOT_FOUND, seen
     assert (await shell("apps", "show", "shop")).code == NOT_FOUND
@@ -144,7 +144,7 @@ async def test_one_script_that_does_not_parse_keeps_all_as_it_was(shell: Shell, 
 @pytest.mark.parametrize(
     ("limit", "says"),
     [
-        ("max_fule = 5", "max_fule: there is no such limit; there is max_fuel"),
+        ("max_fule = 5", "max_fule: unknown limit; did you mean max_fuel?"),
         ("timeout_seconds = 100000", "timeout_seconds: is above this server's ceiling of "),
     ],
 )
