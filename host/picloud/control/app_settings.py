@@ -32,7 +32,7 @@ class AppSettings:
 
     @property
     def audit_fields(self) -> dict[str, Any]:
-        """What the audit log says of them."""
+        """The fields of its audit entries."""
         return {"cors": self.cors.as_json() if self.cors is not None else None}
 
 
@@ -40,21 +40,17 @@ class AppSettingsStore:
     """The settings of apps."""
 
     def __init__(self, database: Database, changes: ChangeNotifier) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
 
     async def get(self, app_id: UUID) -> AppSettings:
         """Read the settings of an app.
 
-        Args:
-            app_id: the app.
-
         Returns:
             Its settings.
 
         Raises:
-            NotFound: it was deleted meanwhile.
+            NotFound: it was deleted in the meantime.
         """
         return _settings(app_id, await self._database.fetchrow(_SQL.app_settings, app_id))
 
@@ -62,16 +58,14 @@ class AppSettingsStore:
         """Change the settings of an app.
 
         Args:
-            app_id: the app.
             patch: JSON merge patch: `cors` is null or fields of `Cors`, where null stands for the default.
-            actor: who changes them.
 
         Returns:
             The settings as they are now.
 
         Raises:
-            Invalid: a field is not acceptable.
-            NotFound: the app was deleted meanwhile.
+            Invalid: a field is not valid.
+            NotFound: the app was deleted in the meantime.
         """
         if "cors" not in patch:
             return await self.get(app_id)

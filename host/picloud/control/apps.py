@@ -53,7 +53,7 @@ class App:
 
     @property
     def audit_fields(self) -> dict[str, Any]:
-        """What the audit log says of it."""
+        """The fields of its audit entries."""
         return {"slug": self.slug, "name": self.name, "description": self.description}
 
 
@@ -61,7 +61,6 @@ class Apps:
     """The apps of the instance."""
 
     def __init__(self, database: Database, changes: ChangeNotifier) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
 
@@ -75,13 +74,12 @@ class Apps:
             name: for people.
             description: free text.
             takeover: take the slug even where it is another app's former one; needs `app.admin` there too.
-            actor: who makes it.
 
         Returns:
             The app.
 
         Raises:
-            Invalid: a field is not acceptable.
+            Invalid: a field is not valid.
             Conflict: another app has the slug, or had it and it is not taken over, or not to be by the actor.
         """
         _check(slug, name, description)
@@ -100,13 +98,13 @@ class Apps:
         """Find an app.
 
         Args:
-            id_or_slug: as it stands in a URL: an id, a slug, or a former slug nobody else took.
+            id_or_slug: from the URL: an id, a slug, or a former slug nobody else took.
 
         Returns:
             The app, with its slug of today.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         app_id = parse_id(id_or_slug)
         row = None
@@ -121,10 +119,6 @@ class Apps:
     async def list(self, page: PageRequest, principal: Principal) -> Page[App]:
         """List the apps someone may read, oldest first.
 
-        Args:
-            page: which part.
-            principal: who asks.
-
         Returns:
             The page.
         """
@@ -137,18 +131,16 @@ class Apps:
         """Change an app. Its slug of before keeps leading to it.
 
         Args:
-            app: the app.
             patch: JSON merge patch of slug, name and description; an empty one changes nothing.
             takeover: take the slug even where it is another app's former one; needs `app.admin` there too.
-            actor: who changes it.
 
         Returns:
             The app as it is now.
 
         Raises:
-            Invalid: a field is not acceptable.
+            Invalid: a field is not valid.
             Conflict: another app has the slug, or had it and it is not taken over, or not to be by the actor.
-            NotFound: it was deleted meanwhile.
+            NotFound: it was deleted in the meantime.
         """
         if not patch:
             return app
@@ -181,13 +173,11 @@ class Apps:
         """Delete an app with everything of it.
 
         Args:
-            app: the app.
             force: also when it has scripts, routes, domains or entries.
-            actor: who deletes it.
 
         Raises:
             Conflict: it has some and `force` is not given; how many of everything is in the details.
-            NotFound: it was deleted meanwhile.
+            NotFound: it was deleted in the meantime.
         """
         async with self._changes.transaction(*TOPICS) as connection:
             contents = await _contents(connection, app.id, force)
@@ -198,7 +188,7 @@ class Apps:
             if await connection.fetchval(_SQL.app_lock_to_delete, app.id) is None:
                 raise NotFound("app", app.id)
             if not force:
-                await _contents(connection, app.id, force)  # what came meanwhile
+                await _contents(connection, app.id, force)  # what came in the meantime
             await connection.execute(_SQL.app_clear_executions, app.id)
             await connection.execute(_SQL.app_delete, app.id)
             await connection.execute(_SQL.app_clear_usage, app.id)
@@ -206,11 +196,7 @@ class Apps:
             await audit.write(connection, actor, app_id=app.id, target=app.id, before=before)
 
     async def slug_state(self, slug: str, principal: Principal) -> SlugState:
-        """Tell whether a slug can be had.
-
-        Args:
-            slug: the slug.
-            principal: who asks.
+        """Return whether a slug can be had.
 
         Returns:
             Its state.
@@ -225,9 +211,6 @@ class Apps:
 
 def readable(principal: Principal) -> list[UUID] | None:
     """The apps someone may read.
-
-    Args:
-        principal: who asks.
 
     Returns:
         Ids, or None for every app.

@@ -49,12 +49,10 @@ class Domains:
     """The claims of apps."""
 
     def __init__(self, database: Database, changes: ChangeNotifier, admin_host: str | None = None) -> None:
-        """Make it.
+        """Create a `Domains`.
 
         Args:
-            database: the pool.
-            changes: makes writes known.
-            admin_host: a host that no app can have, or None.
+        admin_host: a host that no app can have, or None.
         """
         self._database = database
         self._admin_host = admin_host
@@ -67,9 +65,7 @@ class Domains:
         `domain.manage` there too.
 
         Args:
-            app_id: the app.
             pattern: `api.example.com` or `*.example.com`.
-            actor: who claims it.
 
         Returns:
             The claim.
@@ -78,7 +74,7 @@ class Domains:
             Invalid: it is no host, or that of the admin API.
             Conflict: an app has claimed it; or it lies inside another app's wildcard; or the app has
                 `MAX_DOMAINS` claims. The other app is told to those who may see it.
-            NotFound: the app was deleted meanwhile.
+            NotFound: the app was deleted in the meantime.
         """
         claim = parse_claim(pattern)
         refuse_admin_host(claim, self._admin_host, "pattern")
@@ -92,7 +88,9 @@ class Domains:
                 row = await connection.fetchrow(_SQL.domain_insert, app_id, uuid7(), claim)
                 assert row is not None
                 domain = Domain(**row)
-                await audit.write(connection, actor, app_id=app_id, target=domain.id, after=_told(domain))
+                await audit.write(
+                    connection, actor, app_id=app_id, target=domain.id, after=_audit_fields(domain)
+                )
         except UniqueViolationError:  # another was faster
             raise _taken(claim) from None
         return domain
@@ -106,9 +104,7 @@ class Domains:
         """Give a claim up.
 
         Args:
-            app_id: the app.
-            domain_id: as it stands in a URL.
-            actor: who gives it up.
+            domain_id: from the URL.
             force: delete the routes that name a host which no claim covers any more.
 
         Raises:
@@ -132,7 +128,7 @@ class Domains:
                 )
             if hosts:
                 await connection.execute(_ROUTES.routes_delete_on_hosts, app_id, hosts)
-            before = {**_told(Domain(**row)), "hosts_of_deleted_routes": hosts}
+            before = {**_audit_fields(Domain(**row)), "hosts_of_deleted_routes": hosts}
             await audit.write(connection, actor, app_id=app_id, target=parsed, before=before)
 
     async def _refuse_taken(self, connection: Connection, app_id: UUID, claim: str, actor: Actor) -> None:
@@ -186,5 +182,5 @@ async def _uncovered(connection: Connection, app_id: UUID) -> list[str]:
     return [host for host in hosts if claims.isdisjoint(covering(host))]
 
 
-def _told(domain: Domain) -> dict[str, object]:
+def _audit_fields(domain: Domain) -> dict[str, object]:
     return {"pattern": domain.pattern}

@@ -119,7 +119,6 @@ class ExecutionFeed:
         """Make a feed, idle.
 
         Args:
-            database: where the logs are.
             wake_up: tells when a worker of this node has written records.
             all_written: waits until the records made so far are written.
         """

@@ -90,11 +90,10 @@ class Executions:
     """The executions of apps."""
 
     def __init__(self, database: Database, all_written: Callable[[], Awaitable[bool]]) -> None:
-        """Make it.
+        """Create a `Executions`.
 
         Args:
-            database: where the log is.
-            all_written: waits until the records made so far are there.
+        all_written: waits until the records made so far are there.
         """
         self._database, self._all_written = database, all_written
 
@@ -104,8 +103,6 @@ class Executions:
         """List executions, newest first.
 
         Args:
-            app_id: the app.
-            page: which part.
             script_id: only of this script.
             outcome: only with this outcome, one of `OUTCOMES`.
 
@@ -113,7 +110,7 @@ class Executions:
             The page.
 
         Raises:
-            Invalid: there is no such outcome.
+            Invalid: the outcome is unknown.
         """
         require_outcome(outcome)
         await self._all_written()
@@ -128,8 +125,7 @@ class Executions:
         """Find an execution.
 
         Args:
-            app_id: the app.
-            execution_id: as it stands in a URL.
+            execution_id: from the URL.
 
         Returns:
             The execution.

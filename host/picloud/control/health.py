@@ -42,7 +42,6 @@ class Health:
         """Make it, once the guest is loaded.
 
         Args:
-            database: the pool.
             schema: number of the last migration this code knows.
             sdk: as the guest says.
             guest_sha256: hexadecimal hash of the guest module that was loaded.

@@ -64,7 +64,7 @@ class Route:
 
     @property
     def draft(self) -> RouteDraft:
-        """The fields people write."""
+        """The fields that users set."""
         return RouteDraft(str(self.script_id), self.method, self.path, self.host, self.dispatch_mode)
 
 
@@ -93,7 +93,7 @@ class RouteDraft:
             The requests the route answers.
 
         Raises:
-            Invalid: one of them is not acceptable; the message has the reason.
+            Invalid: one of them is not valid; the message has the reason.
         """
         pattern = RoutePattern(parse_method(self.method), parse_host(self.host), parse_path(self.path))
         name = pattern.host.parameter
@@ -121,12 +121,10 @@ class Routes:
     """The routes of apps."""
 
     def __init__(self, database: Database, changes: ChangeNotifier, admin_host: str | None = None) -> None:
-        """Make it.
+        """Create a `Routes`.
 
         Args:
-            database: the pool.
-            changes: makes writes known.
-            admin_host: a host that no app can have, or None.
+        admin_host: a host that no app can have, or None.
         """
         self._database = database
         self._admin_host = admin_host
@@ -136,15 +134,13 @@ class Routes:
         """Make a route.
 
         Args:
-            app_id: the app.
             draft: its fields.
-            actor: who makes it.
 
         Returns:
             The route.
 
         Raises:
-            Invalid: one of the fields is not acceptable; the message has the reason.
+            Invalid: one of the fields is not valid; the message has the reason.
             NotFound: the app has no such script.
             Conflict: routes match the same requests with equal precedence (they are in the details), or
                 the app has `MAX_ROUTES`.
@@ -162,15 +158,14 @@ class Routes:
             )
             assert row is not None
             route = Route(**row)
-            await audit.write(connection, actor, app_id=app_id, target=route.id, after=_told(route))
+            await audit.write(connection, actor, app_id=app_id, target=route.id, after=_audit_fields(route))
         return route
 
     async def get(self, app_id: UUID, route_id: str) -> Route:
         """Find a route of an app.
 
         Args:
-            app_id: the app.
-            route_id: as it stands in a URL.
+            route_id: from the URL.
 
         Returns:
             The route.
@@ -199,10 +194,8 @@ class Routes:
         """Change a route.
 
         Args:
-            app_id: the app.
-            route_id: as it stands in a URL.
+            route_id: from the URL.
             patch: JSON merge patch of the fields of `RouteDraft`; only `method` can be cleared.
-            actor: who changes it.
 
         Returns:
             The route as it is now.
@@ -228,7 +221,12 @@ class Routes:
             assert row is not None
             changed = Route(**row)
             await audit.write(
-                connection, actor, app_id=app_id, target=route.id, before=_told(route), after=_told(changed)
+                connection,
+                actor,
+                app_id=app_id,
+                target=route.id,
+                before=_audit_fields(route),
+                after=_audit_fields(changed),
             )
         return changed
 
@@ -236,9 +234,7 @@ class Routes:
         """Delete a route.
 
         Args:
-            app_id: the app.
-            route_id: as it stands in a URL.
-            actor: who deletes it.
+            route_id: from the URL.
 
         Raises:
             NotFound: the app has no such route.
@@ -249,13 +245,12 @@ class Routes:
             if row is None:
                 raise NotFound("route", route_id)
             route = Route(**row)
-            await audit.write(connection, actor, app_id=app_id, target=route.id, before=_told(route))
+            await audit.write(connection, actor, app_id=app_id, target=route.id, before=_audit_fields(route))
 
     async def check(self, app_id: UUID, draft: RouteDraft, but: str | None = None) -> RouteCheck:
-        """Tell whether a route could be made.
+        """Return whether a route could be made.
 
         Args:
-            app_id: the app.
             draft: its fields.
             but: a route it would replace, or None.
 
@@ -341,8 +336,6 @@ def columns(
     """The parameters of `route_insert` and `route_update`.
 
     Args:
-        app_id: the app.
-        route_id: the route.
         script_id: the script that answers.
         pattern: the requests it answers.
         dispatch_mode: "sync".
@@ -372,7 +365,7 @@ def _id(route_id: str) -> UUID:
     return parsed
 
 
-def _told(route: Route) -> dict[str, object]:
+def _audit_fields(route: Route) -> dict[str, object]:
     """What the audit log says of a route."""
     return {
         "script_id": str(route.script_id),

@@ -38,7 +38,6 @@ class AppRouting:
     """Where requests to one app go.
 
     Attributes:
-        app_id: the app.
         routes: method, host and path -> route.
         cors: what pages of other origins may do, or None for what browsers allow by themselves.
         revision: where the app stood at least when this was read.
@@ -57,7 +56,6 @@ class Directory:
         """Make it; requests read the tables.
 
         Args:
-            database: the pool.
             generations: tell when what is in memory is out of date.
         """
         self._database = database
@@ -106,11 +104,8 @@ class Directory:
     async def app(self, app_id: UUID) -> AppRouting | None:
         """The routing of one app as it is now.
 
-        Args:
-            app_id: the app.
-
         Returns:
-            Its routing, or None when there is no such app.
+            Its routing, or None when the app does not exist.
 
         Raises:
             Unavailable: as `find`.
@@ -138,7 +133,7 @@ class Directory:
 
     async def _read_domains(self) -> DomainTable:
         seen = self._current("domains")
-        # The fingerprint first: if it is older than the table, the next check reads anew.
+        # The fingerprint first: if it is older than the table, the next check reads again.
         self._domains_print = await self._database.fetchval(_DOMAINS.domains_fingerprint)
         rows = await self._database.fetch(_DOMAINS.domains_all)
         self._domains = DomainTable((row["pattern"], row["app_id"]) for row in rows)
@@ -154,7 +149,7 @@ class Directory:
             for app_id, app in list(self._apps.items()):
                 if app_id not in revisions:
                     del self._apps[app_id]
-                # Not "older than": a table that was read meanwhile is newer than this answer.
+                # Not "older than": a table that was read in the meantime is newer than this answer.
                 elif app.revision != revisions[app_id]:
                     self._behind.add(app_id)
         self._routes_seen = seen

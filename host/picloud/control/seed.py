@@ -37,9 +37,6 @@ async def seed(changes: ChangeNotifier) -> bool:
 
     Several servers may do this at once; the first one's claim holds the others until it commits.
 
-    Args:
-        changes: makes the write known.
-
     Returns:
         True when this call did it.
     """

@@ -41,7 +41,6 @@ class SlugState:
     """Whether a slug can be had.
 
     Attributes:
-        slug: the slug.
         state: "free"; "taken": an app has it; "history": an app had it before and answers to it still,
             so that taking it needs `takeover`.
         app: that app, if the caller may read it.
@@ -75,10 +74,9 @@ def check_slug(slug: str) -> None:
 
 
 def state_of(slug: str, holder: Record | None, principal: Principal | None) -> SlugState:
-    """Tell whether a slug can be had.
+    """Return whether a slug can be had.
 
     Args:
-        slug: the slug.
         holder: the app that has or had it, or None.
         principal: who asks; None is the console, which may know everything.
 
@@ -97,7 +95,6 @@ async def take(connection: Connection, slug: str, app_id: UUID, takeover: bool, 
 
     Args:
         connection: of a transaction that holds `slugs_lock`.
-        slug: the slug.
         app_id: the app; its own former slugs are its for the taking.
         takeover: take it out of another app's history as well, which whoever still uses it there feels:
             so it needs `app.admin` in that app too.

@@ -15,12 +15,12 @@ class PeriodicTask:
     """Runs work periodically; a failure is logged, and the next run follows as usual."""
 
     def __init__(self, name: str, run: Callable[[], Awaitable[float]], retry_seconds: float) -> None:
-        """Make it, idle.
+        """Create a `PeriodicTask`.
 
         Args:
-            name: for the log.
-            run: does it once; returns the seconds to wait before the next run.
-            retry_seconds: to wait after a run that failed.
+        name: for the log.
+        run: does it once; returns the seconds to wait before the next run.
+        retry_seconds: to wait after a run that failed.
         """
         self._name, self._run, self._retry_seconds = name, run, retry_seconds
         self._task: asyncio.Task[None] | None = None

@@ -67,7 +67,7 @@ def check_variable(name: str, value: str) -> None:
         value: at most `MAX_VARIABLE` bytes of UTF-8, without NUL.
 
     Raises:
-        Invalid: one of them is not acceptable.
+        Invalid: one of them is not valid.
     """
     if re.fullmatch(VARIABLE_NAME, name) is None:
         allowed = f"1 to {MAX_VARIABLE_NAME} characters (A to Z, 0 to 9, _)"

@@ -124,7 +124,6 @@ class Executor:
         Args:
             source: Rhai, UTF-8.
             kind: "endpoint" or "module".
-            limits: its limits.
 
         Returns:
             Names of the modules it imports literally.

@@ -20,7 +20,6 @@ class ScriptVersion:
     """One saved version of a script, ready to execute.
 
     Attributes:
-        script_id: the script.
         app_id: the app it belongs to.
         version: grows by one with every save.
         name: unique in its app.

@@ -34,7 +34,6 @@ class Event:
     metadata, never its bytes) for files.
 
     Attributes:
-        app_id: the app.
         source: the store that changed.
         op: what happened.
         collection: the collection.

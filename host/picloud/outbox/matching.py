@@ -19,7 +19,6 @@ class Matcher(Protocol):
         worker has changed a trigger.
 
         Args:
-            app_id: the app.
             source: the store.
             collection: the collection that is about to change.
         """
@@ -36,7 +35,6 @@ class TriggerTable:
         """Replace what the triggers of an app listen to.
 
         Args:
-            app_id: the app.
             globs: the collection globs of its triggers, by store; empty when it has no triggers.
         """
         if globs:

@@ -35,11 +35,9 @@ async def list_collections(
     """List the collections of an app by name, with what is in each counted.
 
     Args:
-        database: the pool.
         searches: turns, for what is counted is read.
         statement: gives those of app `$1` after the name `$2`, at most `$3`, each counted up to `$4`.
         make: makes a collection of the columns, by their names.
-        app_id: the app.
         limit: maximum number.
         cursor: of the page before; None for the first.
 
@@ -109,7 +107,7 @@ def as_api_error(field: str) -> Iterator[None]:
 
     Raises:
         QuotaExceeded: the quota is used up.
-        Invalid: anything else is not acceptable.
+        Invalid: anything else is not valid.
     """
     try:
         yield

@@ -102,7 +102,7 @@ class Quotas:
     """What apps keep against what they may."""
 
     def __init__(self, database: Database, limits: Mapping[Store, Amount]) -> None:
-        """Make it. Args: database: the pool. limits: of each app, by store."""
+        """Args: database: the pool. limits: of each app, by store."""
         self._database, self._limits = database, limits
         self._known: dict[UUID, _Sums] = {}
         self._flights: SingleFlight[UUID] = SingleFlight()
@@ -114,7 +114,6 @@ class Quotas:
         """Quotas as the operator configures them.
 
         Args:
-            database: the pool.
             settings: the configuration.
             quotas: of each store; None for a service without one.
         """
@@ -133,7 +132,6 @@ class Quotas:
         """Return whether a write has room by the sums this worker remembers.
 
         Args:
-            app_id: the app.
             store: the store it writes to.
             added: rows and bytes it adds; `LEAST` where only the write itself can tell.
         """
@@ -146,7 +144,6 @@ class Quotas:
         """Check a write before it is made.
 
         Args:
-            app_id: the app.
             store: the store it will write to.
             added: rows and bytes it will add.
 
@@ -164,7 +161,6 @@ class Quotas:
 
         Args:
             connection: in the transaction that made the write.
-            app_id: the app.
             store: the store it wrote to.
             added: rows and bytes it added; None where database triggers counted them.
 

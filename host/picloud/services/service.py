@@ -33,7 +33,6 @@ class Dependencies:
 
     Attributes:
         settings: the configuration.
-        database: the pool.
         changes: tells other workers of a write.
         generations: tells this worker of writes.
         writes: opens writes.

@@ -41,7 +41,6 @@ class Write:
 
     Attributes:
         connection: what its statements run on.
-        app_id: the app.
         collection: the collection that changes.
         has_listener: whether a trigger listens, so that `emit` needs the new and old values.
         observed: whether a trigger or the audit log needs to know what changes. If not, there is no
@@ -146,7 +145,6 @@ class Writes:
         """Create it.
 
         Args:
-            database: the pool.
             quotas: of apps; None for unlimited ones.
             outbox: records events; None for one without triggers.
         """
@@ -169,7 +167,6 @@ class Writes:
 
         Args:
             who: the script's call, or the user.
-            app_id: the app.
             source: the store.
             collection: the collection.
             adds: rows and bytes the write adds, as far as they are known; None if it only removes.

@@ -70,7 +70,7 @@ class Draft:
             The limits the script runs with.
 
         Raises:
-            Invalid: a field is not acceptable; the message says which and why.
+            Invalid: a field is not valid; the message says which and why.
         """
         check_name(self.name)
         if self.kind == "module":

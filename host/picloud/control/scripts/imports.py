@@ -65,8 +65,6 @@ async def keep(connection: Connection, app_id: UUID, script_id: UUID, names: Seq
 
     Args:
         connection: of the transaction that saves it.
-        app_id: the app.
-        script_id: the script.
         names: as `kept` gave them.
     """
     await connection.execute(_SQL.script_imports_keep, app_id, script_id, names)
@@ -77,7 +75,6 @@ async def refuse_with_importers(connection: Connection, app_id: UUID, name: str,
 
     Args:
         connection: of the transaction that would do so.
-        app_id: the app.
         name: that they import.
         script_id: the module; that it imports itself does not count.
 
@@ -96,7 +93,6 @@ async def describe(database: Database, app_id: UUID, names: Sequence[str]) -> li
     """Tell what imported names stand for.
 
     Args:
-        database: where scripts are.
         app_id: the app of the script that imports them.
         names: as `kept` gave them.
 

@@ -52,12 +52,12 @@ class Script(ScriptSummary):
 
     @property
     def draft(self) -> Draft:
-        """The fields people write."""
+        """The fields that users set."""
         return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
 
     @property
     def audit_fields(self) -> dict[str, Any]:
-        """What the audit log says of it: the source by its hash."""
+        """The fields of its audit entries: the source by its hash."""
         return {
             "name": self.name,
             "kind": self.kind,

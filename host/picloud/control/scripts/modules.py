@@ -83,13 +83,13 @@ class Modules:
     """The modules of apps."""
 
     def __init__(self, database: Database) -> None:
-        """Make it. Args: database: the pool."""
+        """Args: database: the pool."""
         self._database = database
         # Many scripts import the same few: their sources are in memory once.
         self._shared: WeakValueDictionary[UUID, Module] = WeakValueDictionary()
 
     async def app_of(self, script_id: UUID) -> UUID:
-        """Find the app of a script. Raises: NotFound: there is no such script."""
+        """Find the app of a script. Raises: NotFound: the script does not exist."""
         app_id: UUID | None = await self._database.fetchval(_SQL.script_app, script_id)
         if app_id is None:
             raise NotFound("script", script_id)
@@ -99,8 +99,6 @@ class Modules:
         """Read a script with its modules, in one statement.
 
         Args:
-            app_id: the app.
-            script_id: the script.
             before: what it was when it was read last; what has not changed since is not read again.
 
         Returns:

@@ -49,7 +49,6 @@ class Scripts:
         ceilings: Ceilings,
         quotas: Quotas,
     ) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
         self._validator = validator
@@ -60,20 +59,18 @@ class Scripts:
         """Make a script.
 
         Args:
-            app_id: the app.
             draft: its fields.
             message: about this version.
-            actor: who saves.
 
         Returns:
             The script, at version 1.
 
         Raises:
-            Invalid: a field is not acceptable.
+            Invalid: a field is not valid.
             ScriptInvalid: the source does not parse.
             Conflict: the app has a script of this name.
             QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
-            NotFound: the app was deleted meanwhile.
+            NotFound: the app was deleted in the meantime.
         """
         imports = await self._check(draft)
         async with self._changes.transaction("scripts") as connection:
@@ -105,13 +102,13 @@ class Scripts:
         """Find a script by its id alone; authorise for its app before showing it.
 
         Args:
-            script_id: as it stands in a URL.
+            script_id: from the URL.
 
         Returns:
             The script.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         parsed = parse_id(script_id)
         row = await self._database.fetchrow(_SQL.script_find, parsed) if parsed is not None else None
@@ -142,7 +139,6 @@ class Scripts:
             expected_version: the version the patch was made for, or None to patch whatever is there.
             message: about this version.
             force: rename a module also when scripts import it by the name it has.
-            actor: who saves.
 
         Returns:
             The script as it is now.
@@ -150,10 +146,10 @@ class Scripts:
         Raises:
             Conflict: it is at another version; or the name is taken; or routes point at what would
                 become a module; or scripts import a module that would have another name, without `force`.
-            Invalid: a field is not acceptable.
+            Invalid: a field is not valid.
             ScriptInvalid: the source does not parse.
             QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
-            NotFound: it was deleted meanwhile.
+            NotFound: it was deleted in the meantime.
         """
         if not patch:
             _check_version(script, expected_version)
@@ -180,7 +176,6 @@ class Scripts:
             version: one of its versions.
             expected_version: the version the script is thought to be at, or None for any.
             message: about the new version; "Restored version N" where empty.
-            actor: who saves.
 
         Returns:
             The script as it is now.
@@ -190,7 +185,7 @@ class Scripts:
             Invalid: a limit is above a ceiling that was lowered since.
             ScriptInvalid: the source does not parse any more.
             QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
-            NotFound: it was deleted meanwhile.
+            NotFound: it was deleted in the meantime.
         """
         return await self._revise(
             script,
@@ -205,14 +200,12 @@ class Scripts:
         """Delete a script and its versions.
 
         Args:
-            script: the script.
             force: delete its routes as well, and leave scripts that import it without it.
-            actor: who deletes it.
 
         Raises:
             Conflict: routes point at it or scripts import it (they are in the details) and `force` is not
                 given.
-            NotFound: it was deleted meanwhile.
+            NotFound: it was deleted in the meantime.
         """
         async with self._changes.transaction("scripts", "routes") as connection:
             # The app before the script, as who makes a route does: its row is written when routes go along.

@@ -104,7 +104,6 @@ class ScriptVersions:
     """The versions of scripts."""
 
     def __init__(self, database: Database) -> None:
-        """Make it."""
         self._database = database
         self._comparing = asyncio.Lock()  # one diff at a time: its thread takes turns with the loop
 
@@ -112,8 +111,6 @@ class ScriptVersions:
         """List a script's versions without their sources, newest first.
 
         Args:
-            app_id: the app.
-            script_id: a script of it.
             page: which part; the position is a version's number.
 
         Returns:
@@ -134,15 +131,13 @@ class ScriptVersions:
         """Find a version.
 
         Args:
-            app_id: the app.
-            script_id: a script of it.
-            version: its number, also as it stands in a URL.
+            version: its number, also from the URL.
 
         Returns:
             The version.
 
         Raises:
-            NotFound: there is none, or not any more.
+            NotFound: version not found.
         """
         match, row = _NUMBER.fullmatch(str(version)), None
         if match is not None and (number := int(match[0])) <= LAST_VERSION:
@@ -155,8 +150,6 @@ class ScriptVersions:
         """Compare two versions.
 
         Args:
-            app_id: the app.
-            script_id: a script of it.
             old: number of the one.
             new: number of the other.
 
@@ -164,7 +157,7 @@ class ScriptVersions:
             What changed from the one to the other.
 
         Raises:
-            NotFound: there is no such version.
+            NotFound: the version does not exist.
         """
         before = await self.get(app_id, script_id, old)
         after = await self.get(app_id, script_id, new)
@@ -178,13 +171,12 @@ class ScriptVersions:
 async def keep_version(
     connection: Connection, quotas: Quotas, script: Script, actor: Actor, message: str
 ) -> None:
-    """Keep what was saved, for good.
+    """Keep what was saved, permanently.
 
     Args:
         connection: of the transaction that saves it.
         quotas: what apps may keep.
         script: as it is now.
-        actor: who saves.
         message: about this version.
 
     Raises:

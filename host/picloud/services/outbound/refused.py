@@ -12,12 +12,12 @@ class Refused(OSError):
     """
 
     def __init__(self, category: str, detail: str = "", host: str = "") -> None:
-        """Make it.
+        """Create a `Refused`.
 
         Args:
-            category: the rule, for the execution's record.
-            detail: what breaks it, for the script's author, where the rule's name does not say it.
-            host: see above.
+        category: the rule, for the execution's record.
+        detail: what breaks it, for the script's author, where the rule's name does not say it.
+        host: see above.
         """
         super().__init__(f"refused: {detail or category}")
         self.category, self.host = category, host
@@ -31,6 +31,6 @@ class Failed(Exception):
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        """Make it. Args: kind: see above; message: for the script's author, without addresses."""
+        """Args: kind: see above; message: for the script's author, without addresses."""
         super().__init__(message)
         self.kind = kind

@@ -27,10 +27,10 @@ class Resolver:
     """Asks name servers; one per process, made on the loop it is used on."""
 
     def __init__(self, servers: Sequence[str] = ()) -> None:
-        """Make it.
+        """Create a `Resolver`.
 
         Args:
-            servers: addresses, with or without a port, to ask instead of the system's.
+        servers: addresses, with or without a port, to ask instead of the system's.
         """
         self._servers = tuple(servers)
         self._channel: pycares.Channel | None = None
