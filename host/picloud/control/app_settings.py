@@ -25,7 +25,7 @@ class AppSettings:
     """The settings of an app.
 
     Attributes:
-        cors: what pages of other origins may do, or None for what browsers allow by themselves.
+        cors: the CORS settings, or None to send no CORS headers.
     """
 
     cors: Cors | None
@@ -46,22 +46,19 @@ class AppSettingsStore:
     async def get(self, app_id: UUID) -> AppSettings:
         """Read the settings of an app.
 
-        Returns:
-            Its settings.
-
         Raises:
             NotFound: it was deleted in the meantime.
         """
         return _settings(app_id, await self._database.fetchrow(_SQL.app_settings, app_id))
 
     async def update(self, app_id: UUID, patch: Mapping[str, Any], actor: Actor) -> AppSettings:
-        """Change the settings of an app.
+        """Update the settings of an app.
 
         Args:
-            patch: JSON merge patch: `cors` is null or fields of `Cors`, where null stands for the default.
+            patch: JSON merge patch: `cors` is null or fields of `Cors`, where null means the default.
 
         Returns:
-            The settings as they are now.
+            The updated settings.
 
         Raises:
             Invalid: a field is not valid.

@@ -85,8 +85,8 @@ class Executor:
             cause.input,
         )
         try:
-            if script.refusal is not None:
-                outcome.code, outcome.error = "script_invalid", ScriptError(script.refusal)
+            if script.problem is not None:
+                outcome.code, outcome.error = "script_invalid", ScriptError(script.problem)
                 return outcome
             await self.sandbox.execute(
                 script.image_key,

@@ -131,5 +131,5 @@ class LiveScripts:
             script.source,
             self._ceilings.resolve(overrides),
             script.modules,
-            script.refusal,
+            script.problem,
         )

@@ -83,8 +83,8 @@ def test_who_sees_no_such_app_is_told_where_theirs_are() -> None:
 
 
 def test_what_the_api_calls_a_parameter_has_the_name_of_the_option() -> None:
-    refused = ApiError(409, {"message": "routes point at this script; ?force=true deletes them"})
-    assert refused.message == "routes point at this script; --force deletes them"
+    refused = ApiError(409, {"message": "the script has routes; use ?force=true to delete them too"})
+    assert refused.message == "the script has routes; use --force to delete them too"
 
 
 @pytest.fixture(autouse=True)
