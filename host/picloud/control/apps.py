@@ -16,7 +16,7 @@ from picloud.core.errors import Conflict, NotFound
 from picloud.core.generations import TOPICS
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
-from picloud.core.validation import check_description, check_name, refuse_null
+from picloud.core.validation import check_description, check_name, require_not_null
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -140,7 +140,7 @@ class Apps:
         """
         if not patch:
             return app
-        refuse_null(patch, "slug", "name")
+        require_not_null(patch, "slug", "name")
         changes: dict[str, Any] = {name: value or "" for name, value in patch.items()}
         async with self._database.transaction() as connection:
             await connection.execute(_SQL.slugs_lock)  # before the app: every writer locks in this order

@@ -52,7 +52,7 @@ class Domains:
         """Create a `Domains`.
 
         Args:
-        admin_host: the host of the admin API, which no app can claim, or None.
+            admin_host: the host of the admin API, which no app can claim, or None.
         """
         self._database = database
         self._admin_host = admin_host

@@ -90,10 +90,10 @@ class Executions:
     """The executions of apps."""
 
     def __init__(self, database: Database, all_written: Callable[[], Awaitable[bool]]) -> None:
-        """Create a `Executions`.
+        """Create an `Executions`.
 
         Args:
-        all_written: waits until the records so far are written.
+            all_written: waits until the records so far are written.
         """
         self._database, self._all_written = database, all_written
 

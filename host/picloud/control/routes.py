@@ -124,7 +124,7 @@ class Routes:
         """Create a `Routes`.
 
         Args:
-        admin_host: the host of the admin API, which no app can use, or None.
+            admin_host: the host of the admin API, which no app can use, or None.
         """
         self._database = database
         self._admin_host = admin_host

@@ -52,14 +52,14 @@ class Admission:
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Create a `Admission`.
+        """Create an `Admission`.
 
         Args:
-        permits: executions at once.
-        share: of these, at most so many for one app.
-        shares: of these, at most so many for a class. A class without a share can use all of them.
-        metrics: of the worker; None for its own.
-        clock: in seconds, from any start.
+            permits: executions at once.
+            share: of these, at most so many for one app.
+            shares: of these, at most so many for a class. A class without a share can use all of them.
+            metrics: of the worker; None for its own.
+            clock: in seconds, from any start.
         """
         metrics = metrics or Metrics(METRICS)
         self.permits, self.share = permits, min(share, permits)

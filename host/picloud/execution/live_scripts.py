@@ -51,9 +51,9 @@ class LiveScripts:
         """Create a `LiveScripts`.
 
         Args:
-        modules: reads scripts.
-        generations: tell when scripts were saved.
-        ceilings: limits of this instance.
+            modules: reads scripts.
+            generations: tell when scripts were saved.
+            ceilings: limits of this instance.
         """
         self._modules = modules
         self._revisions = Revisions(database, generations, "scripts", _SQL.script_revisions)

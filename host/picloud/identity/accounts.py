@@ -7,7 +7,7 @@ from typing import Any
 
 from picloud.core.errors import Conflict, Forbidden, Unauthenticated
 from picloud.core.pagination import Page, PageRequest
-from picloud.core.validation import refuse_null
+from picloud.core.validation import require_not_null
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -199,7 +199,7 @@ async def _drop_memberships(connection: Connection, before: User, after: User) -
 
 
 def _check(changes: UserChanges) -> None:
-    refuse_null(changes, "username", "role", "is_active", "password")
+    require_not_null(changes, "username", "role", "is_active", "password")
     if (username := changes.get("username")) is not None:
         check_username(username)
     if (role := changes.get("role")) is not None:

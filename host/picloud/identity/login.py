@@ -50,9 +50,9 @@ class LogIn:
         """Create a `LogIn`.
 
         Args:
-        passwords: checks them.
-        sessions: opens them.
-        background: writes audit entries of failed attempts after the response.
+            passwords: checks them.
+            sessions: opens them.
+            background: writes audit entries of failed attempts after the response.
         """
         self._database = database
         self._users = users

@@ -45,8 +45,8 @@ class Passwords:
         """Create a `Passwords`.
 
         Args:
-        threads: hashes computed at once; each takes 32 MiB.
-        hasher: argon2id parameters; by default 3 passes over 32 MiB.
+            threads: hashes computed at once; each takes 32 MiB.
+            hasher: argon2id parameters; by default 3 passes over 32 MiB.
         """
         self._hasher = hasher or PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
         self._threads = ThreadPoolExecutor(threads, "argon2")

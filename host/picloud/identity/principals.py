@@ -59,9 +59,9 @@ class Principals:
         """Create a `Principals`.
 
         Args:
-        generations: show when cached principals are out of date.
-        background: records the last use of sessions and keys after the response.
-        session_ttl: how long a session lives after it was last used.
+            generations: show when cached principals are out of date.
+            background: records the last use of sessions and keys after the response.
+            session_ttl: how long a session lives after it was last used.
         """
         self._database = database
         self._generations = generations

@@ -75,8 +75,8 @@ class Sessions:
         """Create a `Sessions`.
 
         Args:
-        ttl: lifetime of a session after its last use.
-        max_sessions: sessions of one user; one more ends the least recently used.
+            ttl: lifetime of a session after its last use.
+            max_sessions: sessions of one user; one more ends the least recently used.
         """
         self._database = database
         self._changes = changes

@@ -24,9 +24,9 @@ class Throttle:
         """Create a `Throttle`.
 
         Args:
-        kind: name of this set of counts.
-        free: attempts before the first wait of one second.
-        longest_seconds: the maximum wait.
+            kind: name of this set of counts.
+            free: attempts before the first wait of one second.
+            longest_seconds: the maximum wait.
         """
         self._database = database
         self._kind = kind

@@ -144,7 +144,7 @@ async def test_a_module_holds_functions_constants_and_imports_only(client: Clien
         await client.admin("PATCH", f"/scripts/{endpoint['id']}", {"kind": "module"}),
     ):
         assert (answer.status, answer.error) == (422, "script_invalid")
-        assert "only fn, const and import" in answer.json["error"]["message"]
+        assert "only contain fn, const and import" in answer.json["error"]["message"]
         assert answer.details["line"] == 1
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from picloud.core.errors import Invalid
-from picloud.core.validation import check_description, check_name, refuse_null
+from picloud.core.validation import check_description, check_name, require_not_null
 from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
 from picloud.services.modules.names import check_module_name
 
@@ -48,7 +48,7 @@ class Draft:
         Raises:
             Invalid: null for a field that cannot be empty.
         """
-        refuse_null(patch, "name", "source", "kind")
+        require_not_null(patch, "name", "source", "kind")
         changed = dict(patch)
         if "description" in patch:
             changed["description"] = patch["description"] or ""

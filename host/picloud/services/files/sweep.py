@@ -48,8 +48,8 @@ class Sweep:
         """Create a `Sweep`.
 
         Args:
-        store: the store; it stays the caller's.
-        old_seconds: nothing younger is touched.
+            store: the store; it stays the caller's.
+            old_seconds: nothing younger is touched.
         """
         self._database, self._store, self._old = database, store, old_seconds
 

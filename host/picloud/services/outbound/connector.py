@@ -31,8 +31,8 @@ class Checked(AbstractResolver):
         """Create a `Checked`.
 
         Args:
-        look_up: gives the addresses of a host.
-        addresses: the rule.
+            look_up: gives the addresses of a host.
+            addresses: the rule.
         """
         self._look_up, self._addresses = look_up, addresses
 

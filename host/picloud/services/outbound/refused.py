@@ -15,9 +15,9 @@ class Refused(OSError):
         """Create a `Refused`.
 
         Args:
-        category: the rule, for the execution's record.
-        detail: what breaks it, for the script's author, where the rule's name does not say it.
-        host: see above.
+            category: the rule, for the execution's record.
+            detail: what breaks it, for the script's author, where the rule's name does not say it.
+            host: see above.
         """
         super().__init__(f"refused: {detail or category}")
         self.category, self.host = category, host

@@ -30,7 +30,7 @@ class Resolver:
         """Create a `Resolver`.
 
         Args:
-        servers: addresses, with or without a port, to ask instead of the system's.
+            servers: addresses, with or without a port, to ask instead of the system's.
         """
         self._servers = tuple(servers)
         self._channel: pycares.Channel | None = None
