@@ -23,7 +23,7 @@ from uuid_utils.compat import uuid7
 from yarl import URL
 
 from picloud.control.routes import RouteDraft, Routes, columns
-from picloud.control.routing_cache import Directory
+from picloud.control.routing_cache import RoutingCache
 from picloud.core.generations import Generations
 from picloud.db.changes import ChangeNotifier
 from picloud.db.embedded import EmbeddedPostgres
@@ -157,7 +157,7 @@ def test_p7_match(
 
     def of(size: int) -> Callable[[], list[float]]:
         app = apps[size]
-        directory = Directory(app.database, Generations())
+        directory = RoutingCache(app.database, Generations())
         loaded, _ = loop.run_until_complete(directory.find("localhost")) or pytest.fail("no app")
         directory._apps[app.id] = replace(loaded, routes=table(kind, size))  # noqa: SLF001 - not five databases
 
@@ -227,7 +227,7 @@ def test_p7_write(
         app = apps[size]
         generations = Generations()
         changes = ChangeNotifier(app.database, generations)
-        routes, directory = Routes(app.database, changes), Directory(app.database, generations)
+        routes, directory = Routes(app.database, changes), RoutingCache(app.database, generations)
 
         async def one() -> float:
             draft = app.draft(NEW[kind].format(f"{what}{next(numbers)}".replace(" ", "")))
@@ -259,7 +259,7 @@ def test_p7_read(apps: dict[int, App], loop: Loop, report: Callable[[str, str, s
     app, process = apps[MANY], psutil.Process()
 
     async def read() -> tuple[float, float, int]:
-        directory = Directory(app.database, Generations())
+        directory = RoutingCache(app.database, Generations())
         before, longest = process.memory_info().rss, 0.0
         began = last = time.perf_counter()
         reading = asyncio.create_task(directory.app(app.id))

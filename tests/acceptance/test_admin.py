@@ -44,9 +44,9 @@ def test_a_reset_beside_a_running_server_takes_effect_there(data_dir: Path) -> N
 
 def test_a_user_that_is_not_there_and_one_that_is_are_said_in_one_line(data_dir: Path) -> None:
     ended = _picloud(data_dir, "admin", "reset-password", "nobody", typed="long enough it is\n")
-    assert (ended.returncode, ended.stderr) == (1, "picloud: no user 'nobody' here\n")
+    assert (ended.returncode, ended.stderr) == (1, "picloud: user 'nobody' not found\n")
     ended = _picloud(data_dir, "admin", "create", "OWNER", typed="long enough it is\n")
-    assert (ended.returncode, ended.stderr) == (1, "picloud: this username is taken\n")
+    assert (ended.returncode, ended.stderr) == (1, "picloud: this username is already in use\n")
 
 
 def test_migrate_says_that_there_is_nothing_to_do(data_dir: Path) -> None:

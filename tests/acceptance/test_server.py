@@ -171,7 +171,7 @@ def test_a_bootstrap_password_that_is_too_short_stops_the_first_start_in_one_lin
     for folder in ("postgres", "files"):  # so that there is no user yet, nor files of another database
         shutil.rmtree(data_dir / folder)
     said = refused(data_dir, "--port", "0", variables={**OWNER, "PICLOUD_BOOTSTRAP_PASSWORD": "short"})
-    assert said.splitlines()[-1].startswith("picloud: a password has 10 to 256 bytes")
+    assert said.splitlines()[-1].startswith("picloud: the password must have 10 to 256 bytes")
 
 
 def test_a_server_of_ones_own_is_used_when_its_url_is_given(database_url: str, data_dir: Path) -> None:

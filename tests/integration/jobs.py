@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import cast
 
-from picloud.control.routing_cache import Directory
+from picloud.control.routing_cache import RoutingCache
 from picloud.db.pool import Database
 from picloud.server.jobs.job import Resources
 from picloud.server.jobs.table import JOBS
@@ -17,7 +17,7 @@ def resources(database: Database, *, audit_days: int = 0, execution_days: int = 
     return Resources(
         database=database,
         files=cast("BlobStore", None),
-        routing=cast("Directory", None),
+        routing=cast("RoutingCache", None),
         audit_days=audit_days,
         execution_days=execution_days,
     )

@@ -25,14 +25,14 @@ class AppSettings:
     """The settings of an app.
 
     Attributes:
-        cors: what pages of other origins may do, or None for what browsers allow by themselves.
+        cors: the CORS settings, or None to send no CORS headers.
     """
 
     cors: Cors | None
 
     @property
     def audit_fields(self) -> dict[str, Any]:
-        """What the audit log says of them."""
+        """The fields of its audit entries."""
         return {"cors": self.cors.as_json() if self.cors is not None else None}
 
 
@@ -40,38 +40,29 @@ class AppSettingsStore:
     """The settings of apps."""
 
     def __init__(self, database: Database, changes: ChangeNotifier) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
 
     async def get(self, app_id: UUID) -> AppSettings:
         """Read the settings of an app.
 
-        Args:
-            app_id: the app.
-
-        Returns:
-            Its settings.
-
         Raises:
-            NotFound: it was deleted meanwhile.
+            NotFound: it was deleted in the meantime.
         """
         return _settings(app_id, await self._database.fetchrow(_SQL.app_settings, app_id))
 
     async def update(self, app_id: UUID, patch: Mapping[str, Any], actor: Actor) -> AppSettings:
-        """Change the settings of an app.
+        """Update the settings of an app.
 
         Args:
-            app_id: the app.
-            patch: JSON merge patch: `cors` is null or fields of `Cors`, where null stands for the default.
-            actor: who changes them.
+            patch: JSON merge patch: `cors` is null or fields of `Cors`, where null means the default.
 
         Returns:
-            The settings as they are now.
+            The updated settings.
 
         Raises:
-            Invalid: a field is not acceptable.
-            NotFound: the app was deleted meanwhile.
+            Invalid: a field is not valid.
+            NotFound: the app was deleted in the meantime.
         """
         if "cors" not in patch:
             return await self.get(app_id)

@@ -1,4 +1,4 @@
-"""Apps: the isolation boundary that owns everything else."""
+"""Apps: isolation boundaries with their own scripts, routes, domains, data and members."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from picloud.core.errors import Conflict, NotFound
 from picloud.core.generations import TOPICS
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
-from picloud.core.validation import check_description, check_name, refuse_null
+from picloud.core.validation import check_description, check_name, require_not_null
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -28,7 +28,7 @@ from picloud.services import SERVICES
 
 _SQL = load("apps")
 _STORED = tuple(stored for service in SERVICES for stored in service.stored)
-_HOLDS_AN_APP = ("scripts", "routes", "domains", *(stored.name for stored in _STORED))
+_NOT_EMPTY = ("scripts", "routes", "domains", *(stored.name for stored in _STORED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +38,9 @@ class App:
     Attributes:
         id: the app.
         slug: its name in URLs.
-        name: its name for people.
+        name: display name.
         description: free text.
-        created_at: when it was made.
+        created_at: when it was created.
         updated_at: last change.
     """
 
@@ -53,7 +53,7 @@ class App:
 
     @property
     def audit_fields(self) -> dict[str, Any]:
-        """What the audit log says of it."""
+        """The fields of its audit entries."""
         return {"slug": self.slug, "name": self.name, "description": self.description}
 
 
@@ -61,34 +61,32 @@ class Apps:
     """The apps of the instance."""
 
     def __init__(self, database: Database, changes: ChangeNotifier) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
 
     async def create(
         self, slug: str, name: str, description: str = "", *, takeover: bool = False, actor: Actor
     ) -> App:
-        """Make an app.
+        """Create an app.
 
         Args:
-            slug: 1 to 63 lower-case letters, digits and hyphens, not beginning with a hyphen, and no UUID.
-            name: for people.
+            slug: 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen, and not a UUID.
+            name: display name.
             description: free text.
-            takeover: take the slug even where it is another app's former one; needs `app.admin` there too.
-            actor: who makes it.
+            takeover: also take a former slug of another app; requires `app.admin` in that app.
 
         Returns:
             The app.
 
         Raises:
-            Invalid: a field is not acceptable.
-            Conflict: another app has the slug, or had it and it is not taken over, or not to be by the actor.
+            Invalid: a field is not valid.
+            Conflict: another app uses the slug; or used it before, and `takeover` is not given or permitted.
         """
         _check(slug, name, description)
         app_id = uuid7()
         async with self._database.transaction() as connection:
             await connection.execute(_SQL.slugs_lock)
-            over = await slugs.take(connection, slug, app_id, takeover, actor)
+            over = await slugs.reserve(connection, slug, app_id, takeover, actor)
             row = await connection.fetchrow(_SQL.app_insert, app_id, slug, name, description)
             assert row is not None
             app = App(**row)
@@ -100,13 +98,13 @@ class Apps:
         """Find an app.
 
         Args:
-            id_or_slug: as it stands in a URL: an id, a slug, or a former slug nobody else took.
+            id_or_slug: an id, a slug, or a former slug that no other app has taken.
 
         Returns:
-            The app, with its slug of today.
+            The app, with its current slug.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the app does not exist.
         """
         app_id = parse_id(id_or_slug)
         row = None
@@ -119,43 +117,33 @@ class Apps:
         return App(**row)
 
     async def list(self, page: PageRequest, principal: Principal) -> Page[App]:
-        """List the apps someone may read, oldest first.
-
-        Args:
-            page: which part.
-            principal: who asks.
-
-        Returns:
-            The page.
-        """
+        """List the apps that a principal can read, oldest first."""
         rows = await self._database.fetch(_SQL.apps_list, page.after, page.limit + 1, readable(principal))
         return Page.of(rows, page.limit, lambda row: App(**row))
 
     async def update(
         self, app: App, patch: Mapping[str, Any], *, takeover: bool = False, actor: Actor
     ) -> App:
-        """Change an app. Its slug of before keeps leading to it.
+        """Update an app. Its former slug keeps working.
 
         Args:
-            app: the app.
             patch: JSON merge patch of slug, name and description; an empty one changes nothing.
-            takeover: take the slug even where it is another app's former one; needs `app.admin` there too.
-            actor: who changes it.
+            takeover: also take a former slug of another app; requires `app.admin` in that app.
 
         Returns:
-            The app as it is now.
+            The updated app.
 
         Raises:
-            Invalid: a field is not acceptable.
-            Conflict: another app has the slug, or had it and it is not taken over, or not to be by the actor.
-            NotFound: it was deleted meanwhile.
+            Invalid: a field is not valid.
+            Conflict: another app uses the slug; or used it before, and `takeover` is not given or permitted.
+            NotFound: it was deleted in the meantime.
         """
         if not patch:
             return app
-        refuse_null(patch, "slug", "name")
+        require_not_null(patch, "slug", "name")
         changes: dict[str, Any] = {name: value or "" for name, value in patch.items()}
         async with self._database.transaction() as connection:
-            await connection.execute(_SQL.slugs_lock)  # before the app: whoever wants both takes them so
+            await connection.execute(_SQL.slugs_lock)  # before the app: every writer locks in this order
             row = await connection.fetchrow(_SQL.app_lock, app.id)
             if row is None:
                 raise NotFound("app", app.id)
@@ -164,41 +152,39 @@ class Apps:
             _check(wanted.slug, wanted.name, wanted.description)
             over = False
             if wanted.slug != before.slug:
-                over = await slugs.take(connection, wanted.slug, app.id, takeover, actor)
+                over = await slugs.reserve(connection, wanted.slug, app.id, takeover, actor)
                 await connection.execute(_SQL.slug_keep, app.id, before.slug)
             row = await connection.fetchrow(
                 _SQL.app_update, app.id, wanted.slug, wanted.name, wanted.description
             )
             assert row is not None
-            now = App(**row)
-            after = now.audit_fields | ({"takeover": True} if over else {})
+            updated = App(**row)
+            after = updated.audit_fields | ({"takeover": True} if over else {})
             await audit.write(
                 connection, actor, app_id=app.id, target=app.id, before=before.audit_fields, after=after
             )
-        return now
+        return updated
 
     async def delete(self, app: App, *, force: bool = False, actor: Actor) -> None:
-        """Delete an app with everything of it.
+        """Delete an app with all its data.
 
         Args:
-            app: the app.
-            force: also when it has scripts, routes, domains or entries.
-            actor: who deletes it.
+            force: also delete an app that is not empty.
 
         Raises:
-            Conflict: it has some and `force` is not given; how many of everything is in the details.
-            NotFound: it was deleted meanwhile.
+            Conflict: it is not empty and `force` is not given; the details have the number of objects.
+            NotFound: it was deleted in the meantime.
         """
         async with self._changes.transaction(*TOPICS) as connection:
             contents = await _contents(connection, app.id, force)
-            # What may be many rows goes first, so that other writers wait for the lock only a moment.
+            # Large tables first, so that other writers wait for the lock only briefly.
             for stored in _STORED:
                 await connection.execute(stored.clear, app.id)
             await connection.execute(_SQL.app_clear_executions, app.id)
             if await connection.fetchval(_SQL.app_lock_to_delete, app.id) is None:
                 raise NotFound("app", app.id)
             if not force:
-                await _contents(connection, app.id, force)  # what came meanwhile
+                await _contents(connection, app.id, force)  # objects created in the meantime
             await connection.execute(_SQL.app_clear_executions, app.id)
             await connection.execute(_SQL.app_delete, app.id)
             await connection.execute(_SQL.app_clear_usage, app.id)
@@ -206,17 +192,10 @@ class Apps:
             await audit.write(connection, actor, app_id=app.id, target=app.id, before=before)
 
     async def slug_state(self, slug: str, principal: Principal) -> SlugState:
-        """Tell whether a slug can be had.
-
-        Args:
-            slug: the slug.
-            principal: who asks.
-
-        Returns:
-            Its state.
+        """Return whether a slug is available.
 
         Raises:
-            Invalid: it cannot be a slug.
+            Invalid: the slug is not valid.
         """
         slugs.check_slug(slug)
         holder = await self._database.fetchrow(_SQL.app_by_slug, slug)
@@ -224,14 +203,7 @@ class Apps:
 
 
 def readable(principal: Principal) -> list[UUID] | None:
-    """The apps someone may read.
-
-    Args:
-        principal: who asks.
-
-    Returns:
-        Ids, or None for every app.
-    """
+    """Return the ids of the apps that a principal can read, or None for every app."""
     if may(principal, "app.read"):
         return None
     known = set(principal.memberships)
@@ -247,13 +219,15 @@ def _check(slug: str, name: str, description: str) -> None:
 
 
 async def _contents(connection: Connection, app_id: UUID, force: bool) -> dict[str, int]:
-    """How many of each kind of thing an app has; what people made refuses an unforced deletion."""
+    """Return the number of objects of each kind; without `force`, require that the app is empty."""
     row = await connection.fetchrow(_SQL.app_contents, app_id)
     assert row is not None
     contents = dict(row)
     for stored in _STORED:
         contents[stored.name] = await connection.fetchval(stored.count, app_id)
-    if not force and any(contents[kind] for kind in _HOLDS_AN_APP):
-        had = ", ".join(f"{kind}: {count}" for kind, count in contents.items() if count)
-        raise Conflict(f"the app is not empty ({had}); ?force=true deletes everything of it", **contents)
+    if not force and any(contents[kind] for kind in _NOT_EMPTY):
+        counts = ", ".join(f"{kind}: {count}" for kind, count in contents.items() if count)
+        raise Conflict(
+            f"the app is not empty ({counts}); use ?force=true to delete it with all its data", **contents
+        )
     return contents

@@ -1,11 +1,11 @@
-"""The execution log as it grows: what any worker of any node records, each execution once.
+"""Follows the execution log: every execution that any worker of any node records, once.
 
 Every record has a position in the log of its app. Positions become visible in their order (see the migration
 `execution_positions`), so a reader that remembers its position misses nothing and reads nothing twice.
 
-A worker asks the database how far the logs are only while someone follows them, once for all its readers:
-when a worker of this node has written records, and once a second for the records of other nodes. The database
-is the queue: a reader holds one batch in memory, however far behind it is.
+A worker reads the last positions only while it has readers, once for all of them: when a worker of this node
+has written records, and once a second for records of other nodes. The database is the queue: a reader has one
+batch in memory, however far behind it is.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 
 POLL_SECONDS = 1.0
-"""The longest time until an execution of another node is seen."""
+"""The longest delay of an execution of another node."""
 PAUSE_SECONDS = 0.02
-"""Between two looks: many small batches become one."""
+"""The pause between two reads, which merges small batches."""
 BATCH = 10
-"""Executions that a reader holds in memory; each has up to two bodies and its log lines."""
+"""Executions in memory per reader; each has up to two bodies and its log lines."""
 
 _SQL = load("executions")
 _POSITION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
@@ -42,8 +42,8 @@ class Followed:
     """Which executions a reader follows.
 
     Attributes:
-        app_id: those of this app.
-        script_id: only of this script.
+        app_id: only executions of this app.
+        script_id: only executions of this script.
         outcome: only with this outcome, one of `executions.OUTCOMES`.
     """
 
@@ -54,11 +54,11 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class FeedStep:
-    """What a reader reads.
+    """One step of a reader.
 
     Attributes:
-        position: where it is now.
-        execution: what was recorded there; None when nothing up to there is what it follows.
+        position: the new position of the reader.
+        execution: the execution at that position; None when none up to there matches.
     """
 
     position: int
@@ -67,10 +67,10 @@ class FeedStep:
 
 @dataclass(slots=True)
 class _Tail:
-    """The end of an app's log, shared by those who read it.
+    """The end of an app's log, shared by its readers.
 
     Attributes:
-        readers: how many they are.
+        readers: number of readers.
         last: the last position.
         gone: whether the app was deleted.
         moved: set when one of these changes, and replaced.
@@ -84,7 +84,7 @@ class _Tail:
     steps: dict[Followed, tuple[int, list[FeedStep]]] = field(default_factory=dict)
 
     def move(self, last: int | None) -> None:
-        """Tell the readers how far the log is. Args: last: its last position; None if the app is gone."""
+        """Wake the readers. Args: last: the last position of the log; None if the app was deleted."""
         if last is not None and last <= self.last:
             return
         self.gone, self.last = last is None, last or self.last
@@ -92,16 +92,16 @@ class _Tail:
         self.moved = asyncio.Event()
 
     async def wait_beyond(self, position: int) -> int:
-        """Wait until the log is longer.
+        """Wait for a later position.
 
         Args:
-            position: where the reader is.
+            position: position of the reader.
 
         Returns:
             The last position.
 
         Raises:
-            NotFound: the app is gone.
+            NotFound: the app was deleted.
         """
         while self.last <= position:
             if self.gone:
@@ -119,8 +119,7 @@ class ExecutionFeed:
         """Make a feed, idle.
 
         Args:
-            database: where the logs are.
-            wake_up: tells when a worker of this node has written records.
+            wake_up: wakes when a worker of this node has written records.
             all_written: waits until the records made so far are written.
         """
         self._database, self._wake_up, self._all_written = database, wake_up, all_written
@@ -130,7 +129,7 @@ class ExecutionFeed:
         self._reads: SingleFlight[tuple[Followed, int]] = SingleFlight()
 
     async def close(self) -> None:
-        """Stop. Readers that are left wait forever: end them first."""
+        """Stop. End the readers first; remaining ones wait forever."""
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.wait([self._watching])
@@ -139,15 +138,15 @@ class ExecutionFeed:
         """Find the position where a reader begins.
 
         Args:
-            app_id: whose log it follows.
+            app_id: the app to follow.
             last_event_id: the last position it has seen, as text; None to begin with what is recorded next.
 
         Returns:
             The position; the end of the log if it is shorter, as after a restore.
 
         Raises:
-            Invalid: this is not a position.
-            NotFound: the app is gone.
+            Invalid: it is not a position.
+            NotFound: the app was deleted.
         """
         if last_event_id is not None and not _POSITION.fullmatch(last_event_id):
             raise Invalid(
@@ -161,17 +160,17 @@ class ExecutionFeed:
         return last if last_event_id is None else min(int(last_event_id), last)
 
     async def follow(self, followed: Followed, position: int) -> AsyncGenerator[FeedStep, None]:
-        """Read what was recorded after a position, and then what is recorded, in that order.
+        """Read the executions recorded after a position, then each new one, in order.
 
         Args:
             followed: which executions.
-            position: as `start` or a step gave it.
+            position: from `start` or a step.
 
         Yields:
             A step without an execution first. The caller must close the generator.
 
         Raises:
-            NotFound: the app is gone.
+            NotFound: the app was deleted.
             Unavailable: the database cannot be reached.
         """
         yield FeedStep(position, None)
@@ -198,7 +197,7 @@ class ExecutionFeed:
                 del self._tails[app_id]
 
     async def _watch(self) -> None:
-        """Look how far the logs are, again and again, while someone reads one."""
+        """Read the last positions again and again, while there are readers."""
         with self._wake_up.subscribe("executions") as self._written:
             while self._tails:
                 await self._look()
@@ -210,7 +209,7 @@ class ExecutionFeed:
         try:
             rows = await self._database.fetch(_SQL.execution_positions, asked)
         except Unavailable:
-            _log.warning("the execution log cannot be followed: the database is away")
+            _log.warning("the execution log cannot be followed: the database is not reachable")
             return
         except Exception:
             _log.exception("the execution log cannot be followed")
@@ -221,7 +220,7 @@ class ExecutionFeed:
                 self._tails[app_id].move(last.get(app_id))
 
     async def _read(self, tail: _Tail, followed: Followed, position: int, last: int) -> list[FeedStep]:
-        """Read a batch, once for all readers that follow the same and are at the same position."""
+        """Read a batch, once for all readers with the same filter and position."""
 
         def known() -> list[FeedStep] | None:
             began, steps = tail.steps.get(followed, (-1, []))

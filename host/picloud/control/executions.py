@@ -1,4 +1,4 @@
-"""The execution log as people read it."""
+"""The execution log of an app."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SQL = load("executions")
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """One execution: what was asked, what came of it, what it cost.
+    """One execution: its cause, result and cost.
 
     Attributes:
         execution_id: the execution.
@@ -33,28 +33,28 @@ class Execution:
         version: the script's version that ran.
         ingress: how it was started: "route", "execute" or "cli" by a request, "event", or "call" by a script.
         request_id: of the request that started it, or None.
-        request: summary of that request, credentials redacted, or None.
+        request: summary of the request without credentials, or None.
         event: {"source", "op", "id", "attempt", "occurred_at", "trigger_id"} of the event that started it, or
             None.
         outcome: "ok" or the error code.
-        status: HTTP status that was sent, or None.
+        status: HTTP status of the response, or None.
         response: summary of the response, or None.
         error: {"message", "line", "column", "module"}, or None.
         cache: "cold", "cached" or "none".
-        fuel: burnt.
-        operations: Rhai operations, or None where the guest could not tell.
-        peak_memory_bytes: largest guest memory.
-        wall_ms: from permit to answer.
-        host_call_ms: of these, in host calls.
+        fuel: fuel used.
+        operations: Rhai operations, or None when unknown.
+        peak_memory_bytes: largest size of the guest memory.
+        wall_ms: time from admission to the result, in milliseconds.
+        host_call_ms: part of it spent in host calls.
         host_calls: calls by name.
         logs: [{"level", "message", "data", "at"}].
-        logs_dropped: lines over the limits.
-        outbound: its requests to the outside, as `outbound_decisions.Decision.facts`.
-        outbound_dropped: how many more there were.
-        root_execution_id: first execution of the chain.
-        parent_execution_id: the one that caused it, or None.
-        depth: how many events and calls are between the outside and it; 0 for a request.
-        started_at: when it began.
+        logs_dropped: log lines dropped by the limits.
+        outbound: its outbound calls, as `outbound_decisions.Decision.facts`.
+        outbound_dropped: outbound calls that were not recorded.
+        root_execution_id: the first execution of the chain.
+        parent_execution_id: the execution that caused it, or None.
+        depth: number of events and calls before it in the chain; 0 for a request.
+        started_at: when it started.
     """
 
     execution_id: UUID
@@ -90,11 +90,10 @@ class Executions:
     """The executions of apps."""
 
     def __init__(self, database: Database, all_written: Callable[[], Awaitable[bool]]) -> None:
-        """Make it.
+        """Create an `Executions`.
 
         Args:
-            database: where the log is.
-            all_written: waits until the records made so far are there.
+            all_written: waits until the records so far are written.
         """
         self._database, self._all_written = database, all_written
 
@@ -104,16 +103,11 @@ class Executions:
         """List executions, newest first.
 
         Args:
-            app_id: the app.
-            page: which part.
-            script_id: only of this script.
+            script_id: only executions of this script.
             outcome: only with this outcome, one of `OUTCOMES`.
 
-        Returns:
-            The page.
-
         Raises:
-            Invalid: there is no such outcome.
+            Invalid: the outcome is unknown.
         """
         require_outcome(outcome)
         await self._all_written()
@@ -127,15 +121,8 @@ class Executions:
     async def get(self, app_id: UUID, execution_id: str) -> Execution:
         """Find an execution.
 
-        Args:
-            app_id: the app.
-            execution_id: as it stands in a URL.
-
-        Returns:
-            The execution.
-
         Raises:
-            NotFound: the app has no such execution on record.
+            NotFound: the app has no such recorded execution.
         """
         parsed = parse_id(execution_id)
         row = None
@@ -151,17 +138,17 @@ def require_outcome(outcome: str | None) -> None:
     """Check a filter by outcome.
 
     Args:
-        outcome: any text; None for no filter.
+        outcome: any string; None for no filter.
 
     Raises:
         Invalid: it is not one of `OUTCOMES`.
     """
     if outcome is not None and outcome not in OUTCOMES:
-        raise Invalid(f"there is no outcome {outcome!r}", field="outcome", known=list(OUTCOMES))
+        raise Invalid(f"unknown outcome {outcome!r}", field="outcome", known=list(OUTCOMES))
 
 
 def make_execution(row: Record) -> Execution:
-    """An execution from its row. Args: row: its columns; a column `position` is ignored."""
+    """Return the execution of a row. Args: row: its columns; `position` is ignored."""
     fields = dict(row)
     fields.pop("position", None)
     return Execution(fields.pop("id"), **fields)

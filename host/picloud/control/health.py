@@ -1,4 +1,4 @@
-"""Whether this process can do its work, and what it is made of."""
+"""Readiness of this process, and the versions of its parts."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _SQL = load("health")
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What runs here.
+    """The versions of this server.
 
     Attributes:
         product: PiCloud's version.
-        sdk: version of what scripts can call.
+        sdk: version of the functions that scripts can call.
         api: version of the HTTP API.
         schema: number of the migration this code needs.
-        guest: first 16 hexadecimal digits of the guest module's SHA-256.
+        guest: first 16 hexadecimal digits of the SHA-256 of the guest module.
     """
 
     product: str
@@ -36,26 +36,24 @@ class Versions:
 
 
 class Health:
-    """Answers /readyz and /version."""
+    """Serves /readyz and /version."""
 
     def __init__(self, database: Database, schema: int, sdk: str, guest_sha256: str) -> None:
-        """Make it, once the guest is loaded.
+        """Create it once the guest is loaded.
 
         Args:
-            database: the pool.
             schema: number of the last migration this code knows.
-            sdk: as the guest says.
+            sdk: SDK version of the guest.
             guest_sha256: hexadecimal hash of the guest module that was loaded.
         """
         self._database = database
         self.versions = Versions(__version__, sdk, API, schema, guest_sha256[:16])
 
     async def problems(self) -> list[str]:
-        """What keeps this process from serving.
+        """Return why this process cannot serve requests.
 
         Returns:
-            One sentence for each; none when it is ready. That the guest is loaded is known by this
-            object being there.
+            One message per problem; empty when ready. The guest is loaded before this object exists.
         """
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -63,5 +61,5 @@ class Health:
         except (Unavailable, TimeoutError):
             return ["the database is not reachable"]
         if schema != self.versions.schema:
-            return [f"the schema is at {schema}, this version needs {self.versions.schema}"]
+            return [f"the schema version is {schema}, but this server needs {self.versions.schema}"]
         return []

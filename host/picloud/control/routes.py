@@ -1,4 +1,4 @@
-"""Routes: which script answers which requests of an app."""
+"""Routes: which script handles which requests of an app."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
-from picloud.control.domains import refuse_admin_host
+from picloud.control.domains import require_not_admin_host
 from picloud.core.errors import Conflict, Invalid, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
@@ -25,7 +25,7 @@ from picloud.routing.pattern import PathKind, parse_method, parse_path
 from picloud.routing.table import MAX_SHAPES
 
 MAX_ROUTES = 200_000
-"""Routes of one app: every worker that answers for it has them in memory."""
+"""Routes of one app; workers that serve it have them in memory."""
 
 _CONFLICTS_SHOWN = 20
 _SQL = load("routes")
@@ -39,15 +39,15 @@ class Route:
     Attributes:
         id: the route.
         app_id: its app.
-        script_id: the script that answers.
+        script_id: the script that handles the requests.
         method: an upper-case method, or None for any.
         host: "any", a host, `*.example.com` or `:tenant.example.com`.
         host_kind: any host of the app, one host, or every host below a name.
-        path: canonical pattern.
+        path: canonical path pattern.
         path_kind: one path, one with parameters, or all below a path.
         dispatch_mode: "sync".
-        created_at: when it was made.
-        updated_at: when it was last changed.
+        created_at: when it was created.
+        updated_at: last change.
     """
 
     id: UUID
@@ -64,18 +64,18 @@ class Route:
 
     @property
     def draft(self) -> RouteDraft:
-        """The fields people write."""
+        """The fields that users set."""
         return RouteDraft(str(self.script_id), self.method, self.path, self.host, self.dispatch_mode)
 
 
 @dataclass(frozen=True, slots=True)
 class RouteDraft:
-    """What people write of a route; nothing of it is checked.
+    """The fields of a route that users set, unchecked.
 
     Attributes:
         script_id: an endpoint of the app.
         method: a method, or None for any.
-        path: the pattern.
+        path: the path pattern.
         host: "any", a host, `*.example.com` or `:tenant.example.com`.
         dispatch_mode: "sync".
     """
@@ -87,30 +87,30 @@ class RouteDraft:
     dispatch_mode: str = "sync"
 
     def check(self) -> RoutePattern:
-        """Read the patterns.
+        """Parse the patterns.
 
         Returns:
-            The requests the route answers.
+            The requests that the route matches.
 
         Raises:
-            Invalid: one of them is not acceptable; the message has the reason.
+            Invalid: a field is not valid; the message has the reason.
         """
         pattern = RoutePattern(parse_method(self.method), parse_host(self.host), parse_path(self.path))
         name = pattern.host.parameter
         if name is not None and name in dict(pattern.path.parameters):
-            raise Invalid(f"the parameter {name!r} is in the host and in the path", field="path")
+            raise Invalid(f"the parameter {name!r} is used in both the host and the path", field="path")
         if self.dispatch_mode != "sync":
-            raise Invalid("only 'sync' routes can be made; 'async' ones cannot yet", field="dispatch_mode")
+            raise Invalid("dispatch_mode must be 'sync'; 'async' is not available yet", field="dispatch_mode")
         return pattern
 
 
 @dataclass(frozen=True, slots=True)
 class RouteCheck:
-    """Whether a route could be made.
+    """The result of a check of a route.
 
     Attributes:
-        ok: there is no conflict.
-        conflicts: routes that match the same requests with equal precedence; twenty are enough to say so.
+        ok: True when there is no conflict.
+        conflicts: routes that match the same requests with equal precedence, at most 20.
     """
 
     ok: bool
@@ -121,33 +121,26 @@ class Routes:
     """The routes of apps."""
 
     def __init__(self, database: Database, changes: ChangeNotifier, admin_host: str | None = None) -> None:
-        """Make it.
+        """Create a `Routes`.
 
         Args:
-            database: the pool.
-            changes: makes writes known.
-            admin_host: a host that no app can have, or None.
+            admin_host: the host of the admin API, which no app can use, or None.
         """
         self._database = database
         self._admin_host = admin_host
         self._changes = changes
 
     async def create(self, app_id: UUID, draft: RouteDraft, actor: Actor) -> Route:
-        """Make a route.
+        """Create a route.
 
         Args:
-            app_id: the app.
             draft: its fields.
-            actor: who makes it.
-
-        Returns:
-            The route.
 
         Raises:
-            Invalid: one of the fields is not acceptable; the message has the reason.
+            Invalid: a field is not valid; the message has the reason.
             NotFound: the app has no such script.
-            Conflict: routes match the same requests with equal precedence (they are in the details), or
-                the app has `MAX_ROUTES`.
+            Conflict: routes match the same requests with equal precedence (see the details), or the app has
+                `MAX_ROUTES`.
         """
         pattern = draft.check()
         async with self._changes.transaction("routes") as connection:
@@ -155,25 +148,18 @@ class Routes:
             if count is None:
                 raise NotFound("app", app_id)
             if count >= MAX_ROUTES:
-                raise Conflict(f"an app has at most {MAX_ROUTES} routes", limit=MAX_ROUTES)
+                raise Conflict(f"an app can have at most {MAX_ROUTES} routes", limit=MAX_ROUTES)
             script_id = await self._verify(connection, app_id, draft, pattern)
             row = await connection.fetchrow(
                 _SQL.route_insert, *columns(app_id, uuid7(), script_id, pattern, draft.dispatch_mode)
             )
             assert row is not None
             route = Route(**row)
-            await audit.write(connection, actor, app_id=app_id, target=route.id, after=_told(route))
+            await audit.write(connection, actor, app_id=app_id, target=route.id, after=_audit_fields(route))
         return route
 
     async def get(self, app_id: UUID, route_id: str) -> Route:
         """Find a route of an app.
-
-        Args:
-            app_id: the app.
-            route_id: as it stands in a URL.
-
-        Returns:
-            The route.
 
         Raises:
             NotFound: the app has no such route.
@@ -189,30 +175,27 @@ class Routes:
         return Page.of(rows, page.limit, lambda row: Route(**row))
 
     async def of_script(self, app_id: UUID, script_id: UUID, page: PageRequest) -> Page[Route]:
-        """List the routes a script answers, oldest first."""
+        """List the routes of a script, oldest first."""
         rows = await self._database.fetch(
             _SQL.routes_list_of_script, app_id, page.after, page.limit + 1, script_id
         )
         return Page.of(rows, page.limit, lambda row: Route(**row))
 
     async def update(self, app_id: UUID, route_id: str, patch: Mapping[str, Any], actor: Actor) -> Route:
-        """Change a route.
+        """Update a route.
 
         Args:
-            app_id: the app.
-            route_id: as it stands in a URL.
-            patch: JSON merge patch of the fields of `RouteDraft`; only `method` can be cleared.
-            actor: who changes it.
+            patch: JSON merge patch of the fields of `RouteDraft`; only `method` can be null.
 
         Returns:
-            The route as it is now.
+            The updated route.
 
         Raises:
             Invalid, NotFound, Conflict: as `create`; also when the app has no such route.
         """
         for name, value in patch.items():
             if value is None and name != "method":
-                raise Invalid(f"{name}: cannot be cleared", field=name)
+                raise Invalid(f"{name} cannot be null", field=name)
         async with self._changes.transaction("routes") as connection:
             await connection.execute(_SQL.routes_lock, app_id)
             row = await connection.fetchrow(_SQL.route_find, app_id, _id(route_id))
@@ -228,17 +211,17 @@ class Routes:
             assert row is not None
             changed = Route(**row)
             await audit.write(
-                connection, actor, app_id=app_id, target=route.id, before=_told(route), after=_told(changed)
+                connection,
+                actor,
+                app_id=app_id,
+                target=route.id,
+                before=_audit_fields(route),
+                after=_audit_fields(changed),
             )
         return changed
 
     async def delete(self, app_id: UUID, route_id: str, actor: Actor) -> None:
         """Delete a route.
-
-        Args:
-            app_id: the app.
-            route_id: as it stands in a URL.
-            actor: who deletes it.
 
         Raises:
             NotFound: the app has no such route.
@@ -249,27 +232,26 @@ class Routes:
             if row is None:
                 raise NotFound("route", route_id)
             route = Route(**row)
-            await audit.write(connection, actor, app_id=app_id, target=route.id, before=_told(route))
+            await audit.write(connection, actor, app_id=app_id, target=route.id, before=_audit_fields(route))
 
-    async def check(self, app_id: UUID, draft: RouteDraft, but: str | None = None) -> RouteCheck:
-        """Tell whether a route could be made.
+    async def check(self, app_id: UUID, draft: RouteDraft, replaces: str | None = None) -> RouteCheck:
+        """Check whether a route can be created.
 
         Args:
-            app_id: the app.
             draft: its fields.
-            but: a route it would replace, or None.
+            replaces: a route it would replace, or None.
 
         Returns:
-            The routes it would conflict with.
+            The result, with the conflicting routes.
 
         Raises:
             Invalid, NotFound: as `create`.
         """
         pattern = draft.check()
         async with self._database.transaction() as connection:
-            route_id = _id(but) if but is not None else None
+            route_id = _id(replaces) if replaces is not None else None
             await self._script(connection, app_id, draft)
-            await self._within(connection, app_id, pattern)
+            await self._require_routable(connection, app_id, pattern)
             conflicts = await self._conflicts(connection, app_id, pattern, route_id)
         return RouteCheck(not conflicts, list(conflicts))
 
@@ -279,15 +261,15 @@ class Routes:
         app_id: UUID,
         draft: RouteDraft,
         pattern: RoutePattern,
-        but: UUID | None = None,
+        replaces: UUID | None = None,
     ) -> UUID:
-        """Refuse what cannot be a route of the app. Returns: the script's id."""
+        """Check that the app can have this route. Returns: the script's id."""
         script_id = await self._script(connection, app_id, draft)
-        await self._within(connection, app_id, pattern)
-        conflicts = await self._conflicts(connection, app_id, pattern, but)
+        await self._require_routable(connection, app_id, pattern)
+        conflicts = await self._conflicts(connection, app_id, pattern, replaces)
         if conflicts:
             raise Conflict(
-                "a route matches the same requests with equal precedence",
+                "another route matches the same requests with equal precedence",
                 route=conflicts[0],
                 routes=conflicts,
             )
@@ -299,32 +281,32 @@ class Routes:
         if script_id is None or kind is None:
             raise NotFound("script", draft.script_id)
         if kind != "endpoint":
-            raise Invalid("a module cannot answer a route", field="script_id")
+            raise Invalid("a module cannot handle a route; use a script of kind endpoint", field="script_id")
         return script_id
 
-    async def _within(self, connection: Connection, app_id: UUID, pattern: RoutePattern) -> None:
-        """Refuse a host that is not the app's, and a shape more than the table takes."""
+    async def _require_routable(self, connection: Connection, app_id: UUID, pattern: RoutePattern) -> None:
+        """Check that the app has claimed the host, and the number of shapes."""
         host = pattern.host.shape
-        refuse_admin_host(host, self._admin_host, "host")
+        require_not_admin_host(host, self._admin_host, "host")
         if host != "any" and not await connection.fetchval(_DOMAINS.domain_claimed, app_id, covering(host)):
-            raise Invalid(f"no domain of the app covers the host {host!r}", field="host")
+            raise Invalid(f"no domain of the app covers the host {host!r}; claim it first", field="host")
         if pattern.shape:
             shapes = {row["shape"] for row in await connection.fetch(_SQL.route_shapes, app_id, host)}
             if pattern.shape not in shapes and len(shapes) >= MAX_SHAPES:
                 raise Invalid(
-                    f"the app has paths with parameters at {MAX_SHAPES} different sets of places already, "
-                    "which is the most that are looked up for a request; use the places of another route",
+                    f"the app has paths with {MAX_SHAPES} different positions of parameters, the maximum; "
+                    "use the positions of another route",
                     field="path",
                     limit=MAX_SHAPES,
                 )
 
     async def _conflicts(
-        self, connection: Connection, app_id: UUID, pattern: RoutePattern, but: UUID | None
+        self, connection: Connection, app_id: UUID, pattern: RoutePattern, replaces: UUID | None
     ) -> Sequence[Route]:
-        """The query narrows, by an index and in the database, what `conflict` decides."""
+        """Return conflicting routes: the query selects candidates by an index, `conflict` decides."""
         found: list[Route] = []
         candidates = connection.cursor(
-            _SQL.routes_conflicting, app_id, pattern.stem, pattern.method, pattern.tail, but
+            _SQL.routes_conflicting, app_id, pattern.stem, pattern.method, pattern.tail, replaces
         )
         async for row in candidates:
             other = RoutePattern(row["method"], parse_host(row["host"]), parse_path(row["path"]))
@@ -338,13 +320,11 @@ class Routes:
 def columns(
     app_id: UUID, route_id: UUID, script_id: UUID, pattern: RoutePattern, dispatch_mode: str = "sync"
 ) -> tuple[object, ...]:
-    """The parameters of `route_insert` and `route_update`.
+    """Return the parameters of `route_insert` and `route_update`.
 
     Args:
-        app_id: the app.
-        route_id: the route.
-        script_id: the script that answers.
-        pattern: the requests it answers.
+        script_id: the script that handles the requests.
+        pattern: the requests it matches.
         dispatch_mode: "sync".
     """
     host, path = pattern.host, pattern.path
@@ -372,7 +352,7 @@ def _id(route_id: str) -> UUID:
     return parsed
 
 
-def _told(route: Route) -> dict[str, object]:
+def _audit_fields(route: Route) -> dict[str, object]:
     """What the audit log says of a route."""
     return {
         "script_id": str(route.script_id),

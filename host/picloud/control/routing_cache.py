@@ -1,9 +1,9 @@
-"""Where requests go: the routing tables in memory, never older than the last answered write.
+"""The routing cache of a worker: domains and routes, never older than the last completed write.
 
-Claims are one table for the instance. Routes are a table for each app, read when it is first asked for.
-Every change of an app's routes or CORS settings makes its revision grow; when the node's generation says
-that some have changed, the revisions of the apps in memory are compared with the database's, and only an
-app whose revision is another is read again, mostly just the routes that changed.
+There is one table of domains for the instance, and one table of routes for each app, which the first request
+loads. Every change of an app's routes or CORS settings increases its revision. When the generation of the
+node changes, the revisions in memory are compared with the database, and only apps with another revision are
+read again, usually just the changed routes.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from picloud.routing.hosts import parse_host
 from picloud.routing.pattern import parse_path
 from picloud.routing.table import RouteTable
 
-_CHANGES_KEPT = 900  # revisions; the database keeps some more (migrations/0003_routing.sql)
-_CHANGES_TAKEN = 1000  # routes; more are read as a whole
-_AT_ONCE = 500  # routes; parsing them takes some milliseconds, then others get a turn
+_CHANGES_KEPT = 900  # revisions; the database keeps more (migrations/0003_routing.sql)
+_CHANGES_TAKEN = 1000  # routes; if more changed, all are read
+_AT_ONCE = 500  # routes; parsing these takes a few milliseconds, then other tasks run
 
 _DOMAINS, _ROUTES = load("domains"), load("routes")
 _log = logging.getLogger(__name__)
@@ -35,13 +35,12 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class AppRouting:
-    """Where requests to one app go.
+    """The routing of one app.
 
     Attributes:
-        app_id: the app.
         routes: method, host and path -> route.
-        cors: what pages of other origins may do, or None for what browsers allow by themselves.
-        revision: where the app stood at least when this was read.
+        cors: the CORS settings, or None to send no CORS headers.
+        revision: at least this revision of the app was read.
     """
 
     app_id: UUID
@@ -50,39 +49,38 @@ class AppRouting:
     revision: int
 
 
-class Directory:
-    """Keeps the tables of this worker."""
+class RoutingCache:
+    """The routing tables of one worker."""
 
     def __init__(self, database: Database, generations: Generations) -> None:
-        """Make it; requests read the tables.
+        """Create an empty cache.
 
         Args:
-            database: the pool.
-            generations: tell when what is in memory is out of date.
+            generations: show when the tables are out of date.
         """
         self._database = database
         self._current = generations.current
 
         self._domains = DomainTable(())
-        self._domains_print = 0
+        self._domains_fingerprint = 0
         self._domains_seen = b""  # generation before the table was read; no generation is empty
         self._apps: dict[UUID, AppRouting] = {}
         self._behind: set[UUID] = set()
         self._routes_seen = b""  # generation before the revisions were last compared
 
-        self._flights: SingleFlight[str | UUID] = SingleFlight()  # "domains", "revisions", an app's routes
+        self._loads: SingleFlight[str | UUID] = SingleFlight()  # "domains", "revisions", an app's routes
 
     async def find(self, host: str) -> tuple[AppRouting, str] | None:
-        """The app a request is for, from memory unless a write was announced since.
+        """Find the app of a request, from memory unless a write was announced since.
 
         Args:
-            host: the Host header as it came.
+            host: the Host header.
 
         Returns:
-            Its routing and the host's name as routes are compared with; None when no app claims the host.
+            The routing and the normalised host; None when no app has claimed the host.
 
         Raises:
-            Unavailable: something had to be read and the database cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         if self._domains_seen != self._current("domains"):
             await self.domains()
@@ -96,57 +94,54 @@ class Directory:
         return (app, name) if app is not None else None
 
     async def domains(self) -> DomainTable:
-        """All claims as they are now. Raises: Unavailable: as `find`."""
-        return await self._flights.get(
+        """Return the current domains of all apps. Raises: Unavailable: as `find`."""
+        return await self._loads.get(
             "domains",
             lambda: self._domains if self._domains_seen == self._current("domains") else None,
             self._read_domains,
         )
 
     async def app(self, app_id: UUID) -> AppRouting | None:
-        """The routing of one app as it is now.
-
-        Args:
-            app_id: the app.
+        """Return the current routing of one app.
 
         Returns:
-            Its routing, or None when there is no such app.
+            Its routing, or None when the app does not exist.
 
         Raises:
             Unavailable: as `find`.
         """
-        await self._flights.get(
+        await self._loads.get(
             "revisions",
             lambda: True if self._routes_seen == self._current("routes") else None,
             self._compare_revisions,
         )
-        return await self._flights.get(
+        return await self._loads.get(
             app_id,
             lambda: self._apps.get(app_id) if app_id not in self._behind else None,
             lambda: self._load(app_id),
         )
 
     async def check(self) -> None:
-        """Compare every table with the database, whatever was heard; what is out of date is read when needed.
+        """Compare every table with the database, in case a notification was lost; reload when needed.
 
         Raises:
-            Unavailable: the database cannot be reached; what is in memory is as good as before.
+            Unavailable: the database cannot be reached; the tables stay in use.
         """
-        await self._flights.get("revisions", lambda: None, self._compare_revisions)
-        if await self._database.fetchval(_DOMAINS.domains_fingerprint) != self._domains_print:
+        await self._loads.get("revisions", lambda: None, self._compare_revisions)
+        if await self._database.fetchval(_DOMAINS.domains_fingerprint) != self._domains_fingerprint:
             self._domains_seen = b""
 
     async def _read_domains(self) -> DomainTable:
         seen = self._current("domains")
-        # The fingerprint first: if it is older than the table, the next check reads anew.
-        self._domains_print = await self._database.fetchval(_DOMAINS.domains_fingerprint)
+        # The fingerprint first: if it is older than the table, the next check reads the table again.
+        self._domains_fingerprint = await self._database.fetchval(_DOMAINS.domains_fingerprint)
         rows = await self._database.fetch(_DOMAINS.domains_all)
         self._domains = DomainTable((row["pattern"], row["app_id"]) for row in rows)
         self._domains_seen = seen
         return self._domains
 
     async def _compare_revisions(self) -> bool:
-        """Find out which of the apps in memory are behind."""
+        """Find the apps in memory that are out of date."""
         seen = self._current("routes")
         if self._apps:
             rows = await self._database.fetch(_ROUTES.routing_revisions, list(self._apps))
@@ -154,14 +149,14 @@ class Directory:
             for app_id, app in list(self._apps.items()):
                 if app_id not in revisions:
                     del self._apps[app_id]
-                # Not "older than": a table that was read meanwhile is newer than this answer.
+                # Not "older than": a table read in the meantime is newer than these rows.
                 elif app.revision != revisions[app_id]:
                     self._behind.add(app_id)
         self._routes_seen = seen
         return True
 
     def _keep(self, app_id: UUID, app: AppRouting | None, seen: bytes) -> None:
-        """Keep what was read; it is behind already when the revisions were compared while it was."""
+        """Store a table; it is out of date if the revisions were compared during the read."""
         if app is None:
             self._apps.pop(app_id, None)
         else:
@@ -180,7 +175,7 @@ class Directory:
         return app
 
     async def _update(self, known: AppRouting) -> AppRouting | None:
-        """Take over what has changed; None when that is too much, or the app is gone."""
+        """Apply the changed routes; None when there are too many, or the app was deleted."""
         rows = await self._database.fetch(
             _ROUTES.routes_changed_since, known.app_id, known.revision, _CHANGES_TAKEN
         )
@@ -191,7 +186,7 @@ class Directory:
             return None
         changed = {row["route_id"]: row for row in rows if row["route_id"] is not None}
         patterns = {route_id: _pattern(row) for route_id, row in changed.items() if row["path"] is not None}
-        # From here on nothing waits: no request sees half of it.
+        # No await below: a request never sees a partial update.
         for route_id in changed:
             known.routes.drop(route_id)
         for route_id, pattern in patterns.items():

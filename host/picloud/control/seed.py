@@ -1,4 +1,4 @@
-"""What a fresh instance has: one app that answers on localhost with a script to read and change."""
+"""Seeds a new instance with an app on localhost and an example script."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from picloud.db.queries import load
 
 HELLO = """\
 // This script answers GET /hello. Every request runs it in a fresh WebAssembly sandbox:
-// nothing is shared with other requests, and fuel, memory and time are bounded.
+// nothing is shared with other requests, and fuel, memory and time are limited.
 //
 // Change it and save: the next request runs the new version.
 
@@ -33,27 +33,26 @@ _SCRIPTS, _ROUTES = load("scripts"), load("routes")
 
 
 async def seed(changes: ChangeNotifier) -> bool:
-    """Fill a fresh instance, once in its life: what was seeded and deleted does not come back.
+    """Seed a new instance, once: a deleted app is not created again.
 
-    Several servers may do this at once; the first one's claim holds the others until it commits.
-
-    Args:
-        changes: makes the write known.
+    Several servers can call this at once; the first claim blocks the others until it commits.
 
     Returns:
-        True when this call did it.
+        True when this call seeded the instance.
     """
     async with changes.transaction("scripts", "routes", "domains") as connection:
         if await connection.fetchval(_SEED.seed_claim) is None:
             return False
         app_id, script_id = uuid7(), uuid7()
-        await connection.execute(_APPS.app_insert, app_id, "default", "Default", "Made at the first start.")
+        await connection.execute(
+            _APPS.app_insert, app_id, "default", "Default", "Created at the first start."
+        )
         await connection.execute(_DOMAINS.domain_insert, app_id, uuid7(), "localhost")
         description = "Says hello on GET /hello."
         await connection.execute(
             _SCRIPTS.script_insert, app_id, script_id, "hello", "endpoint", description, HELLO, {}, "open"
         )
-        about = "Made at the first start."
+        about = "Created at the first start."
         await connection.execute(
             _SCRIPTS.script_version_insert, app_id, script_id, 1, "endpoint", HELLO, {}, None, about
         )

@@ -1,4 +1,4 @@
-"""Slugs: the names of apps in URLs. A former slug leads to its app until another one takes it over."""
+"""Slugs: the names of apps in URLs. A former slug keeps working until another app takes it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class AppName:
-    """An app by its names alone.
+    """The names of an app.
 
     Attributes:
         id: the app.
         slug: its name in URLs.
-        name: its name for people.
+        name: display name.
     """
 
     id: UUID
@@ -38,13 +38,12 @@ class AppName:
 
 @dataclass(frozen=True, slots=True)
 class SlugState:
-    """Whether a slug can be had.
+    """Whether a slug is available.
 
     Attributes:
-        slug: the slug.
-        state: "free"; "taken": an app has it; "history": an app had it before and answers to it still,
-            so that taking it needs `takeover`.
-        app: that app, if the caller may read it.
+        state: "free"; "taken": an app uses it; "history": it is a former slug of an app and still works, so
+            that taking it needs `takeover`.
+        app: that app, if the caller can read it.
     """
 
     slug: str
@@ -53,37 +52,30 @@ class SlugState:
 
 
 def is_slug(text: str) -> bool:
-    """Whether a text can be a slug; one that reads as an id would make `/apps/{id_or_slug}` ambiguous."""
+    """Return whether a string is a valid slug; an id would make `/apps/{id_or_slug}` ambiguous."""
     return _SLUG.fullmatch(text) is not None and parse_id(text) is None
 
 
 def check_slug(slug: str) -> None:
-    """Refuse what cannot be a slug.
-
-    Args:
-        slug: any text.
+    """Check a slug: 1 to 63 lower-case letters, digits and hyphens, not starting with a hyphen, not a UUID.
 
     Raises:
-        Invalid: it has not 1 to 63 lower-case letters, digits and hyphens, begins with a hyphen, or is a
-            UUID.
+        Invalid: it is not valid.
     """
     if not is_slug(slug):
         raise Invalid(
-            "a slug has 1 to 63 lower-case letters, digits or hyphens, no hyphen first, and is no id",
+            "invalid slug; use 1 to 63 lower-case letters, digits or hyphens, not starting with a hyphen, "
+            "and not a UUID",
             field="slug",
         )
 
 
 def state_of(slug: str, holder: Record | None, principal: Principal | None) -> SlugState:
-    """Tell whether a slug can be had.
+    """Return whether a slug is available.
 
     Args:
-        slug: the slug.
-        holder: the app that has or had it, or None.
-        principal: who asks; None is the console, which may know everything.
-
-    Returns:
-        The state.
+        holder: the app that uses or used it, or None.
+        principal: the caller; None is the console, which can read every app.
     """
     if holder is None:
         return SlugState(slug, "free", None)
@@ -92,38 +84,39 @@ def state_of(slug: str, holder: Record | None, principal: Principal | None) -> S
     return SlugState(slug, "taken" if holder["slug"] == slug else "history", app)
 
 
-async def take(connection: Connection, slug: str, app_id: UUID, takeover: bool, actor: Actor) -> bool:
-    """Make a slug free for an app; the caller then writes it.
+async def reserve(connection: Connection, slug: str, app_id: UUID, takeover: bool, actor: Actor) -> bool:
+    """Reserve a slug for an app; the caller then writes it.
 
     Args:
         connection: of a transaction that holds `slugs_lock`.
-        slug: the slug.
-        app_id: the app; its own former slugs are its for the taking.
-        takeover: take it out of another app's history as well, which whoever still uses it there feels:
-            so it needs `app.admin` in that app too.
-        actor: who wants it.
+        app_id: the app; it can always reuse its own former slugs.
+        takeover: also take a former slug of another app. Its URLs then stop working, so this requires
+            `app.admin` in that app.
+        actor: who reserves it.
 
     Returns:
-        Whether it was taken over from another app.
+        Whether it was taken from another app.
 
     Raises:
-        Conflict: another app has it, or had it and `takeover` is not given or not the actor's to give; the
-            state is in the details, and which app, if the actor may read that.
+        Conflict: another app uses it; or used it before, and `takeover` is not given or the actor lacks
+            permission. The details have the state, and the app if the actor can read it.
     """
     holder = await connection.fetchrow(_SQL.app_by_slug, slug)
     if holder is not None and holder["slug"] == slug:
-        raise _refused(f"the slug {slug!r} is another app's", slug, holder, actor)
+        raise _unavailable(f"the slug {slug!r} is used by another app", slug, holder, actor)
     others = holder is not None and holder["id"] != app_id
     if holder is not None and others:
-        was = f"the slug {slug!r} was another app's and still leads there"
+        former = f"the slug {slug!r} is a former slug of another app"
         if not takeover:
-            raise _refused(f"{was}; takeover: true takes it over", slug, holder, actor)
+            raise _unavailable(f"{former}; use takeover: true to take it", slug, holder, actor)
         if actor.principal is not None and not may(actor.principal, "app.admin", holder["id"]):
-            raise _refused(f"{was}; taking it over takes app.admin there", slug, holder, actor)
+            raise _unavailable(
+                f"{former}; taking it requires the capability app.admin in that app", slug, holder, actor
+            )
     await connection.execute(_SQL.slug_forget, slug)
     return others
 
 
-def _refused(why: str, slug: str, holder: Record, actor: Actor) -> Conflict:
+def _unavailable(message: str, slug: str, holder: Record, actor: Actor) -> Conflict:
     state = state_of(slug, holder, actor.principal)
-    return Conflict(why, field="slug", state=state.state, app=state.app)
+    return Conflict(message, field="slug", state=state.state, app=state.app)

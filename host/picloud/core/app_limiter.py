@@ -38,9 +38,6 @@ class AppLimiter:
     async def acquire(self, app_id: UUID) -> Callable[[], None]:
         """Wait for a slot; `slot` for a caller that runs so often that a context manager costs too much.
 
-        Args:
-            app_id: the app.
-
         Returns:
             Releases the slot. The caller must call it, also on error.
         """

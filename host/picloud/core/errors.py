@@ -66,7 +66,7 @@ class NotFound(PicloudError):
             name: its id or name as the caller gave it, or None.
             details: further facts.
         """
-        text = f"no {what} {str(name)!r} here" if name is not None else f"no such {what}"
+        text = f"{what} {str(name)!r} not found" if name is not None else f"{what} not found"
         super().__init__(text, **details)
 
 
@@ -165,7 +165,7 @@ class FileUnreadable(PicloudError):
 
 
 class Invalid(PicloudError):
-    """A field of the request is not acceptable."""
+    """A field of the request is not valid."""
 
     code, status = "invalid", 422
 

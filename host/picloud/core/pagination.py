@@ -170,7 +170,7 @@ def position_for_script(cursor: str | None, limit: int, most: int) -> UUID | Non
         The id of the last item of the page before, or None.
 
     Raises:
-        ServiceError: one of them is not acceptable.
+        ServiceError: one of them is not valid.
     """
     if not 1 <= limit <= most:
         raise ServiceError(f"limit must be from 1 to {most}")

@@ -15,12 +15,12 @@ class PeriodicTask:
     """Runs work periodically; a failure is logged, and the next run follows as usual."""
 
     def __init__(self, name: str, run: Callable[[], Awaitable[float]], retry_seconds: float) -> None:
-        """Make it, idle.
+        """Create a `PeriodicTask`.
 
         Args:
-            name: for the log.
-            run: does it once; returns the seconds to wait before the next run.
-            retry_seconds: to wait after a run that failed.
+            name: name in the log.
+            run: runs once and returns the seconds until the next run.
+            retry_seconds: pause after a failed run.
         """
         self._name, self._run, self._retry_seconds = name, run, retry_seconds
         self._task: asyncio.Task[None] | None = None
@@ -30,7 +30,7 @@ class PeriodicTask:
         self._task = asyncio.create_task(self._repeat(), name=self._name)
 
     async def close(self) -> None:
-        """Stop; a run under way is cancelled."""
+        """Stop, and cancel a current run."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])

@@ -16,14 +16,10 @@ VARIABLE_NAME = rf"[A-Z][A-Z0-9_]{{0,{MAX_VARIABLE_NAME - 1}}}"
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is empty, too long, or cannot be seen.
-
-    Args:
-        name: for people.
+    """Check a display name: 1 to `MAX_NAME` characters, no surrounding spaces, no control characters.
 
     Raises:
-        Invalid: it has not 1 to `MAX_NAME` characters, begins or ends with a space, or has control
-            characters.
+        Invalid: it is not valid.
     """
     if not 1 <= len(name) <= MAX_NAME or name != name.strip():
         raise Invalid(f"a name must have 1 to {MAX_NAME} characters and no surrounding spaces", field="name")
@@ -32,10 +28,7 @@ def check_name(name: str) -> None:
 
 
 def check_description(description: str) -> None:
-    """Refuse a description that is too long.
-
-    Args:
-        description: free text.
+    """Check the length of a description.
 
     Raises:
         Invalid: it has more than `MAX_DESCRIPTION` characters.
@@ -44,12 +37,12 @@ def check_description(description: str) -> None:
         raise Invalid(f"a description can have at most {MAX_DESCRIPTION} characters", field="description")
 
 
-def refuse_null(patch: Mapping[str, object], *names: str) -> None:
-    """Refuse a merge patch that would clear what cannot be empty.
+def require_not_null(patch: Mapping[str, object], *names: str) -> None:
+    """Check that a merge patch does not set required fields to null.
 
     Args:
         patch: fields to change.
-        names: those that always have a value.
+        names: the required fields.
 
     Raises:
         Invalid: one of them is null.
@@ -67,12 +60,12 @@ def check_variable(name: str, value: str) -> None:
         value: at most `MAX_VARIABLE` bytes of UTF-8, without NUL.
 
     Raises:
-        Invalid: one of them is not acceptable.
+        Invalid: one of them is not valid.
     """
     if re.fullmatch(VARIABLE_NAME, name) is None:
         allowed = f"1 to {MAX_VARIABLE_NAME} characters (A to Z, 0 to 9, _)"
-        raise Invalid(f"a variable's name has {allowed} and starts with a letter", field="name")
+        raise Invalid(f"invalid variable name; use {allowed}, starting with a letter", field="name")
     if (size := len(value.encode())) > MAX_VARIABLE:
-        raise Invalid(f"a variable has at most {MAX_VARIABLE} bytes, this has {size}", field="value")
+        raise Invalid(f"the value must have at most {MAX_VARIABLE} bytes, not {size}", field="value")
     if "\0" in value:
-        raise Invalid("a variable cannot contain a NUL character", field="value")
+        raise Invalid("the value must not contain a NUL character", field="value")

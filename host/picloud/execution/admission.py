@@ -52,7 +52,7 @@ class Admission:
         metrics: Metrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make it.
+        """Create an `Admission`.
 
         Args:
             permits: executions at once.

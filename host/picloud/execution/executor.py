@@ -85,8 +85,8 @@ class Executor:
             cause.input,
         )
         try:
-            if script.refusal is not None:
-                outcome.code, outcome.error = "script_invalid", ScriptError(script.refusal)
+            if script.problem is not None:
+                outcome.code, outcome.error = "script_invalid", ScriptError(script.problem)
                 return outcome
             await self.sandbox.execute(
                 script.image_key,
@@ -124,7 +124,6 @@ class Executor:
         Args:
             source: Rhai, UTF-8.
             kind: "endpoint" or "module".
-            limits: its limits.
 
         Returns:
             Names of the modules it imports literally.

@@ -20,7 +20,6 @@ class ScriptVersion:
     """One saved version of a script, ready to execute.
 
     Attributes:
-        script_id: the script.
         app_id: the app it belongs to.
         version: grows by one with every save.
         name: unique in its app.
@@ -28,7 +27,7 @@ class ScriptVersion:
         source: Rhai, UTF-8.
         limits: its limits, overrides applied.
         modules: those that it imports literally, in the order of their ids.
-        refusal: why it cannot be executed, for its author, or None.
+        problem: why it cannot be executed, for its author, or None.
     """
 
     script_id: UUID
@@ -39,7 +38,7 @@ class ScriptVersion:
     source: bytes
     limits: Limits
     modules: tuple[Module, ...] = ()
-    refusal: str | None = None
+    problem: str | None = None
 
     @property
     def image_key(self) -> tuple[object, ...]:

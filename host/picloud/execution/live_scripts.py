@@ -48,10 +48,9 @@ class LiveScripts:
     def __init__(
         self, database: Database, modules: Modules, generations: Generations, ceilings: Ceilings
     ) -> None:
-        """Make it.
+        """Create a `LiveScripts`.
 
         Args:
-            database: the pool.
             modules: reads scripts.
             generations: tell when scripts were saved.
             ceilings: limits of this instance.
@@ -62,17 +61,13 @@ class LiveScripts:
         self._live: LRUCache[tuple[UUID, UUID], LiveScript] = LRUCache(
             CACHE_BYTES, getsizeof=lambda live: live.size
         )
-        # A save makes every worker read anew: one of a script's callers does, the others wait for it.
+        # A save makes every worker read again: one of a script's callers does, the others wait for it.
         self._flights: SingleFlight[tuple[UUID, UUID]] = SingleFlight()
         # Script -> its app. It never changes, and no id is used twice, so that this is never out of date.
         self._apps: LRUCache[UUID, UUID] = LRUCache(_MAX_APPS)
 
     async def get(self, app_id: UUID, script_id: UUID) -> LiveScript:
         """The script as it is now.
-
-        Args:
-            app_id: the app.
-            script_id: the script.
 
         Returns:
             Its current version.
@@ -90,14 +85,11 @@ class LiveScripts:
     async def app_of(self, script_id: UUID) -> UUID:
         """The app of a script, for a request that names the script only.
 
-        Args:
-            script_id: the script.
-
         Returns:
             Its app. The script may have been deleted in the meantime; `get` finds out.
 
         Raises:
-            NotFound: there is no such script.
+            NotFound: the script does not exist.
             Unavailable: it had to be read and the database cannot be reached.
         """
         app_id = self._apps.get(script_id)
@@ -139,5 +131,5 @@ class LiveScripts:
             script.source,
             self._ceilings.resolve(overrides),
             script.modules,
-            script.refusal,
+            script.problem,
         )

@@ -11,7 +11,7 @@ from picloud.control.execution_feed import ExecutionFeed
 from picloud.control.executions import Executions
 from picloud.control.health import Health
 from picloud.control.routes import Routes
-from picloud.control.routing_cache import Directory
+from picloud.control.routing_cache import RoutingCache
 from picloud.control.scripts.modules import Modules
 from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
@@ -68,7 +68,7 @@ class Platform:
     domains: Domains
     executions: Executions
     execution_feed: ExecutionFeed
-    directory: Directory
+    directory: RoutingCache
     health: Health
 
     # Executions.

@@ -21,7 +21,7 @@ class SetupPage:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show the form while the link is good."""
-        good = await self._setup.is_good(request.query.get("token", ""))
+        good = await self._setup.is_valid_link(request.query.get("token", ""))
         return (self._form if good else self._over).response()
 
 

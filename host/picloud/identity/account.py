@@ -1,4 +1,4 @@
-"""A user of the instance: what they are, the checks of their fields, and their row."""
+"""A user of the instance: the type, the checks of its fields, and its row."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _SQL = load("users")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}", re.ASCII)
 _EMAIL = re.compile(r"[^\s@\x00-\x1f\x7f]{1,64}@[^\s@\x00-\x1f\x7f]{1,189}")
-_LOGGED = ("username", "email", "role", "is_active")
+_AUDITED = ("username", "email", "role", "is_active")
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user, without their password.
+    """A user, without the password.
 
     Attributes:
         id: the user.
-        username: unique whatever its case.
-        email: unique whatever its case, or None.
+        username: unique, ignoring case.
+        email: unique, ignoring case, or None.
         role: one of `ROLES`.
-        is_active: an inactive user has no sessions and no keys and cannot log in.
-        created_at: when they were made.
+        is_active: an inactive user has no sessions or keys and cannot log in.
+        created_at: when the user was created.
         updated_at: last change.
-        last_login_at: when they last proved their password, or None.
+        last_login_at: last log-in, or None.
     """
 
     id: UUID
@@ -51,7 +51,7 @@ class User:
 
 
 class UserChanges(TypedDict, total=False):
-    """What may be changed of a user; what is absent stays. Only `email` may be None."""
+    """Fields of a user to change; absent fields stay. Only `email` can be None."""
 
     username: str | None
     email: str | None
@@ -61,57 +61,57 @@ class UserChanges(TypedDict, total=False):
 
 
 def is_username(text: str) -> bool:
-    """Tell whether a text could be a username. Args: text: any text."""
+    """Return whether a string is a valid username. Args: text: any string."""
     return _NAME.fullmatch(text) is not None and parse_id(text) is None
 
 
 def check_username(username: str) -> None:
-    """Refuse a name no user can have.
+    """Check a username.
 
     Args:
-        username: 1 to 64 letters, digits and `. _ @ + -`, beginning with a letter or digit. ASCII only,
-            so that no name looks like another; no id, so that a user can be found by either.
+        username: 1 to 64 letters, digits and `. _ @ + -`, starting with a letter or digit. ASCII only,
+            so that no name looks like another; not a UUID, so that a user can be found by id or name.
 
     Raises:
-        Invalid: it is something else.
+        Invalid: it is not valid.
     """
     if not is_username(username):
         raise Invalid(
-            "a username has 1 to 64 letters, digits or . _ @ + -, the first no sign, and is no id",
+            "invalid username; use 1 to 64 letters, digits or . _ @ + -, starting with a letter or digit, "
+            "and not a UUID",
             field="username",
         )
 
 
 def check_email(email: str | None) -> None:
-    """Refuse what is surely no address; whether mail arrives there is not for a pattern to say.
+    """Check the form of an email address, not whether it receives mail.
 
     Args:
-        email: the address, or None for none.
+        email: the address, or None.
 
     Raises:
-        Invalid: it is something else.
+        Invalid: it is not valid.
     """
     if email is not None and not _EMAIL.fullmatch(email):
-        raise Invalid("an email address looks like name@example.com", field="email")
+        raise Invalid("invalid email address; use the form name@example.com", field="email")
 
 
 async def insert_user(
     connection: Connection, username: str, password_hash: str, role: Role, email: str | None = None
 ) -> User:
-    """Write a new user within a transaction of the caller.
+    """Insert a user in the caller's transaction.
 
     Args:
-        connection: of the transaction.
-        username: checked name.
+        username: a checked name.
         password_hash: argon2 string.
         role: one of `ROLES`.
-        email: checked address, or None.
+        email: a checked address, or None.
 
     Returns:
         The user.
 
     Raises:
-        Conflict: the name or the address is taken.
+        Conflict: the username or email address is already in use.
     """
     try:
         row = await connection.fetchrow(_SQL.user_insert, uuid7(), username, email, password_hash, role)
@@ -122,25 +122,24 @@ async def insert_user(
 
 
 def audit_fields(user: User) -> dict[str, Any]:
-    """What the audit log keeps of a user. Args: user: the user."""
-    return {name: getattr(user, name) for name in _LOGGED}
+    """Return the fields of a user that its audit entries contain."""
+    return {name: getattr(user, name) for name in _AUDITED}
 
 
 def check_role(role: str) -> None:
-    """Refuse a role that does not exist. Raises: Invalid."""
+    """Check the name of an instance role. Raises: Invalid."""
     if role not in ROLES:
-        raise Invalid(f"there is no role {role!r}", field="role", known=list(ROLES))
+        raise Invalid(f"unknown role {role!r}; use owner, admin or member", field="role", known=list(ROLES))
 
 
 async def find_user(connection: Connection, id_or_name: str) -> User:
-    """Find a user in a transaction of the caller.
+    """Find a user in the caller's transaction.
 
     Args:
-        connection: of the transaction.
-        id_or_name: as it stands in a URL.
+        id_or_name: an id or a username.
 
     Raises:
-        NotFound: there is none.
+        NotFound: the user does not exist.
     """
     user_id, row = parse_id(id_or_name), None
     if user_id is not None:
@@ -153,7 +152,7 @@ async def find_user(connection: Connection, id_or_name: str) -> User:
 
 
 async def update_user(connection: Connection, user: User, password_hash: str | None) -> User:
-    """Write a changed user within a transaction of the caller. Raises: Conflict."""
+    """Update a user in the caller's transaction. Raises: Conflict."""
     try:
         row = await connection.fetchrow(
             _SQL.user_update, user.id, user.username, user.email, user.role, user.is_active, password_hash
@@ -166,5 +165,5 @@ async def update_user(connection: Connection, user: User, password_hash: str | N
 
 def _taken(error: UniqueViolationError) -> Conflict:
     if error.constraint_name == "admin_users_email":
-        return Conflict("this email address is taken", field="email")
-    return Conflict("this username is taken", field="username")
+        return Conflict("this email address is already in use", field="email")
+    return Conflict("this username is already in use", field="username")

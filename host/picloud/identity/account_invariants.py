@@ -1,6 +1,6 @@
-"""What keeps users from taking more than they were given, and the instance from being left alone.
+"""Invariants of every change of a user: enough authority, and an owner and an admin remain.
 
-Both look at what is true now, so they are asked under the lock that every change of a user holds.
+Both functions read the current state and run under the lock that every change of a user holds.
 """
 
 from __future__ import annotations
@@ -16,17 +16,16 @@ _SQL = load("users")
 
 
 async def authorise_now(connection: Connection, actor: Actor, *roles: Role) -> None:
-    """Ask what the actor may do now: what they were when their request came may have changed since.
+    """Check the actor's current authority, which may have changed since the request was authenticated.
 
-    Passwords are hashed before this, and wait for their turn: time enough to revoke a key.
+    A password is hashed before this, which takes long enough for a key to be revoked.
 
     Args:
-        connection: holding the lock.
-        actor: who changes a user; the console may do everything.
-        roles: of that user, before and after.
+        actor: who changes a user; the console is always allowed.
+        roles: roles of that user before and after the change.
 
     Raises:
-        Forbidden: they manage no users any more, what they act by was ended, or it takes an owner.
+        Forbidden: the actor can no longer manage users, or the change requires an owner.
     """
     if actor.principal is None:
         return
@@ -34,21 +33,20 @@ async def authorise_now(connection: Connection, actor: Actor, *roles: Role) -> N
         _SQL.user_authority, actor.user_id, actor.key_id, actor.principal.session_id
     )
     if authority not in ("owner", "admin"):
-        raise Forbidden("this needs the capability instance.manage_users")
+        raise Forbidden("requires the capability instance.manage_users")
     if "owner" in roles and authority != "owner":
-        raise Forbidden("only an owner makes an owner, and only an owner changes one")
+        raise Forbidden("requires the role owner to create, change or delete an owner")
 
 
-async def keep_someone(connection: Connection, before: User, after: User | None) -> None:
-    """Refuse what would leave nobody to run the instance.
+async def require_manager_left(connection: Connection, before: User, after: User | None) -> None:
+    """Check that an active owner and an active admin remain.
 
     Args:
-        connection: holding the lock.
-        before: a user as they are.
-        after: as they are to be; None when they are to be deleted.
+        before: the user now.
+        after: the user after the change; None when they are deleted.
 
     Raises:
-        Conflict: they are the last active owner, or the last active owner or admin.
+        Conflict: this is the last active owner, or the last active owner or admin.
     """
     if not before.is_active:
         return
@@ -56,6 +54,6 @@ async def keep_someone(connection: Connection, before: User, after: User | None)
     assert others is not None
     role = after.role if after is not None and after.is_active else None
     if before.role == "owner" and role != "owner" and others["owners"] == 0:
-        raise Conflict("this is the last active owner: make another one first", guard="last_owner")
+        raise Conflict("this is the last active owner; create another one first", guard="last_owner")
     if before.role != "member" and role not in ("owner", "admin") and others["managers"] == 0:
-        raise Conflict("this is the last active admin: make another one first", guard="last_admin")
+        raise Conflict("this is the last active admin; create another one first", guard="last_admin")

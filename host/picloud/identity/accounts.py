@@ -1,4 +1,4 @@
-"""Users of the instance, and what keeps it from being left without an owner."""
+"""The users of the instance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from picloud.core.errors import Conflict, Forbidden, Unauthenticated
 from picloud.core.pagination import Page, PageRequest
-from picloud.core.validation import refuse_null
+from picloud.core.validation import require_not_null
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -23,7 +23,7 @@ from picloud.identity.account import (
     insert_user,
     update_user,
 )
-from picloud.identity.account_invariants import authorise_now, keep_someone
+from picloud.identity.account_invariants import authorise_now, require_manager_left
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords
 from picloud.identity.principal import Role
@@ -36,10 +36,9 @@ _MEMBERS = load("members")
 
 
 class Accounts:
-    """The users of the instance. Every change of one holds the same lock, so guards cannot be raced."""
+    """The users of the instance. Every change holds one lock, which protects the invariants."""
 
     def __init__(self, database: Database, changes: ChangeNotifier, passwords: Passwords) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
         self._passwords = passwords
@@ -48,22 +47,21 @@ class Accounts:
     async def create(
         self, username: str, password: str, role: Role, actor: Actor, *, email: str | None = None
     ) -> User:
-        """Make a user.
+        """Create a user.
 
         Args:
             username: see `check_username`.
             password: 10 to 256 bytes.
-            role: one of `ROLES`; only an owner makes an owner.
-            actor: who makes them.
+            role: one of `ROLES`; only an owner can create an owner.
             email: see `check_email`.
 
         Returns:
             The new user.
 
         Raises:
-            Invalid: one of them is not acceptable.
-            Conflict: the name or the address is taken.
-            Forbidden: the actor may not make such a user.
+            Invalid: a value is not valid.
+            Conflict: the username or email address is already in use.
+            Forbidden: the actor cannot create a user with this role.
         """
         check_username(username)
         check_email(email)
@@ -80,38 +78,37 @@ class Accounts:
         """Find a user.
 
         Args:
-            id_or_name: as it stands in a URL.
+            id_or_name: an id or a username.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the user does not exist.
         """
         async with self._database.acquire() as connection:
             return await find_user(connection, id_or_name)
 
     async def list(self, page: PageRequest) -> Page[User]:
-        """List the users, oldest first. Args: page: which part of the list."""
+        """List the users, oldest first."""
         rows = await self._database.fetch(_SQL.users_list, page.after, page.limit + 1)
         return Page.of(rows, page.limit, lambda row: User(**row))
 
     async def update(self, id_or_name: str, changes: UserChanges, actor: Actor) -> User:
         """Change a user.
 
-        A deactivation ends every session and every key of theirs, a new password every session. Someone
-        who is no longer a member of apps by their own right (see `members.py`) loses their memberships.
+        Deactivating a user ends their sessions and revokes their keys. A new password ends their sessions.
+        Promoting a member to owner or admin removes their memberships (see `members.py`).
 
         Args:
             id_or_name: the user.
             changes: the fields that change.
-            actor: who changes them.
 
         Returns:
-            The user as they are now.
+            The updated user.
 
         Raises:
-            NotFound: there is no such user.
-            Invalid: a value is not acceptable.
-            Conflict: a name or address is taken, or nobody would be left to run the instance.
-            Forbidden: the actor may not change this user so, or it is their own password.
+            NotFound: the user does not exist.
+            Invalid: a value is not valid.
+            Conflict: the username or email address is already in use, or this is the last owner or admin.
+            Forbidden: the actor cannot make this change, or it is their own password.
         """
         _check(changes)
         password = changes.get("password")
@@ -123,8 +120,8 @@ class Accounts:
             after = replace(before, **wanted)  # type: ignore[arg-type]  # by name, checked above
             await authorise_now(connection, actor, before.role, after.role)
             if password_hash is not None and before.id == actor.user_id:
-                raise Forbidden("change your own password with the one you have: POST auth/password")
-            await keep_someone(connection, before, after)
+                raise Forbidden("you cannot reset your own password; change it with POST auth/password")
+            await require_manager_left(connection, before, after)
             after = await update_user(connection, after, password_hash)
             if password_hash is not None or not after.is_active:
                 await connection.execute(_SESSIONS.sessions_end_of_user, after.id, None)
@@ -146,44 +143,43 @@ class Accounts:
 
         Args:
             id_or_name: the user.
-            actor: who deletes them.
 
         Raises:
-            NotFound: there is no such user.
-            Conflict: nobody would be left to run the instance.
-            Forbidden: the actor may not delete this user.
+            NotFound: the user does not exist.
+            Conflict: this is the last owner or admin.
+            Forbidden: the actor cannot delete this user.
         """
         async with self._changes.transaction("users", "sessions") as connection:
             await connection.execute(_SQL.users_lock)
             user = await find_user(connection, id_or_name)
             await authorise_now(connection, actor, user.role)
-            await keep_someone(connection, user, None)
+            await require_manager_left(connection, user, None)
             await connection.execute(_SQL.user_delete, user.id)
             await audit.write(connection, actor, target=user.id, before=audit_fields(user))
 
     async def change_password(self, actor: Actor, current: str, password: str) -> None:
-        """Change one's own password and end one's other sessions.
+        """Change the actor's own password and end their other sessions.
 
         Args:
-            actor: whose, in a session.
-            current: the password they have.
+            actor: the user, in a session.
+            current: the current password.
             password: the new one, 10 to 256 bytes.
 
         Raises:
-            Forbidden: the current one is wrong, or there is no session.
-            Throttled: too many wrong ones.
-            Invalid: the new one is not acceptable.
+            Forbidden: the current password is wrong, or the actor uses an API key.
+            Throttled: too many wrong passwords.
+            Invalid: the new password is not valid.
             Conflict: it was changed at the same time.
             Unauthenticated: the user was deleted or deactivated at the same time.
         """
         if actor.principal is None or actor.principal.session_id is None:
-            raise Forbidden("this needs a session")
+            raise Forbidden("this requires a session; an API key cannot change a password")
         user_id = actor.principal.user_id
         await self._by_password_check.attempt(str(user_id))
         stored = await self._database.fetchval(_SQL.user_password, user_id)
         if not await self._passwords.verify(stored, current):
             raise Forbidden("the current password is wrong", field="current")
-        await self._by_password_check.forget(str(user_id))
+        await self._by_password_check.reset(str(user_id))
         password_hash = await self._passwords.hash(password)
         async with self._changes.transaction("sessions") as connection:
             if await connection.fetchval(_SQL.user_set_password, user_id, stored, password_hash) is None:
@@ -195,7 +191,7 @@ class Accounts:
 
 
 async def _drop_memberships(connection: Connection, before: User, after: User) -> dict[str, Any]:
-    """Owners and admins are in every app: rows of their own would come back to life with a demotion."""
+    """Remove the memberships of a promoted member; a later demotion must not restore them."""
     if before.role != "member" or after.role == "member":
         return {}
     rows = await connection.fetch(_MEMBERS.members_remove_of_user, after.id)
@@ -203,7 +199,7 @@ async def _drop_memberships(connection: Connection, before: User, after: User) -
 
 
 def _check(changes: UserChanges) -> None:
-    refuse_null(changes, "username", "role", "is_active", "password")
+    require_not_null(changes, "username", "role", "is_active", "password")
     if (username := changes.get("username")) is not None:
         check_username(username)
     if (role := changes.get("role")) is not None:

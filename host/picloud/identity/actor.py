@@ -1,4 +1,4 @@
-"""Who writes, by what, from where: what the audit log says of every change."""
+"""The actor of a change, as the audit log records it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Actor:
     """The author of a change.
 
     Attributes:
-        principal: who acts, or None where nobody is logged in (a log-in, the console).
-        name: their name, or what stands for one: "console", "setup", "nobody".
+        principal: who acts, or None without authentication (a log-in, the console).
+        name: the username, or "console", "setup" or "nobody".
         address: where the request came from; empty for the console.
         request_id: of the request; empty for the console.
-        action: what is done, `<noun>.<verb>`.
+        action: `<noun>.<verb>`.
     """
 
     principal: Principal | None
@@ -28,16 +28,16 @@ class Actor:
 
     @classmethod
     def console(cls, action: str) -> Actor:
-        """Someone at the machine itself. Args: action: what they do."""
+        """The operator on the server itself. Args: action: `<noun>.<verb>`."""
         return cls(None, "console", "", "", action)
 
     @property
     def user_id(self) -> UUID | None:
-        """The user, where there is one."""
+        """The user's id, or None."""
         return self.principal.user_id if self.principal is not None else None
 
     @property
     def key_id(self) -> UUID | None:
-        """The API key they act by, or None."""
+        """The id of the API key in use, or None."""
         key = self.principal.key if self.principal is not None else None
         return key.id if key is not None else None

@@ -1,7 +1,7 @@
-"""The audit log: who changed what, who was refused what. Nothing in the API deletes from it.
+"""The audit log: changes, and requests that were denied. The API cannot delete from it.
 
-A change is an entry. A refusal costs its caller nothing, so one that repeats within an hour is counted on its
-first entry, and a caller has no more than `MAX_AUDITED_REFUSALS` entries an hour of their own.
+Each change is an entry. Callers can cause denials at will, so denials that repeat within an hour are counted
+on their first entry, and a caller has at most `MAX_AUDITED_DENIALS` separate entries an hour.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from picloud.identity.tokens import token_hash
 
 MAX_TARGET = 512
 HOUR = 3600
-MAX_AUDITED_REFUSALS = 100
-"""Of one caller in an hour that have entries of their own."""
+MAX_AUDITED_DENIALS = 100
+"""Denials of one caller in an hour that have entries of their own."""
 
 _SQL = load("audit")
 _log = logging.getLogger(__name__)
@@ -36,25 +36,25 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One change, or one refusal.
+    """A change or a denied request.
 
     Attributes:
         id: the entry.
         at: when.
-        user_id: who, or None for the console and for nobody.
-        username: their name then.
-        key_id: the API key they acted by, or None.
-        address: where from.
+        user_id: the user, or None for the console and anonymous callers.
+        username: the name at that time.
+        key_id: the API key used, or None.
+        address: the client address.
         request_id: of the request.
         action: `<noun>.<verb>`.
         outcome: "done" or "refused".
-        reason: code of the refusal, or None.
-        app_id: the app it happened in, or None for the instance.
-        target: id or name of what it was about.
-        before: the fields that matter before it, or None; never a secret.
-        after: and after it, or None.
-        times: how often; more than once only for refusals, where all else is of the first.
-        last_at: when it happened last.
+        reason: error code of a denied request, or None.
+        app_id: the app, or None for the instance.
+        target: id or name of the object.
+        before: the relevant fields before the change, or None; never a secret.
+        after: the relevant fields after the change, or None; never a secret.
+        times: how often a request was denied; the other fields are those of the first.
+        last_at: when it last happened.
     """
 
     id: UUID
@@ -87,50 +87,49 @@ async def write(
     """Add an entry for a change.
 
     Args:
-        connection: of the transaction that makes the change, so that there is never one without the other.
-        actor: who does what.
-        app_id: the app it happens in, or None for the instance.
-        target: what it is about, as text.
+        connection: of the transaction that makes the change, so that both are committed or neither.
+        actor: who does what, from where.
+        app_id: the app, or None for the instance.
+        target: id or name of the object.
         before: JSON-able fields before it, without secrets.
         after: JSON-able fields after it, without secrets.
     """
     await connection.execute(_SQL.audit_insert, *_head(actor, app_id), _target(target), before, after)
 
 
-async def write_refusal(
+async def write_denial(
     database: Database, actor: Actor, reason: str, *, app_id: UUID | None = None, target: object = None
 ) -> None:
-    """Add an entry for a refusal, or count it on the one that is there.
+    """Add an entry for a denied request, or count it on an existing entry.
 
-    Refusals are told apart by who, by which key, from where, what, why, in which app and about what; beyond
-    `MAX_AUDITED_REFUSALS` in an hour no longer by address, and those of someone who is known not by target.
+    One entry counts denials with the same user, key, address, action, reason, app and target. After
+    `MAX_AUDITED_DENIALS` in an hour, the address is ignored, and for a known user the target too.
 
     Args:
-        database: the pool.
-        actor: who tried what.
+        actor: who made the request.
         reason: the error's code.
-        app_id: the app they tried it in, or None.
-        target: what it was about, as text.
+        app_id: the app, or None.
+        target: id or name of the object.
     """
     hour = int(time.time()) // HOUR
-    told = _target(target)
-    beyond = None if actor.principal is not None else told
+    shown = _target(target)
+    merged_target = None if actor.principal is not None else shown
     common = (hour, actor.user_id, actor.key_id, actor.action, reason, app_id)
     await database.execute(
         _SQL.audit_refused,
         *_head(actor, app_id),
         reason,
-        told,
-        token_hash(repr((*common, told, actor.address))),
-        token_hash(repr((*common, beyond))),
+        shown,
+        token_hash(repr((*common, shown, actor.address))),
+        token_hash(repr((*common, merged_target))),
         first_id_of(hour * HOUR),
-        MAX_AUDITED_REFUSALS,
-        beyond,
+        MAX_AUDITED_DENIALS,
+        merged_target,
     )
 
 
 def _head(actor: Actor, app_id: UUID | None) -> tuple[object, ...]:
-    """The first columns of an entry: its id, where, who and what."""
+    """The first columns of an entry: id, app, actor and action."""
     return (
         uuid7(),
         app_id,
@@ -149,11 +148,11 @@ def _target(target: object) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which entries are wanted; None is any.
+    """A filter of entries; None matches any.
 
     Attributes:
-        app_id: of this app.
-        user_id: of what this user did or was refused.
+        app_id: only of this app.
+        user_id: only of this user.
         action: `<noun>.<verb>`.
         outcome: "done" or "refused".
     """
@@ -168,15 +167,13 @@ class Audit:
     """The log as a whole."""
 
     def __init__(self, database: Database) -> None:
-        """Make it."""
         self._database = database
 
     async def list(self, wanted: AuditFilter, page: PageRequest) -> Page[AuditEntry]:
         """List entries, newest first.
 
         Args:
-            wanted: which.
-            page: which part of the list.
+            wanted: the filter.
         """
         rows = await self._database.fetch(
             _SQL.audit_list,
@@ -189,16 +186,16 @@ class Audit:
         )
         return Page.of(rows, page.limit, lambda row: AuditEntry(**row))
 
-    async def refused(self, actor: Actor, reason: str, app_id: UUID | None, target: str) -> None:
-        """Add a refusal; what cannot be written is told to the operator and changes no answer.
+    async def denied(self, actor: Actor, reason: str, app_id: UUID | None, target: str) -> None:
+        """Add an entry for a denied request; if that fails, log it and leave the response as it is.
 
         Args:
-            actor: who tried what.
+            actor: who made the request.
             reason: the error's code.
-            app_id: the app they tried it in, or None.
+            app_id: the app, or None.
             target: path below the admin API's prefix.
         """
         try:
-            await write_refusal(self._database, actor, reason, app_id=app_id, target=target)
+            await write_denial(self._database, actor, reason, app_id=app_id, target=target)
         except Unavailable:
-            _log.warning("a refusal of %s to %s could not be written", actor.action, actor.name)
+            _log.warning("audit entry not written: %s was denied to %s", actor.action, actor.name)

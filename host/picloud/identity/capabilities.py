@@ -1,8 +1,7 @@
-"""Who may do what: one table, and one function that decides by it.
+"""Permissions: one table of capabilities, and one function that decides by it.
 
-A call is allowed when the role grants the capability AND, for a key, a scope covers it AND the key's
-binding matches. The page `docs/capabilities.md` and the tests of every combination are made from the
-same table.
+A call is allowed when the role grants the capability and, for a key, a scope covers it and the key's app
+matches. The page `docs/capabilities.md` and the tests of every combination use the same table.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ INSTANCE_SCOPES = frozenset({"instance:admin"})
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """Something one may be allowed to do.
+    """A permission.
 
     Attributes:
         name: as endpoints and services name it.
-        scope: what a key needs for it.
-        least_role: the least role that has it; a role of the instance where the level is "instance".
-        level: whether it is asked for in an app or in the instance.
-        about: what it lets one do.
+        scope: the scope a key requires.
+        least_role: the lowest role that has it; an instance role when the level is "instance".
+        level: whether it applies to an app or to the instance.
+        about: what it allows.
     """
 
     name: str
@@ -61,24 +60,24 @@ CAPABILITIES: tuple[Capability, ...] = (
     _in_app("docs.read", "script:read", "viewer", "Read documents"),
     _in_app("files.read", "script:read", "viewer", "Read files"),
     _in_app("log.read", "log:read", "viewer", "Read executions and their log lines"),
-    _in_app("script.write", "script:write", "editor", "Make, change and restore scripts"),
+    _in_app("script.write", "script:write", "editor", "Create, update and restore scripts"),
     _in_app("vars.write", "script:write", "editor", "Set and delete variables"),
-    _in_app("kv.write", "script:write", "editor", "Change key-value entries"),
-    _in_app("docs.write", "script:write", "editor", "Change documents"),
-    _in_app("files.write", "script:write", "editor", "Change files"),
+    _in_app("kv.write", "script:write", "editor", "Create, update and delete key-value entries"),
+    _in_app("docs.write", "script:write", "editor", "Create, update and delete documents"),
+    _in_app("files.write", "script:write", "editor", "Create, update and delete files"),
     _in_app("pubsub.publish", "script:write", "editor", "Publish messages"),
-    _in_app("http.request", "script:write", "editor", "Let a script call out over HTTP"),
-    _in_app("route.write", "route:write", "editor", "Make, change and delete routes"),
-    _in_app("domain.manage", "domain:manage", "app_admin", "Claim and release hosts"),
-    _in_app("app.admin", "app:admin", "app_admin", "Change and delete the app, its settings and its members"),
-    _in_app("trigger.manage", "app:admin", "app_admin", "Make, change and delete triggers"),
+    _in_app("http.request", "script:write", "editor", "Make outbound HTTP calls from a script"),
+    _in_app("route.write", "route:write", "editor", "Create, update and delete routes"),
+    _in_app("domain.manage", "domain:manage", "app_admin", "Add and delete domains"),
+    _in_app("app.admin", "app:admin", "app_admin", "Update and delete the app, its settings and its members"),
+    _in_app("trigger.manage", "app:admin", "app_admin", "Create, update and delete triggers"),
     _in_app("dead_letter.manage", "app:admin", "app_admin", "Replay and resolve dead letters"),
-    _in_app("topic.manage", "app:admin", "app_admin", "Register topics and open them to the outside"),
+    _in_app("topic.manage", "app:admin", "app_admin", "Register topics and make them public"),
     _in_app("secret.manage", "app:admin", "app_admin", "Set and delete secrets"),
     _in_app("script.delete", "app:admin", "app_admin", "Delete scripts"),
-    Capability("instance.create_app", "instance:admin", "admin", "instance", "Make apps"),
+    Capability("instance.create_app", "instance:admin", "admin", "instance", "Create apps"),
     Capability(
-        "instance.manage_users", "instance:admin", "admin", "instance", "Make, change and delete users"
+        "instance.manage_users", "instance:admin", "admin", "instance", "Create, update and delete users"
     ),
     Capability("instance.manage_settings", "instance:admin", "owner", "instance", "Read the whole audit log"),
 )
@@ -90,14 +89,13 @@ _RANK: dict[str, int] = {
 
 
 def app_role(principal: Principal, app_id: UUID) -> AppRole | None:
-    """A user's role in an app, whatever key they act by.
+    """Return a user's role in an app, ignoring their key.
 
     Args:
         principal: the user.
-        app_id: an app, which need not exist.
 
     Returns:
-        "app_admin" for owners and admins; of a member, their membership or None.
+        "app_admin" for owners and admins; for a member, their role or None.
     """
     if principal.role in ("owner", "admin"):
         return "app_admin"
@@ -105,15 +103,12 @@ def app_role(principal: Principal, app_id: UUID) -> AppRole | None:
 
 
 def may(principal: Principal, capability: str, app_id: UUID | None = None) -> bool:
-    """Decide whether a principal may do something: by role, scope and binding.
+    """Return whether a principal has a capability, by role, scope and app of the key.
 
     Args:
-        principal: who acts; an inactive user never becomes a principal.
+        principal: the caller; inactive users have no principal.
         capability: a name of `CAPABILITIES`.
-        app_id: the app it happens in; None for a capability of the instance, or when there is no such app.
-
-    Returns:
-        Whether they may.
+        app_id: the app; None for an instance capability, or when the app does not exist.
     """
     wanted = _BY_NAME[capability]
     key = principal.key
@@ -131,31 +126,28 @@ def may(principal: Principal, capability: str, app_id: UUID | None = None) -> bo
 
 
 def sees_all_apps(principal: Principal) -> bool:
-    """Tell whether a principal may know which apps there are, and so get a true 404 for one that is not.
-
-    Args:
-        principal: who asks.
+    """Return whether a principal can see every app, so that a missing app is a 404 for them, not a 403.
 
     Returns:
-        True for owners and admins, unless they act by a key for one app.
+        True for owners and admins, unless they use a key for one app.
     """
     return principal.role != "member" and (principal.key is None or principal.key.app_id is None)
 
 
 def authorise(principal: Principal | None, capability: str, app_id: UUID | None = None) -> Principal:
-    """Let a principal do something, or refuse.
+    """Require a capability.
 
     Args:
-        principal: who acts, or None for nobody.
+        principal: the caller, or None for an anonymous caller.
         capability: a name of `CAPABILITIES`.
-        app_id: as for `may`.
+        app_id: see `may`.
 
     Returns:
         The principal.
 
     Raises:
-        Unauthenticated: nobody acts.
-        Forbidden: they may not. It says the same for an app of others and one that does not exist.
+        Unauthenticated: the caller is anonymous.
+        Forbidden: the capability is missing. The message does not reveal whether the app exists.
     """
     if principal is None:
         raise Unauthenticated
@@ -165,33 +157,29 @@ def authorise(principal: Principal | None, capability: str, app_id: UUID | None 
 
 
 def _needed(principal: Principal, capability: str, app_id: UUID | None) -> str:
-    """What it takes, for who may not: a scope where that is all that is missing, else a role."""
+    """The message of a denial: the missing scope if the role suffices, else the required role."""
     wanted, key = _BY_NAME[capability], principal.key
-    says = f"this needs the capability {capability}"
+    requirement = f"requires the capability {capability}"
     if (
         key is not None
         and key.app_id in (None, app_id)
         and may(replace(principal, key=None), capability, app_id)
     ):
-        return f"{says}, for which the key lacks the scope {wanted.scope}"
-    article = "a" if wanted.least_role == "viewer" else "an"
-    return f"{says}, which {article} {wanted.least_role}{' of the app' if wanted.level == 'app' else ''} has"
+        return f"{requirement}; the key lacks the scope {wanted.scope}"
+    where = " in the app" if wanted.level == "app" else ""
+    return f"{requirement} (role {wanted.least_role}{where})"
 
 
 def app_capabilities(principal: Principal, app_id: UUID) -> tuple[AppRole | None, list[str]]:
-    """What a principal may do in an app, so that a user interface need not know the rules.
-
-    Args:
-        principal: who asks.
-        app_id: the app.
+    """Return a principal's role and capabilities in an app, for user interfaces.
 
     Returns:
-        Their role in the app and their capabilities there.
+        The role in the app and the names of the capabilities.
     """
     allowed = [one.name for one in CAPABILITIES if one.level == "app" and may(principal, one.name, app_id)]
     return app_role(principal, app_id), allowed
 
 
 def instance_capabilities(principal: Principal) -> list[str]:
-    """What a principal may do in the instance. Args: principal: who asks."""
+    """Return the names of a principal's instance capabilities."""
     return [one.name for one in CAPABILITIES if one.level == "instance" and may(principal, one.name)]

@@ -1,4 +1,4 @@
-"""API keys: what a program proves itself with. A key may what its user may, as far as its grant goes."""
+"""API keys, for programs. A key has its user's permissions, limited by its scopes and app."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from picloud.identity.principal import KeyGrant, Principal, Role
 from picloud.identity.tokens import KEY_PREFIX, KEY_PREFIX_LENGTH, new_key, token_hash
 
 MAX_API_KEYS = 100
-"""Keys of one user, unless configured otherwise."""
+"""API keys of one user; the default of the setting."""
 
 _SQL = load("keys")
 _APPS = load("apps")
@@ -32,18 +32,17 @@ _APPS = load("apps")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key, without the key itself.
+    """An API key, without its token.
 
     Attributes:
         id: the key.
-        user_id: whose it is.
-        name: for people.
-        prefix: the characters after `pic_` that its row is found by.
-        scopes: some of `capabilities.SCOPES`. Those beyond the user's role grant nothing: role and scope
-            must both allow a call.
-        app_id: the only app it is for, or None.
-        expires_at: when it ends, or None.
-        created_at: when it was made.
+        user_id: its user.
+        name: display name.
+        prefix: the characters after `pic_` that identify the key.
+        scopes: some of `capabilities.SCOPES`. The user's role and a scope must both allow a call.
+        app_id: the only app it can access, or None for all.
+        expires_at: when it expires, or None.
+        created_at: when it was created.
         last_used_at: when it was last used, to the minute, or None.
     """
 
@@ -60,13 +59,13 @@ class Key:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """What a key is to be.
+    """The fields of a new key.
 
     Attributes:
-        name: for people.
+        name: display name.
         scopes: at least one of `capabilities.SCOPES`.
-        app_id: the only app it is for, or None.
-        expires_at: when it ends, or None.
+        app_id: the only app it can access, or None for all.
+        expires_at: when it expires, or None.
     """
 
     name: str
@@ -76,35 +75,35 @@ class NewKey:
 
 
 class Keys:
-    """API keys of users. What a key may do with keys stays within its own grant."""
+    """API keys of users. A key can manage only keys within its own grant."""
 
-    def __init__(self, database: Database, changes: ChangeNotifier, most: int = MAX_API_KEYS) -> None:
-        """Make it. Args: database: the pool. changes: makes writes known. most: keys of one user."""
+    def __init__(self, database: Database, changes: ChangeNotifier, max_keys: int = MAX_API_KEYS) -> None:
+        """Args: database: the pool. changes: makes writes known. max_keys: keys of one user."""
         self._database = database
         self._changes = changes
-        self._most = most
+        self._max_keys = max_keys
 
     async def create(self, new: NewKey, caller: Principal, actor: Actor) -> tuple[Key, str]:
-        """Make a key of the caller's own.
+        """Create a key for the caller.
 
         Args:
-            new: what it is to be.
-            caller: whose it will be.
-            actor: the same, for the audit log.
+            new: its fields.
+            caller: the user of the key.
+            actor: the caller, for the audit log.
 
         Returns:
-            What is kept of it, and the key itself, which is stored nowhere.
+            The key, and its token, which is not stored.
 
         Raises:
-            Invalid: a field is not acceptable.
-            Forbidden: the app is closed to the caller, or the key they act by is narrower than this one.
-            NotFound: there is no such app.
-            Conflict: the caller has as many keys as a user may.
+            Invalid: a field is not valid.
+            Forbidden: the caller cannot read the app, or uses a key with fewer rights.
+            NotFound: the app does not exist.
+            Conflict: the caller has the maximum number of keys.
         """
         check_name(new.name)
         scopes = _checked_scopes(new)
         if new.expires_at is not None and new.expires_at <= datetime.now(UTC):
-            raise Invalid("the key would have expired already", field="expires_at")
+            raise Invalid("must be in the future", field="expires_at")
         grant = KeyGrant(uuid7(), frozenset(scopes), new.app_id, new.expires_at)
         _require_within(caller, grant)
         if new.app_id is not None:
@@ -113,7 +112,7 @@ class Keys:
         prefix = secret.removeprefix(KEY_PREFIX)[:KEY_PREFIX_LENGTH]
         try:
             async with self._database.transaction() as connection:
-                await self._refuse_too_many(connection, caller.user_id)
+                await self._require_room(connection, caller.user_id)
                 row = await connection.fetchrow(
                     _SQL.key_insert,
                     grant.id,
@@ -128,23 +127,23 @@ class Keys:
                     caller.session_id,
                 )
                 if row is None:
-                    raise Forbidden("this user is not active, or what they act by was ended")
+                    raise Forbidden("the user is inactive, or the session or key in use has ended")
                 key = Key(**row)
-                await audit.write(connection, actor, app_id=key.app_id, target=key.id, after=_logged(key))
+                await audit.write(
+                    connection, actor, app_id=key.app_id, target=key.id, after=_audit_fields(key)
+                )
         except ForeignKeyViolationError:
             raise NotFound("app", new.app_id) from None
         return key, secret
 
     async def list(self, user_id: UUID, page: PageRequest, caller: Principal) -> Page[Key]:
-        """List a user's keys, oldest first, expired ones too; to a key only those within its own grant.
+        """List a user's keys, oldest first, including expired ones; for a key only those within its grant.
 
         Args:
-            user_id: whose.
-            page: which part of the list.
-            caller: who asks.
+            user_id: the user.
 
         Raises:
-            Forbidden: they are another user's, and the caller does not manage users.
+            Forbidden: the keys are another user's, and the caller cannot manage users.
         """
         if user_id != caller.user_id:
             authorise(caller, "instance.manage_users")
@@ -154,16 +153,16 @@ class Keys:
         return Page.of(rows, page.limit, lambda row: Key(**row))
 
     async def delete(self, key_id: UUID, caller: Principal, actor: Actor) -> None:
-        """Revoke a key: one's own, or as someone who manages users that of another.
+        """Revoke a key of the caller or, if they manage users, of another user.
 
         Args:
             key_id: the key.
             caller: who revokes it.
-            actor: the same, for the audit log.
+            actor: the caller, for the audit log.
 
         Raises:
-            NotFound: there is no such key, or none that the caller may know of.
-            Forbidden: it is an owner's, or beyond the key they act by.
+            NotFound: the key does not exist, or the caller cannot see it.
+            Forbidden: it is a key of an owner, or it has more rights than the key in use.
         """
         async with self._changes.transaction("sessions") as connection:
             row = await connection.fetchrow(_SQL.key_held, key_id)
@@ -172,49 +171,49 @@ class Keys:
             fields: dict[str, Any] = dict(row)
             role: Role = fields.pop("role")
             key = Key(**fields)
-            _require_theirs(key, role, caller)
+            _require_access(key, role, caller)
             _require_within(caller, KeyGrant(key.id, frozenset(key.scopes), key.app_id, key.expires_at))
             await connection.execute(_SQL.key_delete, key.id)
-            await audit.write(connection, actor, app_id=key.app_id, target=key.id, before=_logged(key))
+            await audit.write(connection, actor, app_id=key.app_id, target=key.id, before=_audit_fields(key))
 
-    async def _refuse_too_many(self, connection: Connection, user_id: UUID) -> None:
+    async def _require_room(self, connection: Connection, user_id: UUID) -> None:
         await connection.execute(_SQL.keys_hold, user_id)
-        if await connection.fetchval(_SQL.keys_count, user_id) >= self._most:
+        if await connection.fetchval(_SQL.keys_count, user_id) >= self._max_keys:
             raise Conflict(
-                f"you have {self._most} API keys, expired ones too, and may have no more: revoke one",
-                limit=self._most,
+                f"you have {self._max_keys} API keys, including expired ones; revoke one first",
+                limit=self._max_keys,
             )
 
     async def _require_app(self, app_id: UUID, caller: Principal) -> None:
-        """A key may be bound to an app its user may read, whatever key they act by."""
-        there = await self._database.fetchrow(_APPS.app_by_id, app_id) is not None
-        authorise(replace(caller, key=None), "app.read", app_id if there else None)
-        if not there:
+        """Require that the user can read the app, ignoring the key in use."""
+        exists = await self._database.fetchrow(_APPS.app_by_id, app_id) is not None
+        authorise(replace(caller, key=None), "app.read", app_id if exists else None)
+        if not exists:
             raise NotFound("app", app_id)
 
 
 def _checked_scopes(new: NewKey) -> list[str]:
     for scope in new.scopes:
         if scope not in SCOPES:
-            raise Invalid(f"there is no scope {scope!r}", field="scopes", known=list(SCOPES))
+            raise Invalid(f"unknown scope {scope!r}", field="scopes", known=list(SCOPES))
     if not new.scopes:
-        raise Invalid("a key without a scope could do nothing", field="scopes", known=list(SCOPES))
+        raise Invalid("at least one scope is required", field="scopes", known=list(SCOPES))
     if new.app_id is not None and not INSTANCE_SCOPES.isdisjoint(new.scopes):
-        raise Invalid("a key for one app can have no scope of the whole instance", field="scopes")
+        raise Invalid("a key for one app cannot have an instance scope", field="scopes")
     return [scope for scope in SCOPES if scope in new.scopes]
 
 
-def _require_theirs(key: Key, role: Role, caller: Principal) -> None:
+def _require_access(key: Key, role: Role, caller: Principal) -> None:
     if key.user_id == caller.user_id:
         return
     if not may(caller, "instance.manage_users"):
         raise NotFound("key", key.id)
     if role == "owner" and caller.role != "owner":
-        raise Forbidden("only an owner revokes the key of an owner")
+        raise Forbidden("requires the role owner to revoke a key of an owner")
 
 
 def _require_within(caller: Principal, grant: KeyGrant) -> None:
-    """Who acts by a key has no more over keys than that key grants: scopes, app and time."""
+    """Require that a grant is within that of the key in use: scopes, app and expiry."""
     own = caller.key
     if own is None:
         return
@@ -223,10 +222,10 @@ def _require_within(caller: Principal, grant: KeyGrant) -> None:
         and (own.app_id is None or own.app_id == grant.app_id)
         and (own.expires_at is None or (grant.expires_at is not None and grant.expires_at <= own.expires_at))
     ):
-        raise Forbidden("a key can manage only keys whose scopes, app and end are within its own")
+        raise Forbidden("a key can manage only keys within its own scopes, app and expiry")
 
 
-def _logged(key: Key) -> dict[str, Any]:
+def _audit_fields(key: Key) -> dict[str, Any]:
     return {
         "user_id": str(key.user_id),
         "name": key.name,

@@ -1,4 +1,4 @@
-"""Log-in: from a name and a password to a session."""
+"""Log-in with a username and a password."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SQL = load("users")
 
 @dataclass(frozen=True, slots=True)
 class LoginResult:
-    """What a log-in leads to.
+    """The result of a log-in.
 
     Attributes:
-        user: who it is.
-        session: what they prove it with from now on.
+        user: the user.
+        session: the new session.
     """
 
     user: User
@@ -37,7 +37,7 @@ class LoginResult:
 
 
 class LogIn:
-    """Checks names and passwords, slows down guessing, opens sessions."""
+    """Checks passwords, throttles guessing and opens sessions."""
 
     def __init__(
         self,
@@ -47,14 +47,12 @@ class LogIn:
         sessions: Sessions,
         background: Background,
     ) -> None:
-        """Make it.
+        """Create a `LogIn`.
 
         Args:
-            database: the pool.
-            users: the users.
             passwords: checks them.
             sessions: opens them.
-            background: writes down failed attempts after they were answered.
+            background: writes audit entries of failed attempts after the response.
         """
         self._database = database
         self._users = users
@@ -63,35 +61,33 @@ class LogIn:
         self._background = background
         self._sources = LoginSources(database)
         self._by_account = Throttle(database, "account", free=5, longest_seconds=60)
-        self._by_place = Throttle(database, "place", free=5, longest_seconds=60)
+        self._by_network = Throttle(database, "place", free=5, longest_seconds=60)
         self._by_address = Throttle(database, "address", free=20, longest_seconds=300)
 
     async def log_in(self, username: str, password: str, actor: Actor, user_agent: str = "") -> LoginResult:
-        """Check a name and a password and open a session.
+        """Check a username and a password and open a session.
 
-        An unknown name, a wrong password and an inactive user get the same answer in the same time. Where an
-        account logged in from of late, attempts on it are counted apart: else whoever guesses from anywhere
-        would keep its owner out.
+        An unknown name, a wrong password and an inactive user get the same response in the same time.
+        Attempts from a network where the account logged in recently have their own count. Otherwise guesses
+        from elsewhere would lock the user out.
 
         Args:
-            username: as typed.
-            password: as typed.
-            actor: nobody yet, and where the attempt comes from.
-            user_agent: what the client calls itself.
+            actor: anonymous, with the client address.
+            user_agent: the User-Agent header.
 
         Returns:
             The user and their new session.
 
         Raises:
-            Unauthenticated: name and password do not fit.
+            Unauthenticated: username or password is wrong.
             Throttled: too many attempts for this account or from this address.
-            Overloaded: too many are being checked right now.
+            Overloaded: too many passwords are being checked.
         """
         account, origin = username.lower()[:64], rate_limit_key(actor.address)
-        place = network_of(account, origin)
+        network = network_of(account, origin)
         await self._by_address.attempt(origin)
-        known = await self._sources.know(place)
-        throttle, counted = (self._by_place, place) if known else (self._by_account, account)
+        known = await self._sources.is_known(network)
+        throttle, counted = (self._by_network, network) if known else (self._by_account, account)
         await throttle.attempt(counted)
         try:
             row = await self._check(username, password, actor)
@@ -100,9 +96,9 @@ class LogIn:
             await self._by_address.uncount(origin)
             await throttle.uncount(counted)
             raise
-        await throttle.forget(counted)
-        await self._sources.keep(place)
-        # Not forgotten: else a good log-in now and then would let one address guess at all the others.
+        await throttle.reset(counted)
+        await self._sources.keep(network)
+        # Not reset: a successful log-in must not let the address guess passwords of other accounts.
         await self._by_address.uncount(origin)
         return LoginResult(await self._users.get(str(row["id"])), session)
 
@@ -113,19 +109,18 @@ class LogIn:
         stored = row["password_hash"] if row is not None and row["is_active"] else None
         if await self._passwords.verify(stored, password) and row is not None:
             return row
-        self._note_failure(row, actor)
+        self._audit_failure(row, actor)
         raise Unauthenticated("wrong username or password")
 
-    def _note_failure(self, row: Record | None, actor: Actor) -> None:
-        """Write it down after the answer: neither its time nor the next one's may tell that the name exists.
+    def _audit_failure(self, row: Record | None, actor: Actor) -> None:
+        """Write the audit entry after the response, so that timing does not reveal whether the name exists.
 
-        Names that do not exist are written nowhere, only that there was one: people type passwords into the
-        field for the name.
+        Unknown names are not recorded: users sometimes type the password into the name field.
         """
         attempt, target = (actor, None) if row is None else (replace(actor, name=row["username"]), row["id"])
         self._background.spawn(
             f"failed log-in of request {actor.request_id}",
-            lambda: audit.write_refusal(self._database, attempt, Unauthenticated.code, target=target),
+            lambda: audit.write_denial(self._database, attempt, Unauthenticated.code, target=target),
         )
 
     async def _open(self, row: Record, password: str, actor: Actor, user_agent: str) -> NewSession:
@@ -133,7 +128,7 @@ class LogIn:
         if self._passwords.is_outdated(stored):
             renewed = await self._passwords.hash(password)
             await self._database.execute(_SQL.user_rehash, row["id"], stored, renewed)
-            # Whoever logged in at the same time may have been faster: check again against what is there now.
+            # A concurrent log-in may have been faster: check again against the stored hash.
             row = await self._check(row["username"], password, actor)
             stored = row["password_hash"]
         try:

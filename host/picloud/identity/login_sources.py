@@ -1,4 +1,4 @@
-"""Where accounts log in from: a place that was right before need not wait for guesses made elsewhere."""
+"""Networks from which accounts logged in; guesses from elsewhere do not throttle these."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from picloud.db.queries import load
 from picloud.identity.tokens import token_hash
 
 REMEMBER = timedelta(days=30)
-"""So long after its last log-in a place is known."""
+"""How long after its last log-in a network is known."""
 
 _SQL = load("login_sources")
 
@@ -18,29 +18,28 @@ class LoginSources:
     """The networks each account logged in from, in the database, as hashes."""
 
     def __init__(self, database: Database) -> None:
-        """Make it."""
         self._database = database
 
-    async def know(self, place: str) -> bool:
-        """Tell whether an account logged in from there of late.
+    async def is_known(self, network: str) -> bool:
+        """Return whether an account logged in from a network recently.
 
-        The work is the same for a name that nobody has, so that its time tells nothing.
+        An unknown name takes the same time.
 
         Args:
-            place: see `place_of`.
+            network: see `network_of`.
         """
-        return bool(await self._database.fetchval(_SQL.source_is_known, token_hash(place), REMEMBER))
+        return bool(await self._database.fetchval(_SQL.source_is_known, token_hash(network), REMEMBER))
 
-    async def keep(self, place: str) -> None:
-        """Remember that an account logged in from there. Args: place: see `place_of`."""
-        await self._database.execute(_SQL.source_keep, token_hash(place))
+    async def keep(self, network: str) -> None:
+        """Record a log-in from a network. Args: network: see `network_of`."""
+        await self._database.execute(_SQL.source_keep, token_hash(network))
 
 
 def network_of(account: str, origin: str) -> str:
-    """An account at an address.
+    """Return the key of an account and the network it logs in from.
 
     Args:
-        account: what attempts on it are counted under.
-        origin: what the address is counted under (`address.source`).
+        account: the lower-case username.
+        origin: see `client_address.rate_limit_key`.
     """
-    return f"{origin} {account}"  # no address has a space
+    return f"{origin} {account}"  # an address contains no space

@@ -1,7 +1,7 @@
-"""Members of apps: which users of role member may do what in which app.
+"""Members of apps: users with the role member and their role in an app.
 
-Owners and admins need no row and can have none. A deactivated member keeps theirs, so that an
-activation brings back what was; who becomes an admin loses them.
+Owners and admins have no memberships. A deactivated member keeps theirs for a later activation; a member
+who becomes an owner or admin loses them.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _SQL = load("members")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A user in an app.
+    """A member of an app.
 
     Attributes:
         user_id: the user.
-        username: their name.
-        role: their role in the app.
-        created_at: when they became a member.
+        username: name of the user.
+        role: role in the app.
+        created_at: when the user was added.
         updated_at: last change.
     """
 
@@ -48,36 +48,28 @@ class Members:
     """Members of apps. Each check and its write are one statement."""
 
     def __init__(self, database: Database, changes: ChangeNotifier) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
 
     async def list(self, app_id: UUID, page: PageRequest) -> Page[Member]:
-        """List an app's members, in the order in which the users were made.
-
-        Args:
-            app_id: the app.
-            page: which part of the list.
-        """
+        """List an app's members, in the order in which the users were created."""
         rows = await self._database.fetch(_SQL.members_list, app_id, page.after, page.limit + 1)
         return Page.of(rows, page.limit, _member)
 
     async def grant(self, app_id: UUID, id_or_name: str, role: AppRole, actor: Actor) -> Member:
-        """Make a user a member.
+        """Add a user to an app.
 
         Args:
-            app_id: the app.
-            id_or_name: the user.
-            role: their role.
-            actor: who grants it.
+            id_or_name: id or username of the user.
+            role: the role in the app.
 
         Returns:
             The member.
 
         Raises:
-            NotFound: there is no such user, or the app is gone.
-            Invalid: they are an owner or an admin, or not active.
-            Conflict: they are a member already.
+            NotFound: the user or the app does not exist.
+            Invalid: the user is an owner or an admin, or inactive.
+            Conflict: the user is already a member.
         """
         try:
             async with self._changes.transaction("users") as connection:
@@ -85,29 +77,31 @@ class Members:
                 row = await connection.fetchrow(_SQL.member_grant, app_id, user_id, role)
                 member = _written(row, user_id, role, id_or_name)
                 await audit.write(
-                    connection, actor, app_id=app_id, target=user_id, after=_logged(member.username, role)
+                    connection,
+                    actor,
+                    app_id=app_id,
+                    target=user_id,
+                    after=_audit_fields(member.username, role),
                 )
                 return member
         except UniqueViolationError:
-            raise Conflict("this user is a member already: change their role instead") from None
+            raise Conflict("the user is already a member; change the role instead") from None
         except ForeignKeyViolationError:
             raise NotFound("app", app_id) from None
 
     async def change(self, app_id: UUID, id_or_name: str, role: AppRole, actor: Actor) -> Member:
-        """Give a member another role.
+        """Change the role of a member.
 
         Args:
-            app_id: the app.
-            id_or_name: the user.
-            role: their new role.
-            actor: who gives it.
+            id_or_name: id or username of the user.
+            role: the new role.
 
         Returns:
             The member.
 
         Raises:
-            NotFound: they are not a member.
-            Invalid: they are not active.
+            NotFound: the user is not a member.
+            Invalid: the user is inactive.
         """
         async with self._changes.transaction("users") as connection:
             user_id = (await find_user(connection, id_or_name)).id
@@ -121,18 +115,16 @@ class Members:
                 actor,
                 app_id=app_id,
                 target=user_id,
-                before=_logged(name, row["before"]),
-                after=_logged(name, role),
+                before=_audit_fields(name, row["before"]),
+                after=_audit_fields(name, role),
             )
             return member
 
     async def remove(self, app_id: UUID, id_or_name: str, actor: Actor) -> None:
-        """Take a membership away; nothing happens where there is none.
+        """Remove a member; does nothing if the user is not a member.
 
         Args:
-            app_id: the app.
-            id_or_name: the user, who need not exist.
-            actor: who takes it away.
+            id_or_name: id or username; the user need not exist.
         """
         async with self._changes.transaction("users") as connection:
             try:
@@ -141,22 +133,23 @@ class Members:
                 await audit.write(connection, actor, app_id=app_id, target=id_or_name)
                 return
             role = await connection.fetchval(_SQL.member_remove, app_id, user.id)
-            before = None if role is None else _logged(user.username, role)
+            before = None if role is None else _audit_fields(user.username, role)
             await audit.write(connection, actor, app_id=app_id, target=user.id, before=before)
 
 
 def _written(row: Record | None, user_id: UUID, role: AppRole, id_or_name: str) -> Member:
-    """The member that was written, or why none was."""
+    """Return the written member, or raise the reason why there is none."""
     if row is None:
         raise NotFound("user", id_or_name)
     if row["user_role"] != "member":
         raise Invalid(
-            f"{row['username']} is an {row['user_role']} and may do everything in every app",
+            f"{row['username']} has the role {row['user_role']}, which includes every app; "
+            "only users with the role member can be added",
             field="user",
             reason="not_a_member",
         )
     if not row["is_active"]:
-        raise Invalid(f"{row['username']} is not active", field="user", reason="inactive")
+        raise Invalid(f"{row['username']} is inactive", field="user", reason="inactive")
     return Member(user_id, row["username"], role, row["created_at"], row["updated_at"])
 
 
@@ -164,5 +157,5 @@ def _member(row: Record) -> Member:
     return Member(row["id"], row["username"], row["role"], row["created_at"], row["updated_at"])
 
 
-def _logged(username: str, role: str) -> dict[str, str]:
+def _audit_fields(username: str, role: str) -> dict[str, str]:
     return {"username": username, "role": role}

@@ -1,4 +1,4 @@
-"""Passwords: argon2id, off the event loop, a few at a time."""
+"""Password hashing with argon2id, on a few threads outside the event loop."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from picloud.core.errors import Invalid, Overloaded
 
 MIN_BYTES, MAX_BYTES = 10, 256
 MAX_WAITING = 100
-"""Hashes that may wait for a thread; a flood of log-ins must not queue for minutes."""
+"""Hashes that can wait for a thread; a flood of log-ins must not queue for minutes."""
 
 Result = TypeVar("Result")
 
 
 def check_password(password: str) -> None:
-    """Refuse a password that is too short or too long, before any work is spent on it.
+    """Check the length of a password before it is hashed.
 
     Args:
-        password: as the user typed it.
+        password: the plain password.
 
     Raises:
-        Invalid: it is not 10 to 256 bytes of UTF-8.
+        Invalid: it does not have 10 to 256 bytes of UTF-8.
     """
     try:
         size = len(password.encode())
     except UnicodeEncodeError:
-        raise Invalid("the password is not valid text", field="password") from None
+        raise Invalid("the password is not valid UTF-8", field="password") from None
     if not MIN_BYTES <= size <= MAX_BYTES:
         raise Invalid(
-            f"a password has {MIN_BYTES} to {MAX_BYTES} bytes, this one has {size}", field="password"
+            f"the password must have {MIN_BYTES} to {MAX_BYTES} bytes, not {size}", field="password"
         )
 
 
 class Passwords:
-    """Hashes and checks passwords on threads of its own, whose number bounds memory and processor time."""
+    """Hashes and checks passwords on its own threads, whose number limits memory and CPU use."""
 
     def __init__(self, threads: int = 2, hasher: PasswordHasher | None = None) -> None:
-        """Make it.
+        """Create a `Passwords`.
 
         Args:
-            threads: hashes that may be computed at once; each takes 32 MiB.
+            threads: hashes computed at once; each takes 32 MiB.
             hasher: argon2id parameters; by default 3 passes over 32 MiB.
         """
         self._hasher = hasher or PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
@@ -64,38 +64,38 @@ class Passwords:
 
         Raises:
             Invalid: see `check_password`.
-            Overloaded: too many are being hashed right now.
+            Overloaded: too many passwords are being hashed.
         """
         check_password(password)
         return await self._run(lambda: self._hasher.hash(password))
 
     async def verify(self, stored: str | None, password: str) -> bool:
-        """Check a password; it takes as long for a user that does not exist.
+        """Check a password; an unknown user takes the same time.
 
         Args:
-            stored: the argon2 string, or None where there is no such user.
-            password: what was typed.
+            stored: the argon2 string, or None when the user does not exist.
+            password: the password to check.
 
         Returns:
             True when it is the user's password.
 
         Raises:
-            Overloaded: too many are being checked right now.
+            Overloaded: too many passwords are being checked.
         """
         if len(password.encode()) > MAX_BYTES:
             return False
         return await self._run(lambda: self._verify(stored, password))
 
     def is_outdated(self, stored: str) -> bool:
-        """Tell whether a hash was made with other parameters than today's."""
+        """Return whether a hash has other parameters than the current ones."""
         return self._hasher.check_needs_rehash(stored)
 
     def close(self) -> None:
-        """Let the threads end."""
+        """Stop the threads and cancel waiting hashes."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _verify(self, stored: str | None, password: str) -> bool:
-        # Whoever is asked for first, or the first unknown name of a process would take twice as long.
+        # Also computed for known names, or the first unknown name of a process would take twice as long.
         self._dummy = self._dummy or self._hasher.hash("no user has this password")
         try:
             self._hasher.verify(stored or self._dummy, password)

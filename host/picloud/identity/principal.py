@@ -1,4 +1,4 @@
-"""Who acts."""
+"""The principal: the authenticated caller of a request."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ NO_MEMBERSHIPS: Mapping[UUID, AppRole] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class KeyGrant:
-    """What an API key lets its user do.
+    """The rights of an API key.
 
     Attributes:
         id: the key.
         scopes: some of `capabilities.SCOPES`.
-        app_id: the only app it is for, or None for all.
-        expires_at: when it ends, or None.
+        app_id: the only app it can access, or None for all.
+        expires_at: when it expires, or None.
     """
 
     id: UUID
@@ -34,15 +34,15 @@ class KeyGrant:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An active user, in person or by a key; nobody is None.
+    """An active user, in a session or by an API key. An anonymous caller is None.
 
     Attributes:
         user_id: the user.
-        username: their name.
-        role: their role in the instance.
-        memberships: of a member, their role in each app they belong to.
-        key: the API key they act by, or None in person.
-        session_id: the session they act in, or None by a key.
+        username: name of the user.
+        role: role in the instance.
+        memberships: role in each app, for a user with the role member.
+        key: the API key in use, or None in a session.
+        session_id: the session in use, or None by a key.
     """
 
     user_id: UUID
@@ -54,5 +54,5 @@ class Principal:
 
     @property
     def kind(self) -> Literal["user", "api_key"]:
-        """How they act: in person or by a key."""
+        """How the caller authenticated: "user" for a session, "api_key" for a key."""
         return "user" if self.key is None else "api_key"

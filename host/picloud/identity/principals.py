@@ -1,7 +1,7 @@
-"""Who acts: the principal behind a session's token or an API key, or a user by id.
+"""Finds the principal of a session token or an API key, or of a user by id.
 
-A principal is kept in memory for some seconds, as long as no session, key, user or member has changed. A
-change on this node is seen by the next request on every worker (see generations.py).
+Principals are cached for a few seconds, until a session, key, user or member changes. The next request on
+every worker of this node sees the change (see generations.py).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from picloud.identity.principal import NO_MEMBERSHIPS, AppRole, KeyGrant, Princi
 from picloud.identity.tokens import KEY, KEY_PREFIX, KEY_PREFIX_LENGTH, SESSION_TOKEN, token_hash
 
 CACHE_SECONDS = 5.0
-"""How long another node may still take for good what was ended here, should its NOTIFY be late."""
+"""How long another node may still accept a session or key that ended here, if its NOTIFY is late."""
 CACHE_SIZE = 10_000
 
 _SQL = load("principals")
@@ -39,7 +39,7 @@ _KEY = re.compile(KEY, re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class _CachedPrincipal:
-    """A principal, as long as nothing changed, until a second of the monotonic clock."""
+    """A principal, valid for a generation and until a time of the monotonic clock."""
 
     principal: Principal
     generation: object
@@ -47,7 +47,7 @@ class _CachedPrincipal:
 
 
 class Principals:
-    """Finds the principal behind a token of either kind, and that of a user."""
+    """Finds principals by token or user id."""
 
     def __init__(
         self,
@@ -56,12 +56,11 @@ class Principals:
         background: Background,
         session_ttl: timedelta = timedelta(hours=24),
     ) -> None:
-        """Make it.
+        """Create a `Principals`.
 
         Args:
-            database: the pool.
-            generations: tells when what is in memory is out of date.
-            background: notes beside the caller's way what was used when.
+            generations: show when cached principals are out of date.
+            background: records the last use of sessions and keys after the response.
             session_ttl: how long a session lives after it was last used.
         """
         self._database = database
@@ -76,16 +75,16 @@ class Principals:
         )
 
     async def of_token(self, token: str) -> Principal | None:
-        """Find who is behind a token.
+        """Find the principal of a token.
 
         Args:
-            token: what the client sent; any text.
+            token: any string a client sent.
 
         Returns:
-            The principal, or None when the token is not good or its user not active.
+            The principal, or None when the token is not valid or its user is inactive.
 
         Raises:
-            Unavailable: the database had to be asked and cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         is_key = _KEY.fullmatch(token) is not None
         if not is_key and not _SESSION.fullmatch(token):
@@ -104,23 +103,23 @@ class Principals:
         if row["is_stale"]:
             self._touch(row["id"], is_key)
         principal = _principal(row, is_key)
-        # By the database's clock: that of this machine may be another.
+        # By the database's clock, which may differ from this node's.
         seconds_left = row["seconds_left"]
         ends_at = math.inf if seconds_left is None else asked_at + seconds_left
         self._known[digest] = _CachedPrincipal(principal, generation, ends_at)
         return principal
 
     async def of_user(self, user_id: UUID) -> Principal | None:
-        """Find a user in person: their role and memberships at this moment, without any key.
+        """Find the principal of a user, with their current role and memberships and without a key.
 
         Args:
-            user_id: such as who registered a trigger.
+            user_id: for example the user who registered a trigger.
 
         Returns:
-            The principal, or None when there is no such user or they are not active.
+            The principal, or None when the user does not exist or is inactive.
 
         Raises:
-            Unavailable: the database had to be asked and cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         generation = self._generations.current("users")  # before the database is read, as above
         known = self._users.get(user_id)
@@ -140,8 +139,8 @@ class Principals:
     async def _key(self, token: str, digest: bytes) -> Record | None:
         prefix = token.removeprefix(KEY_PREFIX)[:KEY_PREFIX_LENGTH]
         rows = await self._database.fetch(_SQL.principals_of_keys, prefix)
-        good = [row for row in rows if hmac.compare_digest(row["key_hash"], digest)]
-        return good[0] if good else None
+        matching = [row for row in rows if hmac.compare_digest(row["key_hash"], digest)]
+        return matching[0] if matching else None
 
     def _touch(self, found: UUID, is_key: bool) -> None:
         database, ttl = self._database, self._session_ttl

@@ -1,4 +1,4 @@
-"""Sessions: how a log-in lasts, and how it ends."""
+"""Sessions of logged-in users."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from picloud.identity.principal import Principal, Role
 from picloud.identity.tokens import SESSION_PREFIX, new_token, token_hash
 
 ABSOLUTE = timedelta(days=30)
-"""However much it is used, no session lives longer."""
+"""Maximum lifetime of a session, however often it is used."""
 MAX_SESSIONS = 100
-"""Sessions of one user, unless configured otherwise."""
+"""Sessions of one user; the default of the setting."""
 MAX_USER_AGENT = 256
 
 _SQL = load("sessions")
@@ -30,15 +30,15 @@ _SQL = load("sessions")
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as its user sees it.
+    """A session, as its user sees it.
 
     Attributes:
-        id: the session; not its token, which is stored nowhere.
-        created_at: when they logged in.
+        id: the session; its token is not stored.
+        created_at: time of the log-in.
         last_seen_at: when it was last used, to the minute.
-        expires_at: when it ends unless it is used.
-        address: where the log-in came from.
-        user_agent: what the client called itself then.
+        expires_at: when it expires unless it is used.
+        address: client address of the log-in.
+        user_agent: User-Agent of the log-in.
     """
 
     id: UUID
@@ -51,11 +51,11 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class NewSession:
-    """A session that was just opened.
+    """A new session.
 
     Attributes:
-        token: what the client proves itself with from now on.
-        expires_at: when it ends unless it is used.
+        token: authenticates the client's requests.
+        expires_at: when it expires unless it is used.
     """
 
     token: str
@@ -63,27 +63,25 @@ class NewSession:
 
 
 class Sessions:
-    """Sessions of users; who is behind one is for `Principals` to say."""
+    """Opens, lists and ends sessions; `Principals` finds the user of a token."""
 
     def __init__(
         self,
         database: Database,
         changes: ChangeNotifier,
         ttl: timedelta = timedelta(hours=24),
-        most: int = MAX_SESSIONS,
+        max_sessions: int = MAX_SESSIONS,
     ) -> None:
-        """Make it.
+        """Create a `Sessions`.
 
         Args:
-            database: the pool.
-            changes: makes writes known to the other workers.
-            ttl: how long a session lives after it was last used.
-            most: sessions of one user; one more ends the one that was not used for the longest time.
+            ttl: lifetime of a session after its last use.
+            max_sessions: sessions of one user; one more ends the least recently used.
         """
         self._database = database
         self._changes = changes
         self._ttl = ttl
-        self._most = most
+        self._max_sessions = max_sessions
 
     async def open(
         self,
@@ -95,21 +93,21 @@ class Sessions:
         user_agent: str = "",
         password_hash: str | None = None,
     ) -> NewSession:
-        """Start a session for someone who proved who they are; always with a token that is new.
+        """Open a session for an authenticated user, always with a new token.
 
         Args:
             user_id: the user.
-            username: their name.
-            role: their role.
-            actor: who asked for it and from where; the entry is made in the user's name.
-            user_agent: what the client calls itself.
-            password_hash: what they were checked against, if it was a password.
+            username: name of the user.
+            role: role of the user.
+            actor: the client address and request; the audit entry names the user.
+            user_agent: the User-Agent header.
+            password_hash: the hash the password was checked against, if any.
 
         Returns:
-            The session's token and end.
+            The token and its expiry.
 
         Raises:
-            Unauthenticated: the user was deleted or deactivated, or the password changed, meanwhile.
+            Unauthenticated: the user was deleted or deactivated, or the password changed, in the meantime.
         """
         token, session_id = new_token(SESSION_PREFIX), uuid7()
         async with self._database.transaction() as connection:
@@ -130,28 +128,23 @@ class Sessions:
                 actor, principal=Principal(user_id, username, role), name=username, action="session.login"
             )
             await audit.write(connection, author, target=session_id)
-        await self._end_beyond(user_id, session_id, author)
+        await self._end_excess(user_id, session_id, author)
         return NewSession(token, expires_at)
 
-    async def _end_beyond(self, user_id: UUID, opened: UUID, author: Actor) -> None:
-        """Make room for the session that was just opened; the user is told by the audit log."""
+    async def _end_excess(self, user_id: UUID, opened: UUID, author: Actor) -> None:
+        """End the least recently used sessions above the maximum, with an audit entry."""
         count = await self._database.fetchval(_SQL.sessions_count, user_id)
-        if count <= self._most:
+        if count <= self._max_sessions:
             return
         async with self._changes.transaction("sessions") as connection:
-            ended = await connection.fetch(_SQL.sessions_end_beyond, user_id, self._most)
+            ended = await connection.fetch(_SQL.sessions_end_excess, user_id, self._max_sessions)
             if ended:
                 author = replace(author, action="session.displace")
                 before = {"sessions": [str(row["id"]) for row in ended]}
                 await audit.write(connection, author, target=opened, before=before)
 
     async def list(self, user_id: UUID, page: PageRequest) -> Page[Session]:
-        """List a user's sessions that are not over, oldest first.
-
-        Args:
-            user_id: whose.
-            page: which part of the list.
-        """
+        """List a user's active sessions, oldest first."""
         rows = await self._database.fetch(_SQL.sessions_list, user_id, page.after, page.limit + 1)
         return Page.of(rows, page.limit, lambda row: Session(**row))
 
@@ -159,12 +152,11 @@ class Sessions:
         """End a session.
 
         Args:
-            user_id: whose it must be.
+            user_id: the user of the session.
             session_id: the session.
-            actor: who ends it.
 
         Raises:
-            NotFound: the user has no such session, or it is over already.
+            NotFound: the user has no such active session.
         """
         async with self._changes.transaction("sessions") as connection:
             if await connection.fetchval(_SQL.session_end, user_id, session_id) is None:

@@ -1,6 +1,6 @@
-"""The first start: how the first owner comes to be.
+"""Setup: creates the first owner of an instance.
 
-Everything here is inert once a user exists.
+It does nothing once the instance has a user.
 """
 
 from __future__ import annotations
@@ -25,75 +25,68 @@ _USERS = load("users")
 
 
 class Setup:
-    """Makes the first owner, once."""
+    """Creates the first owner, once."""
 
     def __init__(self, database: Database, changes: ChangeNotifier, passwords: Passwords) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
         self._passwords = passwords
 
-    async def is_over(self) -> bool:
-        """Tell whether the instance has a user."""
+    async def is_complete(self) -> bool:
+        """Return whether the instance has a user."""
         return bool(await self._database.fetchval(_USERS.users_exist))
 
     async def bootstrap(self, username: str, password: str) -> User | None:
-        """Make the first owner from configuration.
+        """Create the first owner from the configuration.
 
         Args:
             username: PICLOUD_BOOTSTRAP_USERNAME.
             password: PICLOUD_BOOTSTRAP_PASSWORD.
 
         Returns:
-            The new owner, or None when there was a user already.
+            The new owner, or None when the instance already has a user.
 
         Raises:
-            Invalid: name or password is not acceptable.
+            Invalid: username or password is not valid.
         """
-        if await self.is_over():
+        if await self.is_complete():
             return None
         check_username(username)
         password_hash = await self._passwords.hash(password)
         async with self._changes.transaction("users") as connection:
             return await _first_owner(connection, username, password_hash, Actor.console("setup.bootstrap"))
 
-    async def make_link(self) -> str | None:
-        """Make the token of a one-time setup link, good for an hour.
+    async def create_link(self) -> str | None:
+        """Create the token of a one-time setup link, valid for one hour.
 
         Returns:
-            The token for `/admin/setup?token=...`, or None when there is a user already.
+            The token for `/admin/setup?token=...`, or None when the instance already has a user.
         """
-        if await self.is_over():
+        if await self.is_complete():
             return None
         token = new_token()
         await self._database.execute(_SQL.setup_link_insert, token_hash(token), LINK_LIFETIME)
         return token
 
-    async def is_good(self, token: str) -> bool:
-        """Tell whether a link could be used now.
-
-        Args:
-            token: what the link carries.
-        """
+    async def is_valid_link(self, token: str) -> bool:
+        """Return whether the token of a setup link is valid."""
         return bool(await self._database.fetchval(_SQL.setup_link_good, token_hash(token)))
 
     async def complete(self, token: str, username: str, password: str, actor: Actor) -> User:
-        """Use the link: make the first owner.
+        """Create the first owner with a setup link.
 
         Args:
-            token: what the link carries.
-            username: chosen name.
-            password: chosen password.
-            actor: nobody yet, and where they come from.
+            token: the token of the link.
+            actor: anonymous, with the client address.
 
         Returns:
             The new owner.
 
         Raises:
-            SetupOver: the link is not good, or someone was faster.
-            Invalid: name or password is not acceptable; the link stays good.
+            SetupOver: the link is not valid, or the instance already has a user.
+            Invalid: username or password is not valid; the link remains valid.
         """
-        if not await self.is_good(token):
+        if not await self.is_valid_link(token):
             raise SetupOver
         check_username(username)
         password_hash = await self._passwords.hash(password)

@@ -1,4 +1,4 @@
-"""Slows down guessing: every failure too many doubles the wait, and no wait is for ever."""
+"""Throttles password guessing: after some free attempts each failure doubles the wait, up to a maximum."""
 
 from __future__ import annotations
 
@@ -15,46 +15,48 @@ _SQL = load("throttle")
 
 
 class Throttle:
-    """Counts attempts by whom they are on, in the database: for all workers of all nodes.
+    """Counts attempts in the database, for all workers of all nodes.
 
-    An attempt counts from its start, so a hundred at once do not slip through before the first fails.
+    An attempt counts from its start, so concurrent attempts are throttled before the first one fails.
     """
 
     def __init__(self, database: Database, kind: str, free: int, longest_seconds: float) -> None:
-        """Make it.
+        """Create a `Throttle`.
 
         Args:
-            database: the pool.
-            kind: keeps these counts apart from others.
+            kind: name of this set of counts.
             free: attempts before the first wait of one second.
-            longest_seconds: the wait at which doubling stops.
+            longest_seconds: the maximum wait.
         """
         self._database = database
         self._kind = kind
         self._free = free
         self._longest = float(longest_seconds)
 
-    async def attempt(self, who: str) -> None:
-        """Count an attempt, or refuse it.
+    async def attempt(self, key: str) -> None:
+        """Count an attempt.
 
         Args:
-            who: an account, or what an address is counted under (`address.source`).
+            key: an account, or the rate limit key of an address.
 
         Raises:
-            Throttled: there is still a wait; `Retry-After` says how long. Refused attempts do not count.
+            Throttled: the wait has not passed; `Retry-After` has the seconds. The attempt is not counted.
         """
-        key = self._key(who)
-        if await self._database.fetchval(_SQL.attempt_count, key, self._free, self._longest, FORGET) is None:
-            raise Throttled(max(1, await self._database.fetchval(_SQL.attempt_wait, key) or 1))
+        hashed = self._hash(key)
+        if (
+            await self._database.fetchval(_SQL.attempt_count, hashed, self._free, self._longest, FORGET)
+            is None
+        ):
+            raise Throttled(max(1, await self._database.fetchval(_SQL.attempt_wait, hashed) or 1))
 
-    async def forget(self, who: str) -> None:
-        """Forget what was counted: whoever it is has proved to be the one. Args: who: as for `attempt`."""
-        await self._database.execute(_SQL.attempts_forget, self._key(who))
+    async def reset(self, key: str) -> None:
+        """Reset the count after a successful attempt. Args: key: see `attempt`."""
+        await self._database.execute(_SQL.attempts_forget, self._hash(key))
 
-    async def uncount(self, who: str) -> None:
-        """Take one attempt back that was no guess, and its wait. Args: who: as for `attempt`."""
-        await self._database.execute(_SQL.attempt_uncount, self._key(who))
+    async def uncount(self, key: str) -> None:
+        """Undo one attempt that was not a guess, and its wait. Args: key: see `attempt`."""
+        await self._database.execute(_SQL.attempt_uncount, self._hash(key))
 
-    def _key(self, who: str) -> bytes:
-        # Hashed, because people type passwords into the field for the name.
-        return token_hash(f"{self._kind}:{who}")
+    def _hash(self, key: str) -> bytes:
+        # Hashed, because users sometimes type the password into the name field.
+        return token_hash(f"{self._kind}:{key}")

@@ -1,1 +1,1 @@
-"""The outbox writer: events, the triggers that match them, and who records them."""
+"""The outbox: events, the triggers that match them, and the listeners that record them."""

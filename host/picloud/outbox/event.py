@@ -15,11 +15,11 @@ Operation: TypeAlias = Literal["insert", "create", "update", "delete"]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What caused an event. It is for the record: a handler does not run as this principal.
+    """The origin of an event, for the record; a handler does not run as this principal.
 
     Attributes:
-        principal: the user who acted or who called the script, or None for an anonymous caller.
-        execution_id: the execution that wrote, or None where a user or a background job did.
+        principal: the user, or the caller of the script; None for an anonymous caller.
+        execution_id: the execution that wrote, or None for a user or a background job.
     """
 
     principal: Principal | None = None
@@ -34,7 +34,6 @@ class Event:
     metadata, never its bytes) for files.
 
     Attributes:
-        app_id: the app.
         source: the store that changed.
         op: what happened.
         collection: the collection.

@@ -15,11 +15,10 @@ class Matcher(Protocol):
     async def has_listener(self, app_id: UUID, source: Source, collection: str) -> bool:
         """Return whether a trigger listens to a collection.
 
-        A matcher answers from memory. It is a coroutine so that it can read its table again when another
+        A matcher looks in memory. It is a coroutine so that it can read its table again when another
         worker has changed a trigger.
 
         Args:
-            app_id: the app.
             source: the store.
             collection: the collection that is about to change.
         """
@@ -36,7 +35,6 @@ class TriggerTable:
         """Replace what the triggers of an app listen to.
 
         Args:
-            app_id: the app.
             globs: the collection globs of its triggers, by store; empty when it has no triggers.
         """
         if globs:
@@ -51,7 +49,7 @@ class TriggerTable:
 
 
 def matches(glob: str, collection: str) -> bool:
-    """Return whether a collection matches a glob. Case counts.
+    """Return whether a collection matches a glob. It is case-sensitive.
 
     Args:
         glob: `*`, a prefix that ends in `*` (`users:*`), or an exact name.

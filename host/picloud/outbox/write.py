@@ -45,7 +45,7 @@ class Outbox:
 
         Args:
             connection: in the transaction of the write.
-            events: in the order of the changes; nothing is done where there are none.
+            events: in the order of the changes; can be empty.
         """
         if not events:
             return

@@ -51,7 +51,7 @@ class RoutePattern:
 
 
 def conflict(one: RoutePattern, other: RoutePattern) -> bool:
-    """Tell whether some request is matched by both with equal precedence.
+    """Return whether some request is matched by both with equal precedence.
 
     Args:
         one: a route.

@@ -51,7 +51,7 @@ class Cors:
             The settings in the one way they are stored and compared.
 
         Raises:
-            Invalid: one is not acceptable; `field` says which, `cors.origins` for example.
+            Invalid: one is not valid; `field` says which, `cors.origins` for example.
         """
         if "origins" not in settings:
             raise _invalid("origins", "is required")
@@ -86,7 +86,7 @@ class Cors:
         return {name: list(v) if isinstance(v, tuple) else v for name, v in asdict(self).items()}
 
     def allowed(self, origin: str) -> str | None:
-        """Tell whether pages of an origin may call.
+        """Return whether pages of an origin may call.
 
         Args:
             origin: the Origin header.

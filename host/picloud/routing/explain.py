@@ -39,7 +39,6 @@ def explain(domains: DomainTable, routes: RouteTable, app_id: UUID, method: str,
     Args:
         domains: all claims.
         routes: the app's routes.
-        app_id: the app.
         method: in any case.
         url: `https://host/path?query`; a path alone stands for a host that only routes of any host name.
 

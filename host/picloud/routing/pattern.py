@@ -78,7 +78,7 @@ class PathPattern:
 
 
 def is_reserved(segments: Segments) -> bool:
-    """Tell whether a path belongs to PiCloud itself.
+    """Return whether a path belongs to PiCloud itself.
 
     Args:
         segments: decoded segments of the path.

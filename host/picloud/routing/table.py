@@ -235,7 +235,6 @@ class RouteTable:
         """Add a route, in place of the one with its id where there is one; it must not conflict with any.
 
         Args:
-            route_id: the route.
             script_id: the script that answers.
             pattern: the requests it answers.
         """

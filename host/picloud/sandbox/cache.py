@@ -77,7 +77,7 @@ class ImageCache:
         return image
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[Image]]) -> Image:
-        """The image of this key, compiled if need be: once for all who ask meanwhile.
+        """The image of this key, compiled if need be: once for all who ask in the meantime.
 
         Args:
             key: script, version and the versions of its modules.

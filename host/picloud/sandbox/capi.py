@@ -328,7 +328,7 @@ class Guest:
 
     Attributes:
         owner: whoever drives this guest; for the `on_call` function to find.
-        failure: an exception raised inside a host call; the guest is suspended for good.
+        failure: an exception raised inside a host call; the guest is suspended permanently.
     """
 
     __slots__ = (
@@ -432,7 +432,7 @@ class Guest:
         return self._polled(_poll_held(self._future))
 
     def poll_releasing_gil(self) -> bool:
-        """As `poll`, for a thread: other Python threads run meanwhile."""
+        """As `poll`, for a thread: other Python threads run in the meantime."""
         return self._polled(_poll_released(self._future))
 
     def _polled(self, ended: bool) -> bool:

@@ -38,7 +38,6 @@ class Stopped(Exception):
     """
 
     def __init__(self, code: str, message: str) -> None:
-        """Make it."""
         super().__init__(message)
         self.code = code
 

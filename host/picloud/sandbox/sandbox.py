@@ -75,7 +75,6 @@ class Sandbox:
 
         Args:
             program: the script.
-            limits: its limits.
 
         Returns:
             The names of the modules it imports literally.

@@ -39,7 +39,7 @@ class Threads:
         guest must not be closed while it is polled.
 
         Args:
-            guest: the guest; nobody else polls it meanwhile.
+            guest: the guest; nobody else polls it in the meantime.
             deadline: `time.monotonic()` value after which the turn ends.
 
         Returns:

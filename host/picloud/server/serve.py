@@ -127,7 +127,7 @@ async def _prepare(
         setup = Setup(database, changes, passwords)
         if settings.bootstrap_username is not None and settings.bootstrap_password is not None:
             await setup.bootstrap(settings.bootstrap_username, settings.bootstrap_password)
-        return await setup.make_link()
+        return await setup.create_link()
     finally:
         await database.close()
         passwords.close()

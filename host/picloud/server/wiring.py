@@ -15,7 +15,7 @@ from picloud.control.execution_feed import ExecutionFeed
 from picloud.control.executions import Executions
 from picloud.control.health import Health
 from picloud.control.routes import Routes
-from picloud.control.routing_cache import Directory
+from picloud.control.routing_cache import RoutingCache
 from picloud.control.scripts import versions as script_versions
 from picloud.control.scripts.modules import Modules
 from picloud.control.scripts.service import Scripts
@@ -155,7 +155,7 @@ async def open_platform(
             domains=Domains(database, changes, settings.admin_host),
             executions=Executions(database, lambda: all_written(metrics)),
             execution_feed=execution_feed,
-            directory=Directory(database, generations),
+            directory=RoutingCache(database, generations),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
             live_scripts=LiveScripts(database, modules, generations, ceilings),
             executor=executor,

@@ -1,4 +1,4 @@
-"""What scripts can do: a folder for each service, and the list of all."""
+"""The services of scripts: a folder for each, and the list of all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""time, random and request: what a guest cannot know by itself."""
+"""The host functions of time, random and request."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MAX_RANDOM = LIMITS.number("max_random_bytes")
 
 
 async def now(_call: Call) -> int:
-    """Milliseconds since 1970-01-01 UTC."""
+    """Return milliseconds since 1970-01-01 UTC."""
     return time.time_ns() // 1_000_000
 
 
 async def random_bytes(_call: Call, count: int) -> bytes:
-    """Bytes of the operating system's generator.
+    """Return random bytes of the operating system.
 
     Args:
         count: 1 to 65,536.
 
     Raises:
-        ServiceError: another count.
+        ServiceError: the count is out of range.
     """
     if not 1 <= count <= MAX_RANDOM:
         raise ServiceError(f"n must be from 1 to {MAX_RANDOM}")
@@ -34,7 +34,7 @@ async def random_bytes(_call: Call, count: int) -> bytes:
 
 
 async def body(call: Call) -> bytes:
-    """The bytes the execution was started with, such as the body of a request; empty when there are none."""
+    """Return the input of the execution, such as the body of a request; empty if there is none."""
     return call.input.data
 
 

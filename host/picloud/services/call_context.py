@@ -1,4 +1,4 @@
-"""What every service method that a script can reach gets first: on whose behalf it is called."""
+"""The context of a host call: the first parameter of every service method that scripts can call."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from picloud.services.outbound_decisions import Decisions
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """The raw bytes that an execution was started with, such as the body of a request.
+    """The input of an execution, such as the body of a request.
 
     Attributes:
         data: the bytes.
-        content_type: their media type, or None where the sender named none.
+        content_type: their media type, or None.
     """
 
     data: bytes = field(default=b"", repr=False)
@@ -28,21 +28,21 @@ NO_INPUT = Input()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The execution a host call comes from. It is made by the host; nothing of it comes from the guest.
+    """The execution of a host call. The host creates it; nothing in it comes from the guest.
 
-    What the call emits has `root_execution_id` as its root, `execution_id` as its parent and `depth + 1`.
+    Events of the call have `root_execution_id` as its root, `execution_id` as its parent and `depth + 1`.
 
     Attributes:
-        app_id: the only app whose data the call may touch.
+        app_id: the only app whose data the call can access.
         script_id: the script that runs.
         execution_id: the execution.
-        principal: who the script acts for, or None for an anonymous caller.
-        root: the first execution of the chain, or None where this is the first.
+        principal: the caller of the script, or None for an anonymous caller.
+        root: the first execution of the chain, or None if this is the first.
         parent: the execution that caused this one, or None.
-        depth: how many events and calls are between the outside and this execution; 0 for a request.
-        deadline: when the execution is ended, in seconds of `time.monotonic`.
-        input: the bytes it was started with.
-        decisions: what was decided about its outbound calls, for its record.
+        depth: number of events and calls before this execution in the chain; 0 for a request.
+        deadline: when the execution is stopped, in seconds of `time.monotonic`.
+        input: its input.
+        decisions: the decisions about its outbound calls, for its record.
     """
 
     app_id: UUID
@@ -58,5 +58,5 @@ class Call:
 
     @property
     def root_execution_id(self) -> UUID:
-        """The first execution of the chain: this one where no other caused it."""
+        """The first execution of the chain; this one if no other caused it."""
         return self.root or self.execution_id

@@ -1,4 +1,4 @@
-"""What scripts keep, as people look through it and change it: refusals in the API's words."""
+"""Collections in the admin API: lists, names, and script errors as API errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from picloud.db.pool import Database
 from picloud.services.quotas import QuotaUsedUp
 
 MAX_COUNTED = 1000
-"""Of each collection in a list of them."""
+"""Entries counted per collection in a list of collections."""
 
 MAX_COLLECTION, MAX_KEY = LIMITS.number("max_collection_name_bytes"), LIMITS.number("max_key_bytes")
-"""Bytes of the name of a collection, and of a key."""
+"""Maximum bytes of a collection name, and of a key."""
 
 T = TypeVar("T")
 
@@ -32,22 +32,17 @@ async def list_collections(
     limit: int,
     cursor: str | None,
 ) -> Page[T]:
-    """List the collections of an app by name, with what is in each counted.
+    """List the collections of an app by name, with counts.
 
     Args:
-        database: the pool.
-        searches: turns, for what is counted is read.
-        statement: gives those of app `$1` after the name `$2`, at most `$3`, each counted up to `$4`.
-        make: makes a collection of the columns, by their names.
-        app_id: the app.
+        searches: limits concurrent searches; counting reads entries.
+        statement: selects collections of app `$1` after the name `$2`, at most `$3`, counted up to `$4`.
+        make: makes a collection from the columns, by name.
         limit: maximum number.
-        cursor: of the page before; None for the first.
-
-    Returns:
-        A page of them.
+        cursor: cursor of the previous page; None for the first page.
 
     Raises:
-        Invalid: the cursor is not one that was given out.
+        Invalid: invalid cursor.
     """
     after = read_name_cursor(cursor)
     async with searches.slot(app_id):
@@ -56,25 +51,25 @@ async def list_collections(
 
 
 def check_collection(name: str) -> None:
-    """Refuse a collection name that is empty, too long, or that PostgreSQL text cannot hold.
+    """Check the name of a collection.
 
     Args:
         name: 1 to `MAX_COLLECTION` bytes of UTF-8 without NUL.
 
     Raises:
-        ServiceError: it is something else.
+        ServiceError: it is not valid.
     """
     _check_text("collection", name, MAX_COLLECTION)
 
 
 def check_key(key: str) -> None:
-    """Refuse a key as `check_collection` does a name.
+    """Check a key.
 
     Args:
         key: 1 to `MAX_KEY` bytes of UTF-8 without NUL.
 
     Raises:
-        ServiceError: it is something else.
+        ServiceError: it is not valid.
     """
     _check_text("key", key, MAX_KEY)
 
@@ -83,14 +78,14 @@ def _check_text(what: str, text: str, max_bytes: int) -> None:
     if not 1 <= len(text.encode()) <= max_bytes:
         raise ServiceError(f"{what} must have 1 to {max_bytes} bytes")
     if "\0" in text:
-        raise ServiceError(f"{what} must not hold a NUL character")
+        raise ServiceError(f"{what} must not contain a NUL character")
 
 
 def require_valid_name(collection: str, key: str | None = None) -> None:
-    """Refuse to look for a collection or key whose name is not valid.
+    """Check the name of a collection or key before a search.
 
     Raises:
-        NotFound: nothing can have this name.
+        NotFound: the name is not valid, so that nothing can have it.
     """
     try:
         check_collection(collection)
@@ -102,14 +97,14 @@ def require_valid_name(collection: str, key: str | None = None) -> None:
 
 @contextmanager
 def as_api_error(field: str) -> Iterator[None]:
-    """What would be thrown in a script, as an error of the API.
+    """Convert errors for scripts into errors of the API.
 
     Args:
-        field: what is to blame.
+        field: the field that causes the error.
 
     Raises:
-        QuotaExceeded: the quota is used up.
-        Invalid: anything else is not acceptable.
+        QuotaExceeded: the quota is exceeded.
+        Invalid: any other error.
     """
     try:
         yield

@@ -39,10 +39,10 @@ _SQL = load("usage")
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """So much of a store: what is kept there, or what may be.
+    """An amount of stored data, or the limit of it.
 
     Attributes:
-        rows: entries, documents, files or versions of scripts.
+        rows: entries, documents, files or script versions.
         bytes: of a key and its value; of a document as JSON; of a file and its metadata; of a version's
             source.
     """
@@ -61,15 +61,15 @@ class StoreQuota:
 
 @dataclass(frozen=True, slots=True)
 class StoreUsage:
-    """What an app keeps in a store, and what it may.
+    """The usage and the limits of an app in one store.
 
     Attributes:
         store: "kv", "docs", "files" or "scripts".
-        rows: entries, documents, files or versions of scripts; of kv, also those that expired a moment ago.
+        rows: entries, documents, files or script versions; for kv including entries that expired recently.
         bytes: of keys and values; of documents as JSON; of files and their metadata; of the sources of
             versions.
-        rows_limit: most rows.
-        bytes_limit: most bytes.
+        rows_limit: maximum of rows.
+        bytes_limit: maximum of bytes.
     """
 
     store: Store
@@ -79,17 +79,17 @@ class StoreUsage:
     bytes_limit: int
 
 
-LEAST = Amount(1, 1)
-"""The least that a write can add."""
+MINIMUM = Amount(1, 1)
+"""The minimum that a write can add."""
 
 
 class QuotaUsedUp(ServiceError):
-    """The app keeps as much as it may."""
+    """The write exceeds the quota of the app."""
 
 
 @dataclass(slots=True)
 class _Sums:
-    """What was read of an app, and when. Attributes: of: by store. at: on the monotonic clock."""
+    """The sums of an app. Attributes: of: by store. at: time of the read, on the monotonic clock."""
 
     of: Mapping[str, Amount]
     at: float = field(default_factory=time.monotonic)
@@ -99,54 +99,51 @@ class _Sums:
 
 
 class Quotas:
-    """What apps keep against what they may."""
+    """Checks writes against the quotas of apps."""
 
     def __init__(self, database: Database, limits: Mapping[Store, Amount]) -> None:
-        """Make it. Args: database: the pool. limits: of each app, by store."""
+        """Args: database: the pool. limits: of each app, by store."""
         self._database, self._limits = database, limits
         self._known: dict[UUID, _Sums] = {}
-        self._flights: SingleFlight[UUID] = SingleFlight()
+        self._loads: SingleFlight[UUID] = SingleFlight()
 
     @classmethod
     def configured(
         cls, database: Database, settings: Settings, quotas: Iterable[StoreQuota | None]
     ) -> Quotas:
-        """Quotas as the operator configures them.
+        """Create the quotas of the configuration.
 
         Args:
-            database: the pool.
             settings: the configuration.
-            quotas: of each store; None for a service without one.
+            quotas: one per store; None for a service without a quota.
         """
         return cls(database, {one.store: one.limit(settings) for one in quotas if one is not None})
 
     async def usage(self, app_id: UUID) -> list[StoreUsage]:
-        """What an app keeps at this moment, and what it may."""
+        """Return the current usage and limits of an app."""
         sums = await self._read(app_id)
         return [
-            StoreUsage(store, kept.rows, kept.bytes, limit.rows, limit.bytes)
+            StoreUsage(store, stored.rows, stored.bytes, limit.rows, limit.bytes)
             for store, limit in self._limits.items()
-            for kept in (sums.get(store, _NOTHING),)
+            for stored in (sums.get(store, _EMPTY),)
         ]
 
     async def has_room(self, app_id: UUID, store: Store, added: Amount) -> bool:
         """Return whether a write has room by the sums this worker remembers.
 
         Args:
-            app_id: the app.
             store: the store it writes to.
-            added: rows and bytes it adds; `LEAST` where only the write itself can tell.
+            added: rows and bytes it adds; `MINIMUM` where only the write itself can tell.
         """
-        kept, limit = (await self._recent(app_id)).get(store, _NOTHING), self._limits[store]
-        return (added.rows <= 0 or kept.rows + added.rows <= limit.rows) and (
-            added.bytes <= 0 or kept.bytes + added.bytes <= limit.bytes
+        stored, limit = (await self._recent(app_id)).get(store, _EMPTY), self._limits[store]
+        return (added.rows <= 0 or stored.rows + added.rows <= limit.rows) and (
+            added.bytes <= 0 or stored.bytes + added.bytes <= limit.bytes
         )
 
     async def check_before(self, app_id: UUID, store: Store, added: Amount) -> None:
         """Check a write before it is made.
 
         Args:
-            app_id: the app.
             store: the store it will write to.
             added: rows and bytes it will add.
 
@@ -154,8 +151,8 @@ class Quotas:
             QuotaUsedUp: there is no room for it.
         """
         if not await self.has_room(app_id, store, added):
-            kept = (await self._read(app_id)).get(store, _NOTHING)
-            self._require(store, added, Amount(kept.rows + added.rows, kept.bytes + added.bytes))
+            stored = (await self._read(app_id)).get(store, _EMPTY)
+            self._require(store, added, Amount(stored.rows + added.rows, stored.bytes + added.bytes))
 
     async def check_after(
         self, connection: Connection, app_id: UUID, store: Store, added: Amount | None = None
@@ -164,7 +161,6 @@ class Quotas:
 
         Args:
             connection: in the transaction that made the write.
-            app_id: the app.
             store: the store it wrote to.
             added: rows and bytes it added; None where database triggers counted them.
 
@@ -176,19 +172,19 @@ class Quotas:
             assert grown is not None
             added = Amount(grown["rows"], grown["bytes"])
         if added.rows > 0 or added.bytes > 0:
-            self._require(store, added, (await self._read(app_id, connection)).get(store, _NOTHING))
+            self._require(store, added, (await self._read(app_id, connection)).get(store, _EMPTY))
 
     def _require(self, store: Store, added: Amount, after: Amount) -> None:
         """Raise QuotaUsedUp if a write exceeds a limit. Args: after: what is stored with what it added."""
         limit = self._limits[store]
-        for what, more, kept, most, setting in (
+        for unit, more, stored, maximum, setting in (
             (_ROWS[store], added.rows, after.rows, limit.rows, "ROWS"),
             ("bytes", added.bytes, after.bytes, limit.bytes, "MB"),
         ):
-            if more > 0 and kept > most:
+            if more > 0 and stored > maximum:
                 raise QuotaUsedUp(
-                    f"the app's quota of {most} {what} has no room for this ({kept - more} are kept); "
-                    f"remove some, or have the operator raise PICLOUD_QUOTA_{store.upper()}_{setting}"
+                    f"the app's quota of {maximum} {unit} is exceeded ({stored - more} are stored); "
+                    f"delete some, or ask the operator to raise PICLOUD_QUOTA_{store.upper()}_{setting}"
                 )
 
     async def _recent(self, app_id: UUID) -> Mapping[str, Amount]:
@@ -196,12 +192,12 @@ class Quotas:
             sums = self._known.get(app_id)
             return sums.of if sums is not None and sums.fresh() else None
 
-        return await self._flights.get(app_id, known, lambda: self._read(app_id))
+        return await self._loads.get(app_id, known, lambda: self._read(app_id))
 
     async def _read(self, app_id: UUID, connection: Connection | None = None) -> Mapping[str, Amount]:
         rows = await (connection or self._database).fetch(_SQL.usage_of, app_id)
         sums = {row["store"]: Amount(row["rows"], row["bytes"]) for row in rows}
-        if connection is None:  # what a transaction sees may be undone
+        if connection is None:  # a transaction may be rolled back
             self._known.pop(app_id, None)
             while len(self._known) >= MAX_REMEMBERED_APPS:
                 del self._known[next(iter(self._known))]
@@ -209,11 +205,11 @@ class Quotas:
         return sums
 
 
-_NOTHING = Amount(0, 0)
+_EMPTY = Amount(0, 0)
 _ROWS: Mapping[Store, str] = {
     "kv": "entries",
     "docs": "documents",
     "files": "files",
-    "scripts": "versions of scripts",
+    "scripts": "script versions",
 }
 UNLIMITED: Mapping[Store, Amount] = dict.fromkeys(STORES, Amount(2**62, 2**62))

@@ -1,4 +1,4 @@
-"""A service: one capability of scripts, described by the `SERVICE` of its folder.
+"""A service: a namespace of functions for scripts, described by `SERVICE` in its folder.
 
 `picloud.services.SERVICES` lists every descriptor. The table of host functions, the quotas, the deletion of
 apps and `picloud run` use this list, so a new service adds one line to it.
@@ -29,17 +29,16 @@ AdminT = TypeVar("AdminT")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What the services of a worker are made from.
+    """The dependencies of the services of a worker.
 
     Attributes:
         settings: the configuration.
-        database: the pool.
-        changes: tells other workers of a write.
-        generations: tells this worker of writes.
+        changes: notifies other workers of a write.
+        generations: show this worker that something was written.
         writes: opens writes.
         searches: limits the searches of each app.
-        own_ports: ports this instance listens on.
-        closing: closes what a service opens when the worker stops.
+        own_ports: ports that this instance listens on.
+        closing: closes the resources of services when the worker stops.
     """
 
     settings: Settings
@@ -54,13 +53,13 @@ class Dependencies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Local:
-    """What services without a server are made from: for `picloud run`, `picloud bench` and tests.
+    """The dependencies of services without a server: for `picloud run`, `picloud bench` and tests.
 
     Attributes:
-        variables: what `vars` reads, by name.
-        folder: where modules are, each as `NAME.rhai`; None for no modules.
-        outbound: the configuration of outbound calls; None: scripts cannot make any.
-        closing: closes what a service opens.
+        variables: values for `vars`, by name.
+        folder: the folder with modules `NAME.rhai`; None for no modules.
+        outbound: configuration of outbound calls; None disables them.
+        closing: closes the resources of services.
     """
 
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -74,9 +73,9 @@ class Stored:
     """Rows that a service stores for an app.
 
     Attributes:
-        name: of the rows in the error of an app that is not empty.
-        count: the statement that counts those of app `$1`, up to 10,000.
-        clear: the statement that deletes those of app `$1`.
+        name: name of the rows in the error of an app that is not empty.
+        count: statement that counts the rows of app `$1`, up to 10,000.
+        clear: statement that deletes the rows of app `$1`.
     """
 
     name: str
@@ -90,14 +89,14 @@ class Service(Generic[ServiceT, AdminT]):
 
     Attributes:
         name: unique among services.
-        make: makes what scripts call.
-        admin: makes what the admin API calls; `no_admin` where it calls nothing.
+        make: creates the object that scripts call.
+        admin: creates the object that the admin API calls; `no_admin` if there is none.
         host_functions: the host functions by import name.
-        local: the host functions without a server; None where scripts get an error that names the server.
-        capabilities: those that its host functions and endpoints need.
-        stored: what it stores in the database.
+        local: the host functions without a server; None if they need a server.
+        capabilities: required by its host functions and endpoints.
+        stored: its rows in the database.
         quota: the limit of an app's rows and bytes; None for no configurable limit.
-        app_deleted: removes what an app stored outside the database, after the app was deleted.
+        app_deleted: deletes data outside the database, after an app was deleted.
     """
 
     name: str
@@ -112,18 +111,18 @@ class Service(Generic[ServiceT, AdminT]):
 
 
 def no_admin(_dependencies: Dependencies, _service: object) -> None:
-    """The admin part of a service that has none."""
+    """The `admin` of a service that the admin API does not call."""
 
 
 class Services:
-    """The services of a worker. Each is found by its descriptor, with its type."""
+    """The services of a worker, found by descriptor."""
 
     def __init__(self, services: Iterable[Service[Any, Any]], dependencies: Dependencies) -> None:
-        """Make every service.
+        """Create every service.
 
         Args:
             services: their descriptors.
-            dependencies: what they are made from.
+            dependencies: their dependencies.
         """
         self._services = tuple(services)
         self._made: dict[str, Any] = {one.name: one.make(dependencies) for one in self._services}
@@ -132,12 +131,12 @@ class Services:
         }
 
     def of(self, service: Service[ServiceT, Any]) -> ServiceT:
-        """What scripts call of a service."""
+        """Return the object that scripts call."""
         made: ServiceT = self._made[service.name]
         return made
 
     def admin(self, service: Service[Any, AdminT]) -> AdminT:
-        """What the admin API calls of a service."""
+        """Return the object that the admin API calls."""
         made: AdminT = self._admins[service.name]
         return made
 
@@ -151,7 +150,7 @@ class Services:
         }
 
     async def app_deleted(self, app_id: UUID) -> None:
-        """Remove what a deleted app stored outside the database."""
+        """Delete the data of a deleted app outside the database."""
         for one in self._services:
             if one.app_deleted is not None:
                 await one.app_deleted(self._made[one.name], app_id)
@@ -160,12 +159,12 @@ class Services:
 def local_functions(
     services: Iterable[Service[Any, Any]], local: Local, interface: Interface
 ) -> dict[str, HostFunction]:
-    """Every host function, without a server.
+    """Return every host function without a server, by import name.
 
     Args:
         services: their descriptors.
-        local: what they are made from.
-        interface: lists the host functions; those that no service has here report an error.
+        local: their dependencies.
+        interface: lists the host functions; the missing ones raise an error.
     """
     functions: dict[str, HostFunction] = {}
     for one in services:

@@ -1,4 +1,4 @@
-"""Host functions of services that are not there: outside of a server, a script has only what needs none."""
+"""Stubs for host functions that need a server."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from picloud.core.interface import HostFunction, Interface
 def with_unavailable_stubs(
     functions: Mapping[str, HostFunction], interface: Interface
 ) -> dict[str, HostFunction]:
-    """Make a table whole.
+    """Add a stub for every missing host function.
 
     Args:
-        functions: those that are there, by import name.
-        interface: which there must be.
+        functions: the available functions, by import name.
+        interface: lists the required functions.
 
     Returns:
-        These, and for every other one a function that refuses.
+        The functions, and a stub that raises an error for every other one.
     """
 
-    async def refuse(_call: object, *_params: object) -> object:
-        raise ServiceError("there is no server here that could do this: push the script, and run it there")
+    async def unavailable(_call: object, *_params: object) -> object:
+        raise ServiceError("not available without a server; push the script and run it there")
 
     names = [entry.name for entry in interface.service_functions]
-    return dict.fromkeys(names, refuse) | dict(functions)
+    return dict.fromkeys(names, unavailable) | dict(functions)

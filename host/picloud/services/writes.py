@@ -26,7 +26,7 @@ from picloud.identity.actor import Actor
 from picloud.outbox.event import Event, Operation, Origin, Source
 from picloud.outbox.write import Outbox
 from picloud.services.call_context import Call
-from picloud.services.quotas import LEAST, UNLIMITED, Amount, Quotas
+from picloud.services.quotas import MINIMUM, UNLIMITED, Amount, Quotas
 
 WRITES_AT_ONCE = 4
 """Writes of one app that a worker runs at once: they can wait for each other, and other apps need
@@ -41,7 +41,6 @@ class Write:
 
     Attributes:
         connection: what its statements run on.
-        app_id: the app.
         collection: the collection that changes.
         has_listener: whether a trigger listens, so that `emit` needs the new and old values.
         observed: whether a trigger or the audit log needs to know what changes. If not, there is no
@@ -138,17 +137,16 @@ class Write:
 
 
 class Writes:
-    """Opens writes."""
+    """Opens writes to stores."""
 
     def __init__(
         self, database: Database, quotas: Quotas | None = None, outbox: Outbox | None = None
     ) -> None:
-        """Create it.
+        """Create the service.
 
         Args:
-            database: the pool.
-            quotas: of apps; None for unlimited ones.
-            outbox: records events; None for one without triggers.
+            quotas: quotas of apps; None for no limits.
+            outbox: records events; None for an outbox without triggers.
         """
         self.quotas = quotas or Quotas(database, UNLIMITED)
         self._database, self._outbox = database, outbox or Outbox()
@@ -162,17 +160,16 @@ class Writes:
         source: Source,
         collection: str,
         *,
-        adds: Amount | None = LEAST,
+        adds: Amount | None = MINIMUM,
         atomic: bool = False,
     ) -> AsyncIterator[Write]:
         """Open a write to one collection. An exception from the block undoes it.
 
         Args:
             who: the script's call, or the user.
-            app_id: the app.
             source: the store.
             collection: the collection.
-            adds: rows and bytes the write adds, as far as they are known; None if it only removes.
+            adds: known minimum of rows and bytes that the write adds; None if it only deletes.
             atomic: whether the block always needs a transaction, because it runs several statements.
 
         Raises:

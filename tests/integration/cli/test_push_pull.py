@@ -364,7 +364,7 @@ async def test_an_import_of_what_is_missing_is_pushed_and_told(shell: Shell, fol
     assert ended.json["missing"] == []  # nothing is saved
     told = (await shell.done("scripts", "validate", "greet.rhai", folder=folder)).splitlines()
     assert told[0] == "it parses"
-    assert told[1] == "note: import 'nobody': there is no module of this name"
+    assert told[1] == "note: import 'nobody': module not found"
 
 
 async def test_a_module_that_is_needed_is_not_pruned_and_those_that_all_go_are(

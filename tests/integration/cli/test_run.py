@@ -45,7 +45,7 @@ def test_headers_reach_the_script_and_say_what_the_body_is() -> None:
 def test_what_needs_a_server_says_so() -> None:
     ended = _run('docs::collection("a").create(#{})')
     assert ended.returncode == 1
-    assert "docs::create: there is no server here that could do this: push the script" in ended.stderr
+    assert "docs::create: not available without a server; push the script" in ended.stderr
 
 
 def test_a_body_that_is_no_json_fails_as_a_bad_request() -> None:

@@ -88,14 +88,14 @@ async def test_a_former_slug_is_taken_over_only_by_who_administers_the_app_it_le
             apps.update(mine, {"slug": "theirs"}, takeover=True, actor=actor),
             apps.create("theirs", "Theirs", takeover=True, actor=actor),
         ):
-            with pytest.raises(Conflict, match="taking it over") as caught:
+            with pytest.raises(Conflict, match="taking it requires") as caught:
                 await attempt
             assert caught.value.details["state"] == "history"
             assert (caught.value.details["app"] is None) == (there is None)
     assert (await apps.get("theirs")).id == theirs.id
     bound = KeyGrant(uuid4(), frozenset(SCOPES), mine.id)
     owners_key = replace(ACTOR, principal=replace(OWNER, key=bound))
-    with pytest.raises(Conflict, match="taking it over"):
+    with pytest.raises(Conflict, match="taking it requires"):
         await apps.update(mine, {"slug": "theirs"}, takeover=True, actor=owners_key)
     both = replace(ACTOR, principal=Principal(uuid4(), "amy", "member", roles | {theirs.id: "app_admin"}))
     assert (await apps.update(mine, {"slug": "theirs"}, takeover=True, actor=both)).slug == "theirs"

@@ -14,7 +14,7 @@ from uuid_utils.compat import uuid7
 
 from picloud.control.apps import App
 from picloud.control.routes import Route, RouteDraft, columns
-from picloud.control.routing_cache import AppRouting, Directory
+from picloud.control.routing_cache import AppRouting, RoutingCache
 from picloud.control.scripts.draft import Draft
 from picloud.control.seed import seed
 from picloud.core.errors import Unavailable
@@ -76,7 +76,7 @@ async def add(worker: Worker, app: App, path: str) -> Route:
     return await platform.routes.create(app.id, RouteDraft(str(script.id), "GET", path), ACTOR)
 
 
-async def paths(directory: Directory, host: str = "shop.example") -> set[str]:
+async def paths(directory: RoutingCache, host: str = "shop.example") -> set[str]:
     """What a directory has in memory, after it was asked."""
     found = await directory.find(host)
     assert found is not None
@@ -84,10 +84,10 @@ async def paths(directory: Directory, host: str = "shop.example") -> set[str]:
 
 
 @pytest.fixture
-async def there(worker: Worker, connection_parameters: ConnectionParameters) -> AsyncIterator[Directory]:
+async def there(worker: Worker, connection_parameters: ConnectionParameters) -> AsyncIterator[RoutingCache]:
     """Another worker's."""
     database = await Database.open(connection_parameters, 2)
-    yield Directory(database, worker.generations)
+    yield RoutingCache(database, worker.generations)
     await database.close()
 
 
@@ -106,7 +106,7 @@ async def test_tables_are_read_once_while_nothing_changes(worker: Worker) -> Non
 
 
 async def test_every_worker_sees_every_change_with_its_next_request(
-    worker: Worker, shop: App, there: Directory
+    worker: Worker, shop: App, there: RoutingCache
 ) -> None:
     platform = worker.platform
     assert await paths(there) == {"/one"}
@@ -133,7 +133,7 @@ async def test_every_worker_sees_every_change_with_its_next_request(
 
 
 async def test_a_write_makes_a_worker_read_no_more_than_what_changed(
-    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, shop: App, there: RoutingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = Reads(there._database, monkeypatch)
     await paths(there)
@@ -149,7 +149,7 @@ async def test_a_write_makes_a_worker_read_no_more_than_what_changed(
 
 
 async def test_after_more_changes_than_are_kept_all_is_read(
-    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, shop: App, there: RoutingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await paths(there)
     await add(worker, shop, "/two")
@@ -166,7 +166,7 @@ async def test_after_more_changes_than_are_kept_all_is_read(
 
 
 async def test_a_bulk_of_changes_is_read_as_a_whole(
-    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, shop: App, there: RoutingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await paths(there)
     one = (await worker.platform.routes.list(shop.id, PageRequest())).items[0]
@@ -192,7 +192,7 @@ async def test_a_worker_that_heard_nothing_catches_up_with_the_check(
     worker: Worker, shop: App, connection_parameters: ConnectionParameters
 ) -> None:
     elsewhere = await Database.open(connection_parameters, 2)
-    deaf = Directory(elsewhere, Generations())
+    deaf = RoutingCache(elsewhere, Generations())
     assert await paths(deaf) == {"/one"}
     await add(worker, shop, "/two")
     await worker.platform.domains.create(shop.id, "new.example", ACTOR)
@@ -208,7 +208,7 @@ async def test_a_check_without_a_database_leaves_the_tables_as_they_are(
     worker: Worker, shop: App, connection_parameters: ConnectionParameters
 ) -> None:
     elsewhere = await Database.open(connection_parameters, 2)
-    directory = Directory(elsewhere, worker.generations)
+    directory = RoutingCache(elsewhere, worker.generations)
     await paths(directory)
     await elsewhere.close()
     with pytest.raises(Unavailable):
@@ -217,7 +217,7 @@ async def test_a_check_without_a_database_leaves_the_tables_as_they_are(
 
 
 async def test_a_change_while_an_app_is_read_is_not_lost(
-    worker: Worker, shop: App, there: Directory, monkeypatch: pytest.MonkeyPatch
+    worker: Worker, shop: App, there: RoutingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The table was read before the change, and kept after it."""
     reading, go_on = asyncio.Event(), asyncio.Event()
@@ -244,7 +244,7 @@ async def test_a_change_while_an_app_is_read_is_not_lost(
 
 
 async def test_other_apps_are_answered_while_a_large_one_is_read(
-    worker: Worker, shop: App, there: Directory
+    worker: Worker, shop: App, there: RoutingCache
 ) -> None:
     one = (await worker.platform.routes.list(shop.id, PageRequest())).items[0]
     draft = RouteDraft(str(one.script_id), "GET", "")

@@ -74,7 +74,7 @@ class Story:
 
 
 async def test_every_action_leaves_one_entry_and_no_secret(anyone: Client, worker: Worker) -> None:
-    link = await worker.platform.setup.make_link()
+    link = await worker.platform.setup.create_link()
     story = Story(anyone, worker.database)
     first = {"token": link, "username": OWNER, "password": PASSWORD}
     token = (await story.does("setup.complete", "POST", "/auth/setup", first))["token"]
@@ -257,7 +257,7 @@ async def test_a_refusal_that_repeats_is_counted_on_the_first_of_its_hour(
 
 async def test_refusals_at_once_are_counted_exactly(worker: Worker, one_hour: list[float]) -> None:
     actor = Actor(None, "nobody", "192.0.2.1", "r", "session.login")
-    await asyncio.gather(*(audit.write_refusal(worker.database, actor, "x") for _ in range(200)))
+    await asyncio.gather(*(audit.write_denial(worker.database, actor, "x") for _ in range(200)))
     assert [one["times"] for one in await refusals(worker.database)] == [200]
 
 
@@ -269,12 +269,12 @@ async def test_a_flood_of_refusals_of_one_caller_is_a_bounded_number_of_entries(
         Actor(Principal(user.id, user.username, "member"), user.username, "192.0.2.1", "r", "script.update")
         for user in (vic, bob)
     )
-    for number in range(audit.MAX_AUDITED_REFUSALS + 50):
-        await audit.write_refusal(worker.database, actor, "forbidden", target=f"/scripts/{number}")
-    await audit.write_refusal(worker.database, actor, "forbidden", target="/scripts/7")
-    await audit.write_refusal(worker.database, other, "forbidden", target="/scripts/7")
+    for number in range(audit.MAX_AUDITED_DENIALS + 50):
+        await audit.write_denial(worker.database, actor, "forbidden", target=f"/scripts/{number}")
+    await audit.write_denial(worker.database, actor, "forbidden", target="/scripts/7")
+    await audit.write_denial(worker.database, other, "forbidden", target="/scripts/7")
     entries = await refusals(worker.database)
-    assert len(entries) == audit.MAX_AUDITED_REFUSALS + 2
+    assert len(entries) == audit.MAX_AUDITED_DENIALS + 2
     *_, rest, of_bob = entries
     assert (rest["times"], rest["target"], rest["address"]) == (50, None, "")
     assert [one["target"] for one in entries if one["times"] == 2] == ["/scripts/7"]
@@ -284,11 +284,11 @@ async def test_a_flood_of_refusals_of_one_caller_is_a_bounded_number_of_entries(
 async def test_guesses_from_everywhere_are_few_entries_that_still_name_the_account(
     worker: Worker, one_hour: list[float]
 ) -> None:
-    for number in range(audit.MAX_AUDITED_REFUSALS + 50):
+    for number in range(audit.MAX_AUDITED_DENIALS + 50):
         actor = Actor(None, "ada", f"192.0.2.{number}", "r", "session.login")
-        await audit.write_refusal(worker.database, actor, "unauthenticated", target="ada's id")
+        await audit.write_denial(worker.database, actor, "unauthenticated", target="ada's id")
     entries = await refusals(worker.database)
-    assert len(entries) == audit.MAX_AUDITED_REFUSALS + 1
+    assert len(entries) == audit.MAX_AUDITED_DENIALS + 1
     assert (entries[-1]["times"], entries[-1]["target"], entries[-1]["address"]) == (50, "ada's id", "")
 
 
@@ -348,8 +348,8 @@ async def test_a_refusal_that_cannot_be_written_is_told_to_the_operator_and_harm
 ) -> None:
     log = Audit(worker.database)
     await worker.database.close()
-    await log.refused(Actor(None, "eve", "", "", "app.create"), "forbidden", None, "/apps")
-    assert "a refusal of app.create to eve could not be written" in caplog.text
+    await log.denied(Actor(None, "eve", "", "", "app.create"), "forbidden", None, "/apps")
+    assert "audit entry not written: app.create was denied to eve" in caplog.text
     with pytest.raises(Unavailable):
         await worker.platform.audit.list(AuditFilter(), PageRequest())
 

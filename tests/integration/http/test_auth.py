@@ -71,7 +71,7 @@ async def test_guessing_is_slowed_down_and_says_for_how_long(client: Client) -> 
 
 
 async def test_the_setup_link_makes_the_owner_once(anyone: Client, worker: Worker) -> None:
-    token = await worker.platform.setup.make_link()
+    token = await worker.platform.setup.create_link()
     page = await anyone("GET", f"/admin/setup?token={token}")
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     policy = page.headers["Content-Security-Policy"]
@@ -93,7 +93,7 @@ async def test_the_setup_link_makes_the_owner_once(anyone: Client, worker: Worke
 async def test_a_wrong_setup_link_shows_that_it_is_not_valid(
     anyone: Client, worker: Worker, token: str
 ) -> None:
-    await worker.platform.setup.make_link()
+    await worker.platform.setup.create_link()
     page = await anyone("GET", f"/admin/setup?token={token}")
     assert page.status == 410
     assert b"not valid" in page.body

@@ -69,7 +69,7 @@ async def test_what_is_almost_a_key_is_nobody(worker: Worker) -> None:
 
 async def test_no_user_has_more_keys_than_allowed_also_when_they_make_them_at_once(worker: Worker) -> None:
     ada, bob = await worker.person("ada", "owner"), await worker.person("bob")
-    keys = Keys(worker.database, worker.changes, most=3)
+    keys = Keys(worker.database, worker.changes, max_keys=3)
     caller = await in_person(worker, ada)
     new = NewKey(name="ci", scopes=["log:read"])
     made = await asyncio.gather(

@@ -137,7 +137,7 @@ async def test_a_session_in_memory_needs_no_database_until_something_changed(
 async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longest_time(
     worker: Worker, ada: User
 ) -> None:
-    sessions = Sessions(worker.database, worker.changes, most=3)
+    sessions = Sessions(worker.database, worker.changes, max_sessions=3)
     there = another_worker(worker)
 
     async def opened() -> tuple[str, UUID]:
@@ -167,7 +167,7 @@ async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longe
 async def test_many_log_ins_at_once_leave_no_more_sessions_than_a_user_may_have(
     worker: Worker, ada: User
 ) -> None:
-    sessions = Sessions(worker.database, worker.changes, most=3)
+    sessions = Sessions(worker.database, worker.changes, max_sessions=3)
     bob = await worker.person("bob")
     token = await worker.session_of(bob)
     await asyncio.gather(*(sessions.open(ada.id, "ada", "owner", CONSOLE) for _ in range(20)))
@@ -236,5 +236,5 @@ async def test_a_change_that_fails_changes_nothing_but_is_announced(worker: Work
 
     with pytest.raises(RuntimeError, match="no"):
         await failing()
-    assert await worker.platform.setup.is_over()
+    assert await worker.platform.setup.is_complete()
     assert worker.generations.current("users") != before

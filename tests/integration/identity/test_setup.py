@@ -20,7 +20,7 @@ async def test_bootstrap_makes_the_first_owner_and_is_inert_afterwards(worker: W
     assert owner.role == "owner"
     assert await setup.bootstrap("eve", "correct horse") is None
     assert await setup.bootstrap("", "") is None
-    assert await setup.make_link() is None
+    assert await setup.create_link() is None
 
 
 async def test_servers_that_start_at_once_make_one_owner(worker: Worker) -> None:
@@ -34,18 +34,18 @@ async def test_bad_bootstrap_values_are_said_and_leave_the_instance_open(worker:
     for username, password in (("", "correct horse"), ("ada", "short")):
         with pytest.raises(Invalid):
             await worker.platform.setup.bootstrap(username, password)
-    assert not await worker.platform.setup.is_over()
+    assert not await worker.platform.setup.is_complete()
 
 
 async def test_a_link_is_stored_as_a_hash_works_once_and_only_for_an_hour(worker: Worker) -> None:
     setup = worker.platform.setup
-    late = await setup.make_link()
+    late = await setup.create_link()
     assert late is not None
     assert late.encode() not in await worker.database.fetchval("SELECT token_hash FROM setup_links")
     await worker.database.execute("UPDATE setup_links SET expires_at = now()")
     with pytest.raises(SetupOver):
         await setup.complete(late, "ada", "correct horse", NOBODY)
-    good = await setup.make_link()
+    good = await setup.create_link()
     assert good is not None
     assert await worker.database.fetchval("SELECT count(*) FROM setup_links") == 1
     with pytest.raises(Invalid):
@@ -56,9 +56,9 @@ async def test_a_link_is_stored_as_a_hash_works_once_and_only_for_an_hour(worker
 
 
 async def test_a_link_is_inert_once_a_user_exists(worker: Worker) -> None:
-    link = await worker.platform.setup.make_link()
+    link = await worker.platform.setup.create_link()
     assert link is not None
     await worker.person("ada", "owner")
-    assert not await worker.platform.setup.is_good(link)
+    assert not await worker.platform.setup.is_valid_link(link)
     with pytest.raises(SetupOver):
         await worker.platform.setup.complete(link, "eve", "correct horse", NOBODY)

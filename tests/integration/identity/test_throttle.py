@@ -63,7 +63,7 @@ async def test_those_that_are_free_are_free_also_at_once(database: Database) -> 
 async def test_success_and_time_forget(database: Database) -> None:
     throttle = Throttle(database, "account", free=1, longest_seconds=60)
     await throttle.attempt("ada")
-    await throttle.forget("ada")
+    await throttle.reset("ada")
     await throttle.attempt("ada")
     await throttle.attempt("ada")
     assert await wait_of(throttle) == 1

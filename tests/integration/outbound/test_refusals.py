@@ -183,7 +183,7 @@ async def test_no_refusal_hides_behind_many_calls_that_were_allowed(
     dev: WayOut, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decisions, "MAX_DECISIONS", 3)
-    monkeypatch.setattr(decisions, "MAX_REFUSALS", 2)
+    monkeypatch.setattr(decisions, "MAX_DENIED", 2)
     for _ in range(5):
         await dev.request(web.url())
     for host in ("169.254.169.254", "0.0.0.0", "224.0.0.1"):

@@ -118,7 +118,7 @@ def test_a_password_that_is_too_short_is_refused_before_anything_is_opened(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
     assert main(["admin", "create", "ada", "--data-dir", str(tmp_path / "data")]) == 1
-    assert "a password has 10 to 256 bytes, this one has 5" in capsys.readouterr().err
+    assert "the password must have 10 to 256 bytes, not 5" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
 
 

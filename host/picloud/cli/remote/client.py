@@ -85,7 +85,7 @@ class ApiError(Failure):
             message = "not logged in, or not any more: picloud login"
             if os.environ.get("PICLOUD_TOKEN"):
                 message = "the key in PICLOUD_TOKEN is unknown, revoked or expired"
-        if message.endswith("which a viewer of the app has"):  # the same for an app of others and for none
+        if message.endswith("(role viewer in the app)"):  # the same for an app of others and for none
             message += "; picloud apps list has the apps that are yours"
         if self.status >= 500 and self.request_id:  # an operator finds it by this in the server's log
             message += f" (request {self.request_id})"

@@ -1,1 +1,1 @@
-"""Scripts: what is saved, its versions, and what it imports."""
+"""Scripts, their versions and their imports."""

@@ -1,4 +1,4 @@
-"""What a script may say: its fields, checked, and how a patch changes them."""
+"""The fields of a script that users set: checks and merge patches."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from picloud.core.errors import Invalid
-from picloud.core.validation import check_description, check_name, refuse_null
+from picloud.core.validation import check_description, check_name, require_not_null
 from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
 from picloud.services.modules.names import check_module_name
 
@@ -17,15 +17,16 @@ Access: TypeAlias = Literal["open", "members"]
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The fields of a script that people write.
+    """The fields of a script that users set.
 
     Attributes:
         name: unique in the app.
         source: Rhai.
-        kind: whether it answers requests or is imported by other scripts.
+        kind: "endpoint" handles requests, "module" is imported by other scripts.
         description: free text.
         sandbox: limit overrides by name.
-        execute_access: who may execute it by its id: everyone, or whoever may read the app.
+        execute_access: who can execute it by its id: "open" for every caller, "members" for users
+            who can read the app.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Draft:
     execute_access: Access = "open"
 
     def patched(self, patch: Mapping[str, Any]) -> Draft:
-        """Apply a JSON merge patch: what is absent stays, null clears what can be empty.
+        """Apply a JSON merge patch: absent fields stay, null clears a field that can be empty.
 
         Args:
             patch: new values of some of the fields; `sandbox` is merged name by name.
@@ -47,7 +48,7 @@ class Draft:
         Raises:
             Invalid: null for a field that cannot be empty.
         """
-        refuse_null(patch, "name", "source", "kind")
+        require_not_null(patch, "name", "source", "kind")
         changed = dict(patch)
         if "description" in patch:
             changed["description"] = patch["description"] or ""
@@ -61,16 +62,16 @@ class Draft:
         return replace(self, **changed)
 
     def check(self, ceilings: Ceilings) -> Limits:
-        """Check everything but whether the source parses.
+        """Check every field, but do not parse the source.
 
         Args:
-            ceilings: of this instance.
+            ceilings: limits of this instance.
 
         Returns:
             The limits the script runs with.
 
         Raises:
-            Invalid: a field is not acceptable; the message says which and why.
+            Invalid: a field is not valid; the message has the reason.
         """
         check_name(self.name)
         if self.kind == "module":
@@ -85,7 +86,7 @@ class Draft:
 
 
 def check_source(source: str) -> None:
-    """Refuse a source that is too large.
+    """Check the size of a source.
 
     Args:
         source: Rhai.
@@ -96,7 +97,7 @@ def check_source(source: str) -> None:
     size, ceiling = len(source.encode()), FIXED["max_source_size"]
     if size > ceiling:
         raise Invalid(
-            f"the source has {size} bytes, above the ceiling of {ceiling}",
+            f"the source has {size} bytes, more than the maximum of {ceiling}",
             field="source",
             requested=size,
             ceiling=ceiling,

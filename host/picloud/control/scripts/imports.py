@@ -1,4 +1,4 @@
-"""What scripts import: kept with every save, and told with what it stands for today."""
+"""The imports of scripts: stored with every save, resolved when they are read."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from picloud.db.queries import load
 from picloud.services.modules.names import unusable
 
 MAX_MODULES = 256
-"""Modules of one script, those that modules import included."""
+"""Modules of one script, including modules that modules import."""
 
 _SQL = load("modules")
-_MAX_NAME = 128  # bytes; a longer name, which no module can have, is not kept
+_MAX_NAME = 128  # bytes; longer names are not stored, since no module can have one
 
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """A name that a script imports, and what it stands for in the app now.
+    """An import of a script, resolved in its app.
 
     Attributes:
-        name: as the script says it.
-        script_id: the script of this name, or None where there is none.
-        version: of that script.
-        kind: of that script.
-        problem: why the import fails, or would outside of a function, where it does.
+        name: the imported name.
+        script_id: the script with this name, or None.
+        version: version of that script.
+        kind: kind of that script.
+        problem: why the import fails (in a function: when it is executed), or None.
     """
 
     name: str
@@ -38,21 +38,21 @@ class Import:
     problem: str | None
 
 
-def kept(names: Sequence[str]) -> list[str]:
-    """The names that are kept of a script's literal imports.
+def storable(names: Sequence[str]) -> list[str]:
+    """Return the literal imports of a script that are stored.
 
     Args:
-        names: as the guest found them in the source.
+        names: from the guest, in the order of the source.
 
     Returns:
-        Those that the database can hold.
+        The names that the database can store.
 
     Raises:
-        Invalid: there are more than `MAX_MODULES`.
+        Invalid: more than `MAX_MODULES` names.
     """
     if len(names) > MAX_MODULES:
         raise Invalid(
-            f"a script imports at most {MAX_MODULES} modules, this one {len(names)}",
+            f"a script can import at most {MAX_MODULES} modules, not {len(names)}",
             field="source",
             requested=len(names),
             ceiling=MAX_MODULES,
@@ -60,48 +60,44 @@ def kept(names: Sequence[str]) -> list[str]:
     return [name for name in names if 1 <= len(name.encode()) <= _MAX_NAME and "\0" not in name]
 
 
-async def keep(connection: Connection, app_id: UUID, script_id: UUID, names: Sequence[str]) -> None:
-    """Write down what a script imports.
+async def store(connection: Connection, app_id: UUID, script_id: UUID, names: Sequence[str]) -> None:
+    """Store the imports of a script.
 
     Args:
-        connection: of the transaction that saves it.
-        app_id: the app.
-        script_id: the script.
-        names: as `kept` gave them.
+        connection: of the transaction that saves the script.
+        names: from `storable`.
     """
     await connection.execute(_SQL.script_imports_keep, app_id, script_id, names)
 
 
-async def refuse_with_importers(connection: Connection, app_id: UUID, name: str, script_id: UUID) -> None:
-    """Refuse to take a module from those that import it.
+async def require_no_importers(connection: Connection, app_id: UUID, name: str, script_id: UUID) -> None:
+    """Check that no other script imports a module.
 
     Args:
-        connection: of the transaction that would do so.
-        app_id: the app.
-        name: that they import.
-        script_id: the module; that it imports itself does not count.
+        connection: of the transaction that renames or deletes it.
+        name: name of the module.
+        script_id: the module; an import of itself does not count.
 
     Raises:
-        Conflict: there are some; they are in the details.
+        Conflict: scripts import it; see the details.
     """
     importers = await connection.fetch(_SQL.importers, app_id, name, script_id)
     if importers:
         raise Conflict(
-            f"scripts import the module {name!r}; ?force=true leaves them without it",
+            f"scripts import the module {name!r}; use ?force=true to proceed anyway",
             imported_by=[dict(one) for one in importers],
         )
 
 
 async def describe(database: Database, app_id: UUID, names: Sequence[str]) -> list[Import]:
-    """Tell what imported names stand for.
+    """Resolve imported names.
 
     Args:
-        database: where scripts are.
         app_id: the app of the script that imports them.
-        names: as `kept` gave them.
+        names: from `storable`.
 
     Returns:
-        One import a name, sorted.
+        One import for each name, sorted.
     """
     rows = await database.fetch(_SQL.imports_graph, app_id, list(names), 2 * MAX_MODULES)
     found = {row["name"]: row for row in rows}
@@ -120,25 +116,25 @@ def _problem(name: str, kind: Kind | None, graph: Mapping[str, Sequence[str]]) -
     if reason is not None:
         return reason
     if kind is None:
-        return "there is no module of this name"
+        return "module not found"
     if kind != "module":
-        return "this is an endpoint, and only modules can be imported"
+        return "not a module but an endpoint; only modules can be imported"
     circle = find_circle(name, graph)
     return f"modules import each other in a circle: {' -> '.join(circle)}" if circle else None
 
 
 def find_circle(start: str, graph: Mapping[str, Sequence[str]]) -> list[str]:
-    """Look for modules that import each other.
+    """Find a circle of modules that import each other.
 
     Args:
-        start: where to begin.
+        start: the first module.
         graph: what each module imports.
 
     Returns:
-        The names of the first circle found, its first again at its end; none where there is no circle.
+        The names of the first circle found, with the first name again at the end; empty if there is none.
     """
     path: list[str] = []
-    waiting = [iter((start,))]  # what each module of the path, and whoever imports `start`, imports yet
+    waiting = [iter((start,))]  # remaining imports of each module of the path, after `start` itself
     done: set[str] = set()
     while waiting:
         name = next(waiting[-1], None)

@@ -1,8 +1,8 @@
-"""The difference of two texts, line by line, as a unified diff.
+"""Unified diff of two texts in bounded time.
 
-`difflib` alone takes time that grows with the square of the lines and worse, and whoever may save a
-script chooses them. So it compares only what is small; the rest is cut at lines that both sides have
-exactly once (patience diff), and what has none of these counts as replaced.
+`difflib` takes quadratic time and worse, and users choose its input. So it only compares small parts. Larger
+parts are split at lines that occur exactly once on both sides (patience diff); without such lines, a part
+counts as repart_ranged.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from difflib import Match, SequenceMatcher
 
 CONTEXT = 3
-_WORK = 2_000_000  # comparisons difflib may spend in all; its worst case is lines x lines x lines
-_MAX_LINES = 100_000  # that changed, of either side; more of them count as replaced
+_WORK = 2_000_000  # total comparisons for difflib; its worst case is lines x lines x lines
+_MAX_LINES = 100_000  # changed lines of either side; more count as repart_ranged
 _MAX_DEPTH = 12
 _NO_NEWLINE = "\n\\ No newline at end of file\n"
 
@@ -25,14 +25,14 @@ def unified(old: str, new: str, old_name: str, new_name: str) -> str:
     """Compare two texts.
 
     Args:
-        old: before.
-        new: after.
-        old_name: what the header calls the text before.
-        new_name: and the one after.
+        old: the old text.
+        new: the new text.
+        old_name: name of the old text in the header.
+        new_name: name of the new text in the header.
 
     Returns:
-        A unified diff that `patch` understands, with `CONTEXT` lines around each change; empty where the
-        texts are the same.
+        A unified diff that `patch` understands, with `CONTEXT` lines around each change; empty if the
+        texts are equal.
     """
     before, after = _lines(old), _lines(new)
     matcher = _Matcher(before, after)
@@ -50,7 +50,7 @@ def unified(old: str, new: str, old_name: str, new_name: str) -> str:
 
 
 def _lines(text: str) -> list[str]:
-    """Lines with their ends; only LF ends one, as it does for `patch`."""
+    """Split into lines with their ends; only LF ends a line, as in `patch`."""
     lines = [f"{line}\n" for line in text.split("\n")]
     last = lines.pop()[:-1]
     if last:
@@ -59,13 +59,13 @@ def _lines(text: str) -> list[str]:
 
 
 def _span(start: int, end: int) -> str:
-    """A range of lines as a hunk's header has it: counted from 1, an empty one by the line before it."""
+    """Format a range of lines for a hunk header: from 1; an empty range has the line before it."""
     length = end - start
     return str(start + 1) if length == 1 else f"{start + 1 if length else start},{length}"
 
 
 class _Matcher(SequenceMatcher[str]):
-    """Finds the lines that stay, in bounded time; hunks are made from them by difflib."""
+    """Finds equal lines in bounded time; difflib makes hunks from them."""
 
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         super().__init__(None, (), (), autojunk=False)
@@ -73,7 +73,7 @@ class _Matcher(SequenceMatcher[str]):
         self._work = _WORK
 
     def get_matching_blocks(self) -> list[Match]:
-        """Stretches of equal lines in order, as difflib wants them: an empty one is the last."""
+        """Return blocks of equal lines in order; as difflib expects, the last one is empty."""
         blocks: list[Match] = []
         for start, other, length in sorted(self._stretches()):
             if blocks and (blocks[-1].a + blocks[-1].size, blocks[-1].b + blocks[-1].size) == (start, other):
@@ -104,12 +104,12 @@ class _Matcher(SequenceMatcher[str]):
                 small = SequenceMatcher(None, old[start:end], new[other:other_end], autojunk=False)
                 yield from ((start + a, other + b, size) for a, b, size in small.get_matching_blocks()[:-1])
             elif depth < _MAX_DEPTH and max(lines, others) <= _MAX_LINES:
-                place = (start, end, other, other_end)
-                waiting += ((part, depth + 1) for part in _parts(place, _anchors(old, new, place)))
+                part_range = (start, end, other, other_end)
+                waiting += ((part, depth + 1) for part in _parts(part_range, _anchors(old, new, part_range)))
 
 
 def _common(old: Sequence[str], new: Sequence[str], there: range, here: range) -> int:
-    """How many lines are equal from the beginning of two ranges on."""
+    """Count equal lines at the start of two ranges."""
     count = 0
     for at, other in zip(there, here, strict=False):
         if old[at] != new[other]:
@@ -118,13 +118,13 @@ def _common(old: Sequence[str], new: Sequence[str], there: range, here: range) -
     return count
 
 
-def _anchors(old: Sequence[str], new: Sequence[str], place: _Range) -> list[tuple[int, int]]:
-    """Lines that are on both sides exactly once, as many of them as are in the same order on both."""
-    start, end, other, other_end = place
+def _anchors(old: Sequence[str], new: Sequence[str], part_range: _Range) -> list[tuple[int, int]]:
+    """Return lines that occur once on both sides: the longest run in the same order."""
+    start, end, other, other_end = part_range
     once, once_there = Counter(old[start:end]), Counter(new[other:other_end])
     there = {new[at]: at for at in range(other, other_end) if once_there[new[at]] == 1}
     pairs = [(at, there[old[at]]) for at in range(start, end) if once[old[at]] == 1 and old[at] in there]
-    # The longest rising run of positions in `new`: ends[n] is the least end of a run of n + 1 pairs.
+    # Longest increasing subsequence of positions in `new`: ends[n] is the least end of a run of n + 1 pairs.
     ends: list[int] = []
     last: list[int] = []
     before: list[int] = []
@@ -141,11 +141,11 @@ def _anchors(old: Sequence[str], new: Sequence[str], place: _Range) -> list[tupl
     return run[::-1]
 
 
-def _parts(place: _Range, anchors: list[tuple[int, int]]) -> Iterator[_Range]:
+def _parts(part_range: _Range, anchors: list[tuple[int, int]]) -> Iterator[_Range]:
     """What lies between anchors, each anchor at the beginning of its part."""
     if not anchors:
         return
-    start, end, other, other_end = place
+    start, end, other, other_end = part_range
     for at, there in anchors:
         yield start, at, other, there
         start, other = at, there

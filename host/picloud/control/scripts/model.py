@@ -19,11 +19,12 @@ class ScriptSummary:
         id: the script.
         app_id: its app.
         name: unique in the app.
-        kind: whether it answers requests or is imported by other scripts.
+        kind: "endpoint" handles requests, "module" is imported by other scripts.
         description: free text.
-        version: grows by one with every save.
+        version: increases by one with every save.
         sandbox: limit overrides by name.
-        execute_access: who may execute it by its id: everyone, or whoever may read the app.
+        execute_access: who can execute it by its id: "open" for every caller, "members" for users
+            who can read the app.
         created_at: first save.
         updated_at: last save.
     """
@@ -52,12 +53,12 @@ class Script(ScriptSummary):
 
     @property
     def draft(self) -> Draft:
-        """The fields people write."""
+        """The fields that users set."""
         return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
 
     @property
     def audit_fields(self) -> dict[str, Any]:
-        """What the audit log says of it: the source by its hash."""
+        """The fields of its audit entries; the source as a hash."""
         return {
             "name": self.name,
             "kind": self.kind,

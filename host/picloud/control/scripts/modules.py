@@ -1,4 +1,4 @@
-"""Scripts with the modules that they import by literal names, and who imports what."""
+"""Loads scripts with the modules they import by literal names, and finds importers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 
 MAX_BYTES = 4 * 1024 * 1024
-"""Bytes of the sources of all modules of one script."""
+"""Total source size of the modules of one script, in bytes."""
 
 _SQL = load("modules")
 
@@ -28,8 +28,8 @@ class Module:
 
     Attributes:
         id: the script.
-        version: grows by one with every save.
-        name: that it is imported by.
+        version: increases by one with every save.
+        name: the name in imports.
         source: Rhai, UTF-8.
     """
 
@@ -41,21 +41,21 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A script and its modules, all as of one moment.
+    """A script and its modules, read in one statement.
 
     Attributes:
         id: the script.
         app_id: its app.
         name: unique in the app.
         kind: "endpoint" or "module".
-        version: grows by one with every save.
+        version: increases by one with every save.
         sandbox: limit overrides by name.
         execute_access: "open" or "members".
         source: Rhai, UTF-8.
-        revision: where the scripts of the app stood.
-        modules: those that it imports literally, directly or by others, in the order of their ids. One that
-            is missing is not among them; that is for the script to find.
-        refusal: why it cannot be executed, for its author, or None.
+        revision: script revision of the app.
+        modules: literal imports, direct and indirect, ordered by id. A missing module is left out; the
+            script fails when it imports it.
+        problem: why it cannot be executed, for its author, or None.
     """
 
     id: UUID
@@ -68,11 +68,11 @@ class Loaded:
     source: bytes
     revision: int
     modules: tuple[Module, ...] = ()
-    refusal: str | None = None
+    problem: str | None = None
 
     @property
     def sources(self) -> dict[tuple[UUID, int], bytes]:
-        """Every source, by script and version."""
+        """The sources by script and version."""
         return {
             (self.id, self.version): self.source,
             **{(module.id, module.version): module.source for module in self.modules},
@@ -83,13 +83,13 @@ class Modules:
     """The modules of apps."""
 
     def __init__(self, database: Database) -> None:
-        """Make it. Args: database: the pool."""
+        """Args: database: the pool."""
         self._database = database
-        # Many scripts import the same few: their sources are in memory once.
+        # Scripts often import the same modules: each source is in memory once.
         self._shared: WeakValueDictionary[UUID, Module] = WeakValueDictionary()
 
     async def app_of(self, script_id: UUID) -> UUID:
-        """Find the app of a script. Raises: NotFound: there is no such script."""
+        """Find the app of a script. Raises: NotFound: the script does not exist."""
         app_id: UUID | None = await self._database.fetchval(_SQL.script_app, script_id)
         if app_id is None:
             raise NotFound("script", script_id)
@@ -99,12 +99,10 @@ class Modules:
         """Read a script with its modules, in one statement.
 
         Args:
-            app_id: the app.
-            script_id: the script.
-            before: what it was when it was read last; what has not changed since is not read again.
+            before: the last read; unchanged sources are not read again.
 
         Returns:
-            The script as it is now.
+            The current script.
 
         Raises:
             NotFound: the app has no such script.
@@ -123,7 +121,7 @@ class Modules:
         if script is None:
             raise NotFound("script", script_id)
         needed = sorted((row for row in rows if not row["is_script"]), key=lambda row: row["id"].int)
-        refusal = _refusal(len(needed), script["total"])
+        problem = _problem(len(needed), script["total"])
         return Loaded(
             script_id,
             app_id,
@@ -134,8 +132,8 @@ class Modules:
             script["execute_access"],
             _source(script, held),
             script["revision"],
-            tuple(self._module(row, held) for row in needed) if refusal is None else (),
-            refusal,
+            tuple(self._module(row, held) for row in needed) if problem is None else (),
+            problem,
         )
 
     def _module(self, row: Record, held: Mapping[tuple[UUID, int], bytes]) -> Module:
@@ -146,12 +144,12 @@ class Modules:
         return module
 
     async def imports(self, script: Script) -> list[Import]:
-        """What a script imports by literal names. Args: script: as it was just read."""
+        """List the literal imports of a script."""
         rows = await self._database.fetch(_SQL.script_imports_list, script.app_id, script.id)
         return await describe(self._database, script.app_id, [row["name"] for row in rows])
 
     async def imported_by(self, script: Script, page: PageRequest) -> Page[ScriptSummary]:
-        """List the scripts that import a script's name literally, without their sources, oldest first."""
+        """List the scripts that import a script, without their sources, oldest first."""
         rows = await self._database.fetch(
             _SQL.importers_list, script.app_id, page.after, page.limit + 1, script.id, script.name
         )
@@ -163,9 +161,9 @@ def _source(row: Record, held: Mapping[tuple[UUID, int], bytes]) -> bytes:
     return source.encode() if source is not None else held[row["id"], row["version"]]
 
 
-def _refusal(count: int, size: int) -> str | None:
+def _problem(count: int, size: int) -> str | None:
     if count > MAX_MODULES:
-        return f"the script needs more than {MAX_MODULES} modules, those that modules import included"
+        return f"the script needs more than {MAX_MODULES} modules, including modules that modules import"
     if size > MAX_BYTES:
-        return f"the modules of the script have {size} bytes together, above the ceiling of {MAX_BYTES}"
+        return f"the modules of the script have {size} bytes in total, more than the maximum of {MAX_BYTES}"
     return None

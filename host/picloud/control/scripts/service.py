@@ -14,7 +14,7 @@ from picloud.control.scripts import imports as script_imports
 from picloud.control.scripts.draft import Draft, Kind, check_source
 from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import Script, ScriptSummary
-from picloud.control.scripts.versions import Version, keep_version
+from picloud.control.scripts.versions import Version, store_version
 from picloud.core.errors import Conflict, NotFound
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
@@ -32,10 +32,10 @@ _ATTEMPTS = 5
 
 
 class Validator(Protocol):
-    """Compiles a source in the guest to see whether it parses (execution.executor.Executor)."""
+    """Compiles a source in the guest to check its syntax (execution.executor.Executor)."""
 
     async def validate(self, source: bytes, kind: str, limits: Limits) -> Sequence[str]:
-        """Give the names of literal imports, or raise ScriptInvalid with line, column and message."""
+        """Return the names of literal imports, or raise ScriptInvalid with line, column and message."""
 
 
 class Scripts:
@@ -49,7 +49,6 @@ class Scripts:
         ceilings: Ceilings,
         quotas: Quotas,
     ) -> None:
-        """Make it."""
         self._database = database
         self._changes = changes
         self._validator = validator
@@ -57,23 +56,21 @@ class Scripts:
         self._quotas = quotas
 
     async def create(self, app_id: UUID, draft: Draft, *, message: str = "", actor: Actor) -> Script:
-        """Make a script.
+        """Create a script.
 
         Args:
-            app_id: the app.
             draft: its fields.
-            message: about this version.
-            actor: who saves.
+            message: description of this version.
 
         Returns:
             The script, at version 1.
 
         Raises:
-            Invalid: a field is not acceptable.
+            Invalid: a field is not valid.
             ScriptInvalid: the source does not parse.
-            Conflict: the app has a script of this name.
-            QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
-            NotFound: the app was deleted meanwhile.
+            Conflict: the app already has a script with this name.
+            QuotaExceeded: the quota of stored versions is exceeded.
+            NotFound: the app was deleted in the meantime.
         """
         imports = await self._check(draft)
         async with self._changes.transaction("scripts") as connection:
@@ -96,22 +93,16 @@ class Scripts:
                 raise NotFound("app", app_id) from None
             assert row is not None
             script = Script(**row)
-            await script_imports.keep(connection, app_id, script.id, imports)
-            await keep_version(connection, self._quotas, script, actor, message)
+            await script_imports.store(connection, app_id, script.id, imports)
+            await store_version(connection, self._quotas, script, actor, message)
             await audit.write(connection, actor, app_id=app_id, target=script.id, after=script.audit_fields)
         return script
 
     async def get(self, script_id: str) -> Script:
-        """Find a script by its id alone; authorise for its app before showing it.
-
-        Args:
-            script_id: as it stands in a URL.
-
-        Returns:
-            The script.
+        """Find a script by its id alone; the caller must authorise for its app.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the script does not exist.
         """
         parsed = parse_id(script_id)
         row = await self._database.fetchrow(_SQL.script_find, parsed) if parsed is not None else None
@@ -137,23 +128,22 @@ class Scripts:
         """Save the next version of a script.
 
         Args:
-            script: as it was just read.
+            script: the script as just read.
             patch: JSON merge patch of the fields of `Draft`; an empty one saves nothing.
             expected_version: the version the patch was made for, or None to patch whatever is there.
-            message: about this version.
-            force: rename a module also when scripts import it by the name it has.
-            actor: who saves.
+            message: description of this version.
+            force: rename a module even if scripts import it.
 
         Returns:
-            The script as it is now.
+            The updated script.
 
         Raises:
-            Conflict: it is at another version; or the name is taken; or routes point at what would
-                become a module; or scripts import a module that would have another name, without `force`.
-            Invalid: a field is not acceptable.
+            Conflict: it has another version; or the name is in use; or it has routes and would become a
+                module; or scripts import a module that would be renamed, without `force`.
+            Invalid: a field is not valid.
             ScriptInvalid: the source does not parse.
-            QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
-            NotFound: it was deleted meanwhile.
+            QuotaExceeded: the quota of stored versions is exceeded.
+            NotFound: it was deleted in the meantime.
         """
         if not patch:
             _check_version(script, expected_version)
@@ -171,26 +161,25 @@ class Scripts:
         message: str = "",
         actor: Actor,
     ) -> Script:
-        """Save what an earlier version ran as the next version: its source, kind and limits.
+        """Save the source, kind and limits of an earlier version as the next version.
 
-        Name, description and access are the script's and not a version's; they stay.
+        Name, description and access are not part of a version; they stay.
 
         Args:
-            script: as it was just read.
+            script: the script as just read.
             version: one of its versions.
-            expected_version: the version the script is thought to be at, or None for any.
-            message: about the new version; "Restored version N" where empty.
-            actor: who saves.
+            expected_version: the expected current version, or None for any.
+            message: description of the new version; "Restored version N" if empty.
 
         Returns:
-            The script as it is now.
+            The updated script.
 
         Raises:
-            Conflict: it is at another version; or routes point at what would become a module.
-            Invalid: a limit is above a ceiling that was lowered since.
-            ScriptInvalid: the source does not parse any more.
-            QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
-            NotFound: it was deleted meanwhile.
+            Conflict: it has another version; or it has routes and would become a module.
+            Invalid: a limit exceeds a maximum that was lowered since.
+            ScriptInvalid: the source no longer parses.
+            QuotaExceeded: the quota of stored versions is exceeded.
+            NotFound: it was deleted in the meantime.
         """
         return await self._revise(
             script,
@@ -205,28 +194,25 @@ class Scripts:
         """Delete a script and its versions.
 
         Args:
-            script: the script.
-            force: delete its routes as well, and leave scripts that import it without it.
-            actor: who deletes it.
+            force: also delete its routes, and ignore scripts that import it.
 
         Raises:
-            Conflict: routes point at it or scripts import it (they are in the details) and `force` is not
-                given.
-            NotFound: it was deleted meanwhile.
+            Conflict: it has routes or scripts import it (see the details), and `force` is not given.
+            NotFound: it was deleted in the meantime.
         """
         async with self._changes.transaction("scripts", "routes") as connection:
-            # The app before the script, as who makes a route does: its row is written when routes go along.
+            # Lock the app before the script, as creating a route does: deleting routes writes its row.
             await connection.execute(_ROUTES.routes_lock, script.app_id)
             row = await connection.fetchrow(_SQL.script_lock_to_delete, script.app_id, script.id)
             if row is None:
                 raise NotFound("script", script.id)
             if not force:
                 if row["kind"] == "module":
-                    await script_imports.refuse_with_importers(
+                    await script_imports.require_no_importers(
                         connection, script.app_id, row["name"], script.id
                     )
-                await _refuse_with_routes(
-                    connection, script, "routes point at this script; ?force=true deletes them"
+                await _require_no_routes(
+                    connection, script, "the script has routes; use ?force=true to delete them too"
                 )
             await connection.execute(_SQL.script_delete, script.app_id, script.id)
             await audit.write(
@@ -237,25 +223,27 @@ class Scripts:
         """Check a source without saving it.
 
         Args:
-            app_id: the app it is meant for.
+            app_id: the app of the script.
             source: Rhai.
-            kind: what it is to be.
+            kind: its kind.
 
         Returns:
-            What it imports by literal names; that something is missing is no error.
+            Its literal imports; a missing module is not an error.
 
         Raises:
-            Invalid: it is too large, or imports too many modules.
-            ScriptInvalid: it does not parse; details have line, column and message.
+            Invalid: the source is too large, or imports too many modules.
+            ScriptInvalid: it does not parse; the details have line, column and message.
         """
         check_source(source)
         names = await self._validator.validate(source.encode(), kind, self._ceilings.resolve({}))
-        return await script_imports.describe(self._database, app_id, script_imports.kept(names))
+        return await script_imports.describe(self._database, app_id, script_imports.storable(names))
 
     async def _check(self, draft: Draft) -> Sequence[str]:
-        """Refuse what cannot be saved. Returns: the names it imports."""
+        """Check a draft before it is saved. Returns: the names it imports."""
         limits = draft.check(self._ceilings)
-        return script_imports.kept(await self._validator.validate(draft.source.encode(), draft.kind, limits))
+        return script_imports.storable(
+            await self._validator.validate(draft.source.encode(), draft.kind, limits)
+        )
 
     async def _revise(
         self,
@@ -266,7 +254,7 @@ class Scripts:
         force: bool,
         actor: Actor,
     ) -> Script:
-        """Save a changed draft; where someone else was faster, change what they saved."""
+        """Save a changed draft; if another save was faster, apply the change to its result."""
         for _ in range(_ATTEMPTS):
             _check_version(script, expected_version)
             draft = change(script.draft)
@@ -275,14 +263,14 @@ class Scripts:
             if saved is not None:
                 return saved
             script = await self.get(str(script.id))
-        raise Conflict("others keep changing this script; try again")
+        raise Conflict("the script is being changed by others; try again")
 
     async def _save(
         self, script: Script, draft: Draft, imports: Sequence[str], message: str, force: bool, actor: Actor
     ) -> Script | None:
-        """Write the next version, or give None when someone was faster."""
+        """Write the next version; return None if another save was faster."""
         async with self._changes.transaction("scripts") as connection:
-            # The app before the script, as in `delete`: its revision is written.
+            # Lock the app before the script, as in `delete`: its revision is written.
             await connection.execute(_ROUTES.routes_lock, script.app_id)
             try:
                 row = await connection.fetchrow(
@@ -303,13 +291,13 @@ class Scripts:
                 return None
             saved = Script(**row)
             if saved.kind == "module" and script.kind != "module":
-                await _refuse_with_routes(
-                    connection, script, "routes point at this script; a module cannot answer them"
+                await _require_no_routes(
+                    connection, script, "the script has routes; a module cannot handle requests"
                 )
             if script.kind == "module" and saved.name != script.name and not force:
-                await script_imports.refuse_with_importers(connection, script.app_id, script.name, script.id)
-            await script_imports.keep(connection, saved.app_id, saved.id, imports)
-            await keep_version(connection, self._quotas, saved, actor, message)
+                await script_imports.require_no_importers(connection, script.app_id, script.name, script.id)
+            await script_imports.store(connection, saved.app_id, saved.id, imports)
+            await store_version(connection, self._quotas, saved, actor, message)
             await audit.write(
                 connection,
                 actor,
@@ -324,15 +312,15 @@ class Scripts:
 def _check_version(script: Script, expected: int | None) -> None:
     if expected is not None and script.version != expected:
         raise Conflict(
-            "the script was changed since; read it again", expected=expected, version=script.version
+            "the script was changed in the meantime; read it again", expected=expected, version=script.version
         )
 
 
-async def _refuse_with_routes(connection: Connection, script: Script, message: str) -> None:
+async def _require_no_routes(connection: Connection, script: Script, message: str) -> None:
     routes = await connection.fetch(_ROUTES.routes_of_script, script.app_id, script.id)
     if routes:
         raise Conflict(message, routes=[dict(route) for route in routes])
 
 
 def _name_taken(name: str) -> Conflict:
-    return Conflict(f"the app has a script named {name!r} already", field="name")
+    return Conflict(f"the app already has a script named {name!r}", field="name")

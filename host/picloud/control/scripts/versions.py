@@ -1,4 +1,4 @@
-"""Versions of a script: each save is kept, can be read, compared and restored."""
+"""Versions of a script: every save is stored and can be read, compared and restored."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from picloud.services.quotas import Amount, Quotas, StoreQuota
 QUOTA = StoreQuota(
     "scripts", lambda settings: Amount(settings.quota_scripts_rows, settings.quota_scripts_mb * MIB)
 )
-"""Of the versions that are kept."""
+"""The quota of stored versions."""
 
 _SQL = load("scripts")
 _NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 LAST_VERSION = 2**31 - 1
-"""The largest the database can number."""
+"""The largest version number in the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who saved a version.
+    """The author of a version.
 
     Attributes:
         id: the user.
-        username: their name of today, or None when they were deleted.
+        username: the current name, or None when the user was deleted.
     """
 
     id: UUID
@@ -49,17 +49,17 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class VersionSummary:
-    """A version without its source: what it runs as, and who saved it.
+    """A version without its source.
 
     Attributes:
-        version: its number, from 1.
-        kind: of the script then.
-        sandbox: limit overrides by name then.
-        author: who saved it, or None for the console.
-        message: what they said about it.
-        created_at: when.
-        sha256: of the source's UTF-8, in hexadecimal.
-        size: of the source in bytes.
+        version: number from 1.
+        kind: kind of the script in this version.
+        sandbox: limit overrides by name in this version.
+        author: the user who saved it, or None for the console.
+        message: description by the author.
+        created_at: when it was saved.
+        sha256: hash of the UTF-8 source, in hexadecimal.
+        size: size of the source in bytes.
     """
 
     version: int
@@ -85,13 +85,13 @@ class Version(VersionSummary):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What changed from one version of a script to another.
+    """The difference between two versions of a script.
 
     Attributes:
-        old: number of the one.
-        new: number of the other.
-        text: unified diff of the sources; empty where they are the same.
-        changes: values before and after of what else is different: "kind", "sandbox.<limit>".
+        old: number of the first version.
+        new: number of the second version.
+        text: unified diff of the sources; empty if they are equal.
+        changes: old and new values of other fields that differ: "kind", "sandbox.<limit>".
     """
 
     old: int
@@ -104,20 +104,16 @@ class ScriptVersions:
     """The versions of scripts."""
 
     def __init__(self, database: Database) -> None:
-        """Make it."""
         self._database = database
-        self._comparing = asyncio.Lock()  # one diff at a time: its thread takes turns with the loop
+        self._comparing = (
+            asyncio.Lock()
+        )  # one diff at a time: its thread shares the interpreter with the event loop
 
     async def list(self, app_id: UUID, script_id: UUID, page: PageRequest) -> Page[VersionSummary]:
         """List a script's versions without their sources, newest first.
 
         Args:
-            app_id: the app.
-            script_id: a script of it.
-            page: which part; the position is a version's number.
-
-        Returns:
-            The page.
+            page: its position is a version number.
         """
         before = min(page.after.int, LAST_VERSION) if page.after is not None else None
         rows = await self._database.fetch(
@@ -134,15 +130,10 @@ class ScriptVersions:
         """Find a version.
 
         Args:
-            app_id: the app.
-            script_id: a script of it.
-            version: its number, also as it stands in a URL.
-
-        Returns:
-            The version.
+            version: its number, as an integer or a string.
 
         Raises:
-            NotFound: there is none, or not any more.
+            NotFound: the version does not exist.
         """
         match, row = _NUMBER.fullmatch(str(version)), None
         if match is not None and (number := int(match[0])) <= LAST_VERSION:
@@ -155,16 +146,14 @@ class ScriptVersions:
         """Compare two versions.
 
         Args:
-            app_id: the app.
-            script_id: a script of it.
-            old: number of the one.
-            new: number of the other.
+            old: number of the first version.
+            new: number of the second version.
 
         Returns:
-            What changed from the one to the other.
+            The difference.
 
         Raises:
-            NotFound: there is no such version.
+            NotFound: the version does not exist.
         """
         before = await self.get(app_id, script_id, old)
         after = await self.get(app_id, script_id, new)
@@ -175,20 +164,19 @@ class ScriptVersions:
         return Difference(old, new, text, _changes(before, after))
 
 
-async def keep_version(
+async def store_version(
     connection: Connection, quotas: Quotas, script: Script, actor: Actor, message: str
 ) -> None:
-    """Keep what was saved, for good.
+    """Store a saved script as a version.
 
     Args:
         connection: of the transaction that saves it.
-        quotas: what apps may keep.
-        script: as it is now.
-        actor: who saves.
-        message: about this version.
+        quotas: quotas of the app.
+        script: the saved script.
+        message: description of this version.
 
     Raises:
-        QuotaExceeded: the app keeps as many versions, or as much of them, as it may.
+        QuotaExceeded: the quota of stored versions is exceeded.
     """
     await connection.execute(
         _SQL.script_version_insert,

@@ -1,5 +1,5 @@
 -- name: app_insert
--- Make an app; the caller has taken its slug.
+-- Create an app; the caller has reserved its slug.
 INSERT INTO apps (id, slug, name, description) VALUES ($1, $2, $3, $4)
 RETURNING id, slug, name, description, created_at, updated_at;
 
@@ -8,7 +8,7 @@ RETURNING id, slug, name, description, created_at, updated_at;
 SELECT id, slug, name, description, created_at, updated_at FROM apps WHERE id = $1;
 
 -- name: app_by_slug
--- One app by its slug or a former one.
+-- One app by its current or a former slug.
 SELECT id, slug, name, description, created_at, updated_at FROM apps
 WHERE slug = $1 OR id = (SELECT app_id FROM app_slug_history WHERE slug = $1);
 
@@ -19,32 +19,32 @@ WHERE ($1::uuid IS NULL OR id > $1) AND ($3::uuid[] IS NULL OR id = ANY ($3))
 ORDER BY id LIMIT $2;
 
 -- name: app_lock
--- One writer of an app or of its routes at a time; does not disturb rows that refer to the app.
+-- Lock an app against other writers of it or its routes, but not against rows that refer to it.
 SELECT id, slug, name, description, created_at, updated_at FROM apps WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: app_lock_to_delete
--- An app, held against everything that refers to it as well.
+-- Lock an app, also against rows that refer to it.
 SELECT true FROM apps WHERE id = $1 FOR UPDATE;
 
 -- name: app_update
--- Change what people write of an app.
+-- Update the fields of an app that users set.
 UPDATE apps SET slug = $2, name = $3, description = $4, updated_at = now() WHERE id = $1
 RETURNING id, slug, name, description, created_at, updated_at;
 
 -- name: slugs_lock
--- One writer of slugs and former slugs at a time, on all nodes; held to the end of the transaction.
+-- Lock slugs and former slugs on all nodes, to the end of the transaction.
 SELECT pg_advisory_xact_lock(hashtext('picloud app slugs'));
 
 -- name: slug_keep
--- Remember the slug an app gives up.
+-- Store a former slug of an app.
 INSERT INTO app_slug_history (app_id, slug) VALUES ($1, $2);
 
 -- name: slug_forget
--- A slug that is taken again is no former one.
+-- Delete a former slug, when it is in use again.
 DELETE FROM app_slug_history WHERE slug = $1;
 
 -- name: app_contents
--- How many of each kind of thing an app has, besides what services store; executions are counted up to 10,000.
+-- The number of objects of each kind in an app, without the data of services; executions are counted up to 10,000.
 SELECT
     (SELECT count(*) FROM scripts WHERE app_id = $1) AS scripts,
     (SELECT count(*) FROM routes WHERE app_id = $1) AS routes,
@@ -54,7 +54,7 @@ SELECT
     (SELECT count(*) FROM (SELECT FROM execution_logs WHERE app_id = $1 LIMIT 10000) AS counted) AS executions;
 
 -- name: app_clear_usage
--- Forget what was counted of an app that is no more.
+-- Delete the usage counts of a deleted app.
 DELETE FROM usage_deltas WHERE app_id = $1;
 
 -- name: app_clear_executions
@@ -62,7 +62,7 @@ DELETE FROM usage_deltas WHERE app_id = $1;
 DELETE FROM execution_logs WHERE app_id = $1;
 
 -- name: app_delete
--- Delete an app; all that refers to it goes along.
+-- Delete an app and everything that refers to it.
 DELETE FROM apps WHERE id = $1;
 
 -- name: app_settings
@@ -70,9 +70,9 @@ DELETE FROM apps WHERE id = $1;
 SELECT cors FROM apps WHERE id = $1;
 
 -- name: app_settings_lock
--- The settings of an app, held against other writers of them until the end of the transaction.
+-- The settings of an app, locked to the end of the transaction.
 SELECT cors FROM apps WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: app_settings_update
--- Change the settings of an app.
+-- Update the settings of an app.
 UPDATE apps SET cors = $2, updated_at = now() WHERE id = $1;

@@ -1,10 +1,10 @@
 -- name: audit_insert
--- Add an entry for a change; inside its transaction.
+-- Add an entry for a change, in its transaction.
 INSERT INTO audit_log (id, app_id, user_id, username, key_id, address, request_id, action, outcome, target, before, after)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'done', $9, $10, $11);
 
 -- name: audit_refused
--- Add a refusal, or count it on the entry named $11. Beyond $14 of one user (or of nobody) since $13, what has no entry of its own yet goes on that named $12, without its address and with the target $15.
+-- Add a denied request, or count it on the entry with the key $11. After $14 entries of one user (or of anonymous callers) since $13, a new denial is counted on the entry with the key $12, without its address and with the target $15.
 WITH known AS (
     SELECT count(*) < $14 OR EXISTS (SELECT FROM audit_log WHERE fold = $11) AS apart
     FROM (
@@ -21,7 +21,7 @@ FROM known
 ON CONFLICT (fold) DO UPDATE SET times = kept.times + 1, last_at = now();
 
 -- name: audit_list
--- A page of the log, newest first, of an app, a user, an action and an outcome where they are given.
+-- A page of the log, newest first, filtered by app, user, action and outcome if given.
 SELECT id, at, user_id, username, key_id, address, request_id, action, outcome, reason, app_id, target, before, after,
        times, coalesce(last_at, at) AS last_at
 FROM audit_log

@@ -1,6 +1,6 @@
 -- name: doc_collections
--- The collections of an app by name after $2, at most $3: how many documents each has, and of how many bytes, up to $4.
--- From name to name by the index: what is in between is not read.
+-- The collections of an app by name after $2, at most $3: with the number of documents and bytes, counted up to $4.
+-- Jumps from name to name in the index, without reading the documents between.
 WITH RECURSIVE names (name, place) AS (
     (SELECT collection, 1 FROM docs WHERE app_id = $1 AND collection > $2 ORDER BY collection LIMIT 1)
     UNION ALL
@@ -24,6 +24,6 @@ WHERE name IS NOT NULL ORDER BY name;
 SELECT EXISTS (SELECT FROM docs WHERE app_id = $1 AND collection = $2);
 
 -- name: doc_show
--- All of a document.
+-- A document.
 SELECT id, collection, data::text AS data, size, created_at, updated_at FROM docs
 WHERE app_id = $1 AND collection = $2 AND id = $3;

@@ -1,5 +1,5 @@
 -- name: doc_create
--- Store a document; returns its envelope, its size, and with $5 its data as it is stored.
+-- Insert a document; returns its envelope, its size, and with $5 its stored data.
 INSERT INTO docs AS doc (app_id, collection, id, data) VALUES ($1, $2, $3, $4::text::jsonb)
 RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END AS data;
 
@@ -8,7 +8,7 @@ RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END
 SELECT docs_envelope(doc) FROM docs doc WHERE app_id = $1 AND collection = $2 AND id = $3;
 
 -- name: doc_lock
--- The size of a document, and with $4 its data; neither changes until the transaction ends.
+-- The size of a document, and with $4 its data, locked to the end of the transaction.
 SELECT size, CASE WHEN $4 THEN data::text END AS data FROM docs
 WHERE app_id = $1 AND collection = $2 AND id = $3
 FOR UPDATE;
@@ -20,19 +20,19 @@ WHERE app_id = $1 AND collection = $2 AND id = $3
 RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END AS data;
 
 -- name: doc_patch
--- Merge into a document's data; returns what doc_create returns. The row is locked by then, so that patches add up.
+-- Merge into a document's data; returns what doc_create returns. The row is locked, so that concurrent patches all apply.
 UPDATE docs doc SET data = docs_merge_patch(data, $4::text::jsonb), updated_at = now()
 WHERE app_id = $1 AND collection = $2 AND id = $3
 RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END AS data;
 
 -- name: doc_delete
--- Remove a document; returns its size, and with $4 its data.
+-- Delete a document; returns its size, and with $4 its data.
 DELETE FROM docs WHERE app_id = $1 AND collection = $2 AND id = $3
 RETURNING size, CASE WHEN $4 THEN data::text END AS data;
 
 -- name: docs_list
--- Envelopes in the order of their ids after $3, at most $4 and not beyond the one that passes $5 bytes;
--- 133 bytes are around the data of each. Only the documents that are given are read whole.
+-- Envelopes in the order of their ids after $3, at most $4, up to the one that exceeds $5 bytes;
+-- an envelope adds 133 bytes to the data. Only the returned documents are read whole.
 SELECT id, asked, (
     SELECT docs_envelope(doc) FROM docs doc WHERE app_id = $1 AND collection = $2 AND doc.id = counted.id
 ) AS envelope
@@ -48,7 +48,7 @@ WHERE total - size - 133 <= $5
 ORDER BY id;
 
 -- name: docs_count_of_app
--- How many documents an app has, counted up to 10,000.
+-- The number of documents of an app, counted up to 10,000.
 SELECT count(*) FROM (SELECT FROM docs WHERE app_id = $1 LIMIT 10000) AS counted;
 
 -- name: docs_clear_app

@@ -1,8 +1,8 @@
 -- name: execution_logs_insert
--- Write many records at once; one already there (a retry after a lost answer) stays as it is. Those of an app
--- that is gone are left out; the lock is what a foreign key would take, so that none is written behind a deletion.
--- Positions follow the ids within the statement. Apps are counted in the order of their ids, so that writers
--- wait for each other and never in a circle.
+-- Insert many records; existing ones (a retry after a lost response) stay. Records of a deleted app are left
+-- out; the lock is that of a foreign key, so that no record is written after the deletion.
+-- Positions follow the ids within the statement. Apps are locked in the order of their ids, so that
+-- concurrent writers cannot deadlock.
 WITH record AS MATERIALIZED (
     SELECT * FROM unnest(
         $1::uuid[], $2::uuid[], $3::uuid[], $4::integer[], $5::text[], $6::text[], $7::jsonb[], $8::text[], $9::integer[],

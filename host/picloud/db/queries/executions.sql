@@ -1,5 +1,5 @@
 -- name: executions_plan
--- Plan the next query for the values it is asked with: one plan for any filter would read a whole app's log.
+-- Plan the next query for its actual parameters: a generic plan would read the whole log of an app.
 SET LOCAL plan_cache_mode = force_custom_plan;
 
 -- name: executions_of_app
@@ -23,13 +23,13 @@ FROM execution_logs
 WHERE app_id = $1 AND id = $2;
 
 -- name: execution_positions
--- The last position in the log of each of some apps; of an app that is gone there is no row.
+-- The last position in the log of each of some apps; a deleted app has no row.
 SELECT apps.id AS app_id, coalesce(known.last, 0) AS last
 FROM apps LEFT JOIN execution_positions AS known ON known.app_id = apps.id
 WHERE apps.id = ANY($1::uuid[]);
 
 -- name: executions_recorded
--- Executions of an app behind the position $2 and up to $3, in the order they were recorded; $4 narrows it to a
+-- Executions of an app after position $2 and up to $3, in the order they were recorded; $4 narrows it to a
 -- script, $5 to an outcome.
 SELECT position, id, app_id, script_id, version, ingress, request_id, request, outcome, status, response, error, cache,
        fuel, operations, peak_memory_bytes, wall_ms, host_call_ms, host_calls, logs, logs_dropped,

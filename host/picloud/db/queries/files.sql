@@ -1,21 +1,21 @@
 -- name: file_create
--- Add a file whose blob is in the store, and give the file's entry.
+-- Insert a file whose blob is in the store; returns its entry.
 INSERT INTO files AS file (app_id, collection, id, blob, name, content_type, size, sha256, metadata)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::json)
 RETURNING files_entry(file);
 
 -- name: file_find
--- What is known of one file.
+-- The row of one file.
 SELECT app_id, collection, id, blob, name, content_type, size, sha256, metadata, created_at, updated_at,
     files_entry(file) AS entry
 FROM files file WHERE app_id = $1 AND collection = $2 AND id = $3;
 
 -- name: file_lock
--- The blob and the entry of one file, which do not change until the transaction ends.
+-- The blob and the entry of one file, locked to the end of the transaction.
 SELECT blob, files_entry(file) AS entry FROM files file WHERE app_id = $1 AND collection = $2 AND id = $3 FOR UPDATE;
 
 -- name: file_update
--- Change what is not null, and give the entry.
+-- Update the fields that are not null; returns the entry.
 UPDATE files file SET
     name = coalesce($4, name),
     content_type = coalesce($5, content_type),
@@ -28,13 +28,13 @@ WHERE app_id = $1 AND collection = $2 AND id = $3
 RETURNING files_entry(file);
 
 -- name: file_delete
--- Remove a file; gives what was known of it.
+-- Delete a file; returns its row.
 DELETE FROM files file WHERE app_id = $1 AND collection = $2 AND id = $3
 RETURNING app_id, collection, id, blob, name, content_type, size, sha256, metadata, created_at, updated_at,
     files_entry(file) AS entry;
 
 -- name: files_list
--- Entries in the order of their ids after $3, at most $4 and not beyond the one that passes $5 bytes.
+-- Entries in the order of their ids after $3, at most $4, up to the one that exceeds $5 bytes.
 SELECT id, entry, asked FROM (
     SELECT id, entry, count(*) OVER () AS asked, sum(octet_length(entry)) OVER (ORDER BY id) AS total
     FROM (
@@ -47,15 +47,15 @@ WHERE total - octet_length(entry) <= $5
 ORDER BY id;
 
 -- name: files_page
--- What is known of files in the order of their ids after $3, at most $4.
+-- Rows of files in the order of their ids after $3, at most $4.
 SELECT app_id, collection, id, blob, name, content_type, size, sha256, metadata, created_at, updated_at,
     files_entry(file) AS entry
 FROM files file WHERE app_id = $1 AND collection = $2 AND ($3::uuid IS NULL OR id > $3)
 ORDER BY id LIMIT $4;
 
 -- name: file_collections
--- The collections of an app by name after $2, at most $3: how many files each has, and of how many bytes, up to $4.
--- From name to name by the index: what is in between is not read.
+-- The collections of an app by name after $2, at most $3: with the number of files and bytes, counted up to $4.
+-- Jumps from name to name in the index, without reading the files between.
 WITH RECURSIVE names (name, place) AS (
     (SELECT collection, 1 FROM files WHERE app_id = $1 AND collection > $2 ORDER BY collection LIMIT 1)
     UNION ALL
@@ -75,33 +75,33 @@ SELECT name, files, bytes, more FROM names, LATERAL (
 WHERE name IS NOT NULL ORDER BY name;
 
 -- name: blob_hold
--- Keep the sweep from a blob until the transaction ends, which is about to name it.
+-- Lock a blob against the sweep, until the transaction that refers to it ends.
 SELECT pg_advisory_xact_lock_shared(hashtext('picloud blob'), hashtext($1::uuid::text));
 
 -- name: blob_claim
--- Keep transactions from naming a blob until this one ends; false where one is about to.
+-- Lock a blob against transactions that refer to it, until this one ends; false if one holds the lock.
 SELECT pg_try_advisory_xact_lock(hashtext('picloud blob'), hashtext($1::uuid::text));
 
 -- name: blobs_named
--- Which of these blobs of an app belong to a file.
+-- The blobs of $2 that belong to a file of an app.
 SELECT blob FROM files WHERE app_id = $1 AND blob = ANY($2::uuid[]);
 
 -- name: app_there
--- Whether there is such an app.
+-- Whether an app exists.
 SELECT true FROM apps WHERE id = $1;
 
 -- name: sweep_turn
--- The turn to sweep, until the transaction ends; false where another node has it.
+-- The lock of the sweep, until the transaction ends; false if another node has it.
 SELECT pg_try_advisory_xact_lock(hashtextextended('picloud files sweep', 0));
 
 -- name: store_owner
--- The name this instance leaves in its store; $1 where it has none yet.
+-- The name of this instance in its store; $1 if it has none yet.
 INSERT INTO instance_settings (name, value) VALUES ('files_store', to_jsonb($1::text))
 ON CONFLICT (name) DO UPDATE SET value = instance_settings.value
 RETURNING value #>> '{}';
 
 -- name: files_count_of_app
--- How many files an app has, counted up to 10,000.
+-- The number of files of an app, counted up to 10,000.
 SELECT count(*) FROM (SELECT FROM files WHERE app_id = $1 LIMIT 10000) AS counted;
 
 -- name: files_clear_app

@@ -1,5 +1,5 @@
 -- name: job_claim
--- Take a job on lease ($2) if it is due, and tell when it was; no row where the job is not known yet.
+-- Lease a job for $2 if it is due; returns when it was due, or no row for an unknown job.
 WITH claimed AS (
     UPDATE jobs SET due_at = now() + $2::interval WHERE name = $1 AND due_at <= now() RETURNING name
 )
@@ -7,9 +7,9 @@ SELECT EXISTS (SELECT FROM claimed) AS claimed, extract(epoch FROM due_at - now(
 FROM jobs WHERE name = $1;
 
 -- name: job_add
--- Make a job known; it is due.
+-- Insert a job that is due now.
 INSERT INTO jobs (name) VALUES ($1) ON CONFLICT DO NOTHING;
 
 -- name: job_due_in
--- Let a job be due after this long: its lease was renewed, or its run has ended.
+-- Set when a job is due: after its lease was renewed, or its run has ended.
 UPDATE jobs SET due_at = now() + $2::interval WHERE name = $1;

@@ -1,13 +1,13 @@
 -- name: keys_hold
--- Hold a user's row, so that their keys are counted and made one after the other.
+-- Lock a user's row, so that their keys are counted and created one at a time.
 SELECT FROM admin_users WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: keys_count
--- How many keys of a user are kept, expired ones too.
+-- The number of keys of a user, including expired ones.
 SELECT count(*) FROM api_keys WHERE user_id = $1;
 
 -- name: key_insert
--- Make a key of an active user; their row is held, so that a deactivation at the same time either refuses this or ends it. The key $9 or session $10 they act by is not over.
+-- Create a key for an active user whose key $9 or session $10 is still valid. The row is locked, so that a concurrent deactivation either prevents the key or revokes it.
 WITH person AS (
     SELECT id FROM admin_users
     WHERE id = $2 AND is_active
@@ -20,7 +20,7 @@ SELECT $1, id, $3, $4, $5, $6, $7, $8 FROM person
 RETURNING id, user_id, name, prefix, scopes, app_id, expires_at, created_at, last_used_at;
 
 -- name: keys_list
--- A page of a user's keys, oldest first, expired ones too; only those within the grant $4 to $6 of another key, where $4 is not null.
+-- A page of a user's keys, oldest first, including expired ones; only those within the grant $4 to $6 of another key, if $4 is not null.
 SELECT id, user_id, name, prefix, scopes, app_id, expires_at, created_at, last_used_at
 FROM api_keys
 WHERE user_id = $1 AND ($2::uuid IS NULL OR id > $2)
@@ -31,7 +31,7 @@ ORDER BY id
 LIMIT $3;
 
 -- name: key_held
--- A key and its user's role, held for the transaction that decides about it.
+-- A key and its user's role, locked to the end of the transaction.
 SELECT k.id, k.user_id, k.name, k.prefix, k.scopes, k.app_id, k.expires_at, k.created_at, k.last_used_at, u.role
 FROM api_keys k JOIN admin_users u ON u.id = k.user_id
 WHERE k.id = $1
@@ -46,6 +46,6 @@ DELETE FROM api_keys WHERE id = $1;
 DELETE FROM api_keys WHERE user_id = $1;
 
 -- name: key_touch
--- Note that a key is in use, once a minute whatever the number of workers.
+-- Record the use of a key, at most once a minute for all workers.
 UPDATE api_keys SET last_used_at = now()
 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < now() - interval '1 minute');

@@ -4,28 +4,28 @@ SELECT value FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now());
 
 -- name: kv_lock
--- The value of a key and whether it is live, held against other writers until the transaction ends.
+-- The value of a key and whether it is live, locked to the end of the transaction.
 SELECT value, (expires_at IS NULL OR expires_at > now()) AS live FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key = $3
 FOR UPDATE;
 
 -- name: kv_set
--- Write a value; it expires $5 seconds from now, or never where that is null.
+-- Write a value that expires after $5 seconds, or never if $5 is null.
 INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
 VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
 ON CONFLICT (app_id, collection, key) DO UPDATE
 SET value = excluded.value, expires_at = excluded.expires_at, updated_at = now();
 
 -- name: kv_add
--- Write a value where there is no row, to expire as kv_replace has it; tells whether it did.
+-- Insert a value, with the expiry of kv_replace, if there is no row; returns whether it did.
 INSERT INTO kv_entries (app_id, collection, key, value, expires_at)
 VALUES ($1, $2, $3, $4, clock_timestamp() + make_interval(secs => $5))
 ON CONFLICT (app_id, collection, key) DO NOTHING
 RETURNING true;
 
 -- name: kv_replace
--- Write a value over a row that is locked. It expires $5 seconds from now, however long the lock was waited for;
--- where that is null, when the old one would have, and an expired one begins anew.
+-- Update a locked row. It expires $5 seconds after the update, not after the start of the wait for the lock;
+-- if $5 is null, the expiry stays, and an expired entry becomes permanent.
 UPDATE kv_entries
 SET value = $4, updated_at = now(),
     expires_at = coalesce(
@@ -35,14 +35,14 @@ SET value = $4, updated_at = now(),
 WHERE app_id = $1 AND collection = $2 AND key = $3;
 
 -- name: kv_has
--- Whether a key is there and has not expired.
+-- Whether a key exists and has not expired.
 SELECT EXISTS (
     SELECT FROM kv_entries
     WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now())
 );
 
 -- name: kv_delete
--- Remove a key; returns whether it was there (an expired one was not), the size of its value, and with $4 the value.
+-- Delete a key; returns whether it was live, the size of its value, and with $4 the value.
 DELETE FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key = $3
 RETURNING (expires_at IS NULL OR expires_at > now()) AS live, octet_length(value) AS size,
@@ -56,8 +56,8 @@ ORDER BY key
 LIMIT $4;
 
 -- name: kv_entries
--- Entries after $3 in byte order, at most $4, ending before the one (other than the first) with which keys and
--- values would have over $5 bytes; and whether there are more behind each.
+-- Entries after $3 in byte order, at most $4; ends before the entry (other than the first) with which
+-- keys and values exceed $5 bytes. Returns for each whether more follow.
 WITH page AS (
     SELECT key, value FROM kv_entries
     WHERE app_id = $1 AND collection = $2 AND key > $3 AND (expires_at IS NULL OR expires_at > now())
@@ -73,7 +73,7 @@ WHERE place <= $4 AND (place = 1 OR bytes <= $5)
 ORDER BY key;
 
 -- name: kv_delete_expired
--- Remove at most $1 entries that expired, those that nobody is about to write.
+-- Delete at most $1 expired entries that no other transaction has locked.
 WITH expired AS (
     SELECT app_id, collection, key FROM kv_entries WHERE expires_at <= now()
     ORDER BY expires_at LIMIT $1 FOR UPDATE SKIP LOCKED
@@ -82,8 +82,8 @@ DELETE FROM kv_entries entry USING expired
 WHERE entry.app_id = expired.app_id AND entry.collection = expired.collection AND entry.key = expired.key;
 
 -- name: kv_collections
--- The collections of an app by name after $2, at most $3: how many entries each has, and of how many bytes, up to $4.
--- From name to name by the index: what is in between is not read.
+-- The collections of an app by name after $2, at most $3: with the number of entries and bytes, counted up to $4.
+-- Jumps from name to name in the index, without reading the entries between.
 WITH RECURSIVE names (name, place) AS (
     (
         SELECT collection, 1 FROM kv_entries
@@ -111,7 +111,7 @@ SELECT name, entries, bytes, more FROM names, LATERAL (
 WHERE name IS NOT NULL ORDER BY name;
 
 -- name: kv_keys
--- Keys after $3, from $4 and before $5, at most $6, with all but their values.
+-- Keys after $3, from $4 and before $5, at most $6, without values.
 SELECT key AS name, key, octet_length(value) AS size, expires_at, created_at, updated_at FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key > $3 AND key >= $4 AND key < $5
     AND (expires_at IS NULL OR expires_at > now())
@@ -125,12 +125,12 @@ SELECT EXISTS (
 );
 
 -- name: kv_entry
--- All of an entry that has not expired.
+-- A live entry.
 SELECT collection, key, value, expires_at, created_at, updated_at FROM kv_entries
 WHERE app_id = $1 AND collection = $2 AND key = $3 AND (expires_at IS NULL OR expires_at > now());
 
 -- name: kv_count_of_app
--- How many entries an app has, counted up to 10,000.
+-- The number of entries of an app, counted up to 10,000.
 SELECT count(*) FROM (SELECT FROM kv_entries WHERE app_id = $1 LIMIT 10000) AS counted;
 
 -- name: kv_clear_app

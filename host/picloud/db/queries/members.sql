@@ -1,5 +1,5 @@
 -- name: member_grant
--- Make an active user of role member a member of an app, and tell of the user whether or not that could be.
+-- Add an active user with the role member to an app; returns the user in every case.
 WITH person AS (
     SELECT id, username, role, is_active FROM admin_users WHERE id = $2 FOR SHARE
 ), granted AS (
@@ -11,7 +11,7 @@ SELECT person.username, person.role AS user_role, person.is_active, granted.crea
 FROM person LEFT JOIN granted ON true;
 
 -- name: member_change
--- Give a member another role, as long as they are an active user of role member; tells the role they had.
+-- Change the role of a member who is an active user with the role member; returns the previous role.
 WITH person AS (
     SELECT m.user_id, m.role AS before, u.username, u.role AS user_role, u.is_active
     FROM app_members m JOIN admin_users u ON u.id = m.user_id
@@ -27,15 +27,15 @@ SELECT person.before, person.username, person.user_role, person.is_active, chang
 FROM person LEFT JOIN changed ON true;
 
 -- name: member_remove
--- Take a membership away; tells the role it had.
+-- Remove a member; returns the role.
 DELETE FROM app_members WHERE app_id = $1 AND user_id = $2 RETURNING role;
 
 -- name: members_remove_of_user
--- Take every membership of a user away; tells which.
+-- Remove every membership of a user; returns them.
 DELETE FROM app_members WHERE user_id = $1 RETURNING app_id, role;
 
 -- name: members_list
--- A page of an app's members, in the order in which the users were made.
+-- A page of an app's members, in the order in which the users were created.
 SELECT m.user_id AS id, u.username, m.role, m.created_at, m.updated_at
 FROM app_members m JOIN admin_users u ON u.id = m.user_id
 WHERE m.app_id = $1 AND ($2::uuid IS NULL OR m.user_id > $2)

@@ -3,8 +3,8 @@
 SELECT app_id FROM scripts WHERE id = $1;
 
 -- name: script_to_run
--- A script of an app and the modules it needs, at most $5 rows. There is no source where version ($3, $4) is
--- held already, nor of modules that have more than $6 bytes together.
+-- A script of an app and the modules it needs, at most $5 rows. The source is null if version ($3, $4) is
+-- in memory, and for modules with more than $6 bytes in total.
 WITH RECURSIVE needed (id, is_script) AS (
     SELECT id, true FROM scripts WHERE app_id = $1 AND id = $2
     UNION
@@ -27,12 +27,12 @@ SELECT id, name, kind, version, sandbox, execute_access, is_script, total,
 FROM sized;
 
 -- name: module_source
--- The app's revision, and what a name stands for in it; no kind where there is no such script.
+-- The app's revision and the script with a name; the kind is null if there is none.
 SELECT a.script_revision AS revision, s.kind, s.source
 FROM apps a LEFT JOIN scripts s ON s.app_id = a.id AND s.name = $2 WHERE a.id = $1;
 
 -- name: script_imports_keep
--- Make these ($3) what a script imports.
+-- Replace the imports of a script by $3.
 WITH gone AS (
     DELETE FROM script_imports WHERE app_id = $1 AND script_id = $2 AND name <> ALL($3::text[])
 )
@@ -43,7 +43,7 @@ INSERT INTO script_imports (app_id, script_id, name) SELECT $1, $2, unnest($3::t
 SELECT name FROM script_imports WHERE app_id = $1 AND script_id = $2;
 
 -- name: imports_graph
--- What these names ($2) stand for in an app, and what they need: a row for each name with what it imports.
+-- The scripts with these names ($2) in an app, and everything they import: a row for each name with its imports.
 WITH RECURSIVE needed (name) AS (
     SELECT unnest($2::text[])
     UNION
@@ -65,7 +65,7 @@ WHERE i.app_id = $1 AND i.name = $5 AND i.script_id <> $4 AND ($2::uuid IS NULL 
 ORDER BY i.script_id LIMIT $3;
 
 -- name: importers
--- The scripts, other than $3 itself, that import a name; the first hundred are enough to say so.
+-- The scripts, other than $3 itself, that import a name; at most 100.
 SELECT s.id, s.name, s.kind
 FROM script_imports i JOIN scripts s ON s.app_id = i.app_id AND s.id = i.script_id
 WHERE i.app_id = $1 AND i.name = $2 AND i.script_id <> $3

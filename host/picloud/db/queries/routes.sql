@@ -1,9 +1,9 @@
 -- name: routes_lock
--- One writer of an app's routes, domains and scripts at a time; does not disturb rows that refer to the app.
+-- Lock an app's routes, domains and scripts against other writers, but not rows that refer to the app.
 SELECT route_count FROM apps WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: route_insert
--- Make a route; the caller has locked the app and looked for a conflict. $10 to $13 are of routing/conflict.py.
+-- Create a route; the caller has locked the app and checked for conflicts. $10 to $13 are from routing/conflict.py.
 INSERT INTO routes (
     app_id, id, script_id, method, host, host_kind, path, path_kind, dispatch_mode, host_shape, shape, stem, tail
 )
@@ -11,7 +11,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 RETURNING id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch_mode, created_at, updated_at;
 
 -- name: route_update
--- Change a route; the caller has locked the app and looked for a conflict.
+-- Update a route; the caller has locked the app and checked for conflicts.
 UPDATE routes
 SET script_id = $3, method = $4, host = $5, host_kind = $6, path = $7, path_kind = $8, dispatch_mode = $9,
     host_shape = $10, shape = $11, stem = $12, tail = $13, updated_at = now()
@@ -19,8 +19,8 @@ WHERE app_id = $1 AND id = $2
 RETURNING id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch_mode, created_at, updated_at;
 
 -- name: routes_conflicting
--- Routes with the stem ($2) and method ($3) of a new one, of whose tails no literal segments keep them apart.
--- A tail begins with a parameter. The next places decide nearly always, in a third of the time of the rest.
+-- Routes with the stem ($2) and method ($3) of a new route whose tails no literal segment tells apart.
+-- A tail starts with a parameter. The next positions nearly always decide, in a third of the time of the rest.
 SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch_mode, created_at, updated_at
 FROM routes
 WHERE app_id = $1 AND md5(stem) = md5($2) AND stem = $2 AND method IS NOT DISTINCT FROM $3
@@ -31,7 +31,7 @@ WHERE app_id = $1 AND md5(stem) = md5($2) AND stem = $2 AND method IS NOT DISTIN
 ORDER BY id;
 
 -- name: route_shapes
--- The shapes of an app's routes on one host pattern: one look into the index for each.
+-- The shapes of an app's routes on one host pattern, with one index lookup each.
 WITH RECURSIVE known (shape) AS (
     (SELECT shape FROM routes WHERE app_id = $1 AND host_shape = $2 AND shape > '' ORDER BY shape LIMIT 1)
     UNION ALL
@@ -57,14 +57,14 @@ WHERE app_id = $1 AND ($2::uuid IS NULL OR id > $2)
 ORDER BY id LIMIT $3;
 
 -- name: routes_list_of_script
--- A page of the routes a script answers, oldest first.
+-- A page of the routes of a script, oldest first.
 SELECT id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch_mode, created_at, updated_at
 FROM routes
 WHERE app_id = $1 AND script_id = $4 AND ($2::uuid IS NULL OR id > $2)
 ORDER BY id LIMIT $3;
 
 -- name: routes_of_script
--- The routes a script answers; the first hundred are enough to say so.
+-- The routes of a script, at most 100.
 SELECT id, method, path FROM routes WHERE app_id = $1 AND script_id = $2 ORDER BY id LIMIT 100;
 
 -- name: route_delete
@@ -73,23 +73,23 @@ DELETE FROM routes WHERE app_id = $1 AND id = $2
 RETURNING id, app_id, script_id, method, host, host_kind, path, path_kind, dispatch_mode, created_at, updated_at;
 
 -- name: route_hosts
--- The hosts an app's routes name.
+-- The hosts of an app's routes.
 SELECT DISTINCT host_shape FROM routes WHERE app_id = $1 AND host_kind <> 'any';
 
 -- name: routes_on_hosts
--- Routes that name one of these hosts; the first hundred are enough to say so.
+-- Routes on one of these hosts, at most 100.
 SELECT id, method, host, path FROM routes WHERE app_id = $1 AND host_shape = ANY($2::text[]) ORDER BY id LIMIT 100;
 
 -- name: routes_delete_on_hosts
--- Delete the routes that name one of these hosts.
+-- Delete the routes on one of these hosts.
 DELETE FROM routes WHERE app_id = $1 AND host_shape = ANY($2::text[]);
 
 -- name: routing_revisions
--- What is current of these apps; one that is missing was deleted.
+-- The current revisions of these apps; a missing app was deleted.
 SELECT id, routing_revision FROM apps WHERE id = ANY($1::uuid[]);
 
 -- name: app_routing
--- Where an app's routing stands; read it before the routes, so that it is never newer than they are.
+-- An app's routing revision; read it before the routes, so that it is never newer than them.
 SELECT routing_revision, cors FROM apps WHERE id = $1;
 
 -- name: routes_of_app
@@ -97,7 +97,7 @@ SELECT routing_revision, cors FROM apps WHERE id = $1;
 SELECT id, script_id, method, host, path FROM routes WHERE app_id = $1;
 
 -- name: routes_changed_since
--- Where an app's routing stands, and at most $3 routes that changed after revision $2; no path where one is gone.
+-- An app's routing revision, and at most $3 routes changed after revision $2; the path of a deleted route is null.
 SELECT apps.routing_revision, apps.cors, changed.route_id,
        routes.script_id, routes.method, routes.host, routes.path
 FROM apps

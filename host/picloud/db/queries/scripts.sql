@@ -1,11 +1,11 @@
 -- name: script_insert
--- Make a script at version 1; the unique constraint refuses a taken name.
+-- Create a script at version 1; the unique constraint rejects a name in use.
 INSERT INTO scripts (app_id, id, name, kind, description, version, source, sandbox, execute_access)
 VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)
 RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at;
 
 -- name: script_version_insert
--- Keep what was saved, and count it.
+-- Store a version and count it.
 WITH kept AS (
     INSERT INTO script_versions (app_id, script_id, version, kind, source, sandbox, author_id, message, sha256, size)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, sha256(convert_to($5, 'UTF8')), octet_length($5))
@@ -29,7 +29,7 @@ FROM script_versions v LEFT JOIN admin_users u ON u.id = v.author_id
 WHERE v.app_id = $1 AND v.script_id = $2 AND v.version = $3;
 
 -- name: script_revisions
--- The revisions of these apps; one that is missing was deleted.
+-- The revisions of these apps; a missing app was deleted.
 SELECT id, script_revision AS revision FROM apps WHERE id = ANY($1::uuid[]);
 
 -- name: script_find
@@ -38,11 +38,11 @@ SELECT id, app_id, name, kind, description, version, source, sandbox, execute_ac
 FROM scripts WHERE id = $1;
 
 -- name: script_lock
--- One script of an app, held until the end of the transaction; FOR SHARE keeps it from changing its kind.
+-- One script of an app, locked to the end of the transaction; FOR SHARE prevents a change of its kind.
 SELECT kind FROM scripts WHERE app_id = $1 AND id = $2 FOR SHARE;
 
 -- name: script_lock_to_delete
--- The same, against new routes to it as well.
+-- The same, also locked against new routes to it.
 SELECT kind, name FROM scripts WHERE app_id = $1 AND id = $2 FOR UPDATE;
 
 -- name: scripts_list
@@ -52,7 +52,7 @@ FROM scripts WHERE app_id = $1 AND ($2::uuid IS NULL OR id > $2)
 ORDER BY id LIMIT $3;
 
 -- name: script_update
--- Save the next version, unless someone else saved since version $3 was read.
+-- Save the next version, unless version $3 is no longer the latest.
 UPDATE scripts
 SET name = $4, kind = $5, description = $6, source = $7, sandbox = $8, execute_access = $9,
     version = version + 1, updated_at = now()

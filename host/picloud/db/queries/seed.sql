@@ -1,5 +1,5 @@
 -- name: seed_claim
--- Take the one right to seed; nothing is returned when it was taken before, ever.
+-- Claim the right to seed the instance, once; returns no row if it was claimed before.
 INSERT INTO instance_settings (name, value) VALUES ('seeded', 'true')
 ON CONFLICT (name) DO NOTHING
 RETURNING name;

@@ -1,5 +1,5 @@
 -- name: usage_of
--- What an app keeps at this moment, store by store.
+-- The current usage of an app by store.
 SELECT store, sum(rows)::bigint AS rows, sum(bytes)::bigint AS bytes
 FROM (
     SELECT store, rows, bytes FROM app_usage WHERE app_id = $1
@@ -12,12 +12,12 @@ FROM (
 GROUP BY store;
 
 -- name: usage_grown
--- What this transaction added to a store of an app so far.
+-- The rows and bytes that this transaction has added to a store.
 SELECT coalesce(sum(rows), 0)::bigint AS rows, coalesce(sum(bytes), 0)::bigint AS bytes
 FROM usage_deltas WHERE app_id = $1 AND store = $2 AND writer = pg_current_xact_id();
 
 -- name: usage_compact
--- Put the deltas that are there into app_usage, unless another node is at it; those of apps that are gone go.
+-- Add the deltas to app_usage, unless another node does; deltas of deleted apps are deleted.
 WITH turn AS MATERIALIZED (
     SELECT pg_try_advisory_xact_lock(hashtextextended('picloud usage', 0)) AS mine
 ), taken AS (

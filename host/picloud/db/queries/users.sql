@@ -1,21 +1,21 @@
 -- name: users_lock
--- One change of users at a time, on all nodes, so that guards and writes are of one moment; held to the end of the transaction.
+-- One change of users at a time, on all nodes, so that checks and writes see the same state; held to the end of the transaction.
 SELECT pg_advisory_xact_lock(hashtext('picloud users'));
 
 -- name: user_insert
--- Make a user; the unique indexes on lower(username) and lower(email) refuse what is taken.
+-- Create a user; the unique indexes on lower(username) and lower(email) reject duplicates.
 INSERT INTO admin_users (id, username, email, password_hash, role)
 VALUES ($1, $2, $3, $4, $5)
 RETURNING id, username, email, role, is_active, created_at, updated_at, last_login_at;
 
 -- name: user_by_id
--- A user.
+-- One user by id.
 SELECT id, username, email, role, is_active, created_at, updated_at, last_login_at
 FROM admin_users
 WHERE id = $1;
 
 -- name: user_by_name
--- The user of a name, whatever its case.
+-- One user by name, ignoring case.
 SELECT id, username, email, role, is_active, created_at, updated_at, last_login_at
 FROM admin_users
 WHERE lower(username) = lower($1);
@@ -29,31 +29,31 @@ ORDER BY id
 LIMIT $2;
 
 -- name: user_authority
--- The role a user has right now, as long as they are active and the key $2 or session $3 they act by is not over.
+-- The current role of an active user whose key $2 or session $3 is still valid.
 SELECT role FROM admin_users
 WHERE id = $1 AND is_active
   AND ($2::uuid IS NULL OR EXISTS (SELECT FROM api_keys WHERE id = $2))
   AND ($3::uuid IS NULL OR EXISTS (SELECT FROM admin_sessions WHERE id = $3));
 
 -- name: users_besides
--- How many active owners, and active owners and admins, there are besides one user.
+-- The number of active owners, and of active owners and admins, other than one user.
 SELECT count(*) FILTER (WHERE role = 'owner') AS owners, count(*) AS managers
 FROM admin_users
 WHERE is_active AND role IN ('owner', 'admin') AND id <> $1;
 
 -- name: user_update
--- Write every field of a user; a null password keeps the one they have.
+-- Update every field of a user; a null password keeps the current one.
 UPDATE admin_users
 SET username = $2, email = $3, role = $4, is_active = $5, password_hash = coalesce($6, password_hash), updated_at = now()
 WHERE id = $1
 RETURNING id, username, email, role, is_active, created_at, updated_at, last_login_at;
 
 -- name: user_delete
--- Delete a user; their sessions, keys and memberships go with them.
+-- Delete a user with their sessions, keys and memberships.
 DELETE FROM admin_users WHERE id = $1;
 
 -- name: user_password
--- What a password is checked against.
+-- The password hash of an active user.
 SELECT password_hash FROM admin_users WHERE id = $1 AND is_active;
 
 -- name: user_set_password
@@ -62,15 +62,15 @@ UPDATE admin_users SET password_hash = $3, updated_at = now() WHERE id = $1 AND 
 RETURNING id;
 
 -- name: user_for_login
--- The user of a name, whatever its case, with what a log-in is checked against.
+-- One user by name, ignoring case, with the fields that a log-in checks.
 SELECT id, username, role, is_active, password_hash
 FROM admin_users
 WHERE lower(username) = lower($1);
 
 -- name: user_rehash
--- Store the same password with today's parameters, unless it was changed meanwhile.
+-- Store a new hash of the same password, unless the password was changed in the meantime.
 UPDATE admin_users SET password_hash = $3 WHERE id = $1 AND password_hash = $2;
 
 -- name: users_exist
--- Whether the first start is over.
+-- Whether the instance has a user.
 SELECT EXISTS (SELECT FROM admin_users);

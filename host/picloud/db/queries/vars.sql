@@ -1,14 +1,14 @@
 -- name: vars_of_app
--- The variables of an app and its revision, as of one moment: a row without a name where it has no variables.
+-- The variables of an app and its revision, in one row per variable; one row without a name if there are none.
 SELECT a.vars_revision AS revision, v.name, v.value
 FROM apps a LEFT JOIN vars v ON v.app_id = a.id WHERE a.id = $1 ORDER BY v.name;
 
 -- name: vars_revisions
--- The revisions of these apps; one that is missing was deleted.
+-- The revisions of these apps; a missing app was deleted.
 SELECT id, vars_revision AS revision FROM apps WHERE id = ANY($1::uuid[]);
 
 -- name: vars_lock
--- Begin a write of an app's variables: one at a time, and workers read them again.
+-- Lock an app's variables for a write, and increase the revision, so that workers read them again.
 UPDATE apps SET vars_revision = vars_revision + 1 WHERE id = $1 RETURNING vars_revision;
 
 -- name: vars_list
@@ -30,7 +30,7 @@ RETURNING name, value, created_at, updated_at;
 DELETE FROM vars WHERE app_id = $1 AND name = $2 RETURNING value;
 
 -- name: vars_count_of_app
--- How many variables an app has.
+-- The number of variables of an app.
 SELECT count(*) FROM vars WHERE app_id = $1;
 
 -- name: vars_clear_app

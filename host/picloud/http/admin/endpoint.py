@@ -258,7 +258,7 @@ class Endpoint:
         except (Forbidden, Conflict, QuotaExceeded) as error:
             if self.action and caller is not None:
                 target = request.path.removeprefix(PREFIX)
-                await platform.audit.refused(actor, error.code, place.app_id, target)
+                await platform.audit.denied(actor, error.code, place.app_id, target)
             raise
         return await self.respond(platform, request, call, result)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from picloud.config import Settings
-from picloud.control.routing_cache import Directory
+from picloud.control.routing_cache import RoutingCache
 from picloud.db.pool import Database
 from picloud.execution.platform import Platform
 from picloud.services.files.store import BlobStore
@@ -27,7 +27,7 @@ class Resources:
 
     database: Database
     files: BlobStore
-    routing: Directory
+    routing: RoutingCache
     audit_days: int = 0
     execution_days: int = 0
 

@@ -79,7 +79,6 @@ class DocsAdmin:
         """List the collections of an app by name.
 
         Args:
-            app_id: the app.
             limit: maximum number.
             cursor: of the page before; None for the first.
 
@@ -96,14 +95,13 @@ class DocsAdmin:
         """List documents of a collection, as they were made or as the filter sorts them.
 
         Args:
-            app_id: the app.
             collection: where.
             filter_: JSON of a filter (see `filter.parse_find`), or None for all. One with `$sort`,
                 `$skip` or `$limit` gives one page: `$skip` leads on from there.
             page: which part; it may have fewer documents than its limit where they are large.
 
         Raises:
-            NotFound: there is no such collection.
+            NotFound: the collection does not exist.
             Invalid: the filter is not in the language, or gives more than `MAX_FOUND` bytes in one page
                 that none can follow.
         """
@@ -129,7 +127,7 @@ class DocsAdmin:
         """Find a document.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         require_valid_name(collection)
         return await self._show(self._database, app_id, collection, _id(id_))
@@ -138,18 +136,16 @@ class DocsAdmin:
         """Make a document.
 
         Args:
-            app_id: the app.
             collection: 1 to 128 bytes; it need not have any yet.
             data: what shall be in it.
-            actor: who makes it.
 
         Returns:
             The document.
 
         Raises:
-            Invalid: an argument is not acceptable.
+            Invalid: an argument is not valid.
             QuotaExceeded: there is no room for it.
-            NotFound: the app was deleted meanwhile.
+            NotFound: the app was deleted in the meantime.
         """
         with as_api_error("collection"):
             check_collection(collection)
@@ -166,19 +162,17 @@ class DocsAdmin:
         """Change a document.
 
         Args:
-            app_id: the app.
             collection: where.
             id_: the document.
             data: what shall be in it.
             merge: it is a JSON merge patch of what is in it.
-            actor: who changes it.
 
         Returns:
             The document.
 
         Raises:
-            NotFound: there is none.
-            Invalid: an argument is not acceptable.
+            NotFound: not found.
+            Invalid: an argument is not valid.
             QuotaExceeded: it grows, and there is no room for that.
         """
         require_valid_name(collection)
@@ -194,13 +188,11 @@ class DocsAdmin:
         """Remove a document.
 
         Args:
-            app_id: the app.
             collection: where.
             id_: the document.
-            actor: who removes it.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         require_valid_name(collection)
         document = _id(id_)

@@ -56,7 +56,6 @@ class DatabaseDocs:
         """Make the service.
 
         Args:
-            database: the pool.
             writes: opens writes; None for writes without quotas and triggers.
             turns: of searches, where others search too; None for its own.
         """
@@ -76,7 +75,7 @@ class DatabaseDocs:
             Its envelope.
 
         Raises:
-            ServiceError: an argument is not acceptable, or the app's quota is used up.
+            ServiceError: an argument is not valid, or the app's quota is used up.
         """
         check_data(collection, data)
         async with self._writes.begin(call, call.app_id, "docs", collection) as write:
@@ -104,7 +103,7 @@ class DatabaseDocs:
             Their envelopes, in order.
 
         Raises:
-            ServiceError: an argument is not acceptable, or they have more than `MAX_FOUND` bytes in all.
+            ServiceError: an argument is not valid, or they have more than `MAX_FOUND` bytes in all.
         """
         check_collection(collection)
         return await self._find(call, collection, parse_find(filter_))
@@ -126,7 +125,7 @@ class DatabaseDocs:
         """Replace a document's data, and give its envelope.
 
         Raises:
-            ServiceError: an argument is not acceptable, there is no such document, or the app's quota is
+            ServiceError: an argument is not valid, there is no such document, or the app's quota is
                 used up.
         """
         return await self._change(call, collection, id_, data, merge=False)
@@ -172,7 +171,7 @@ class DatabaseDocs:
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of documents as they were made.
 
-        Those that are there the whole time are each listed exactly once, whatever is written meanwhile.
+        Those that are there the whole time are each listed exactly once, whatever is written in the meantime.
 
         Args:
             call: whose.
@@ -184,7 +183,7 @@ class DatabaseDocs:
             `docs`, envelopes of `MAX_FOUND` bytes at most (but one at least), and `next_cursor` or None.
 
         Raises:
-            ServiceError: an argument is not acceptable.
+            ServiceError: an argument is not valid.
         """
         check_collection(collection)
         after = position_for_script(cursor, limit, MAX_LIMIT)

@@ -29,7 +29,6 @@ def find_statement(
 
     Args:
         find: what to look for.
-        app_id: the app.
         collection: the collection.
         most_bytes: it gives no documents beyond the one whose envelope passes so many bytes in all.
 
@@ -54,7 +53,6 @@ def page_statement(
 
     Args:
         find: what to look for.
-        app_id: the app.
         collection: the collection.
         after: the last id of the page before, where they are in the order of their ids; else None.
         most_bytes: it gives no documents beyond the one that passes so many bytes in all.
@@ -84,7 +82,6 @@ def count_statement(find: Find, app_id: object, collection: str) -> tuple[str, S
 
     Args:
         find: what to count.
-        app_id: the app.
         collection: the collection.
 
     Returns:

@@ -40,14 +40,13 @@ class FilesAdmin:
     """What the admin API asks of files."""
 
     def __init__(self, database: Database, files: Files, searches: AppLimiter) -> None:
-        """Make it. Args: database: the pool. files: the service. searches: turns, with those in documents."""
+        """Args: database: the pool. files: the service. searches: turns, with those in documents."""
         self._database, self._files, self._searches = database, files, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[FileCollection]:
         """List the collections of an app by name.
 
         Args:
-            app_id: the app.
             limit: maximum number.
             cursor: of the page before; None for the first.
 
@@ -62,7 +61,7 @@ class FilesAdmin:
         """List the files of a collection, oldest first.
 
         Raises:
-            NotFound: there is no such collection.
+            NotFound: the collection does not exist.
         """
         require_valid_name(collection)
         rows = await self._database.fetch(_SQL.files_page, app_id, collection, page.after, page.limit + 1)
@@ -74,7 +73,7 @@ class FilesAdmin:
         """What is known of a file.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         require_valid_name(collection)
         file = await self._files.find(app_id, collection, id_)
@@ -92,7 +91,7 @@ class FilesAdmin:
             The file as it is now, and its bytes, to be closed.
 
         Raises:
-            NotFound: it was removed meanwhile.
+            NotFound: it was removed in the meantime.
             FileUnreadable: its bytes are not those that were stored.
         """
         try:
@@ -107,13 +106,11 @@ class FilesAdmin:
         """Remove a file.
 
         Args:
-            app_id: the app.
             collection: where.
             id_: the file.
-            actor: who removes it.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         require_valid_name(collection)
         if not await self._files.remove(actor, app_id, collection, id_):

@@ -28,7 +28,6 @@ class Blobs:
     """The bytes of files."""
 
     def __init__(self, database: Database, store: BlobStore) -> None:
-        """Make it."""
         self._database, self._store = database, store
 
     async def find(self, app_id: UUID, collection: str, file_id: UUID) -> File | None:
@@ -106,7 +105,7 @@ class Blobs:
             file: as it was found.
 
         Returns:
-            The file as it is now, and its bytes; None when it was removed meanwhile.
+            The file as it is now, and its bytes; None when it was removed in the meantime.
 
         Raises:
             Corrupted: they are not those that were stored.
@@ -131,7 +130,7 @@ class Blobs:
             file: as it was found.
 
         Returns:
-            The file as it is now, and its bytes, to be closed; None when it was removed meanwhile.
+            The file as it is now, and its bytes, to be closed; None when it was removed in the meantime.
 
         Raises:
             Corrupted: they are not.

@@ -22,7 +22,6 @@ class File:
         blob: id of its bytes.
         name: for people; any text but control characters.
         content_type: a media type.
-        size: bytes.
         sha256: of the bytes, 32 of them.
         metadata: JSON of an object of the app's own, as it was written.
         created_at: when it was made.
@@ -63,5 +62,4 @@ class Corrupted(ServiceError):
     """The bytes of a file are not those that were stored."""
 
     def __init__(self) -> None:
-        """Make it."""
         super().__init__("corrupted")

@@ -45,7 +45,7 @@ class FolderStore:
     """A store in a folder that only the server's user can look into."""
 
     def __init__(self, root: Path) -> None:
-        """Make it. Args: root: a folder that `prepare` has been called for."""
+        """Args: root: a folder that `prepare` has been called for."""
         self._root = root.resolve()  # it may be a link to a larger disk; below it links are not followed
         self._incoming = self._root / _INCOMING
         self._writers = ThreadPoolExecutor(WRITERS, "files-write")
@@ -184,7 +184,7 @@ class FolderStore:
 
 
 class OpenFile:
-    """A blob that is open. It stays readable when it is removed meanwhile."""
+    """A blob that is open. It stays readable when it is removed in the meantime."""
 
     def __init__(self, path: Path, threads: ThreadPoolExecutor) -> None:
         """Open it; this blocks. Args: path: the blob. threads: where reading happens."""

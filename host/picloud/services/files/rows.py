@@ -28,7 +28,6 @@ async def create(
         blob: where its bytes are.
         name: 1 to 255 bytes without control characters.
         content_type: a media type.
-        size: bytes.
         sha256: of the bytes.
         metadata: JSON of an object.
 

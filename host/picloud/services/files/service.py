@@ -67,7 +67,6 @@ class Files:
         """Make the service; `close` is owed, and closes the store.
 
         Args:
-            database: the pool.
             store: keeps the bytes.
             writes: opens writes; None for writes without quotas and triggers.
         """
@@ -97,7 +96,7 @@ class Files:
             Its entry.
 
         Raises:
-            ServiceError: an argument is not acceptable, the quota is used up, or it cannot be
+            ServiceError: an argument is not valid, the quota is used up, or it cannot be
                 stored.
         """
         check_data(data)
@@ -119,7 +118,7 @@ class Files:
             The file's entry.
 
         Raises:
-            ServiceError: an argument is not acceptable, the quota is used up, or it cannot be
+            ServiceError: an argument is not valid, the quota is used up, or it cannot be
                 stored.
         """
         if content_type is None:
@@ -145,7 +144,7 @@ class Files:
 
         Raises:
             Corrupted: its bytes are not those that were stored.
-            ServiceError: it has more than `MAX_DATA` bytes, or an argument is not acceptable.
+            ServiceError: it has more than `MAX_DATA` bytes, or an argument is not valid.
         """
         file = await self.find(call.app_id, collection, id_)
         if file is None:
@@ -184,7 +183,7 @@ class Files:
             The entry after it.
 
         Raises:
-            ServiceError: there is no such file, an argument is not acceptable, the quota is used up, or it
+            ServiceError: there is no such file, an argument is not valid, the quota is used up, or it
                 cannot be stored.
         """
         if name is not None:
@@ -210,7 +209,7 @@ class Files:
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of files as they were made.
 
-        Those that are there the whole time are each listed exactly once, whatever is written meanwhile.
+        Those that are there the whole time are each listed exactly once, whatever is written in the meantime.
 
         Args:
             call: whose.
@@ -222,7 +221,7 @@ class Files:
             `files`, entries of `MAX_LISTED` bytes at most (but one at least), and `next_cursor` or None.
 
         Raises:
-            ServiceError: an argument is not acceptable.
+            ServiceError: an argument is not valid.
         """
         check_collection(collection)
         after = position_for_script(cursor, limit, MAX_LIMIT)
@@ -241,7 +240,7 @@ class Files:
             id_: the file; what is no id is the id of none.
 
         Raises:
-            ServiceError: the collection's name is not acceptable.
+            ServiceError: the collection's name is not valid.
         """
         check_collection(collection)
         file_id = parse_id(id_)
@@ -256,7 +255,7 @@ class Files:
             file: as it was found.
 
         Returns:
-            The file as it is now, and its bytes, to be closed; None when it was removed meanwhile.
+            The file as it is now, and its bytes, to be closed; None when it was removed in the meantime.
 
         Raises:
             Corrupted: the bytes are not those that were stored.
@@ -270,7 +269,6 @@ class Files:
 
         Args:
             who: the script's call, or the user.
-            app_id: the app.
             collection: 1 to 128 bytes.
             id_: the file; what is no id is the id of none.
 

@@ -34,7 +34,7 @@ class StoreUnusable(Exception):
 
 
 class OpenBlob(Protocol):
-    """A blob that stays readable until it is closed, also when it is removed meanwhile."""
+    """A blob that stays readable until it is closed, also when it is removed in the meantime."""
 
     @property
     def size(self) -> int:

@@ -45,10 +45,9 @@ class Sweep:
     """Removes blobs that no row names and writes that did not end, one node at a time."""
 
     def __init__(self, database: Database, store: BlobStore, old_seconds: float = OLD_SECONDS) -> None:
-        """Make it, idle.
+        """Create a `Sweep`.
 
         Args:
-            database: the pool.
             store: the store; it stays the caller's.
             old_seconds: nothing younger is touched.
         """

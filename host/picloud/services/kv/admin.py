@@ -106,7 +106,6 @@ class KvAdmin:
         """List the collections of an app by name.
 
         Args:
-            app_id: the app.
             limit: maximum number.
             cursor: of the page before; None for the first.
 
@@ -123,14 +122,13 @@ class KvAdmin:
         """List the keys of a collection in byte order.
 
         Args:
-            app_id: the app.
             collection: where.
             prefix: only keys that begin with it.
             limit: maximum number.
             cursor: of the page before; None for the first.
 
         Raises:
-            NotFound: there is no such collection.
+            NotFound: the collection does not exist.
             Invalid: the cursor is not one that was given out.
         """
         require_valid_name(collection)
@@ -147,7 +145,7 @@ class KvAdmin:
         """Find an entry.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         require_valid_name(collection, key)
         row = await self._database.fetchrow(_SQL.kv_entry, app_id, collection, key)
@@ -161,20 +159,18 @@ class KvAdmin:
         """Write an entry, whether or not it is there.
 
         Args:
-            app_id: the app.
             collection: 1 to 128 bytes.
             key: 1 to 512 bytes.
             value: in one form.
             ttl_seconds: after so many seconds it is gone; None keeps it.
-            actor: who writes it.
 
         Returns:
             The entry.
 
         Raises:
-            Invalid: an argument is not acceptable.
+            Invalid: an argument is not valid.
             QuotaExceeded: there is no room for it.
-            NotFound: the app was deleted meanwhile.
+            NotFound: the app was deleted in the meantime.
         """
         with as_api_error("collection"):
             check_collection(collection)
@@ -197,13 +193,11 @@ class KvAdmin:
         """Remove an entry.
 
         Args:
-            app_id: the app.
             collection: where.
             key: of the entry.
-            actor: who removes it.
 
         Raises:
-            NotFound: there is none.
+            NotFound: not found.
         """
         require_valid_name(collection, key)
         async with self._writes.begin(actor, app_id, "kv", collection, adds=None) as write:

@@ -40,7 +40,7 @@ class KeyValue(Protocol):
         """The value as MessagePack, or None."""
 
     async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
-        """Write a value, for `ttl_seconds` or for good."""
+        """Write a value, for `ttl_seconds` or permanently."""
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
         """Whether the key is there."""
@@ -92,7 +92,6 @@ class DatabaseKeyValue:
         """Make the service.
 
         Args:
-            database: the pool.
             writes: opens writes; None for writes without quotas and triggers.
             turns: of lists, with searches in documents; None for its own.
         """
@@ -109,10 +108,10 @@ class DatabaseKeyValue:
             key: 1 to 512 bytes.
 
         Returns:
-            MessagePack, or None where there is no such key.
+            MessagePack, or None when the key does not exist.
 
         Raises:
-            ServiceError: collection or key is not acceptable.
+            ServiceError: collection or key is not valid.
         """
         check_collection(collection)
         check_key(key)
@@ -130,7 +129,7 @@ class DatabaseKeyValue:
             ttl_seconds: after so many seconds it is gone; None keeps it.
 
         Raises:
-            ServiceError: an argument is not acceptable, or the app's quota is used up.
+            ServiceError: an argument is not valid, or the app's quota is used up.
         """
         check_collection(collection)
         check_key(key)
@@ -155,7 +154,7 @@ class DatabaseKeyValue:
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """A page of keys in byte order.
 
-        Keys that are there the whole time are each listed exactly once, whatever is written meanwhile.
+        Keys that are there the whole time are each listed exactly once, whatever is written in the meantime.
 
         Args:
             call: whose.
@@ -167,7 +166,7 @@ class DatabaseKeyValue:
             `keys`, and `next_cursor` or None at the end.
 
         Raises:
-            ServiceError: an argument is not acceptable.
+            ServiceError: an argument is not valid.
         """
         after = page_start(collection, cursor, limit)
         async with self._lists.slot(call.app_id):
@@ -188,7 +187,7 @@ class DatabaseKeyValue:
             `more`.
 
         Raises:
-            ServiceError: an argument is not acceptable.
+            ServiceError: an argument is not valid.
         """
         after = page_start(collection, cursor, limit)
         names = (call.app_id, collection)
@@ -248,7 +247,7 @@ class DatabaseKeyValue:
             Whether it was written.
 
         Raises:
-            ServiceError: an argument is not acceptable, or the app's quota is used up.
+            ServiceError: an argument is not valid, or the app's quota is used up.
         """
         check_collection(collection)
         check_key(key)

@@ -26,7 +26,7 @@ class FolderSources:
         return self._folder / f"{name}.rhai"
 
     async def source(self, call: Call | None, name: str) -> bytes | None:
-        """The source of a module, None where there is no such file. `call` plays no part.
+        """The source of a module, None when the file does not exist. `call` plays no part.
 
         Raises:
             Unreadable: it is there, and is not UTF-8.

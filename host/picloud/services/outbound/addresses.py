@@ -62,7 +62,7 @@ _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_own(address: Address) -> bool:
-    """Tell whether an address is one of this machine.
+    """Return whether an address is one of this machine.
 
     The kernel is asked which source address it would use: to reach an address of its own it uses that very
     one. So there is no list that could be out of date. Nothing is sent.

@@ -21,7 +21,7 @@ class Inflating:
     """A gzip or deflate body that arrives in chunks; no piece it gives is larger than `PIECE`."""
 
     def __init__(self, encoding: str) -> None:
-        """Make it. Args: encoding: one that `understands` knows."""
+        """Args: encoding: one that `understands` knows."""
         self._window = _WINDOW[encoding]
         self._member: zlib._Decompress | None = None
         self._between = b""
@@ -30,7 +30,7 @@ class Inflating:
 
     @staticmethod
     def understands(encoding: str) -> bool:
-        """Tell whether a body can be decompressed. Args: encoding: the Content-Encoding header."""
+        """Return whether a body can be decompressed. Args: encoding: the Content-Encoding header."""
         return encoding in _WINDOW
 
     def pieces(self, data: bytes) -> Iterator[bytes]:

@@ -28,7 +28,7 @@ class Checked(AbstractResolver):
     """Looks hosts up, and gives their addresses only when each of them may be connected to."""
 
     def __init__(self, look_up: Callable[[str], Awaitable[list[Address]]], addresses: Addresses) -> None:
-        """Make it.
+        """Create a `Checked`.
 
         Args:
             look_up: gives the addresses of a host.

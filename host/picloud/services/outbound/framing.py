@@ -24,7 +24,7 @@ class Framing(ResponseHandler):
     """The protocol of a connection: aiohttp's, but it reads slice by slice, and so much around a body."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Make it. Args: loop: that it is used on."""
+        """Args: loop: that it is used on."""
         super().__init__(loop)
         self._wire = 0
         self._ahead = b""

@@ -12,7 +12,7 @@ class Refused(OSError):
     """
 
     def __init__(self, category: str, detail: str = "", host: str = "") -> None:
-        """Make it.
+        """Create a `Refused`.
 
         Args:
             category: the rule, for the execution's record.
@@ -31,6 +31,6 @@ class Failed(Exception):
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        """Make it. Args: kind: see above; message: for the script's author, without addresses."""
+        """Args: kind: see above; message: for the script's author, without addresses."""
         super().__init__(message)
         self.kind = kind

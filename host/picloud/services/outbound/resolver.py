@@ -27,7 +27,7 @@ class Resolver:
     """Asks name servers; one per process, made on the loop it is used on."""
 
     def __init__(self, servers: Sequence[str] = ()) -> None:
-        """Make it.
+        """Create a `Resolver`.
 
         Args:
             servers: addresses, with or without a port, to ask instead of the system's.

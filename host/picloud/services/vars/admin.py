@@ -48,7 +48,6 @@ class VarsAdmin:
         """List the variables of an app by name.
 
         Args:
-            app_id: the app.
             limit: most variables of the page.
             cursor: of the page before; None for the first page.
 
@@ -74,16 +73,14 @@ class VarsAdmin:
         """Set a variable.
 
         Args:
-            app_id: the app.
             name: of the variable, which need not exist.
             value: see `check_variable`.
-            actor: who sets it.
 
         Returns:
             The variable.
 
         Raises:
-            Invalid: the name or the value is not acceptable.
+            Invalid: the name or the value is not valid.
             QuotaExceeded: the app has `MAX_VARS` others.
             NotFound: the app was deleted in the meantime.
         """
@@ -111,9 +108,7 @@ class VarsAdmin:
         """Delete a variable.
 
         Args:
-            app_id: the app.
             name: of the variable.
-            actor: who deletes it.
 
         Raises:
             NotFound: it is not set.

@@ -63,7 +63,6 @@ class Vars:
         """Create the service.
 
         Args:
-            database: the pool.
             generations: tell when variables were written.
         """
         self._database = database

@@ -75,16 +75,16 @@ def test_who_sends_a_key_that_ended_is_told_where_it_stands(monkeypatch: pytest.
 
 
 def test_who_sees_no_such_app_is_told_where_theirs_are() -> None:
-    needs = "this needs the capability app.read, "
-    of_others = ApiError(403, {"message": f"{needs}which a viewer of the app has"})
+    needs = "requires the capability app.read"
+    of_others = ApiError(403, {"message": f"{needs} (role viewer in the app)"})
     assert of_others.message.endswith("; picloud apps list has the apps that are yours")
-    by_key = f"{needs}for which the key lacks the scope script:read"
+    by_key = f"{needs}; the key lacks the scope script:read"
     assert ApiError(403, {"message": by_key}).message == by_key
 
 
 def test_what_the_api_calls_a_parameter_has_the_name_of_the_option() -> None:
-    refused = ApiError(409, {"message": "routes point at this script; ?force=true deletes them"})
-    assert refused.message == "routes point at this script; --force deletes them"
+    refused = ApiError(409, {"message": "the script has routes; use ?force=true to delete them too"})
+    assert refused.message == "the script has routes; use --force to delete them too"
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.control.scripts.imports import MAX_MODULES, find_circle, kept
+from picloud.control.scripts.imports import MAX_MODULES, find_circle, storable
 from picloud.core.errors import Invalid
 from picloud.core.interface import Interface
 from picloud.services.modules.names import NAMESPACES, unusable
@@ -63,7 +63,7 @@ def test_any_other_name_is_refused(name: str) -> None:
 
 def test_names_the_database_cannot_hold_are_not_kept_and_too_many_are_refused() -> None:
     names = ["a", "", "a\0b", "ü" * 64, "ü" * 65, "x" * 129]
-    assert kept(names) == ["a", "ü" * 64]
-    assert len(kept([str(n) for n in range(MAX_MODULES)])) == MAX_MODULES
+    assert storable(names) == ["a", "ü" * 64]
+    assert len(storable([str(n) for n in range(MAX_MODULES)])) == MAX_MODULES
     with pytest.raises(Invalid):
-        kept([str(n) for n in range(MAX_MODULES + 1)])
+        storable([str(n) for n in range(MAX_MODULES + 1)])
