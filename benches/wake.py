@@ -35,7 +35,7 @@ from picloud.sandbox.engine import Engine
 from tests.scratch import scratch_folder
 
 WAYS = ("listen each", "listen one", "listen one, and a doorbell")
-ROUNDS, COMMITS = 12, 40
+ROUNDS, COMMITS = 12, 20
 PAUSE_SECONDS = 0.004  # between two commits, more or less
 _LISTENER, _WOKEN, _WRITER = range(3)
 _TURN, _WOKEN_AT = 0, 1  # words of the shared page: which commit, when it was heard of
