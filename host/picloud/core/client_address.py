@@ -9,7 +9,7 @@ def rate_limit_key(address: str) -> str:
     """The key to count an address under: IPv4 as it is, IPv6 by its /64 network, which one client owns.
 
     Args:
-        address: as `http.peer.plain_address` writes it; empty if unknown.
+        address: as `http.peer.normalize_address` writes it; empty if unknown.
     """
     if ":" not in address:
         return address

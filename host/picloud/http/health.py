@@ -14,7 +14,6 @@ class HealthPages:
     """Answers them."""
 
     def __init__(self, health: Health) -> None:
-        """Make it."""
         self._health = health
 
     async def healthz(self, request: web.Request) -> web.Response:

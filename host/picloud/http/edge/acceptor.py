@@ -1,4 +1,4 @@
-"""Taking new connections from a listening socket."""
+"""Accepts new connections from a listening socket."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import logging
 import socket
 from collections.abc import Callable
 
-_AT_ONCE = 64  # then requests under way have their turn
-_PAUSE_SECONDS = 1.0  # when there are no files or no memory for another connection, before the next try
+_AT_ONCE = 64  # per turn of the loop, so that running requests get their share
+_PAUSE_SECONDS = 1.0  # before the next try when file descriptors or memory run out
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 _log = logging.getLogger(__name__)
 
 
 class Acceptor:
-    """Accepts all connections that wait, each turn of the loop.
+    """Accepts up to 64 waiting connections per turn of the event loop.
 
-    libuv accepts one a turn (since 1.46), and a turn serves every connection that has sent something: with
-    hundreds of busy connections a new one would wait for seconds.
+    libuv accepts one per turn (since 1.46), and each turn serves every connection with new data. With
+    hundreds of busy connections, a new one would wait for seconds.
     """
 
     def __init__(self, listening: socket.socket, factory: Callable[[], asyncio.Protocol]) -> None:
-        """Begin to accept.
+        """Start accepting.
 
         Args:
-            listening: bound and listening, not blocking.
-            factory: makes a connection's protocol.
+            listening: a bound, listening, non-blocking socket.
+            factory: creates the protocol of a connection.
         """
         self._loop = asyncio.get_running_loop()
         self._listening = listening
@@ -37,7 +37,7 @@ class Acceptor:
         self._resume()
 
     def close(self) -> None:
-        """Accept no more and close the socket; the connections stay."""
+        """Stop accepting and close the socket; open connections stay open."""
         if self._pause is not None:
             self._pause.cancel()
         self._loop.remove_reader(self._listening)
@@ -55,8 +55,8 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno not in _EXHAUSTED:
-                    continue  # of that one connection: it went away while it waited
-                _log.error("no connections are accepted for a second: %s", error.strerror)
+                    continue  # only that connection: the client disconnected while it waited
+                _log.error("accepting connections paused for a second: %s", error.strerror)
                 self._loop.remove_reader(self._listening)
                 self._pause = self._loop.call_later(_PAUSE_SECONDS, self._resume)
                 return
@@ -68,5 +68,5 @@ class Acceptor:
     async def _connect(self, accepted: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(self._factory, accepted)
-        except OSError:  # it is gone already
+        except OSError:  # the client has disconnected
             accepted.close()

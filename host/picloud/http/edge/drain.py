@@ -1,4 +1,4 @@
-"""Letting requests finish when the server stops."""
+"""Lets running requests finish when the server stops."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from aiohttp.typedefs import Handler
 
 
 class Drain:
-    """Counts the requests under way.
+    """Counts running requests and waits for them; install `middleware` outermost.
 
-    aiohttp's own shutdown stops reading from every connection at once, so a request whose body is
-    still arriving could never finish; so the end of the requests is awaited before that begins.
+    aiohttp's shutdown stops reading from all connections, so a request whose body is still arriving could
+    never finish. So call `wait` before that shutdown.
     """
 
     def __init__(self) -> None:
-        """Make it; put `middleware` outermost."""
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -24,7 +23,7 @@ class Drain:
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Count a request; while draining, its connection is closed behind it."""
+        """Count a request; while draining, close its connection after the response."""
         self._running += 1
         self._idle.clear()
         try:
@@ -38,11 +37,7 @@ class Drain:
         return response
 
     async def wait(self, seconds: float) -> None:
-        """Wait until no request is under way.
-
-        Args:
-            seconds: most time to wait.
-        """
+        """Wait until no request is running, for at most `seconds`."""
         self._ending = True
         try:
             async with asyncio.timeout(seconds):

@@ -1,6 +1,6 @@
-"""Server-sent events: the response, and how an event is written (WHATWG HTML, "Server-sent events").
+"""Server-sent events: the response and the event format (WHATWG HTML, "Server-sent events").
 
-Data is always JSON. So it is one line, and any text survives: JSON escapes every line break and every NUL.
+Data is always JSON, which escapes line breaks and NUL. So data is one line and may contain any string.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from picloud.http.edge.responses import SECURITY_HEADERS, json_bytes
 
 CONTENT_TYPE, LAST_EVENT_ID = "text/event-stream", "Last-Event-ID"
 HEARTBEAT = b":\n\n"
-"""A comment: clients ignore it, proxies and sockets see that the stream is alive."""
+"""A comment: clients ignore it, and it keeps proxies from closing the stream as idle."""
 
 HEADERS: Mapping[str, str] = {
     **SECURITY_HEADERS,
@@ -32,12 +32,12 @@ _ONE_LINE = re.compile(r"[^\0\r\n]*")
 
 @dataclass(frozen=True, slots=True)
 class StreamEvent(Generic[T]):
-    """One event.
+    """An event.
 
     Attributes:
-        id: the client sends the last one as `Last-Event-ID` when it connects again; None for no change.
-        data: what happened, as `json_bytes` writes it; None for an event that only moves the id.
-        type: what kind of event it is; "" for "message".
+        id: sent back as `Last-Event-ID` when the client reconnects; None keeps the previous id.
+        data: serialized by `json_bytes`; None for an event that only updates the id.
+        type: the event type; "" for "message".
     """
 
     id: str | None
@@ -46,16 +46,13 @@ class StreamEvent(Generic[T]):
 
 
 def write_event(event: StreamEvent[T]) -> bytes:
-    """Write an event.
-
-    Args:
-        event: the event.
+    """Serialize an event.
 
     Returns:
-        The bytes, with the blank line that ends it.
+        The event with its final blank line.
 
     Raises:
-        ValueError: the id or the type has a line break or a NUL.
+        ValueError: the id or the type contains a line break or NUL.
     """
     lines = []
     for name, value in (("id", event.id), ("event", event.type or None)):
@@ -70,37 +67,37 @@ def write_event(event: StreamEvent[T]) -> bytes:
 
 
 def write_retry(milliseconds: int) -> bytes:
-    """Tell the client how long to wait before it connects again. Args: milliseconds: how long."""
+    """Serialize the field that sets how many milliseconds a client waits before it reconnects."""
     return b"retry: %d\n\n" % milliseconds
 
 
 class _Connection(Protocol):
-    def notice_dead_peer(self) -> None: ...
+    def detect_dead_peer(self) -> None: ...
 
 
 class EventStream(web.StreamResponse):
-    """A response that goes on until its source ends, or the client is gone.
+    """A response that streams until its source ends or the client disconnects.
 
-    It streams when it is written, behind all handlers, as every response: so it has the headers that all
-    have, and a stop of the server does not wait for it as for a request.
+    It streams in `write_eof`, after all handlers have returned. So it gets the headers of every response, and
+    a shutdown does not wait for it as for a request.
     """
 
     def __init__(self, frames: AsyncGenerator[bytes, None], release: Callable[[], None]) -> None:
-        """Make it.
+        """Create the response.
 
         Args:
-            frames: what is sent; each is taken when the client has taken the one before.
-            release: called once, at the end.
+            frames: the chunks to send; each is requested once the client has taken the previous one.
+            release: called once, when the stream ends.
         """
         super().__init__(headers=HEADERS)
-        self.force_close()  # what comes behind a stream is a new connection
+        self.force_close()  # no second request on this connection
         self._frames, self._release = frames, release
         self._writer: AbstractStreamWriter | None = None
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Begin; where the client is gone by now, this is the end."""
+        """Send the headers; releases the stream if the client has disconnected."""
         try:
-            cast("_Connection", request.protocol).notice_dead_peer()
+            cast("_Connection", request.protocol).detect_dead_peer()
             self._writer = await super().prepare(request)
         except BaseException:
             self._release()
@@ -108,7 +105,7 @@ class EventStream(web.StreamResponse):
         return self._writer
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Send everything, no faster than the client takes it."""
+        """Send all chunks, no faster than the client takes them."""
         assert self._writer is not None
         try:
             async for frame in self._frames:

@@ -1,7 +1,7 @@
-"""`Expect: 100-continue`: a client asks whether it shall send the body, and is told by who reads it.
+"""`Expect: 100-continue`: the client waits before it sends the body; `read_body` sends the 100.
 
-aiohttp would say 100 to every head that it can read, and so invite bodies that are refused next: of
-strangers, or larger than the endpoint takes.
+aiohttp would send 100 for every valid head, and so request bodies that are rejected next: unauthenticated
+ones, or ones that are too large for the endpoint.
 """
 
 from __future__ import annotations
@@ -9,38 +9,31 @@ from __future__ import annotations
 from aiohttp import HttpVersion11, hdrs, web
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_INVITED = web.RequestKey("invited", bool)
+_CONTINUE_SENT = web.RequestKey("invited", bool)
 
 
 async def check_expect(request: web.Request) -> None:
-    """Refuse what is expected and not known, and promise nothing; for `expect_handler` of every route.
-
-    Args:
-        request: with an Expect header, which means nothing in HTTP/1.0.
+    """Reject unknown expectations, without sending 100; the `expect_handler` of every route.
 
     Raises:
-        HTTPExpectationFailed: it expects something else than 100-continue.
+        HTTPExpectationFailed: the Expect header is not 100-continue. HTTP/1.0 ignores the header.
     """
-    if request.version == HttpVersion11 and not _waits(request):
+    if request.version == HttpVersion11 and not _expects_continue(request):
         raise web.HTTPExpectationFailed
 
 
 async def send_continue(request: web.Request) -> None:
-    """Tell a client that waits for it to send the body. Args: request: whose body is read next."""
-    if request.version == HttpVersion11 and _waits(request):
-        request[_INVITED] = True
+    """Send `100 Continue` if the client waits for it; call this before reading the body."""
+    if request.version == HttpVersion11 and _expects_continue(request):
+        request[_CONTINUE_SENT] = True
         await request.writer.write(_CONTINUE)
-        request.writer.output_size = 0  # of the answer, nothing is sent yet
+        request.writer.output_size = 0  # nothing of the response is sent yet
 
 
 def awaits_continue(request: web.BaseRequest) -> bool:
-    """Tell whether a client waits, or should, to be told to send a body that nobody reads.
-
-    Args:
-        request: that was answered.
-    """
-    return request.body_exists and _waits(request) and _INVITED not in request
+    """Report whether the client of a finished request still waits for `100 Continue`."""
+    return request.body_exists and _expects_continue(request) and _CONTINUE_SENT not in request
 
 
-def _waits(request: web.BaseRequest) -> bool:
+def _expects_continue(request: web.BaseRequest) -> bool:
     return request.headers.get(hdrs.EXPECT, "").lower() == "100-continue"

@@ -1,4 +1,4 @@
-"""Around every request: its id, and the error shape for whatever goes wrong."""
+"""Wraps every handler: adds the request id and turns exceptions into the error object."""
 
 from __future__ import annotations
 
@@ -25,64 +25,53 @@ EXECUTION_ID_HEADER = "X-Execution-Id"
 
 logger = logging.getLogger(__name__)
 
-_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+_VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 def edge(handler: Handler) -> Handler:
-    """Wrap a handler: give the request an id, turn any exception into an answer.
+    """Wrap a handler: set the request id and turn exceptions into error responses.
 
-    It wraps handlers itself, rather than being one of aiohttp's middlewares, which would cost the data
-    plane two more calls a request.
+    This wraps handlers directly. An aiohttp middleware would cost two more calls per request.
 
     Args:
-        handler: what answers; it finds the request's id under `REQUEST_ID`.
+        handler: reads the request id under `REQUEST_ID`.
 
     Returns:
-        A handler whose every response has the request's id.
+        A handler whose responses all have the header `X-Request-Id`.
     """
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.StreamResponse:
         request[REQUEST_ID] = request_id = _request_id(request.headers)
         try:
             response = await handler(request)
         except PicloudError as error:
             response = error_response(error, request_id)
         except web.HTTPException as error:
-            response = error_response(named(error), request_id)
+            response = error_response(as_picloud_error(error), request_id)
         except Exception:
             path = request.rel_url.raw_path
             logger.exception("%s %s failed", request.method, path, extra={"request_id": request_id})
             response = error_response(PicloudError(), request_id)
-        return _marked(response, request_id)
+        return _with_headers(response, request_id)
 
-    return answer
+    return handle
 
 
-def answer_error(error: PicloudError, headers: Mapping[str, str]) -> web.Response:
-    """Answer a request that no wrapped handler has seen.
+def unrouted_error_response(error: PicloudError, headers: Mapping[str, str]) -> web.Response:
+    """Return the error response for a request that reached no wrapped handler.
 
     Args:
-        error: what is wrong with it.
-        headers: of the request; none where it could not be parsed.
-
-    Returns:
-        The error shape, with the request's id.
+        error: the error.
+        headers: of the request; empty if it could not be parsed.
     """
     request_id = _request_id(headers)
     response = error_response(error, request_id)
-    _marked(response, request_id)
+    _with_headers(response, request_id)
     return response
 
 
-def named(error: web.HTTPException) -> PicloudError:
-    """Turn what aiohttp itself refuses into one of our errors.
-
-    Args:
-        error: the refusal.
-
-    Returns:
-        The error; it says nothing that aiohttp quotes of the request.
-    """
+def as_picloud_error(error: web.HTTPException) -> PicloudError:
+    """Convert an HTTP error of aiohttp; the message quotes nothing from the request."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         return MethodNotAllowed(sorted(error.allowed_methods))
     if isinstance(error, web.HTTPNotFound):
@@ -96,12 +85,12 @@ def named(error: web.HTTPException) -> PicloudError:
 
 def _request_id(headers: Mapping[str, str]) -> str:
     sent = headers.get("X-Request-Id")
-    if sent is not None and _SANE.fullmatch(sent):
+    if sent is not None and _VALID_REQUEST_ID.fullmatch(sent):
         return sent
-    return f"{random.getrandbits(96):024x}"  # names a request, guards nothing
+    return f"{random.getrandbits(96):024x}"  # an identifier, not a secret
 
 
-def _marked(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
+def _with_headers(response: web.StreamResponse, request_id: str) -> web.StreamResponse:
     response.headers["X-Request-Id"] = request_id
     response.headers.setdefault("Server", "PiCloud")
     return response

@@ -1,4 +1,4 @@
-"""Who sent a request, and to which host: from the socket, or from the proxies that are trusted."""
+"""The client and host of a request: from the socket, or from headers set by trusted proxies."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from aiohttp import hdrs, web
 
 Network = IPv4Network | IPv6Network
 
-_HOPS = 32  # looked at: no chain of proxies is longer
+_HOPS = 32  # more than any real chain of proxies
 _WITH_PORT = re.compile(r"\[([^\[\]]*:[^\[\]]*)\](?::\d{1,5})?|([^:]*):\d{1,5}", re.ASCII)
 _SCHEMES = ("http", "https")
 _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
 
 
 class Peer(NamedTuple):
-    """The other end of a request.
+    """The client of a request, and the host it requested.
 
     Attributes:
-        address: the client's IP address, in the one way it is written; empty where the socket has none.
-        scheme: what the client speaks, "http" or "https".
-        host: the authority the client asked, name and perhaps port, as it was sent; may be empty.
+        address: the client's IP address, normalized; empty for a Unix socket.
+        scheme: "http" or "https", as the client connected.
+        host: the requested authority (name and optional port) as sent; may be empty.
     """
 
     address: str
@@ -32,64 +32,57 @@ class Peer(NamedTuple):
 
 
 class Proxies:
-    """The proxies whose word is taken for who the client is."""
+    """The trusted proxies, by network."""
 
     def __init__(self, trusted: Sequence[Network] = ()) -> None:
-        """Make it. Args: trusted: their networks."""
         self._trusted = tuple(trusted)
 
     def trust(self, address: str) -> bool:
-        """Whether one of them has this address. Args: address: as `plain_address` writes it."""
-        return bool(self._trusted and address) and self._are(ip_address(address))
+        """Report whether an address, written as by `normalize_address`, is a trusted proxy."""
+        return bool(self._trusted and address) and self._is_trusted(ip_address(address))
 
     def client(self, forwarded_for: str, address: str) -> tuple[str, int]:
         """Follow a chain of proxies to the client.
 
         Args:
-            forwarded_for: the values of X-Forwarded-For, each hop behind the one before it.
-            address: of the proxy that is connected, which is trusted.
+            forwarded_for: the values of X-Forwarded-For, joined in order.
+            address: of the connected proxy, which is trusted.
 
         Returns:
-            The last hop that is not trusted, or as far as the chain can be read, and how many proxies
-            are between it and this server.
+            The last untrusted hop (or the last one that is valid), and the number of proxies between it
+            and this server.
         """
         proxies = 0
         for hop in reversed(forwarded_for.rsplit(",", _HOPS)[-_HOPS:]):
-            said = _parse(hop)
+            parsed = _parse(hop)
             proxies += 1
-            if said is None:
+            if parsed is None:
                 break
-            address = str(said)
-            if not self._are(said):
+            address = str(parsed)
+            if not self._is_trusted(parsed):
                 break
         return address, proxies
 
-    def _are(self, address: IPv4Address | IPv6Address) -> bool:
+    def _is_trusted(self, address: IPv4Address | IPv6Address) -> bool:
         return any(address in network for network in self._trusted)
 
 
 class _PeerConnection(Protocol):
-    """What is asked of a request's connection (see `connection.py`)."""
+    """The part of a connection used here (see `connection.py`)."""
 
     address: str
-    proxies: Proxies | None  # where the socket's peer is one of them
+    proxies: Proxies | None  # None if the socket's peer is not trusted
 
 
 _PEER = web.RequestKey("peer", Peer)
 
 
 def peer(request: web.BaseRequest) -> Peer:
-    """Tell who sent a request; it is worked out once and kept on the request.
+    """Return the client of a request; the result is cached on the request.
 
-    `X-Forwarded-For`, `-Proto` and `-Host` count only where a trusted proxy is connected; `Forwarded`
-    (RFC 7239) never does, so that there is one way to say it.
-
-    Args:
-        request: any request.
-
-    Returns:
-        Where the proxies are not trusted, or say nothing, what the socket and the Host header say
-        (which is that of the target, where that was a whole URL; see `head.py`).
+    `X-Forwarded-For`, `-Proto` and `-Host` are used only from a trusted proxy. `Forwarded` (RFC 7239) is
+    always ignored, so that there is one set of headers to configure. Otherwise the socket and the Host header
+    are used (`request_head.py` has set Host from an absolute target).
     """
     known = request.get(_PEER)
     if known is None:
@@ -105,20 +98,16 @@ def _read(request: web.BaseRequest) -> Peer:
     headers = request.headers
     forwarded_for = ",".join(headers.getall("X-Forwarded-For", ()))
     address, hops = proxies.client(forwarded_for, connection.address)
-    scheme = _said(",".join(headers.getall("X-Forwarded-Proto", ())), hops).lower()
-    host = _said(",".join(headers.getall("X-Forwarded-Host", ())), hops)
+    scheme = _forwarded_value(",".join(headers.getall("X-Forwarded-Proto", ())), hops).lower()
+    host = _forwarded_value(",".join(headers.getall("X-Forwarded-Host", ())), hops)
     return Peer(address, scheme if scheme in _SCHEMES else "http", host or headers.get(hdrs.HOST, ""))
 
 
 def is_proxied(request: web.BaseRequest) -> bool:
-    """Tell whether a request was passed on for someone whose address is not known.
-
-    Args:
-        request: any request.
+    """Report whether a proxy forwarded the request without a trusted client address.
 
     Returns:
-        False where the client itself is connected, as far as can be seen, and where a trusted proxy
-        says who the client is.
+        False if no header shows a proxy, or if a trusted proxy sent the client's address.
     """
     connection = cast("_PeerConnection", request.protocol)
     if connection.proxies is not None and "X-Forwarded-For" in request.headers:
@@ -126,15 +115,15 @@ def is_proxied(request: web.BaseRequest) -> bool:
     return any(header in request.headers for header in _FORWARDED)
 
 
-def plain_address(text: str) -> str:
-    """Write an address in one way.
+def normalize_address(text: str) -> str:
+    """Normalize an IP address.
 
     Args:
-        text: of a socket, or as it stands in X-Forwarded-For.
+        text: from a socket or X-Forwarded-For.
 
     Returns:
-        Without port, brackets and zone; an IPv4 address that is mapped into IPv6 as IPv4; empty where
-        it is no IP address (a Unix socket has none).
+        The address without port, brackets and zone; an IPv4-mapped IPv6 address as IPv4; empty if it is
+        not an IP address.
     """
     address = _parse(text)
     return "" if address is None else str(address)
@@ -154,7 +143,7 @@ def _parse(text: str) -> IPv4Address | IPv6Address | None:
     return address.ipv4_mapped or IPv6Address(int(address))  # without its zone
 
 
-def _said(values: str, hops: int) -> str:
-    """What the outermost trusted proxy said; the nearest where not each has added to the list."""
+def _forwarded_value(values: str, hops: int) -> str:
+    """Return the value set by the outermost trusted proxy; the last value if some proxies added none."""
     listed = values.rsplit(",", _HOPS)
     return listed[-hops if hops <= len(listed) else -1].strip(" \t")

@@ -1,4 +1,4 @@
-"""Reading the body of a request: never more than a cap, never longer than a deadline."""
+"""Reads request bodies, with a size limit and a timeout."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from picloud.core.errors import BadRequest, BodyTooLarge, Overloaded, RequestTim
 from picloud.http.edge.connection import Connection
 from picloud.http.edge.expect_continue import send_continue
 
-_UNCOUNTED = 64 * 1024  # bytes of a body that connections may have anyway, by their number
+_UNCOUNTED_BYTES = 64 * 1024  # of each body; the number of connections already limits these
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's wbits
 
 
 async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
     """Read the body.
 
-    It is decompressed here, up to the cap and no further. aiohttp would go on behind a refusal: a
-    megabyte that stands for a gigabyte would hold up the process for seconds, whatever its path. A client
-    that waits for it is told to send the body here, and so only one that is wanted.
+    The body is decompressed here, up to the limit. aiohttp would continue after an error: one megabyte that
+    expands to a gigabyte would block the process for seconds. `100 Continue` is sent here too, so clients
+    send only bodies that are read.
 
     Args:
         request: the request.
-        cap: most bytes, after decompression.
-        seconds: how long the whole of it may take.
+        cap: maximum bytes after decompression.
+        seconds: timeout for the whole body.
 
     Returns:
-        The bytes; empty where there is no body.
+        The bytes; empty if there is no body.
 
     Raises:
-        BodyTooLarge: it is larger.
+        BodyTooLarge: the body is larger than `cap`.
         RequestTimeout: it did not arrive in time.
         BadRequest: its framing or compression is broken.
-        Overloaded: too much is arriving at once, and most of it from this client.
-        UnknownEncoding: it is compressed in a way that is not known here.
+        Overloaded: too much is being received at once, most of it from this client.
+        UnknownEncoding: its Content-Encoding is not supported.
     """
     if not request.body_exists:
         return b""
@@ -46,10 +46,10 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
             f"the body has {request.content_length} bytes, above the limit of {cap}", limit=cap
         )
     connection = cast("Connection", request.protocol)
-    memory = connection.edge.arriving
+    memory = connection.edge.receive_budget
     inflate = _inflate(request.headers.get(hdrs.CONTENT_ENCODING))
     body = bytearray()
-    arriving: _Arriving | None = None
+    received: _ReceivedBody | None = None
     try:
         async with asyncio.timeout(seconds) as deadline:
             await send_continue(request)
@@ -58,30 +58,30 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
                 if len(body) > cap:
                     raise BodyTooLarge(f"the body has more than {cap} bytes", limit=cap)
                 if inflate is not None and inflate.unused_data:
-                    raise BadRequest("the body goes on behind its compressed data")
-                if len(body) > _UNCOUNTED:
-                    arriving = arriving or _Arriving(connection, body, deadline)
-                    memory.reserve(arriving)
+                    raise BadRequest("the body has data after the end of the compressed data")
+                if len(body) > _UNCOUNTED_BYTES:
+                    received = received or _ReceivedBody(connection, body, deadline)
+                    memory.reserve(received)
     except TimeoutError:
-        if arriving is not None and arriving.given_up:
-            raise Overloaded("too much is being received at once; try again in a second") from None
+        if received is not None and received.cancelled:
+            raise Overloaded("too many request bodies are being received; try again in a second") from None
         raise RequestTimeout(seconds=seconds) from None
     except (web.RequestPayloadError, HttpProcessingError, zlib.error):
-        raise BadRequest("the body is not framed or compressed as its headers say") from None
+        raise BadRequest("the framing or compression of the body is broken") from None
     finally:
-        if arriving is not None:
-            memory.release(arriving)
+        if received is not None:
+            memory.release(received)
     if inflate is not None and not inflate.eof:
-        raise BadRequest("the body ends within its compressed data")
+        raise BadRequest("the compressed body is incomplete")
     return bytes(body)
 
 
-class _Arriving:
-    """A body as the holder of memory that it is."""
+class _ReceivedBody:
+    """A body being received, as a holder of the receive budget."""
 
     def __init__(self, connection: Connection, body: bytearray, deadline: asyncio.Timeout) -> None:
         self.address = connection.address
-        self.given_up = False
+        self.cancelled = False
         self._body = body
         self._deadline = deadline
 
@@ -90,8 +90,8 @@ class _Arriving:
         return len(self._body)
 
     def cancel(self) -> None:
-        self.given_up = True
-        self._deadline.reschedule(0)  # long ago
+        self.cancelled = True
+        self._deadline.reschedule(0)  # in the past: times out now
 
 
 def _inflate(encoding: str | None) -> zlib._Decompress | None:

@@ -1,4 +1,4 @@
-"""The head of a request: what two servers could read in two ways is refused, beyond what the parser does."""
+"""Checks on request heads beyond the parser's: rejects what two servers could interpret differently."""
 
 from __future__ import annotations
 
@@ -15,30 +15,33 @@ from picloud.sandbox.limits import FIXED
 
 _MAX_BODY = FIXED["max_request_body"]
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
-_NEVER = frozenset({hdrs.METH_CONNECT, hdrs.METH_TRACE})
-_HOST = re.compile(r"[^\x00-\x20\"#/<>?@\\^`{|}\x7f]*")  # that it is a name is for routing to judge
+_UNSUPPORTED = frozenset({hdrs.METH_CONNECT, hdrs.METH_TRACE})
+_HOST = re.compile(r"[^\x00-\x20\"#/<>?@\\^`{|}\x7f]*")  # routing checks the name itself
 
 
-def validate_head(message: RawRequestMessage, most: int | None) -> RawRequestMessage:
-    """Judge a head.
+def validate_head(message: RawRequestMessage, max_bytes: int | None) -> RawRequestMessage:
+    """Validate a request head.
 
     Args:
-        message: the head as it was parsed.
-        most: bytes it may have, where it might have more.
+        message: the parsed head.
+        max_bytes: the size limit; None skips this check.
 
     Returns:
-        The message; from a target in absolute form, what that means (RFC 9112, 3.2.2): its path is the
-        target, its authority the Host header. So every target begins with a slash.
+        The message. A target in absolute form is split (RFC 9112, 3.2.2): its path becomes the target and
+        its authority the Host header. So every target begins with a slash.
 
     Raises:
-        BadRequest, MethodNotAllowed, HeadTooLarge, BodyTooLarge: it is refused.
+        BadRequest, MethodNotAllowed, HeadTooLarge, BodyTooLarge: the head is rejected.
     """
     headers, target = message.headers, message.path
     if message.version is not HttpVersion11 and message.version != HttpVersion10:
-        raise BadRequest("this is no request of HTTP/1.1 or HTTP/1.0")
-    if most is not None and sum(len(name) + len(value) + 4 for name, value in message.raw_headers) > most:
-        raise HeadTooLarge(f"the headers of the request have more than {most} bytes")
-    if message.method in _NEVER:
+        raise BadRequest("the HTTP version must be 1.1 or 1.0")
+    if (
+        max_bytes is not None
+        and sum(len(name) + len(value) + 4 for name, value in message.raw_headers) > max_bytes
+    ):
+        raise HeadTooLarge(f"the request headers have more than {max_bytes} bytes")
+    if message.method in _UNSUPPORTED:
         raise MethodNotAllowed(_METHODS)
     if message.chunked or hdrs.TRANSFER_ENCODING in headers:
         _validate_encoding(message)
@@ -50,31 +53,31 @@ def validate_head(message: RawRequestMessage, most: int | None) -> RawRequestMes
     if not target.startswith("/"):
         message = _in_origin_form(message)
     elif "#" in target:
-        raise BadRequest("the request's target has a fragment")
-    if not _is_host(headers.get(hdrs.HOST, "")):
-        raise BadRequest("the request's Host header is no host")
+        raise BadRequest("the request target must not have a fragment")
+    if not _is_authority(headers.get(hdrs.HOST, "")):
+        raise BadRequest("the Host header is not a valid host")
     return message
 
 
 @functools.lru_cache(1024)
-def _is_host(text: str) -> bool:
+def _is_authority(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
 
 
 def _validate_encoding(message: RawRequestMessage) -> None:
     if message.version == HttpVersion10:
-        raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
+        raise BadRequest("HTTP/1.0 does not allow Transfer-Encoding")
     if message.headers[hdrs.TRANSFER_ENCODING].lower() != "chunked":
-        raise BadRequest("the only Transfer-Encoding that is known here is chunked")
+        raise BadRequest("the only supported Transfer-Encoding is chunked")
 
 
 def _in_origin_form(message: RawRequestMessage) -> RawRequestMessage:
     scheme, found, rest = message.path.partition("://")
     if not found or scheme.lower() not in ("http", "https"):
-        raise BadRequest("the request's target is neither a path nor a URL of this server")
+        raise BadRequest("the request target is neither a path nor an http(s) URL")
     authority, path = re.fullmatch(r"([^/?#]*)(.*)", rest, re.DOTALL).groups()  # type: ignore[union-attr]
     if "@" in authority or "#" in path:
-        raise BadRequest("the request's target has a user or a fragment")
+        raise BadRequest("the request target must not have a user or a fragment")
     target = path if path.startswith("/") else f"/{path}"
     headers = CIMultiDict(message.headers)
     headers[hdrs.HOST] = authority

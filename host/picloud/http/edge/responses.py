@@ -1,4 +1,4 @@
-"""Answers of PiCloud's own: JSON, and the one shape of errors."""
+"""Responses of PiCloud itself: JSON, and the error object."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from picloud.core.errors import PicloudError
 
 BODILESS = frozenset({204, 304})
-"""Statuses of answers without a body, whatever a script says (RFC 9110, 15.3.5 and 15.4.5)."""
+"""Statuses whose responses never have a body (RFC 9110, 15.3.5 and 15.4.5)."""
 
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -23,15 +23,12 @@ SECURITY_HEADERS = {
 
 
 def json_response(data: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Answer with JSON.
+    """Return a JSON response.
 
     Args:
-        data: what orjson can write: dataclasses, UUIDs and datetimes too.
+        data: anything orjson can serialize, including dataclasses, UUIDs and datetimes.
         status: HTTP status.
-        headers: more headers.
-
-    Returns:
-        The response.
+        headers: additional headers.
     """
     return web.Response(
         body=json_bytes(data),
@@ -42,11 +39,7 @@ def json_response(data: object, status: int = 200, headers: Mapping[str, str] | 
 
 
 def error_response(error: PicloudError, request_id: str) -> web.Response:
-    """Answer with an error in the shape that is the same everywhere.
-
-    Args:
-        error: what happened.
-        request_id: of the request.
+    """Return the error object that every endpoint uses.
 
     Returns:
         `{"error": {"code", "message", "details"?, "request_id"}}` with the error's status and headers.
@@ -59,19 +52,19 @@ def error_response(error: PicloudError, request_id: str) -> web.Response:
 
 
 def json_bytes(data: object) -> bytes:
-    """Write JSON, on one line.
+    """Serialize to JSON on one line.
 
     Args:
-        data: what orjson can write: dataclasses, UUIDs and datetimes too.
+        data: anything orjson can serialize, including dataclasses, UUIDs and datetimes.
     """
     try:
-        return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z)
+        return orjson.dumps(data, default=_json_default, option=orjson.OPT_UTC_Z)
     except orjson.JSONEncodeError:
-        # What a client sent may come back in a message and need not be valid Unicode: it is escaped.
-        return json.dumps(data, default=_plain).encode()
+        # A message can quote input of the client that is not valid Unicode; the json module escapes it.
+        return json.dumps(data, default=_json_default).encode()
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, UUID):  # asyncpg's are of a subclass, which orjson does not know
+def _json_default(value: object) -> str:
+    if isinstance(value, UUID):  # asyncpg returns a subclass, which orjson does not serialize
         return str(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+    raise TypeError(f"cannot serialize {type(value).__name__} to JSON")

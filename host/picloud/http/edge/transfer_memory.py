@@ -1,4 +1,4 @@
-"""How much memory bodies on their way may hold."""
+"""Memory limits for request bodies being received and responses being sent."""
 
 from __future__ import annotations
 
@@ -11,50 +11,50 @@ from picloud.core.metrics import Family, Metrics
 DIRECTIONS = ("in", "out")
 HELD = Family(
     "picloud_transfer_bytes",
-    "Memory held by bodies of requests that arrive, and by answers that were not taken yet.",
+    "Memory held by request bodies being received and by responses not yet taken by the client.",
     "gauge",
     {"direction": DIRECTIONS},
 )
 CUT = Family(
     "picloud_transfers_cut_total",
-    "Bodies and answers that were cut off because all together held too much memory.",
+    "Bodies and responses aborted because all of them together held too much memory.",
     labels={"direction": DIRECTIONS},
 )
 METRICS = (HELD, CUT)
 
 
 class Holder(Protocol):
-    """What holds bytes on behalf of a client."""
+    """A transfer that holds memory for a client."""
 
     @property
     def address(self) -> str:
-        """Of the client's socket."""
+        """The address of the client's socket."""
 
     @property
     def held(self) -> int:
-        """How many bytes."""
+        """The bytes held."""
 
     def cancel(self) -> None:
-        """Let them go, soon."""
+        """Abort the transfer; its memory is freed soon after."""
 
 
 class TransferBudget:
-    """What some bodies on their way hold together.
+    """A limit on the memory of all transfers in one direction.
 
-    When it is too much, the address that holds the most gives up its oldest: who sends or takes bodies
-    slowly, on many connections, harms only others that do the same.
+    When it is exceeded, the oldest transfer of the address that holds the most is canceled. So a client with
+    many slow transfers harms only itself and clients that do the same.
     """
 
-    def __init__(self, most: int, direction: str, metrics: Metrics | None = None) -> None:
-        """Make it.
+    def __init__(self, max_bytes: int, direction: str, metrics: Metrics | None = None) -> None:
+        """Create the budget.
 
         Args:
-            most: bytes.
+            max_bytes: the limit on all transfers together.
             direction: one of `DIRECTIONS`.
-            metrics: where it counts; None for itself.
+            metrics: where to count; None for private counters.
         """
         metrics = metrics or Metrics(METRICS)
-        self._most = most
+        self._max_bytes = max_bytes
         self._gauge, self._cut = metrics.series(HELD, direction), metrics.series(CUT, direction)
         self._held: dict[Holder, int] = {}  # the oldest first
         self._total = 0
@@ -63,19 +63,19 @@ class TransferBudget:
         return len(self._held)
 
     def reserve(self, holder: Holder) -> None:
-        """Count what a holder has now; another, or itself, may have to give up. Args: holder: it."""
+        """Update what a holder holds; cancels transfers (possibly this one) while over the limit."""
         size = holder.held
         self._total += size - self._held.get(holder, 0)
         self._held[holder] = size
-        while self._total > self._most:
-            greediest = self._largest_holder()
-            self.release(greediest)
-            greediest.cancel()
+        while self._total > self._max_bytes:
+            largest = self._largest_holder()
+            self.release(largest)
+            largest.cancel()
             self._cut.inc()
         self._gauge.set(self._total)
 
     def release(self, holder: Holder) -> None:
-        """It holds nothing any more. Args: holder: it, whether it was counted or not."""
+        """Remove a holder; does nothing if it is unknown."""
         self._total -= self._held.pop(holder, 0)
         self._gauge.set(self._total)
 
@@ -83,5 +83,5 @@ class TransferBudget:
         by_source: Counter[str] = Counter()
         for holder, size in self._held.items():
             by_source[rate_limit_key(holder.address)] += size
-        most, _ = by_source.most_common(1)[0]
-        return next(holder for holder in self._held if rate_limit_key(holder.address) == most)
+        largest, _ = by_source.most_common(1)[0]
+        return next(holder for holder in self._held if rate_limit_key(holder.address) == largest)

@@ -30,7 +30,6 @@ class Execute:
     """Executes scripts by id."""
 
     def __init__(self, platform: Platform) -> None:
-        """Make it."""
         self._services = platform
 
     async def handle(self, request: web.Request) -> web.StreamResponse:

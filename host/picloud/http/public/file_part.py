@@ -68,7 +68,6 @@ class FileResponse(web.Response):
     """A response with a part of a file, which is let go of whatever happens."""
 
     def __init__(self, part: FilePart, status: int, headers: CIMultiDict[str]) -> None:
-        """Make it."""
         super().__init__(body=part, status=status, headers=headers)
         self.part = part
 

@@ -10,7 +10,7 @@ from picloud.core.errors import BadRequest, MethodNotAllowed, NotFound, PicloudE
 from picloud.execution.platform import Platform
 from picloud.http.caller import visitor
 from picloud.http.edge.expect_continue import check_expect
-from picloud.http.edge.middleware import REQUEST_ID, named
+from picloud.http.edge.middleware import REQUEST_ID, as_picloud_error
 from picloud.http.edge.peer import peer
 from picloud.http.edge.request_body import read_body
 from picloud.http.edge.responses import error_response
@@ -37,7 +37,6 @@ class Public:
     """Answers what is not PiCloud's own."""
 
     def __init__(self, platform: Platform) -> None:
-        """Make it."""
         self._services = platform
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -75,7 +74,7 @@ class Public:
         except PicloudError as error:
             response = error_response(error, request[REQUEST_ID])
         except web.HTTPException as error:
-            response = error_response(named(error), request[REQUEST_ID])
+            response = error_response(as_picloud_error(error), request[REQUEST_ID])
         allow(app.cors, request, response)
         return response
 

@@ -318,7 +318,7 @@ async def test_connections_over_the_cap_of_an_address_are_refused_and_other_addr
             for _ in range(3):
                 refused = await wire.send(GET)
                 assert statuses(refused) == [503]
-                assert error(refused)["message"] == "there are too many connections from this address"
+                assert error(refused)["message"] == "too many connections from this address"
             assert statuses(await wire.send(GET, address="127.0.0.2")) == [200]
         await until(lambda: not wire.server.connections)
         assert statuses(await wire.send(GET)) == [200]
@@ -341,7 +341,7 @@ async def test_a_full_server_drops_who_has_waited_longest_and_serves_who_comes()
         assert statuses(await wire.send(GET)) == [200]
         with pytest.raises(CUT_OFF):
             await oldest.readexactly(1)
-        assert len(wire.edge.census) <= 16
+        assert len(wire.edge.limiter) <= 16
 
 
 async def test_a_full_server_that_is_busy_refuses_who_comes() -> None:
@@ -363,11 +363,11 @@ async def test_of_those_refused_at_once_some_are_told_why_and_the_others_cut_off
         _, writer = await stack.enter_async_context(wire.connect())
         writer.write(b"G")
         await until(lambda: len(wire.server.connections) == 1)
-        wire.edge.farewells.update(range(64))  # type: ignore[arg-type]
+        wire.edge.rejected.update(range(64))  # type: ignore[arg-type]
         assert await wire.send(GET) == b""
-        wire.edge.farewells.clear()
+        wire.edge.rejected.clear()
         assert statuses(await wire.send(GET)) == [503]
-        await until(lambda: not wire.edge.farewells)
+        await until(lambda: not wire.edge.rejected)
 
 
 async def test_answers_not_taken_are_bounded_together_and_others_go_on() -> None:
@@ -376,7 +376,7 @@ async def test_answers_not_taken_are_bounded_together_and_others_go_on() -> None
             _, writer = await stack.enter_async_context(wire.connect("127.0.0.2"))
             writer.transport.pause_reading()
             writer.write(GET.replace(b" / ", b" /large "))
-        await until(lambda: len(wire.edge.leaving) > 0 and len(wire.server.connections) < 6)
+        await until(lambda: len(wire.edge.send_budget) > 0 and len(wire.server.connections) < 6)
         reader, writer = await stack.enter_async_context(wire.connect())
         writer.write(GET.replace(b" / ", b" /large "))
         await reader.readuntil(b"\r\n\r\n")

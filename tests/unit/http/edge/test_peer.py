@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from picloud.http.edge.peer import Peer, Proxies, peer, plain_address
+from picloud.http.edge.peer import Peer, Proxies, normalize_address, peer
 
 TRUSTED = Proxies([ip_network("10.0.0.0/8"), ip_network("fd00::/8")])
 
-addresses = st.ip_addresses().map(lambda address: plain_address(str(address)))
+addresses = st.ip_addresses().map(lambda address: normalize_address(str(address)))
 outsiders = addresses.filter(lambda address: not TRUSTED.trust(address))
 insiders = st.one_of(
     st.ip_addresses(v=4, network="10.0.0.0/8"), st.ip_addresses(v=6, network="fd00::/8")
@@ -67,7 +67,7 @@ def test_whatever_is_sent_the_client_is_an_address(sent: str, connected: str) ->
 
 @given(addresses, decorations)
 def test_an_address_is_written_in_one_way(address: str, how: str) -> None:
-    assert plain_address(decorated(address, how)) == address
+    assert normalize_address(decorated(address, how)) == address
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_an_address_is_written_in_one_way(address: str, how: str) -> None:
     ],
 )
 def test_addresses_as_proxies_and_sockets_write_them(text: str, address: str) -> None:
-    assert plain_address(text) == address
+    assert normalize_address(text) == address
 
 
 FORWARDED = (
