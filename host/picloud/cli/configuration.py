@@ -17,11 +17,11 @@ FLAGS = ("host", "port", "data_dir", "workers")
 def api() -> str:
     """The reference page `docs/api.md`, in Markdown."""
     # The whole HTTP layer: only for this page.
-    from picloud.http.application import ENDPOINTS, PLAIN_ENDPOINTS
+    from picloud.http.application import ENDPOINTS, STANDALONE_ENDPOINTS
     from picloud.http.openapi import markdown
     from picloud.http.openapi.document import document
 
-    return markdown.page(document(ENDPOINTS, PLAIN_ENDPOINTS))
+    return markdown.page(document(ENDPOINTS, STANDALONE_ENDPOINTS))
 
 
 REFERENCES = {**PAGES, "api": api}

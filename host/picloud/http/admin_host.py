@@ -20,50 +20,41 @@ class AdminHost:
     """Keeps what is PiCloud's own and what is the apps' apart, by the host that is asked."""
 
     def __init__(self, name: str) -> None:
-        """Make it. Args: name: the host, as `routing.hosts` writes it."""
+        """Create it; `name` is the host as normalized by `routing.hosts`."""
         self._name = name
 
-    def only(self, handler: Handler) -> Handler:
+    def require(self, handler: Handler) -> Handler:
         """Let a handler answer on this host only. Args: handler: of the admin API or the dashboard."""
 
-        async def answer(request: web.Request) -> web.StreamResponse:
-            if not self._asked(request):
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if not self._is_requested(request):
                 raise NotFound("page", request.path)
             return await handler(request)
 
-        return answer
+        return handle
 
-    def apart(self, handler: Handler) -> Handler:
-        """Keep the apps off this host, and off all others that there is an admin API.
+    def separate(self, handler: Handler) -> Handler:
+        """Restrict the handler of the apps: no routes on this host, no reserved paths on other hosts."""
 
-        Args:
-            handler: answers what no handler of PiCloud's own has.
-        """
-
-        async def answer(request: web.Request) -> web.StreamResponse:
+        async def handle(request: web.Request) -> web.StreamResponse:
             segments = split_path(request.raw_path.partition("?")[0])
-            if self._asked(request) != is_reserved(segments) and not _is_everywhere(segments):
+            if self._is_requested(request) != is_reserved(segments) and not _is_on_all_hosts(segments):
                 raise NotFound("page", request.path)
             return await handler(request)
 
-        return answer
+        return handle
 
-    async def defuse(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Give a page of a script that is executed by id on this host an origin of its own.
-
-        Args:
-            request: any.
-            response: before it is sent.
-        """
-        if "script_id" in request.match_info and self._asked(request):
+    async def sandbox_scripts(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Sandbox the response of a script executed by id on this host, so that it has its own origin."""
+        if "script_id" in request.match_info and self._is_requested(request):
             response.headers.add("Content-Security-Policy", "sandbox")
 
-    def _asked(self, request: web.Request) -> bool:
+    def _is_requested(self, request: web.Request) -> bool:
         return host_name(peer(request).host) == self._name
 
 
-def _is_everywhere(segments: Segments) -> bool:
-    """Whether a reserved path is one that answers on every host: health, and scripts by id."""
+def _is_on_all_hosts(segments: Segments) -> bool:
+    """Report whether a reserved path is served on all hosts: health checks and scripts by id."""
     return is_reserved(segments) and (
         segments[0] not in ("api", "admin") or tuple(segments[:3]) == ("api", "v1", "execute")
     )

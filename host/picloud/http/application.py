@@ -1,4 +1,4 @@
-"""The whole of HTTP: which path goes where."""
+"""The HTTP application: maps every path to its handler."""
 
 from __future__ import annotations
 
@@ -63,29 +63,29 @@ ENDPOINTS = (
     *files.ENDPOINTS,
     *limits.ENDPOINTS,
 )
-"""The admin API."""
+"""Endpoints of the admin API."""
 
-PLAIN_ENDPOINTS: tuple[StandaloneEndpoint, ...] = (
+STANDALONE_ENDPOINTS: tuple[StandaloneEndpoint, ...] = (
     *execute.ENDPOINTS,
-    *serve.endpoints(lambda: document(ENDPOINTS, PLAIN_ENDPOINTS)),
+    *serve.endpoints(lambda: document(ENDPOINTS, STANDALONE_ENDPOINTS)),
     *health.ENDPOINTS,
     *metrics.ENDPOINTS,
     *setup_page.ENDPOINTS,
 )
-"""Everything else that is PiCloud's own."""
+"""All other endpoints of PiCloud itself."""
 
 
 def build_application(platform: Platform, stream_rules: StreamRules | None = None) -> web.Application:
-    """Put the application together.
+    """Build the application.
 
-    Run it with `handler_cancellation=True`, so that a client that goes away ends its execution.
+    Run it with `handler_cancellation=True`, so that a client that disconnects cancels its execution.
 
     Args:
-        platform: what it stands on.
-        stream_rules: limits of event streams, if not the usual ones.
+        platform: the services that handlers use.
+        stream_rules: limits of event streams; None for the defaults.
 
     Returns:
-        An application that has not been started; its shutdown ends the streams under `STREAMS`.
+        An application that is not started; its shutdown ends the streams under `STREAMS`.
     """
     application = web.Application()
     streams = application[STREAMS] = OpenStreams(stream_rules or StreamRules(), platform.metrics)
@@ -95,27 +95,33 @@ def build_application(platform: Platform, stream_rules: StreamRules | None = Non
 
     application.on_shutdown.append(end_streams)
     router = application.router
-    own, rest = _as_it_is, _as_it_is
+    own, rest = _unchanged, _unchanged
     if platform.admin_host is not None:
         admin_host = AdminHost(platform.admin_host)
-        own, rest = admin_host.only, admin_host.apart
-        application.on_response_prepare.append(admin_host.defuse)
-    for plain in PLAIN_ENDPOINTS:
-        handler = plain.handler(platform)
-        _add(router, plain.method, plain.path, edge(handler if plain.everywhere else own(handler)))
+        own, rest = admin_host.require, admin_host.separate
+        application.on_response_prepare.append(admin_host.sandbox_scripts)
+    for standalone in STANDALONE_ENDPOINTS:
+        handler = standalone.handler(platform)
+        handler = handler if standalone.all_hosts else own(handler)
+        _add(
+            router,
+            standalone.method,
+            standalone.path,
+            edge(handler if standalone.all_hosts else own(handler)),
+        )
     for endpoint in ENDPOINTS:
-        handler = functools.partial(endpoint.answer, platform)
+        handler = functools.partial(endpoint.handle_request, platform)
         _add(router, endpoint.method, PREFIX + endpoint.path, edge(own(handler)))
     router.register_resource(CatchAll(edge(rest(Public(platform).handle))))
     return application
 
 
-def _as_it_is(handler: Handler) -> Handler:
+def _unchanged(handler: Handler) -> Handler:
     return handler
 
 
 def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) -> None:
-    # A colon begins an action: scripts:validate. Names that scripts give may have one in them.
+    # A colon begins an action (scripts:validate), but collection names and keys may contain colons.
     path = re.sub(r"\{(collection|entry)\}", r"{\1:[^/]+}", path)
     path = re.sub(r"\{(\w+)\}", r"{\1:[^/:]+}", path)
     if method == "GET":

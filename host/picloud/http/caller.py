@@ -1,4 +1,4 @@
-"""What a request proves who it is with: a bearer token, or the cookie of a session."""
+"""Authentication of requests: a bearer token or the session cookie."""
 
 from __future__ import annotations
 
@@ -16,58 +16,54 @@ _READS = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 
 @dataclass(frozen=True, slots=True)
-class Credential:
-    """What was sent; whether it is good is for `identity.principals` to say.
+class RequestToken:
+    """The token of a request; `identity.principals` validates it.
 
     Attributes:
         token: a session token or an API key.
-        by_cookie: the browser sent it by itself, whichever page made the request.
+        by_cookie: it came from a cookie, so a page of another origin may have caused the request.
     """
 
     token: str
     by_cookie: bool
 
 
-def credential(request: web.Request) -> Credential | None:
-    """Find what a request proves who it is with.
-
-    Args:
-        request: the request.
-
-    Returns:
-        The bearer token where there is one, else the session cookie, else None.
-    """
+def request_token(request: web.Request) -> RequestToken | None:
+    """Return the bearer token of a request, or else its session cookie, or else None."""
     token = bearer_token(request.headers.get(hdrs.AUTHORIZATION))
     if token is not None:
-        return Credential(token, by_cookie=False)
+        return RequestToken(token, by_cookie=False)
     cookies = request.headers.get(hdrs.COOKIE)
     if cookies is None or SESSION_COOKIE not in cookies:
         return None
-    # Over https only the name that no other host and no page without https can have set.
+    # Over https, only the cookie that other hosts and pages over http cannot set.
     wanted = SESSION_COOKIE_SECURE if is_secure(request) else SESSION_COOKIE
     for cookie in cookies.split(";"):
         name, _, value = cookie.strip().partition("=")
         if name == wanted:
-            return Credential(value, by_cookie=True)
+            return RequestToken(value, by_cookie=True)
     return None
 
 
-async def visitor(principals: Principals, request: web.Request, *, needed: bool = False) -> Principal | None:
-    """Find who calls a script, which anyone may.
+async def optional_principal(
+    principals: Principals, request: web.Request, *, needed: bool = False
+) -> Principal | None:
+    """Find the caller of a script.
 
     Args:
-        principals: tells who is behind a token.
+        principals: looks up tokens.
         request: the request.
-        needed: whether the answer depends on it.
+        needed: whether to raise if the database cannot be reached.
 
     Returns:
-        The principal; None for nobody, for a token that is not good, and for a cookie that a page of
-        another origin had sent with a write.
+        The principal. None for an anonymous caller, an invalid token, or the cookie of a write request from a
+        page of another origin.
 
     Raises:
-        Unavailable: it is needed and the database cannot be reached; otherwise they are nobody.
+        Unavailable: the database cannot be reached and `needed` is true; otherwise the caller counts as
+            anonymous.
     """
-    sent = credential(request)
+    sent = request_token(request)
     if sent is None or (sent.by_cookie and request.method not in _READS and not is_same_origin(request)):
         return None
     try:
@@ -79,30 +75,23 @@ async def visitor(principals: Principals, request: web.Request, *, needed: bool 
 
 
 def is_secure(request: web.Request) -> bool:
-    """Tell whether the client speaks https to us. Args: request: the request."""
+    """Report whether the client uses https."""
     return peer(request).scheme == "https"
 
 
 def is_same_origin(request: web.Request) -> bool:
-    """Tell whether a page of this very origin made the request, so that a cookie proves anything.
+    """Report whether a page of this origin made the request, so that its cookie can be trusted.
 
-    Args:
-        request: the request.
-
-    Returns:
-        What the browser says in `Sec-Fetch-Site`, or else whether `Origin` is our own; False without both.
+    False if the request has neither `Sec-Fetch-Site` nor `Origin`.
     """
     return is_own_page(request) is True
 
 
 def is_own_page(request: web.Request) -> bool | None:
-    """Tell whose page made a request.
-
-    Args:
-        request: the request.
+    """Report whether a page of this origin made the request, by `Sec-Fetch-Site` or else `Origin`.
 
     Returns:
-        True for a page of this very origin, False for another's, None when no browser says anything.
+        False for a page of another origin, None if the request has neither header.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

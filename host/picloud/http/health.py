@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/version`: for load balancers and operators, no log-in."""
+"""`/healthz`, `/readyz` and `/version`: for load balancers and operators, without a login."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from picloud.http.standalone_endpoint import ResponseSpec, StandaloneEndpoint
 
 
 class HealthPages:
-    """Answers them."""
+    """Handlers of the health endpoints."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
 
     async def healthz(self, request: web.Request) -> web.Response:
-        """The process is up."""
+        """Report that the process runs."""
         return web.Response(text="ok", headers=SECURITY_HEADERS)
 
     async def readyz(self, request: web.Request) -> web.Response:
-        """The database is reachable, migrations are current, the guest is loaded; else 503 says why."""
+        """Check database, migrations and guest; 503 lists the problems."""
         problems = await self._health.problems()
         if problems:
             raise NotReady(problems=problems)
         return web.Response(text="ready", headers=SECURITY_HEADERS)
 
     async def version(self, request: web.Request) -> web.Response:
-        """Versions of everything that has one."""
+        """Return the versions of all components."""
         return json_response(self._health.versions)
 
 
@@ -36,32 +36,32 @@ ENDPOINTS = (
     StandaloneEndpoint(
         method="GET",
         path="/healthz",
-        everywhere=True,
+        all_hosts=True,
         handler=lambda platform: HealthPages(platform.health).healthz,
         tag="system",
         name="healthz",
-        summary="Is the process up",
-        answers={200: ResponseSpec("`ok`", "text/plain")},
+        summary="Check that the process runs",
+        responses={200: ResponseSpec("`ok`", "text/plain")},
     ),
     StandaloneEndpoint(
         method="GET",
         path="/readyz",
-        everywhere=True,
+        all_hosts=True,
         handler=lambda platform: HealthPages(platform.health).readyz,
         tag="system",
         name="readyz",
-        summary="Can it serve: database, migrations, guest",
-        answers={200: ResponseSpec("`ready`", "text/plain")},
+        summary="Check that the server is ready: database, migrations, guest",
+        responses={200: ResponseSpec("`ready`", "text/plain")},
         errors=(NotReady,),
     ),
     StandaloneEndpoint(
         method="GET",
         path="/version",
-        everywhere=True,
+        all_hosts=True,
         handler=lambda platform: HealthPages(platform.health).version,
         tag="system",
         name="version",
-        summary="Versions of everything that has one",
-        answers={200: ResponseSpec("The versions.", "application/json", Versions)},
+        summary="Get the versions of all components",
+        responses={200: ResponseSpec("The versions.", "application/json", Versions)},
     ),
 )

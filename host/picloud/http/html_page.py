@@ -1,4 +1,4 @@
-"""A page for people: one file, and a policy that lets in its own inline code and nothing else."""
+"""HTML pages: one file each, with a Content-Security-Policy that allows only its own inline code."""
 
 from __future__ import annotations
 
@@ -16,15 +16,10 @@ _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 
 class HtmlPage:
-    """A page that needs nothing from elsewhere."""
+    """A self-contained page."""
 
     def __init__(self, name: str, status: int = 200) -> None:
-        """Read it.
-
-        Args:
-            name: of the file in `pages/`.
-            status: HTTP status it is sent with.
-        """
+        """Read the file `name` from `pages/`; `status` is the HTTP status it is sent with."""
         self._text = (_PAGES / name).read_text("utf-8")
         self._status = status
         allowed: dict[str, list[str]] = {"script": [], "style": []}
@@ -43,6 +38,6 @@ class HtmlPage:
         )
 
     def response(self) -> web.Response:
-        """The page as an answer."""
+        """Return the page as a response."""
         headers = SECURITY_HEADERS | {"Content-Security-Policy": self._policy}
         return web.Response(text=self._text, status=self._status, content_type="text/html", headers=headers)

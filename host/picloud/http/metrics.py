@@ -1,7 +1,7 @@
-"""`GET /metrics`: the node's counters and gauges, for Prometheus.
+"""`GET /metrics`: counters and gauges of the node, for Prometheus.
 
-Clients on this machine may read them, and those with the token of `PICLOUD_METRICS_TOKEN`. A request that
-a proxy passed on comes from wherever the proxy says, and from elsewhere when the proxy is not trusted.
+Requires a client on this machine, or the token set in `PICLOUD_METRICS_TOKEN`. A request forwarded by a
+trusted proxy counts as from the client's address; one forwarded by any other proxy counts as remote.
 """
 
 from __future__ import annotations
@@ -20,31 +20,20 @@ from picloud.identity.tokens import bearer_token
 
 
 class MetricsPage:
-    """Answers it."""
+    """Handler of `/metrics`."""
 
     def __init__(self, metrics: Metrics, token: str | None) -> None:
-        """Make it.
-
-        Args:
-            metrics: the node's.
-            token: opens them to other machines; None for to nobody there.
-        """
+        """Create the handler; without `token`, only clients on this machine have access."""
         self._metrics, self._token = metrics, token
 
     async def show(self, request: web.Request) -> web.Response:
-        """Show every series.
-
-        Args:
-            request: from this machine, or with the token.
-
-        Returns:
-            Prometheus' text format.
+        """Return all series in the Prometheus text format.
 
         Raises:
-            Forbidden: it is from elsewhere, and has no token or another one.
+            Forbidden: the request is remote and has no valid token.
         """
         if not self._has_token(request) and not _is_from_here(request):
-            raise Forbidden("metrics are open to this machine, and to the token of PICLOUD_METRICS_TOKEN")
+            raise Forbidden("metrics require a client on this machine or the token of PICLOUD_METRICS_TOKEN")
         headers = {**SECURITY_HEADERS, hdrs.CONTENT_TYPE: CONTENT_TYPE}
         return web.Response(body=self._metrics.text().encode(), headers=headers)
 
@@ -67,9 +56,9 @@ ENDPOINTS = (
         handler=lambda platform: MetricsPage(platform.metrics, platform.metrics_token).show,
         tag="system",
         name="metrics",
-        summary="Counters and gauges of this node, for Prometheus",
-        about="For clients on this machine, and for those with the token of `PICLOUD_METRICS_TOKEN`.",
-        answers={200: ResponseSpec("Prometheus' text format.", "text/plain")},
+        summary="Get the metrics of this node, for Prometheus",
+        about="Requires a client on this machine, or the token set in `PICLOUD_METRICS_TOKEN`.",
+        responses={200: ResponseSpec("The Prometheus text format.", "text/plain")},
         errors=(Forbidden,),
     ),
 )

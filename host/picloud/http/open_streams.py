@@ -1,4 +1,4 @@
-"""The event streams of one worker: how many there are, and their end."""
+"""Counts and limits the open event streams of one worker."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from aiohttp import web
 from picloud.core.errors import NotReady, Overloaded, TooManyStreams
 from picloud.core.metrics import Family, Metrics
 
-OPEN = Family("picloud_streams", "Event streams that are open.", "gauge")
-REFUSED = Family(
+OPEN = Family("picloud_streams", "Open event streams.", "gauge")
+REJECTED = Family(
     "picloud_streams_refused_total",
-    "Event streams refused because a worker, or their app, had as many as it may.",
+    "Event streams rejected because the worker or the app was at its limit.",
     labels={"reason": ("all", "app")},
 )
-METRICS = (OPEN, REFUSED)
+METRICS = (OPEN, REJECTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +27,9 @@ class StreamRules:
     """Limits of event streams.
 
     Attributes:
-        streams: how many a worker serves at once.
-        streams_per_app: how many of these one app has.
-        heartbeat_seconds: at least this often a stream sends something.
+        streams: maximum per worker.
+        streams_per_app: maximum per app and worker.
+        heartbeat_seconds: maximum time in which a stream sends nothing.
     """
 
     streams: int = 512
@@ -41,19 +41,14 @@ class OpenStreams:
     """Counts the streams of a worker.
 
     Attributes:
-        rules: their limits.
-        closing: set when they are to end.
+        rules: the limits.
+        closing: set when all streams must end.
     """
 
     def __init__(self, rules: StreamRules, metrics: Metrics | None = None) -> None:
-        """Make it.
-
-        Args:
-            rules: limits of streams.
-            metrics: where it counts; None for itself.
-        """
+        """Create it; without `metrics` it has private counters."""
         metrics = metrics or Metrics(METRICS)
-        self._open, self._refused = metrics.series(OPEN), metrics.by_value(REFUSED)
+        self._open, self._rejected = metrics.series(OPEN), metrics.by_value(REJECTED)
         self.rules = rules
         self.closing = asyncio.Event()
         self._by_app: Counter[UUID] = Counter()
@@ -62,26 +57,23 @@ class OpenStreams:
         return self._by_app.total()
 
     def open(self, app_id: UUID) -> Callable[[], None]:
-        """Count a stream.
-
-        Args:
-            app_id: whose stream it is.
+        """Add a stream of an app.
 
         Returns:
-            The end of it; further calls do nothing.
+            A function that removes it; further calls do nothing.
 
         Raises:
             NotReady: the server is stopping.
-            Overloaded: the worker has no more.
-            TooManyStreams: the app has no more.
+            Overloaded: the worker is at its limit.
+            TooManyStreams: the app is at its limit.
         """
         if self.closing.is_set():
             raise NotReady("the server is stopping; connect again")
         if self._by_app[app_id] >= self.rules.streams_per_app:
-            self._refused["app"].inc()
+            self._rejected["app"].inc()
             raise TooManyStreams(limit=self.rules.streams_per_app)
         if len(self) >= self.rules.streams:
-            self._refused["all"].inc()
+            self._rejected["all"].inc()
             raise Overloaded("all event streams of this worker are in use; try again in a second")
         self._by_app[app_id] += 1
         self._open.inc()
@@ -99,7 +91,7 @@ class OpenStreams:
         return end
 
     def close(self) -> None:
-        """End all streams now, and open none any more."""
+        """End all streams and reject new ones."""
         self.closing.set()
 
 

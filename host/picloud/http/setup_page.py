@@ -1,4 +1,4 @@
-"""`GET /admin/setup`: the page a one-time setup link opens."""
+"""`GET /admin/setup`: the page of the one-time setup link."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from picloud.identity.setup import Setup
 
 
 class SetupPage:
-    """Shows the page, or that there is nothing to set up."""
+    """Handler of the setup page."""
 
     def __init__(self, setup: Setup) -> None:
-        """Make it; the pages are read now."""
         self._setup = setup
         self._form = HtmlPage("setup.html")
         self._over = HtmlPage("setup_over.html", 410)
 
     async def show(self, request: web.Request) -> web.Response:
-        """Show the form while the link is good."""
+        """Show the form, or a page that says that the link is not valid."""
         good = await self._setup.is_valid_link(request.query.get("token", ""))
         return (self._form if good else self._over).response()
 
@@ -32,11 +31,11 @@ ENDPOINTS = (
         handler=lambda platform: SetupPage(platform.setup).show,
         tag="system",
         name="setup_page",
-        summary="The page a one-time setup link opens",
-        query={"token": "From the link that the server printed when it started without any user."},
-        answers={
+        summary="Open the setup page",
+        query={"token": "The token of the one-time link that the server prints on first start."},
+        responses={
             200: ResponseSpec("A form for the name and password of the first owner.", "text/html"),
-            410: ResponseSpec("The link is not valid, or not any more.", "text/html"),
+            410: ResponseSpec("The link is not valid or was used.", "text/html"),
         },
         errors=(Unavailable,),
     ),

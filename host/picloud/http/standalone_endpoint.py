@@ -1,4 +1,4 @@
-"""An endpoint outside the admin API as data: it reads its request itself."""
+"""Declares an endpoint outside the admin API; its handler parses the request itself."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from picloud.execution.platform import Platform
 
 @dataclass(frozen=True, slots=True)
 class ResponseSpec:
-    """One way an endpoint answers.
+    """A response of an endpoint.
 
     Attributes:
-        about: what it means.
-        media_type: of the body; empty where there is none.
-        shape: type of the JSON or text in it.
+        about: the description.
+        media_type: of the body; empty for no body.
+        shape: the type of the body.
     """
 
     about: str
@@ -29,22 +29,22 @@ class ResponseSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandaloneEndpoint:
-    """One method of one path.
+    """A method of a path.
 
     Attributes:
         method: GET or POST.
-        path: the whole of it.
-        handler: makes what answers.
-        tag: the noun it is listed under in the API's reference.
-        name: what it is called there, unique for the noun.
+        path: the full path.
+        handler: creates the handler.
+        tag: its group in the API reference.
+        name: its name there, unique in the group.
         summary: one line for the reference.
-        about: more lines, or none.
-        query: what each parameter is.
-        headers: names of the request's headers it reads.
-        answers: by status, without errors.
-        errors: what it may raise.
-        everywhere: it answers on every host, also where the admin API has one of its own.
-        scripted: a script answers, with any status, headers and body; the request's body is the script's.
+        about: the description; may be empty.
+        query: descriptions of the query parameters, by name.
+        headers: names of the request headers it reads.
+        responses: by status, without errors.
+        errors: the errors it can raise.
+        all_hosts: it is served on all hosts, even if the admin API has its own host.
+        scripted: a script reads the request body and returns any status, headers and body.
     """
 
     method: Literal["GET", "POST"]
@@ -56,7 +56,7 @@ class StandaloneEndpoint:
     about: str = ""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: tuple[str, ...] = ()
-    answers: Mapping[int, ResponseSpec] = field(default_factory=dict)
+    responses: Mapping[int, ResponseSpec] = field(default_factory=dict)
     errors: tuple[type[PicloudError], ...] = ()
-    everywhere: bool = False
+    all_hosts: bool = False
     scripted: bool = False

@@ -9,7 +9,7 @@ from typing import Any
 
 from jsonschema_rs import Draft202012Validator
 
-from picloud.http.application import ENDPOINTS, PLAIN_ENDPOINTS
+from picloud.http.application import ENDPOINTS, STANDALONE_ENDPOINTS
 from picloud.http.openapi.document import document
 
 OURS = ("/api/", "/admin/", "/healthz", "/readyz", "/version")
@@ -19,7 +19,7 @@ class Description:
     """The document, asked about one answer at a time."""
 
     def __init__(self) -> None:
-        self.document = document(ENDPOINTS, PLAIN_ENDPOINTS)
+        self.document = document(ENDPOINTS, STANDALONE_ENDPOINTS)
         schemas = _closed(self.document["components"]["schemas"])
         self._components = {**self.document["components"], "schemas": schemas}
         self._paths = {_pattern(path): path for path in sorted(self.document["paths"], key=_names)}

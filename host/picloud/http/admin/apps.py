@@ -22,13 +22,13 @@ _HOW = frozenset({"takeover"})
 
 
 class NewApp(Body):
-    """What an app is made from.
+    """A new app.
 
     Attributes:
-        slug: 1 to 63 lower-case letters, digits and hyphens.
-        name: for people.
+        slug: 1 to 63 lowercase letters, digits and hyphens.
+        name: display name.
         description: free text.
-        takeover: take the slug even when it is in another app's history; needs `app.admin` there too.
+        takeover: use the slug even if it is a former slug of another app; requires `app.admin` there too.
     """
 
     slug: str
@@ -38,13 +38,13 @@ class NewApp(Body):
 
 
 class AppPatch(Body):
-    """A JSON merge patch of an app: what is absent stays, null clears.
+    """A JSON merge patch of an app: absent fields keep their value, null clears.
 
     Attributes:
-        slug: 1 to 63 lower-case letters, digits and hyphens; the former one leads on to the app.
-        name: for people.
+        slug: 1 to 63 lowercase letters, digits and hyphens; the former slug keeps working.
+        name: display name.
         description: free text.
-        takeover: take the slug even when it is in another app's history; needs `app.admin` there too.
+        takeover: use the slug even if it is a former slug of another app; requires `app.admin` there too.
     """
 
     slug: str | None = None
@@ -54,23 +54,23 @@ class AppPatch(Body):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields that are there, of those that are saved."""
+        """The fields to change."""
         return {name: getattr(self, name) for name in self.model_fields_set - _HOW}
 
 
 class WantedSlug(Body):
-    """A slug to ask about."""
+    """A slug to check."""
 
     slug: str
 
 
 @dataclass(frozen=True, slots=True)
 class AppShown(App):
-    """An app, with what the caller may do there.
+    """An app, with the caller's role and capabilities in it.
 
     Attributes:
-        my_role: the caller's role there; None where they have none.
-        my_capabilities: what the caller may do there.
+        my_role: the caller's role in the app; None if they have none.
+        my_capabilities: the caller's capabilities in the app.
     """
 
     my_role: AppRole | None
@@ -78,14 +78,14 @@ class AppShown(App):
 
 
 def shown(app: App, principal: Principal) -> AppShown:
-    """An app as a caller sees it."""
+    """Add the caller's role and capabilities to an app."""
     role, capabilities = app_capabilities(principal, app.id)
     known = {field.name: getattr(app, field.name) for field in fields(app)}
     return AppShown(**known, my_role=role, my_capabilities=capabilities)
 
 
 async def create(platform: Platform, call: AdminCall[NewApp, Any]) -> AppShown:
-    """Make an app."""
+    """Create an app."""
     body = call.body
     app = await platform.apps.create(
         body.slug, body.name, body.description, takeover=body.takeover, actor=call.actor
@@ -100,12 +100,12 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[App
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> AppShown:
-    """Show one app."""
+    """Return one app."""
     return shown(call.app, call.principal)
 
 
 async def update(platform: Platform, call: AdminCall[AppPatch, Any]) -> AppShown:
-    """Change an app."""
+    """Update an app."""
     body = call.body
     app = await platform.apps.update(call.app, body.changes, takeover=body.takeover, actor=call.actor)
     return shown(app, call.principal)
@@ -119,15 +119,15 @@ async def delete(platform: Platform, call: AdminCall[Any, ForceQuery]) -> None:
 
 
 async def check_slug(platform: Platform, call: AdminCall[WantedSlug, Any]) -> SlugState:
-    """Tell whether a slug can be had."""
-    # It tells which slugs are taken: for those only who may give an app one.
+    """Check whether a slug is available."""
+    # The result reveals existing slugs, so only callers who can set a slug get it.
     principal = call.principal
     bound = principal.key.app_id if principal.key is not None else None
     apps = {None, bound, *principal.memberships}
     if not may(principal, "instance.create_app") and not any(
         may(principal, "app.admin", app) for app in apps
     ):
-        raise Forbidden("this needs the capability app.admin in an app", capability="app.admin")
+        raise Forbidden("requires the capability app.admin in an app", capability="app.admin")
     return await platform.apps.slug_state(call.body.slug, principal)
 
 
@@ -141,7 +141,7 @@ ENDPOINTS = (
         status=201,
         body=NewApp,
         errors=(Conflict,),
-        summary="Make an app",
+        summary="Create an app",
     ),
     Endpoint(
         method="GET",
@@ -149,7 +149,7 @@ ENDPOINTS = (
         handle=list_,
         access="user",
         query=ListQuery,
-        summary="List the apps you may read",
+        summary="List your apps",
     ),
     Endpoint(
         method="POST",
@@ -158,14 +158,14 @@ ENDPOINTS = (
         access="user",
         action="slug.check",
         body=WantedSlug,
-        summary="Tell whether a slug is free, taken, or a former one of an app",
+        summary="Check whether a slug is free, in use, or a former slug of an app",
     ),
     Endpoint(
         method="GET",
         path="/apps/{app}",
         handle=get,
         access="app.read",
-        summary="Show an app, by its id, its slug or a former slug",
+        summary="Get an app by its id, its slug or a former slug",
     ),
     Endpoint(
         method="PATCH",
@@ -175,7 +175,7 @@ ENDPOINTS = (
         action="app.update",
         body=AppPatch,
         errors=(Conflict,),
-        summary="Change an app",
+        summary="Update an app",
     ),
     Endpoint(
         method="DELETE",
@@ -186,6 +186,6 @@ ENDPOINTS = (
         status=204,
         query=ForceQuery,
         errors=(Conflict,),
-        summary="Delete an app with everything of it",
+        summary="Delete an app and all its data",
     ),
 )

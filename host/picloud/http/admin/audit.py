@@ -12,12 +12,12 @@ from picloud.identity.audit import AuditEntry, AuditFilter
 
 
 class AuditQuery(ListQuery):
-    """Which entries.
+    """Filters of the audit log.
 
     Attributes:
-        user_id: only of this user.
-        action: only of this name, for example `script.update`.
-        outcome: only what was done, or only what was refused.
+        user_id: only entries of this user.
+        action: only entries with this action, for example `script.update`.
+        outcome: only successful (`done`) or only denied and failed (`refused`) actions.
     """
 
     user_id: UUID | None = None
@@ -26,22 +26,22 @@ class AuditQuery(ListQuery):
 
 
 class InstanceAuditQuery(AuditQuery):
-    """Which entries, of which app.
+    """Filters of the audit log of the instance.
 
     Attributes:
-        app_id: only of this app.
+        app_id: only entries of this app.
     """
 
     app_id: UUID | None = None
 
 
 async def list_(platform: Platform, call: AdminCall[Any, InstanceAuditQuery]) -> Page[AuditEntry]:
-    """List everything."""
+    """List the entries of the instance."""
     return await _list(platform, call.query, call.query.app_id)
 
 
 async def of_app(platform: Platform, call: AdminCall[Any, AuditQuery]) -> Page[AuditEntry]:
-    """List what happened in an app."""
+    """List the entries of an app."""
     return await _list(platform, call.query, call.app.id)
 
 
@@ -57,7 +57,7 @@ ENDPOINTS = (
         handle=list_,
         access="instance.manage_settings",
         query=InstanceAuditQuery,
-        summary="List who changed what and who was refused what, newest first",
+        summary="List the audit log of the instance, newest first",
     ),
     Endpoint(
         method="GET",
@@ -65,6 +65,6 @@ ENDPOINTS = (
         handle=of_app,
         access="app.admin",
         query=AuditQuery,
-        summary="List who changed what in an app and who was refused what, newest first",
+        summary="List the audit log of an app, newest first",
     ),
 )

@@ -1,4 +1,4 @@
-"""Log-in, log-out, who am I, one's password and sessions, and the first start."""
+"""Login, logout, your account, your password and sessions, and the first setup."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 
 
 class Login(Body):
-    """What one logs in with; with `cookie` the token comes as a cookie that no script of a page can read.
+    """A username and a password.
 
     Attributes:
-        username: the name, in any case.
+        username: case-insensitive.
         password: the password.
-        cookie: whether the token shall come as a cookie instead; for browsers.
+        cookie: set the token as an HttpOnly cookie instead of returning it; for browsers.
     """
 
     username: str
@@ -45,11 +45,11 @@ class Login(Body):
 
 
 class FirstOwner(Body):
-    """What the setup page sends.
+    """The first owner of the instance.
 
     Attributes:
-        token: of the link.
-        username: 1 to 64 characters; unique whatever the case.
+        token: the token of the one-time link.
+        username: 1 to 64 characters; unique, case-insensitive.
         password: 10 to 256 bytes.
     """
 
@@ -59,11 +59,11 @@ class FirstOwner(Body):
 
 
 class NewPassword(Body):
-    """A new password, and the one it replaces.
+    """A new password and the current one.
 
     Attributes:
-        current: the password until now.
-        password: 10 to 256 bytes.
+        current: the current password.
+        password: the new password, 10 to 256 bytes.
     """
 
     current: str = Field(examples=["correct horse battery"])
@@ -72,12 +72,12 @@ class NewPassword(Body):
 
 @dataclass(frozen=True, slots=True)
 class UserShown:
-    """A user as the log-in shows them.
+    """The user who logged in.
 
     Attributes:
-        id: the user.
-        username: their name.
-        role: their role in the instance.
+        id: id of the user.
+        username: the username.
+        role: role in the instance.
     """
 
     id: UUID
@@ -86,13 +86,13 @@ class UserShown:
 
 
 @dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """A session: its token (null where it went into a cookie) and what it stands for.
+class LoginResult:
+    """A new session.
 
     Attributes:
-        token: sent as bearer from now on; None where it went into a cookie.
-        expires_at: when it ends unless it is used before.
-        user: who logged in.
+        token: send it as a bearer token; None if it was set as a cookie.
+        expires_at: when the session expires if it is not used.
+        user: the user who logged in.
     """
 
     token: str | None
@@ -102,13 +102,13 @@ class LoggedIn:
 
 @dataclass(frozen=True, slots=True)
 class KeyShown:
-    """The key one acts by.
+    """The API key of the request.
 
     Attributes:
-        id: the key.
-        scopes: what it covers.
-        app_id: the only app it is for, or None for all.
-        expires_at: when it ends, or None.
+        id: id of the key.
+        scopes: its scopes.
+        app_id: the only app it works for; None for all apps.
+        expires_at: when it expires; None for never.
     """
 
     id: UUID
@@ -119,15 +119,15 @@ class KeyShown:
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """Who calls, by what, and what they may do in the instance.
+    """The caller and their capabilities in the instance.
 
     Attributes:
-        id: the user.
-        username: their name.
-        role: their role in the instance.
-        principal: whether they act in person or by a key.
-        key: the key, or None in person.
-        capabilities: those they have in the instance; those in an app are with the app.
+        id: id of the user.
+        username: the username.
+        role: role in the instance.
+        principal: `user` for a session, `api_key` for an API key.
+        key: the API key; None for a session.
+        capabilities: capabilities in the instance; those in an app are part of the app.
     """
 
     id: UUID
@@ -140,16 +140,16 @@ class Me:
 
 @dataclass(frozen=True, slots=True)
 class SessionShown:
-    """A session as its user sees it; `is_current` is the one that asks.
+    """A session of the caller.
 
     Attributes:
-        id: the session.
-        created_at: when it began.
+        id: id of the session.
+        created_at: time of the login.
         last_seen_at: when it was last used.
-        expires_at: when it ends unless it is used before.
-        address: where the log-in came from.
-        user_agent: what the log-in said it was made with.
-        is_current: whether it is the one that asks.
+        expires_at: when it expires if it is not used.
+        address: client address of the login.
+        user_agent: User-Agent of the login.
+        is_current: whether it is the session of this request.
     """
 
     id: UUID
@@ -161,35 +161,35 @@ class SessionShown:
     is_current: bool
 
 
-def _shown(user: User, session: NewSession, token: str | None) -> LoggedIn:
-    return LoggedIn(token, session.expires_at, UserShown(user.id, user.username, user.role))
+def _shown(user: User, session: NewSession, token: str | None) -> LoginResult:
+    return LoginResult(token, session.expires_at, UserShown(user.id, user.username, user.role))
 
 
 def _cookie(secure: bool, token: str, seconds: int) -> dict[str, str]:
-    """The header that sets the session's cookie, or clears it."""
+    """Return the header that sets or clears the session cookie."""
     name = SESSION_COOKIE_SECURE if secure else SESSION_COOKIE
     flags = f"Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{'; Secure' if secure else ''}"
     return {"Set-Cookie": f"{name}={token}; {flags}"}
 
 
-async def log_in(platform: Platform, call: AdminCall[Login, Any]) -> WithHeaders[LoggedIn]:
+async def log_in(platform: Platform, call: AdminCall[Login, Any]) -> WithHeaders[LoginResult]:
     """Start a session."""
     body = call.body
-    # Else a page of others could log its visitor in as someone they are not.
+    # Otherwise a page of another origin could log its visitor in as a different user.
     if body.cookie and call.own_page is False:
-        raise Forbidden("a page of another origin cannot ask for a session cookie")
+        raise Forbidden("a page of another origin cannot request a session cookie")
     done = await platform.log_in.log_in(
         body.username, body.password, call.actor, call.headers.get("User-Agent", "")
     )
     token = done.session.token
     if not body.cookie:
         return WithHeaders(_shown(done.user, done.session, token), {})
-    seconds = int(ABSOLUTE.total_seconds())  # the server ends it sooner unless it is used
+    seconds = int(ABSOLUTE.total_seconds())  # the server expires it earlier if it is not used
     return WithHeaders(_shown(done.user, done.session, None), _cookie(call.secure, token, seconds))
 
 
 async def log_out(platform: Platform, call: AdminCall[Any, Any]) -> WithHeaders[None]:
-    """End the session that calls."""
+    """End the session of the request."""
     session_id = call.principal.session_id
     assert session_id is not None
     await platform.sessions.end(call.principal.user_id, session_id, call.actor)
@@ -197,7 +197,7 @@ async def log_out(platform: Platform, call: AdminCall[Any, Any]) -> WithHeaders[
 
 
 async def me(platform: Platform, call: AdminCall[Any, Any]) -> Me:
-    """Tell who calls."""
+    """Return the caller."""
     caller = call.principal
     key = caller.key
     return Me(
@@ -211,12 +211,12 @@ async def me(platform: Platform, call: AdminCall[Any, Any]) -> Me:
 
 
 async def change_password(platform: Platform, call: AdminCall[NewPassword, Any]) -> None:
-    """Change one's own password."""
+    """Change the caller's password."""
     await platform.accounts.change_password(call.actor, call.body.current, call.body.password)
 
 
 async def list_sessions(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[SessionShown]:
-    """List one's own sessions."""
+    """List the caller's sessions."""
     current = call.principal.session_id
     page = await platform.sessions.list(call.principal.user_id, call.query.page)
     return Page([_session(one, one.id == current) for one in page.items], page.next_cursor)
@@ -229,15 +229,15 @@ def _session(one: Session, is_current: bool) -> SessionShown:
 
 
 async def end_session(platform: Platform, call: AdminCall[Any, Any]) -> None:
-    """End one of one's own sessions."""
+    """End a session of the caller."""
     session_id = parse_id(call.path["session"])
     if session_id is None:
         raise NotFound("session", call.path["session"])
     await platform.sessions.end(call.principal.user_id, session_id, call.actor)
 
 
-async def set_up(platform: Platform, call: AdminCall[FirstOwner, Any]) -> LoggedIn:
-    """Make the first owner with the one-time link, and log them in."""
+async def set_up(platform: Platform, call: AdminCall[FirstOwner, Any]) -> LoginResult:
+    """Create the first owner with the one-time link, and log them in."""
     body = call.body
     owner = await platform.setup.complete(body.token, body.username, body.password, call.actor)
     agent = call.headers.get("User-Agent", "")
@@ -255,7 +255,7 @@ ENDPOINTS = (
         body=Login,
         headers=("User-Agent",),
         errors=(Unauthenticated, Forbidden, Throttled, Overloaded),
-        summary="Start a session",
+        summary="Log in",
     ),
     Endpoint(
         method="POST",
@@ -265,9 +265,9 @@ ENDPOINTS = (
         action="session.logout",
         status=204,
         errors=(NotFound,),
-        summary="End the session",
+        summary="Log out",
     ),
-    Endpoint(method="GET", path="/auth/me", handle=me, access="user", summary="Who am I"),
+    Endpoint(method="GET", path="/auth/me", handle=me, access="user", summary="Get your account"),
     Endpoint(
         method="POST",
         path="/auth/password",
@@ -277,7 +277,7 @@ ENDPOINTS = (
         status=204,
         body=NewPassword,
         errors=(Conflict, Throttled, Overloaded),
-        summary="Change one's own password and end one's other sessions",
+        summary="Change your password and end your other sessions",
     ),
     Endpoint(
         method="GET",
@@ -285,7 +285,7 @@ ENDPOINTS = (
         handle=list_sessions,
         access="session",
         query=ListQuery,
-        summary="List one's own sessions",
+        summary="List your sessions",
     ),
     Endpoint(
         method="DELETE",
@@ -294,7 +294,7 @@ ENDPOINTS = (
         access="session",
         action="session.revoke",
         status=204,
-        summary="End one of one's own sessions",
+        summary="End one of your sessions",
     ),
     Endpoint(
         method="POST",
@@ -306,6 +306,6 @@ ENDPOINTS = (
         body=FirstOwner,
         headers=("User-Agent",),
         errors=(SetupOver, Unauthenticated, Overloaded),
-        summary="Make the first owner with the one-time link",
+        summary="Create the first owner with the one-time link",
     ),
 )

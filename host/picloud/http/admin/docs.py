@@ -14,21 +14,21 @@ from picloud.services.docs.admin import DocCollection, Document
 
 
 class FindQuery(ListQuery):
-    """Which documents.
+    """Filters of the list of documents.
 
     Attributes:
-        filter: JSON of a filter, as scripts write it for `find`: `{"size.cm": {"$gte": 5}}`. With
-            `$sort`, `$skip` or `$limit` in it the answer is one page; `$skip` leads on from there.
+        filter: a filter as JSON, as for `docs::find`: `{"size.cm": {"$gte": 5}}`. With `$sort`, `$skip` or
+            `$limit`, the result is a single page; use `$skip` to get the next one.
     """
 
     filter: str | None = None
 
 
 class DocumentData(Body):
-    """A document.
+    """The content of a document.
 
     Attributes:
-        data: what shall be in it.
+        data: the content.
     """
 
     data: dict[str, Any]
@@ -38,7 +38,7 @@ class DocumentPatch(Body):
     """A JSON merge patch of a document.
 
     Attributes:
-        data: what shall be different in it: what is absent stays, null removes.
+        data: the fields to change; absent fields keep their value, null removes a field.
     """
 
     data: dict[str, Any]
@@ -59,31 +59,31 @@ async def list_(platform: Platform, call: AdminCall[Any, FindQuery]) -> Page[Doc
 
 
 async def create(platform: Platform, call: AdminCall[DocumentData, Any]) -> Document:
-    """Make a document."""
+    """Create a document."""
     return await platform.services.admin(SERVICE).create(
         call.app.id, call.path["collection"], call.body.data, actor=call.actor
     )
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Document:
-    """Show a document."""
+    """Return a document."""
     return await platform.services.admin(SERVICE).get(
         call.app.id, call.path["collection"], call.path["document"]
     )
 
 
 async def put(platform: Platform, call: AdminCall[DocumentData, Any]) -> Document:
-    """Replace what is in a document."""
+    """Replace the content of a document."""
     return await _change(platform, call, merge=False)
 
 
 async def update(platform: Platform, call: AdminCall[DocumentPatch, Any]) -> Document:
-    """Change some of what is in a document."""
+    """Update fields of a document."""
     return await _change(platform, call, merge=True)
 
 
 async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
-    """Remove a document."""
+    """Delete a document."""
     await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["document"], actor=call.actor
     )
@@ -106,7 +106,7 @@ ENDPOINTS = (
         handle=collections,
         access="docs.read",
         query=ListQuery,
-        summary="List an app's collections of documents",
+        summary="List the document collections of an app",
     ),
     Endpoint(
         method="GET",
@@ -114,7 +114,7 @@ ENDPOINTS = (
         handle=list_,
         access="docs.read",
         query=FindQuery,
-        summary="List documents of a collection",
+        summary="List the documents of a collection",
     ),
     Endpoint(
         method="POST",
@@ -126,9 +126,9 @@ ENDPOINTS = (
         body=DocumentData,
         max_body=MAX_DATA_BODY,
         errors=(QuotaExceeded,),
-        summary="Make a document",
+        summary="Create a document",
     ),
-    Endpoint(method="GET", path=_DOCUMENT, handle=get, access="docs.read", summary="Show a document"),
+    Endpoint(method="GET", path=_DOCUMENT, handle=get, access="docs.read", summary="Get a document"),
     Endpoint(
         method="PUT",
         path=_DOCUMENT,
@@ -138,7 +138,7 @@ ENDPOINTS = (
         body=DocumentData,
         max_body=MAX_DATA_BODY,
         errors=(QuotaExceeded,),
-        summary="Replace what is in a document",
+        summary="Replace the content of a document",
     ),
     Endpoint(
         method="PATCH",
@@ -149,7 +149,7 @@ ENDPOINTS = (
         body=DocumentPatch,
         max_body=MAX_DATA_BODY,
         errors=(QuotaExceeded,),
-        summary="Change some of what is in a document",
+        summary="Update fields of a document",
     ),
     Endpoint(
         method="DELETE",
@@ -158,6 +158,6 @@ ENDPOINTS = (
         access="docs.write",
         action="document.delete",
         status=204,
-        summary="Remove a document",
+        summary="Delete a document",
     ),
 )

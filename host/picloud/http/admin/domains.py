@@ -13,7 +13,7 @@ from picloud.http.admin.fields import Body
 
 
 class NewDomain(Body):
-    """What a claim is made from."""
+    """A new domain."""
 
     pattern: str
 
@@ -24,12 +24,12 @@ async def create(platform: Platform, call: AdminCall[NewDomain, Any]) -> Domain:
 
 
 async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Domain]:
-    """List an app's claims."""
+    """List the domains of an app."""
     return await platform.domains.list(call.app.id, call.query.page)
 
 
 async def delete(platform: Platform, call: AdminCall[Any, ForceQuery]) -> None:
-    """Give a claim up."""
+    """Delete a domain."""
     await platform.domains.delete(call.app.id, call.path["domain"], call.actor, call.query.force)
 
 
@@ -43,7 +43,7 @@ ENDPOINTS = (
         status=201,
         body=NewDomain,
         errors=(Conflict,),
-        summary="Claim a host, or all hosts below a name",
+        summary="Claim a domain: a host, or all subdomains of a name",
     ),
     Endpoint(
         method="GET",
@@ -51,7 +51,7 @@ ENDPOINTS = (
         handle=list_,
         access="app.read",
         query=ListQuery,
-        summary="List an app's hosts",
+        summary="List the domains of an app",
     ),
     Endpoint(
         method="DELETE",
@@ -62,6 +62,6 @@ ENDPOINTS = (
         status=204,
         query=ForceQuery,
         errors=(Conflict,),
-        summary="Give a host up",
+        summary="Delete a domain",
     ),
 )

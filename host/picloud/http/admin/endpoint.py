@@ -1,8 +1,8 @@
-"""An endpoint of the admin API as data, and the way every call of one takes.
+"""Declares an endpoint of the admin API, and handles its requests.
 
-authenticate -> find the app -> authorise -> read -> authorise again -> one service call -> present.
-What is refused to someone who is known goes into the audit log; what is done, the services write there
-themselves.
+authenticate -> find the app -> authorise -> read -> authorise again -> one service call -> respond.
+Denied and conflicting requests of known users are written to the audit log here. The services write the
+entries of successful ones.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from picloud.core.errors import (
 from picloud.core.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, read_cursor, unmark_cursor
 from picloud.execution.platform import Platform
 from picloud.http.admin.fields import Body, Query, parse_json, parse_query
-from picloud.http.caller import Credential, credential, is_own_page, is_same_origin, is_secure
+from picloud.http.caller import RequestToken, is_own_page, is_same_origin, is_secure, request_token
 from picloud.http.edge.middleware import REQUEST_ID
 from picloud.http.edge.peer import peer
 from picloud.http.edge.request_body import read_body
@@ -42,9 +42,9 @@ from picloud.identity.principal import Principal
 PREFIX = "/api/v1/admin"
 MAX_BODY = 256 * 1024
 MAX_SOURCE_BODY = 8 * 1024 * 1024
-"""Room for a script of the largest size in any JSON spelling."""
+"""Enough for the largest script in any JSON encoding."""
 MAX_DATA_BODY = 6 * 1024 * 1024 + 64 * 1024
-"""Room for a value or a document of the largest size in any JSON spelling."""
+"""Enough for the largest value or document in any JSON encoding."""
 MAX_PUBLIC_BODY = 16 * 1024
 
 BodyT = TypeVar("BodyT")
@@ -53,7 +53,7 @@ Shown = TypeVar("Shown")
 
 _SAFE = frozenset({"GET"})
 _JSON = frozenset({"application/json", "application/merge-patch+json"})
-"""What a form of another origin cannot send without asking first."""
+"""Content types that a form of another origin cannot send without a preflight request."""
 
 
 class NoBody(Body):
@@ -61,15 +61,15 @@ class NoBody(Body):
 
 
 class NoQuery(Query):
-    """An endpoint without parameters."""
+    """An endpoint without query parameters."""
 
 
 class ListQuery(Query):
     """Parameters of every list.
 
     Attributes:
-        limit: at most so many items.
-        cursor: `next_cursor` of the page before; none for the first page.
+        limit: maximum number of items.
+        cursor: `next_cursor` of the previous page; leave it out for the first page.
     """
 
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
@@ -77,21 +77,21 @@ class ListQuery(Query):
 
     @property
     def page(self) -> PageRequest:
-        """Which part of the list is wanted."""
+        """The requested page."""
         return PageRequest(self.limit, read_cursor(self.cursor) if self.cursor is not None else None)
 
     def of_list(self, name: str) -> Self:
-        """The same parameters with the cursor as services know it. Args: name: of the list."""
+        """Check that the cursor belongs to the list `name`, and return the query with a service's cursor."""
         if self.cursor is None:
             return self
         return self.model_copy(update={"cursor": unmark_cursor(self.cursor, name)})
 
 
 class ForceQuery(Query):
-    """How to delete: `force` takes along what depends on it.
+    """Parameters of requests that can delete or break dependent objects.
 
     Attributes:
-        force: take along what depends on it, instead of 409.
+        force: also delete what depends on it, or leave it broken, instead of returning 409.
     """
 
     force: bool = False
@@ -99,11 +99,11 @@ class ForceQuery(Query):
 
 @dataclass(frozen=True, slots=True)
 class WithHeaders(Generic[Shown]):
-    """What a handler returns when its answer has headers of its own.
+    """A handler's result with response headers.
 
     Attributes:
-        shown: what is shown as JSON.
-        headers: the headers.
+        shown: the body, serialized as JSON.
+        headers: additional headers.
     """
 
     shown: Shown
@@ -112,20 +112,20 @@ class WithHeaders(Generic[Shown]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdminCall(Generic[BodyT, QueryT]):
-    """A call that has been allowed and read.
+    """An authorised and validated request.
 
     Attributes:
         body: the body.
-        query: the parameters.
-        path: decoded parts of the path by name.
+        query: the query parameters.
+        path: the decoded path parameters by name.
         headers: of the request.
-        head: only the head of the answer is wanted.
-        secure: it came over https, as far as the client is concerned.
-        own_page: whether a page of this very origin made it; None when no browser says anything.
-        actor: who does it, for the audit log.
-        caller: who calls, or None on a public endpoint.
-        in_app: the app of the path, where it names one.
-        of_script: the script of the path, where it names one.
+        head: whether it is a HEAD request.
+        secure: whether the client uses https.
+        own_page: whether a page of this origin sent it; None if no header shows it.
+        actor: the caller, for the audit log.
+        caller: the caller; None on a public endpoint.
+        in_app: the app in the path, if any.
+        of_script: the script in the path, if any.
     """
 
     body: BodyT
@@ -142,25 +142,25 @@ class AdminCall(Generic[BodyT, QueryT]):
 
     @property
     def principal(self) -> Principal:
-        """Who calls."""
+        """The caller."""
         if self.caller is None:
             raise Unauthenticated
         return self.caller
 
     @property
     def app(self) -> App:
-        """The app of the path."""
+        """The app in the path."""
         assert self.in_app is not None
         return self.in_app
 
     @property
     def app_id(self) -> UUID:
-        """The app of the path, or that of its script."""
+        """The id of the app in the path, or of the app of the script in the path."""
         return self.script.app_id if self.in_app is None else self.in_app.id
 
     @property
     def script(self) -> Script:
-        """The script of the path."""
+        """The script in the path."""
         assert self.of_script is not None
         return self.of_script
 
@@ -170,7 +170,7 @@ Handle = Callable[[Platform, AdminCall[Any, Any]], Awaitable[object]]
 
 @dataclass(slots=True)
 class _Resources:
-    """What the path names, as far as it was found."""
+    """The app and the script in the path, if they were found."""
 
     app: App | None = None
     script: Script | None = None
@@ -185,23 +185,23 @@ class _Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One method of one path.
+    """A method of a path.
 
     Attributes:
         method: GET, POST, PATCH, PUT or DELETE.
-        path: below `PREFIX`; `{app}` and `{script}` are found before `handle` is called.
-        handle: makes one service call; what it returns is shown as JSON, in the shape of its annotation,
-            but for a `web.Response`.
-        access: "public", "user" (anyone logged in), "session" (in person: no API key), or the capability
-            that is needed: in the app of the path, or that of its script, or else in the instance.
-        action: of everything that writes, its name in the audit log: `<noun>.<verb>`.
-        status: of success; 204 shows nothing.
+        path: below `PREFIX`; `{app}` and `{script}` are looked up before `handle` is called.
+        handle: makes one service call. Its result is serialized as JSON, in the shape of its annotation,
+            unless it is a `web.Response`.
+        access: "public", "user" (any logged-in user), "session" (a session, not an API key), or the required
+            capability: in the app of the path or of its script, else in the instance.
+        action: for writes, the name in the audit log: `<noun>.<verb>`.
+        status: of success; 204 has no body.
         body: model of the body.
-        max_body: most bytes of it.
-        query: model of the parameters.
-        headers: names of the request's headers that callers should know of.
-        errors: what the service call may raise beside what every call of this kind can.
-        summary: one line for the API's reference.
+        max_body: maximum bytes of the body.
+        query: model of the query parameters.
+        headers: request headers to document.
+        errors: errors of the service call, in addition to those of all such endpoints.
+        summary: one line for the API reference.
     """
 
     method: Literal["GET", "POST", "PATCH", "PUT", "DELETE"]
@@ -217,29 +217,21 @@ class Endpoint:
     errors: tuple[type[PicloudError], ...] = field(default=())
     summary: str
 
-    async def answer(self, platform: Platform, request: web.Request) -> web.StreamResponse:
-        """Answer one call.
-
-        Args:
-            platform: what handlers call.
-            request: the request.
-
-        Returns:
-            The response; errors are raised.
-        """
-        sent = credential(request)
+    async def handle_request(self, platform: Platform, request: web.Request) -> web.StreamResponse:
+        """Handle a request; errors are raised."""
+        sent = request_token(request)
         caller = await self._authenticate(platform, sent)
         actor = self._actor(request, caller)
-        place = _Resources()
+        resources = _Resources()
         try:
-            self._refuse_other_pages(request, sent)
-            await self._find(platform, request.match_info, place)
-            self._admit(caller, place)
+            self._require_same_origin(request, sent)
+            await self._find(platform, request.match_info, resources)
+            self._authorise(caller, resources)
             query, body = await self._read(platform, request)
             if self.body is not NoBody:
-                # A body can take its time, in which a key is revoked or a member removed.
+                # While the body arrived, a key may have been revoked or a member removed.
                 caller = await self._authenticate(platform, sent)
-                self._admit(caller, place)
+                self._authorise(caller, resources)
                 actor = self._actor(request, caller)
             call = AdminCall(
                 body=body,
@@ -251,21 +243,21 @@ class Endpoint:
                 own_page=is_own_page(request),
                 actor=actor,
                 caller=caller,
-                in_app=place.app,
-                of_script=place.script,
+                in_app=resources.app,
+                of_script=resources.script,
             )
             result = await self.handle(platform, call)
         except (Forbidden, Conflict, QuotaExceeded) as error:
             if self.action and caller is not None:
                 target = request.path.removeprefix(PREFIX)
-                await platform.audit.denied(actor, error.code, place.app_id, target)
+                await platform.audit.denied(actor, error.code, resources.app_id, target)
             raise
         return await self.respond(platform, request, call, result)
 
     async def respond(
         self, platform: Platform, request: web.Request, call: AdminCall[Any, Any], result: Any
     ) -> web.StreamResponse:
-        """Make the response from what the handler returned."""
+        """Convert the handler's result to a response."""
         if isinstance(result, web.Response):
             return result
         headers: Mapping[str, str] = {}
@@ -277,7 +269,7 @@ class Endpoint:
             return web.Response(status=204, headers={**SECURITY_HEADERS, **headers})
         return json_response(result, self.status, headers)
 
-    async def _authenticate(self, platform: Platform, sent: Credential | None) -> Principal | None:
+    async def _authenticate(self, platform: Platform, sent: RequestToken | None) -> Principal | None:
         if self.access == "public":
             return None
         caller = await platform.principals.of_token(sent.token) if sent is not None else None
@@ -285,37 +277,37 @@ class Endpoint:
             raise Unauthenticated
         return caller
 
-    def _refuse_other_pages(self, request: web.Request, sent: Credential | None) -> None:
+    def _require_same_origin(self, request: web.Request, sent: RequestToken | None) -> None:
         if self.access == "public" or sent is None or not sent.by_cookie or self.method in _SAFE:
             return
         if not is_same_origin(request):
-            raise Forbidden("a session cookie may be used by pages of the same origin only")
+            raise Forbidden("a session cookie works only from pages of the same origin")
 
     def _actor(self, request: web.Request, caller: Principal | None) -> Actor:
         name = caller.username if caller is not None else "nobody"
         return Actor(caller, name, peer(request).address, request[REQUEST_ID], self.action)
 
-    async def _find(self, platform: Platform, path: Mapping[str, str], place: _Resources) -> None:
-        """Find what the path names."""
+    async def _find(self, platform: Platform, path: Mapping[str, str], resources: _Resources) -> None:
+        """Look up the app and the script in the path."""
         try:
             if "app" in path:
-                place.app = await platform.apps.get(path["app"])
+                resources.app = await platform.apps.get(path["app"])
             if "script" in path:
-                place.script = await platform.scripts.get(path["script"])
+                resources.script = await platform.scripts.get(path["script"])
         except NotFound as missing:
-            place.missing = missing
+            resources.missing = missing
 
-    def _admit(self, caller: Principal | None, place: _Resources) -> None:
-        """Ask for the capability, and only then say what is missing.
+    def _authorise(self, caller: Principal | None, resources: _Resources) -> None:
+        """Check the capability first, then raise NotFound if something in the path is missing.
 
-        To whom an app is closed, it looks like one that does not exist.
+        Without access, an app that exists and one that does not look the same.
         """
         if self.access == "session" and (caller is None or caller.session_id is None):
-            raise Forbidden("this needs a session: log in, an API key will not do")
+            raise Forbidden("requires a session; log in instead of using an API key")
         if self.access not in ("public", "user", "session"):
-            authorise(caller, self.access, place.app_id)
-        if place.missing is not None:
-            raise place.missing
+            authorise(caller, self.access, resources.app_id)
+        if resources.missing is not None:
+            raise resources.missing
 
     async def _read(self, platform: Platform, request: web.Request) -> tuple[Query, Body]:
         query = parse_query(self.query, request.query)

@@ -18,40 +18,40 @@ from picloud.http.edge.event_stream import LAST_EVENT_ID, StreamEvent
 
 
 class LogQuery(ListQuery):
-    """Parameters of a script's log.
+    """Filters of a script's log.
 
     Attributes:
-        outcome: only with this outcome: `ok` or an error code.
+        outcome: only executions with this outcome: `ok` or an error code.
     """
 
     outcome: str | None = None
 
 
 class AppLogQuery(LogQuery):
-    """Parameters of an app's log.
+    """Filters of an app's log.
 
     Attributes:
-        script_id: only of this script.
+        script_id: only executions of this script.
     """
 
     script_id: UUID | None = None
 
 
 class FollowQuery(Query):
-    """Which executions of a script to follow.
+    """Filters of a script's stream.
 
     Attributes:
-        outcome: only with this outcome: `ok` or an error code.
+        outcome: only executions with this outcome: `ok` or an error code.
     """
 
     outcome: str | None = None
 
 
 class AppFollowQuery(FollowQuery):
-    """Which executions of an app to follow.
+    """Filters of an app's stream.
 
     Attributes:
-        script_id: only of this script.
+        script_id: only executions of this script.
     """
 
     script_id: UUID | None = None
@@ -70,7 +70,7 @@ async def of_app(platform: Platform, call: AdminCall[Any, AppLogQuery]) -> Page[
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Execution:
-    """Show an execution."""
+    """Return an execution."""
     return await platform.executions.get(call.app.id, call.path["execution"])
 
 
@@ -110,7 +110,7 @@ ENDPOINTS = (
         handle=of_script,
         access="log.read",
         query=LogQuery,
-        summary="List a script's executions, newest first",
+        summary="List the executions of a script, newest first",
     ),
     Endpoint(
         method="GET",
@@ -118,7 +118,7 @@ ENDPOINTS = (
         handle=of_app,
         access="log.read",
         query=AppLogQuery,
-        summary="List an app's executions, newest first",
+        summary="List the executions of an app, newest first",
     ),
     StreamEndpoint(
         method="GET",
@@ -127,7 +127,7 @@ ENDPOINTS = (
         access="log.read",
         query=FollowQuery,
         headers=(LAST_EVENT_ID,),
-        summary="Follow a script's executions, in the order they are recorded",
+        summary="Follow the executions of a script, in the order they are recorded",
     ),
     StreamEndpoint(
         method="GET",
@@ -136,13 +136,13 @@ ENDPOINTS = (
         access="log.read",
         query=AppFollowQuery,
         headers=(LAST_EVENT_ID,),
-        summary="Follow an app's executions, in the order they are recorded",
+        summary="Follow the executions of an app, in the order they are recorded",
     ),
     Endpoint(
         method="GET",
         path="/apps/{app}/executions/{execution}",
         handle=get,
         access="log.read",
-        summary="Show an execution",
+        summary="Get an execution",
     ),
 )

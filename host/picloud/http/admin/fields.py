@@ -1,4 +1,4 @@
-"""JSON bodies and query strings, checked against models: what is wrong, and where."""
+"""Validates JSON bodies and query strings against models; errors name the field."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _SPELLING: dict[type, tuple[re.Pattern[str], LiteralString]] = {
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_SURELY_FEW = 64 * 1024  # bytes: so much is read in a millisecond, whatever it is
-_MOST_TEXTS = 10_000
-_SHOWN = 50  # problems an answer tells of
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_SMALL_BODY = 64 * 1024  # bytes that parse in a millisecond, whatever they contain
+_MAX_STRINGS = 10_000
+_MAX_PROBLEMS = 50  # listed in an error
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class Body(BaseModel):
-    """Fields of a JSON body: no conversions, no fields that are not named."""
+    """A JSON body: no type conversions, no unknown fields."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Query(BaseModel):
-    """Parameters of a query string: all are text, and a number or a truth has one spelling, JSON's."""
+    """A query string: integers and booleans must be written as in JSON."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     @field_validator("*", mode="before")
     @classmethod
-    def _spelled(cls, value: object, field: ValidationInfo) -> object:
+    def _check_spelling(cls, value: object, field: ValidationInfo) -> object:
         annotation = cls.model_fields[str(field.field_name)].annotation
         for kind, (spelling, message) in _SPELLING.items():
             if kind in (annotation, *get_args(annotation)) and not spelling.fullmatch(str(value)):
@@ -51,23 +51,16 @@ class Query(BaseModel):
 
 
 def parse_json(model: type[Model], raw: bytes) -> Model:
-    """Read a JSON body.
-
-    Args:
-        model: what it must be.
-        raw: the body.
-
-    Returns:
-        The model.
+    """Parse and validate a JSON body.
 
     Raises:
-        BadRequest: it is no JSON; details have line and column.
-        Invalid: a field is missing, unknown, there twice, of the wrong type, or holds NUL; details name
-            each.
+        BadRequest: the body is not valid JSON; details have line and column.
+        Invalid: a field is missing, unknown, a duplicate, of the wrong type, or contains NUL; details list
+            the problems.
     """
     if not raw:
-        raise BadRequest("a JSON object is needed as the body")
-    _refuse_many(raw)
+        raise BadRequest("the body is empty; send a JSON object")
+    _reject_many_values(raw)
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -75,37 +68,30 @@ def parse_json(model: type[Model], raw: bytes) -> Model:
     if not isinstance(data, dict):
         raise Invalid("the body must be a JSON object")
     if b"\\u0000" in raw:
-        _refuse_nul(data)
+        _reject_nul(data)
     body = _validated(model, data)
-    _refuse_twice(raw)
+    _reject_duplicates(raw)
     return body
 
 
 def parse_query(model: type[Model], query: MultiMapping[str]) -> Model:
-    """Read a query string.
-
-    Args:
-        model: its parameters.
-        query: decoded names and values.
-
-    Returns:
-        The model.
+    """Validate the decoded parameters of a query string.
 
     Raises:
-        Invalid: a parameter is unknown, given twice, not acceptable, or holds NUL.
+        Invalid: a parameter is unknown, a duplicate, invalid, or contains NUL.
     """
     data = dict(query.items())
     if len(data) != len(query):
         raise Invalid("a query parameter is given twice")
     if data:
-        _refuse_nul(data)
+        _reject_nul(data)
     return _validated(model, data)
 
 
 def _not_json(raw: bytes, error: orjson.JSONDecodeError) -> BadRequest:
     try:
         raw.decode()
-    except UnicodeDecodeError as wrong:  # orjson does not say where
+    except UnicodeDecodeError as wrong:  # orjson does not report the position
         before = raw[: wrong.start].decode()
         column = len(before) - (before.rfind("\n") + 1) + 1
         return BadRequest("the body is not UTF-8", line=before.count("\n") + 1, column=column)
@@ -117,65 +103,68 @@ def _validated(model: type[Model], data: Mapping[str, object]) -> Model:
         return model.model_validate(data)
     except ValidationError as error:
         problems = [
-            {"field": ".".join(map(str, problem["loc"])), "message": _say(problem["type"], problem["msg"])}
+            {
+                "field": ".".join(map(str, problem["loc"])),
+                "message": _describe(problem["type"], problem["msg"]),
+            }
             for problem in error.errors(include_url=False, include_context=False, include_input=False)[
-                :_SHOWN
+                :_MAX_PROBLEMS
             ]
         ]
     first = problems[0]
     raise Invalid(f"{first['field']}: {first['message']}", field=first["field"], problems=problems)
 
 
-def _say(kind: str, message: str) -> str:
+def _describe(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return "there is no such field"
+        return "unknown field"
     return describe_validation_error(kind, message)
 
 
-def _refuse_nul(data: Mapping[str, object]) -> None:
-    for field, text in _texts(data):
+def _reject_nul(data: Mapping[str, object]) -> None:
+    for field, text in _strings(data):
         if "\0" in text:
-            raise Invalid(f"{field}: holds a NUL character, which cannot be stored", field=field)
+            raise Invalid(f"{field}: must not contain NUL characters", field=field)
 
 
-def _refuse_many(raw: bytes) -> None:
-    """Refuse a body of very many small values, which would be read, checked and complained of for seconds.
+def _reject_many_values(raw: bytes) -> None:
+    """Reject a body of very many small values, which would take seconds to validate.
 
-    What is large here is a text (a script's source), so everything outside of texts is little.
+    Valid large bodies consist of a few long strings (a script's source), with little outside of strings.
     """
-    if len(raw) <= _SURELY_FEW:
+    if len(raw) <= _SMALL_BODY:
         return
-    texts = outside = at = 0
-    while texts <= _MOST_TEXTS and outside <= _SURELY_FEW:
+    strings = outside = at = 0
+    while strings <= _MAX_STRINGS and outside <= _SMALL_BODY:
         start = raw.find(b'"', at)
-        # Matched from here on and never searched for: each byte is looked at once.
-        text = _TEXT.match(raw, start) if start >= 0 else None
+        # match, not search, so that each byte is read only reject_duplicates.
+        text = _STRING.match(raw, start) if start >= 0 else None
         if text is None:
             outside += len(raw) - at if start < 0 else 0
             break
-        texts, outside, at = texts + 1, outside + start - at, text.end()
-    if texts > _MOST_TEXTS or outside > _SURELY_FEW:
+        strings, outside, at = strings + 1, outside + start - at, text.end()
+    if strings > _MAX_STRINGS or outside > _SMALL_BODY:
         raise Invalid(
-            f"the body holds too much: at most {_MOST_TEXTS} texts, and {_SURELY_FEW} bytes besides them"
+            f"the body has too many values: at most {_MAX_STRINGS} strings and {_SMALL_BODY} other bytes"
         )
 
 
-def _refuse_twice(raw: bytes) -> None:
-    """Refuse a name that an object has twice: orjson takes the last, and whoever checked it the first."""
+def _reject_duplicates(raw: bytes) -> None:
+    """Reject duplicate names in an object: orjson uses the last, but other parsers use the first."""
 
-    def once(pairs: list[tuple[str, object]]) -> None:
+    def reject_duplicates(pairs: list[tuple[str, object]]) -> None:
         if len(pairs) > 1 and len(dict(pairs)) < len(pairs):
             ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
-            raise Invalid(f"{twice}: is there twice", field=twice)
+            raise Invalid(f"{twice}: duplicate field", field=twice)
 
     try:
-        json.loads(raw, object_pairs_hook=once, parse_int=len, parse_float=len)
+        json.loads(raw, object_pairs_hook=reject_duplicates, parse_int=len, parse_float=len)
     except RecursionError:
         raise BadRequest("the body nests too deeply") from None
 
 
-def _texts(data: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """Every text in the data with the field it is in; a loop, because bodies may nest deeply."""
+def _strings(data: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield every string with its field; a loop instead of recursion, because bodies can nest deeply."""
     waiting: list[tuple[str, object]] = [("", data)]
     while waiting:
         field, value = waiting.pop()

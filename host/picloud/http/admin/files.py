@@ -16,7 +16,7 @@ from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.edge.responses import SECURITY_HEADERS
 from picloud.http.public.file_headers import SAFE_HEADERS
-from picloud.http.public.file_response import FileAnswer
+from picloud.http.public.file_response import FileDelivery
 from picloud.services.files import SERVICE
 from picloud.services.files.admin import FileCollection
 from picloud.services.files.file import File
@@ -24,18 +24,18 @@ from picloud.services.files.file import File
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file, without its bytes.
+    """A file, without its content.
 
     Attributes:
-        id: the file.
-        collection: where it is.
-        name: for people; any text but control characters.
-        content_type: the media type it was stored with.
-        size: bytes.
-        sha256: of the bytes, in hexadecimal digits.
-        metadata: what scripts keep with it.
-        created_at: when it was made.
-        updated_at: last change.
+        id: id of the file.
+        collection: its collection.
+        name: display name; any characters except control characters.
+        content_type: its media type.
+        size: size in bytes.
+        sha256: SHA-256 of the content, in hexadecimal.
+        metadata: metadata set by scripts.
+        created_at: when it was created.
+        updated_at: when it was last changed.
     """
 
     id: UUID
@@ -50,7 +50,7 @@ class StoredFile:
 
     @classmethod
     def of(cls, file: File) -> StoredFile:
-        """A file as the API shows it."""
+        """Convert a file to its form in the API."""
         return cls(
             file.id,
             file.collection,
@@ -58,7 +58,7 @@ class StoredFile:
             file.content_type,
             file.size,
             file.sha256.hex(),
-            cast("dict[str, Any]", orjson.Fragment(file.metadata)),  # as it was written
+            cast("dict[str, Any]", orjson.Fragment(file.metadata)),  # already JSON
             file.created_at,
             file.updated_at,
         )
@@ -78,19 +78,19 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Sto
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> StoredFile:
-    """Show a file."""
+    """Return a file."""
     return StoredFile.of(await _find(platform, call))
 
 
 async def content(platform: Platform, call: AdminCall[Any, Any]) -> web.Response:
-    """Send a file's bytes, to be saved."""
+    """Download the content of a file."""
     method = hdrs.METH_HEAD if call.head else hdrs.METH_GET
-    answer = FileAnswer(method, call.headers, 200, {**SECURITY_HEADERS, **SAFE_HEADERS})
-    return await answer.send(await _find(platform, call), platform.services.admin(SERVICE).open)
+    delivery = FileDelivery(method, call.headers, 200, {**SECURITY_HEADERS, **SAFE_HEADERS})
+    return await delivery.send(await _find(platform, call), platform.services.admin(SERVICE).open)
 
 
 async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
-    """Remove a file."""
+    """Delete a file."""
     await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["file"], actor=call.actor
     )
@@ -109,7 +109,7 @@ ENDPOINTS = (
         handle=collections,
         access="files.read",
         query=ListQuery,
-        summary="List an app's collections of files",
+        summary="List the file collections of an app",
     ),
     Endpoint(
         method="GET",
@@ -119,7 +119,7 @@ ENDPOINTS = (
         query=ListQuery,
         summary="List the files of a collection",
     ),
-    Endpoint(method="GET", path=_FILE, handle=get, access="files.read", summary="Show a file"),
+    Endpoint(method="GET", path=_FILE, handle=get, access="files.read", summary="Get a file"),
     Endpoint(
         method="GET",
         path=f"{_FILE}/content",
@@ -127,7 +127,7 @@ ENDPOINTS = (
         access="files.read",
         headers=("If-None-Match", "Range", "If-Range"),
         errors=(FileUnreadable, RangeUnsatisfiable),
-        summary="Download a file: its bytes, or a part of them, as an attachment",
+        summary="Download a file, or a range of it, as an attachment",
     ),
     Endpoint(
         method="DELETE",
@@ -136,6 +136,6 @@ ENDPOINTS = (
         access="files.write",
         action="file.delete",
         status=204,
-        summary="Remove a file",
+        summary="Delete a file",
     ),
 )

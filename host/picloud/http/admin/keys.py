@@ -20,27 +20,27 @@ from picloud.identity.keys import Key, NewKey
 
 
 def _moment(value: object) -> object:
-    """A moment as JSON has it: text, in a time zone, of a year that PostgreSQL and Python both know."""
+    """Parse a date and time with a time zone, within the years that PostgreSQL and Python support."""
     if not isinstance(value, str):
         return value
     try:
         moment = datetime.fromisoformat(value)
         return moment.astimezone(UTC) if moment.tzinfo is not None else moment
     except (ValueError, OverflowError):
-        raise ValueError("must be a date and time with a zone, like 2030-12-31T23:59:59Z") from None
+        raise ValueError("must be a date and time with a time zone, like 2030-12-31T23:59:59Z") from None
 
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_moment, json_schema_input_type=AwareDatetime)]
 
 
 class KeyDraft(Body):
-    """What a key is made from.
+    """A new API key.
 
     Attributes:
-        name: for people.
-        scopes: what it shall cover.
-        app_id: the only app it is for; None for all.
-        expires_at: when it ends; None for never.
+        name: display name.
+        scopes: its scopes.
+        app_id: the only app it works for; None for all apps.
+        expires_at: when it expires; None for never.
     """
 
     name: str
@@ -50,10 +50,10 @@ class KeyDraft(Body):
 
 
 class KeyQuery(ListQuery):
-    """Whose keys; one's own without.
+    """Parameters of the list of keys.
 
     Attributes:
-        user_id: whose.
+        user_id: keys of this user; yours by default.
     """
 
     user_id: UUID | None = None
@@ -61,17 +61,17 @@ class KeyQuery(ListQuery):
 
 @dataclass(frozen=True, slots=True)
 class KeyMade(Key):
-    """A key, and this once the key itself.
+    """A new API key and its token.
 
     Attributes:
-        key: the key itself; it is shown this once.
+        key: the token of the key; it is shown only once.
     """
 
     key: str
 
 
 async def create(platform: Platform, call: AdminCall[KeyDraft, Any]) -> KeyMade:
-    """Make a key."""
+    """Create a key."""
     body = call.body
     new = NewKey(name=body.name, scopes=body.scopes, app_id=body.app_id, expires_at=body.expires_at)
     key, secret = await platform.keys.create(new, call.principal, call.actor)
@@ -79,7 +79,7 @@ async def create(platform: Platform, call: AdminCall[KeyDraft, Any]) -> KeyMade:
 
 
 async def list_(platform: Platform, call: AdminCall[Any, KeyQuery]) -> Page[Key]:
-    """List keys: one's own, or as someone who manages users those of another."""
+    """List the caller's keys, or those of another user, which requires `instance.manage_users`."""
     user_id = call.query.user_id or call.principal.user_id
     return await platform.keys.list(user_id, call.query.page, call.principal)
 
@@ -102,7 +102,7 @@ ENDPOINTS = (
         status=201,
         body=KeyDraft,
         errors=(Forbidden, NotFound, Conflict),
-        summary="Make an API key of one's own; the key is shown this once",
+        summary="Create an API key; the key is shown only once",
     ),
     Endpoint(
         method="GET",
@@ -111,7 +111,7 @@ ENDPOINTS = (
         access="user",
         query=KeyQuery,
         errors=(Forbidden,),
-        summary="List one's own API keys, or another user's",
+        summary="List your API keys or those of another user",
     ),
     Endpoint(
         method="DELETE",

@@ -18,23 +18,23 @@ from picloud.services.kv.value_json import Value
 
 
 class EntryQuery(ListQuery):
-    """Which keys.
+    """Filters of the list of keys.
 
     Attributes:
-        prefix: only keys that begin with it.
+        prefix: only keys that begin with this prefix.
     """
 
     prefix: str = Field("", max_length=512)
 
 
 class NewEntry(Body):
-    """A value in one of three forms: give one of `value`, `blob` and `packed`.
+    """A value: exactly one of `value`, `blob` and `packed`.
 
     Attributes:
-        value: any JSON but null.
+        value: any JSON value except null.
         blob: base64 of a blob.
-        packed: base64 of MessagePack, for what JSON cannot say: an object with a blob in it, NaN, infinity.
-        ttl_seconds: after so many seconds the entry is gone; without it, it stays.
+        packed: base64 of MessagePack, for values that JSON cannot express: nested blobs, NaN, infinity.
+        ttl_seconds: the entry expires after this many seconds; never by default.
     """
 
     value: Any = None
@@ -59,7 +59,7 @@ async def list_(platform: Platform, call: AdminCall[Any, EntryQuery]) -> Page[Kv
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> KvEntry:
-    """Show an entry."""
+    """Return an entry."""
     return await platform.services.admin(SERVICE).get(
         call.app.id, call.path["collection"], call.path["entry"]
     )
@@ -75,7 +75,7 @@ async def put(platform: Platform, call: AdminCall[NewEntry, Any]) -> KvEntry:
 
 
 async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
-    """Remove an entry."""
+    """Delete an entry."""
     await platform.services.admin(SERVICE).delete(
         call.app.id, call.path["collection"], call.path["entry"], actor=call.actor
     )
@@ -90,7 +90,7 @@ ENDPOINTS = (
         handle=collections,
         access="kv.read",
         query=ListQuery,
-        summary="List an app's collections of entries",
+        summary="List the kv collections of an app",
     ),
     Endpoint(
         method="GET",
@@ -100,7 +100,7 @@ ENDPOINTS = (
         query=EntryQuery,
         summary="List the keys of a collection, in byte order",
     ),
-    Endpoint(method="GET", path=_ENTRY, handle=get, access="kv.read", summary="Show an entry"),
+    Endpoint(method="GET", path=_ENTRY, handle=get, access="kv.read", summary="Get an entry"),
     Endpoint(
         method="PUT",
         path=_ENTRY,
@@ -110,7 +110,7 @@ ENDPOINTS = (
         body=NewEntry,
         max_body=MAX_DATA_BODY,
         errors=(QuotaExceeded,),
-        summary="Write an entry, whether or not it is there",
+        summary="Create or replace an entry",
     ),
     Endpoint(
         method="DELETE",
@@ -119,6 +119,6 @@ ENDPOINTS = (
         access="kv.write",
         action="kv.delete",
         status=204,
-        summary="Remove an entry",
+        summary="Delete an entry",
     ),
 )

@@ -1,4 +1,4 @@
-"""The limits of this instance."""
+"""Limits of the instance."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Limit:
     """A limit of executions.
 
     Attributes:
-        name: as a script's `sandbox` names it.
-        default: what a script has that asks for nothing else.
-        ceiling: the most a script may ask for.
-        unit: of both.
-        enforced_by: the part that holds it.
-        env: the variable that moves the ceiling, or None where nothing does.
+        name: its name in the `sandbox` setting of a script.
+        default: the value for scripts that do not set it.
+        ceiling: the maximum that a script can set.
+        unit: unit of both values.
+        enforced_by: the component that enforces it.
+        env: environment variable that sets the ceiling; None if it is fixed.
     """
 
     name: str
@@ -36,7 +36,9 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Lim
     """List the limits with their values."""
     limits = [Limit(**row) for row in platform.ceilings.table()]
     page = call.query.page
-    start = min(page.after.int, len(limits)) if page.after is not None else 0  # there is no id: the place
+    start = (
+        min(page.after.int, len(limits)) if page.after is not None else 0
+    )  # limits have no id: use the position
     end = start + page.limit
     return Page(limits[start:end], write_cursor(UUID(int=end)) if end < len(limits) else None)
 
@@ -48,6 +50,6 @@ ENDPOINTS = (
         handle=list_,
         access="user",
         query=ListQuery,
-        summary="List every limit with its values",
+        summary="List all limits and their values",
     ),
 )

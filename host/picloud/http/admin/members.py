@@ -16,7 +16,7 @@ from picloud.identity.principal import AppRole
 
 
 class MemberRole(Body):
-    """What a member may do."""
+    """The role of a member."""
 
     role: AppRole = Field(examples=["editor"])
 
@@ -27,17 +27,17 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Mem
 
 
 async def grant(platform: Platform, call: AdminCall[MemberRole, Any]) -> Member:
-    """Make a user a member."""
+    """Add a user to the app, or change their role."""
     return await platform.members.grant(call.app.id, call.path["user"], call.body.role, call.actor)
 
 
 async def change(platform: Platform, call: AdminCall[MemberRole, Any]) -> Member:
-    """Give a member another role."""
+    """Change the role of a member."""
     return await platform.members.change(call.app.id, call.path["user"], call.body.role, call.actor)
 
 
 async def remove(platform: Platform, call: AdminCall[Any, Any]) -> None:
-    """Take a membership away."""
+    """Remove a member."""
     await platform.members.remove(call.app.id, call.path["user"], call.actor)
 
 
@@ -48,7 +48,7 @@ ENDPOINTS = (
         handle=list_,
         access="app.admin",
         query=ListQuery,
-        summary="List an app's members",
+        summary="List the members of an app",
     ),
     Endpoint(
         method="PUT",
@@ -58,7 +58,7 @@ ENDPOINTS = (
         action="member.grant",
         body=MemberRole,
         errors=(Conflict,),
-        summary="Make a user, by id or name, a member of an app",
+        summary="Add a user, by id or username, to an app",
     ),
     Endpoint(
         method="PATCH",
@@ -67,7 +67,7 @@ ENDPOINTS = (
         access="app.admin",
         action="member.change",
         body=MemberRole,
-        summary="Give a member another role",
+        summary="Change the role of a member",
     ),
     Endpoint(
         method="DELETE",
@@ -76,6 +76,6 @@ ENDPOINTS = (
         access="app.admin",
         action="member.remove",
         status=204,
-        summary="Take a membership away, where there is one",
+        summary="Remove a member; succeeds if the user is not a member",
     ),
 )

@@ -1,4 +1,4 @@
-"""Who imports what."""
+"""Imports between scripts."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 
 @dataclass(frozen=True, slots=True)
 class Imports:
-    """What a script imports by literal names.
+    """The imports of a script by literal name.
 
     Attributes:
-        items: all of it, sorted by name.
-        next_cursor: null: a script imports so few modules that they are one page.
+        items: all imports, sorted by name.
+        next_cursor: always null: the list has one page.
     """
 
     items: list[Import]
@@ -26,7 +26,7 @@ class Imports:
 
 
 async def imports(platform: Platform, call: AdminCall[Any, Any]) -> Imports:
-    """List what a script imports."""
+    """List the imports of a script."""
     return Imports(await platform.modules.imports(call.script))
 
 
@@ -41,7 +41,7 @@ ENDPOINTS = (
         path="/scripts/{script}/imports",
         handle=imports,
         access="app.read",
-        summary="List what a script imports by literal names, and what they stand for",
+        summary="List the imports of a script by literal name, and the scripts they refer to",
     ),
     Endpoint(
         method="GET",
@@ -49,6 +49,6 @@ ENDPOINTS = (
         handle=imported_by,
         access="app.read",
         query=ListQuery,
-        summary="List the scripts that import a module, without their sources",
+        summary="List the scripts that import a module, without sources",
     ),
 )

@@ -17,13 +17,13 @@ from picloud.routing.explain import explain
 
 
 class NewRoute(Body):
-    """What a route is made from; `method` null is any method.
+    """A new route.
 
     Attributes:
-        script_id: an endpoint of the app.
-        method: a method; None for any.
+        script_id: a script of the app, of kind `endpoint`.
+        method: the method; None for all methods.
         path: `/exact`, `/users/:id` or `/files/*`.
-        host: `any`, a host the app claims, `*.example.com` or `:tenant.example.com`.
+        host: `any`, a host claimed by the app, `*.example.com` or `:tenant.example.com`.
         dispatch_mode: `sync`.
     """
 
@@ -35,22 +35,22 @@ class NewRoute(Body):
 
     @property
     def draft(self) -> RouteDraft:
-        """The route it would be."""
+        """The route as the service expects it."""
         return RouteDraft(self.script_id, self.method, self.path, self.host, self.dispatch_mode)
 
 
 class RouteToCheck(NewRoute):
-    """A route that might be made, or put in place of `route_id`.
+    """A route to check, as a new route or as a replacement of `route_id`.
 
     Attributes:
-        route_id: the route it would be put in place of.
+        route_id: the route it would replace.
     """
 
     route_id: str | None = None
 
 
 class RoutePatch(Body):
-    """A JSON merge patch of a route: what is absent stays; only `method` can be cleared, to any method."""
+    """A JSON merge patch of a route: absent fields keep their value; only `method` can be null, for all."""
 
     script_id: str | None = None
     method: str | None = None
@@ -60,16 +60,16 @@ class RoutePatch(Body):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields that are there."""
+        """The fields to change."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class Probe(Body):
-    """A request that might come.
+    """A request to match.
 
     Attributes:
-        method: of the request.
-        url: a whole URL, or a path for any host.
+        method: the method.
+        url: a full URL, or a path to ignore the host.
     """
 
     method: str = Field("GET", min_length=1, max_length=32)
@@ -77,14 +77,14 @@ class Probe(Body):
 
 
 @dataclass(frozen=True, slots=True)
-class Answering:
-    """The route that answers a request.
+class RouteMatch:
+    """The route that matches a request.
 
     Attributes:
-        route: the route, or None.
-        params: what its patterns bind.
-        rest: what a prefix pattern leaves over.
-        reason: why, as a sentence.
+        route: the route; None if none matches.
+        params: the parameters of its patterns.
+        rest: the path after a prefix pattern.
+        reason: the explanation, as a sentence.
     """
 
     route: Route | None
@@ -94,7 +94,7 @@ class Answering:
 
 
 async def create(platform: Platform, call: AdminCall[NewRoute, Any]) -> Route:
-    """Make a route."""
+    """Create a route."""
     return await platform.routes.create(call.app.id, call.body.draft, call.actor)
 
 
@@ -109,12 +109,12 @@ async def list_of_script(platform: Platform, call: AdminCall[Any, ListQuery]) ->
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Route:
-    """Show a route."""
+    """Return a route."""
     return await platform.routes.get(call.app.id, call.path["route"])
 
 
 async def update(platform: Platform, call: AdminCall[RoutePatch, Any]) -> Route:
-    """Change a route."""
+    """Update a route."""
     return await platform.routes.update(call.app.id, call.path["route"], call.body.changes, call.actor)
 
 
@@ -124,21 +124,21 @@ async def delete(platform: Platform, call: AdminCall[Any, Any]) -> None:
 
 
 async def check(platform: Platform, call: AdminCall[RouteToCheck, Any]) -> RouteCheck:
-    """Tell whether a route could be made."""
+    """Check whether a route could be created."""
     return await platform.routes.check(call.app.id, call.body.draft, call.body.route_id)
 
 
-async def match(platform: Platform, call: AdminCall[Probe, Any]) -> Answering:
-    """Tell which route answers a request."""
+async def match(platform: Platform, call: AdminCall[Probe, Any]) -> RouteMatch:
+    """Find the route that matches a request."""
     directory, app_id = platform.directory, call.app.id
     app = await directory.app(app_id)
     if app is None:
         raise NotFound("app", app_id)
     found = explain(await directory.domains(), app.routes, app_id, call.body.method, call.body.url)
     if found.match is None:
-        return Answering(None, {}, "", found.reason)
+        return RouteMatch(None, {}, "", found.reason)
     route = await platform.routes.get(app_id, str(found.match.route.id))
-    return Answering(route, found.match.params, found.match.rest, found.reason)
+    return RouteMatch(route, found.match.params, found.match.rest, found.reason)
 
 
 ENDPOINTS = (
@@ -151,7 +151,7 @@ ENDPOINTS = (
         status=201,
         body=NewRoute,
         errors=(Conflict,),
-        summary="Make a route",
+        summary="Create a route",
     ),
     Endpoint(
         method="GET",
@@ -159,7 +159,7 @@ ENDPOINTS = (
         handle=list_,
         access="app.read",
         query=ListQuery,
-        summary="List an app's routes",
+        summary="List the routes of an app",
     ),
     Endpoint(
         method="POST",
@@ -168,7 +168,7 @@ ENDPOINTS = (
         access="app.read",
         action="route.check",
         body=RouteToCheck,
-        summary="Tell whether a route could be made, and what it would conflict with",
+        summary="Check whether a route could be created, and which routes conflict with it",
     ),
     Endpoint(
         method="POST",
@@ -177,14 +177,14 @@ ENDPOINTS = (
         access="app.read",
         action="route.match",
         body=Probe,
-        summary="Tell which route answers a request",
+        summary="Find the route that matches a request",
     ),
     Endpoint(
         method="GET",
         path="/apps/{app}/routes/{route}",
         handle=get,
         access="app.read",
-        summary="Show a route",
+        summary="Get a route",
     ),
     Endpoint(
         method="PATCH",
@@ -194,7 +194,7 @@ ENDPOINTS = (
         action="route.update",
         body=RoutePatch,
         errors=(Conflict,),
-        summary="Change a route",
+        summary="Update a route",
     ),
     Endpoint(
         method="DELETE",
@@ -211,6 +211,6 @@ ENDPOINTS = (
         handle=list_of_script,
         access="app.read",
         query=ListQuery,
-        summary="List the routes a script answers",
+        summary="List the routes of a script",
     ),
 )

@@ -24,10 +24,10 @@ _VERSION_TAG = re.compile(r'(?:W/)?"?([1-9][0-9]{0,9})"?', re.ASCII)
 
 
 class NewScript(Body):
-    """What a script is made from.
+    """A new script.
 
     Attributes:
-        message: what the save is about, for the list of versions.
+        message: describes the change in the list of versions.
     """
 
     name: str
@@ -40,11 +40,11 @@ class NewScript(Body):
 
 
 class ScriptPatch(Body):
-    """A JSON merge patch of a script: what is absent stays, null clears.
+    """A JSON merge patch of a script: absent fields keep their value, null clears.
 
     Attributes:
-        version: the version that is changed; 409 when it is another by now.
-        message: what the save is about, for the list of versions.
+        version: the version you changed; 409 if it is no longer the current one.
+        message: describes the change in the list of versions.
     """
 
     name: str | None = None
@@ -58,16 +58,16 @@ class ScriptPatch(Body):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields that are there, of those that are saved."""
+        """The fields to change."""
         return {name: getattr(self, name) for name in self.model_fields_set - _ABOUT_THE_SAVE}
 
 
 class Source(Body):
-    """A source to check.
+    """Source code to check.
 
     Attributes:
-        source: Rhai.
-        kind: what it shall be.
+        source: the Rhai source.
+        kind: check it as a script of this kind.
     """
 
     source: str
@@ -76,11 +76,11 @@ class Source(Body):
 
 @dataclass(frozen=True, slots=True)
 class Valid:
-    """A source parses.
+    """A valid source.
 
     Attributes:
-        valid: true; else the answer is an error.
-        imports: what it imports by literal names, with what they stand for in the app now.
+        valid: always true; an invalid source is an error.
+        imports: its imports by literal name, with the scripts of the app that these names refer to now.
     """
 
     imports: list[Import]
@@ -88,7 +88,7 @@ class Valid:
 
 
 async def create(platform: Platform, call: AdminCall[NewScript, Any]) -> Script:
-    """Make a script."""
+    """Create a script."""
     body = call.body
     draft = Draft(body.name, body.source, body.kind, body.description, body.sandbox, body.execute_access)
     return await platform.scripts.create(call.app.id, draft, message=body.message, actor=call.actor)
@@ -100,12 +100,12 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Scr
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Script:
-    """Show a script."""
+    """Return a script."""
     return call.script
 
 
 async def update(platform: Platform, call: AdminCall[ScriptPatch, ForceQuery]) -> Script:
-    """Save the next version."""
+    """Save a new version."""
     body = call.body
     return await platform.scripts.update(
         call.script,
@@ -123,24 +123,24 @@ async def delete(platform: Platform, call: AdminCall[Any, ForceQuery]) -> None:
 
 
 async def validate(platform: Platform, call: AdminCall[Source, Any]) -> Valid:
-    """Check a source."""
+    """Check a source without saving it."""
     body = call.body
     return Valid(list(await platform.scripts.validate(call.app.id, body.source, body.kind)))
 
 
 def expected_version(headers: Mapping[str, str], in_body: int | None) -> int | None:
-    """The version a change was made for.
+    """Return the version that the caller expects to change.
 
     Args:
-        headers: `If-Match` may have it, with or without quotes; `*` is any.
+        headers: `If-Match` can contain it, with or without quotes; `*` means any version.
         in_body: `version` of the body.
 
     Returns:
-        The version, or None where none was given.
+        The version; None if neither contains one.
 
     Raises:
-        BadRequest: the header is no version.
-        Invalid: the two contradict each other.
+        BadRequest: the header is not a version.
+        Invalid: header and body are different.
     """
     header = headers.get("If-Match", "*").strip()
     if header == "*":
@@ -150,7 +150,7 @@ def expected_version(headers: Mapping[str, str], in_body: int | None) -> int | N
         raise BadRequest('If-Match must be a version, for example "3"')
     version = int(match[1])
     if in_body is not None and in_body != version:
-        raise Invalid("If-Match and version are not the same", field="version")
+        raise Invalid("If-Match and version are different", field="version")
     return version
 
 
@@ -165,7 +165,7 @@ ENDPOINTS = (
         body=NewScript,
         max_body=MAX_SOURCE_BODY,
         errors=(Conflict, ScriptInvalid, QuotaExceeded),
-        summary="Make a script",
+        summary="Create a script",
     ),
     Endpoint(
         method="GET",
@@ -173,7 +173,7 @@ ENDPOINTS = (
         handle=list_,
         access="app.read",
         query=ListQuery,
-        summary="List an app's scripts, without their sources",
+        summary="List the scripts of an app, without sources",
     ),
     Endpoint(
         method="POST",
@@ -186,7 +186,7 @@ ENDPOINTS = (
         errors=(ScriptInvalid,),
         summary="Check a source without saving it",
     ),
-    Endpoint(method="GET", path="/scripts/{script}", handle=get, access="app.read", summary="Show a script"),
+    Endpoint(method="GET", path="/scripts/{script}", handle=get, access="app.read", summary="Get a script"),
     Endpoint(
         method="PATCH",
         path="/scripts/{script}",
@@ -198,7 +198,7 @@ ENDPOINTS = (
         max_body=MAX_SOURCE_BODY,
         headers=("If-Match",),
         errors=(Conflict, ScriptInvalid, QuotaExceeded),
-        summary="Save the next version of a script",
+        summary="Update a script: save a new version",
     ),
     Endpoint(
         method="DELETE",

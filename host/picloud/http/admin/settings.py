@@ -11,15 +11,15 @@ from picloud.http.admin.fields import Body
 
 
 class CorsPatch(Body):
-    """A JSON merge patch of the CORS settings: what is absent stays, null is the default.
+    """A JSON merge patch of the CORS settings: absent fields keep their value, null sets the default.
 
     Attributes:
-        origins: exact origins as browsers write them, or `*` alone for every one; needed at first.
-        methods: methods pages may use, or `*` alone; all of them by default.
-        headers: request headers they may set, or `*` alone; authorization and content-type by default.
-        expose_headers: response headers they may read, or `*` alone; none by default.
-        credentials: whether cookies and Authorization may come along; not together with any `*`.
-        max_age_seconds: how long a browser may remember the answer, 0 to 86,400; 600 by default.
+        origins: allowed origins, as browsers send them, or only `*` for all; required on first use.
+        methods: allowed methods, or only `*` for all; all by default.
+        headers: allowed request headers, or only `*` for all; authorization and content-type by default.
+        expose_headers: response headers that pages can read, or only `*` for all; none by default.
+        credentials: allow cookies and Authorization; cannot be combined with `*`.
+        max_age_seconds: how long a browser caches the preflight response, 0 to 86,400; 600 by default.
     """
 
     origins: list[str] | None = None
@@ -31,27 +31,27 @@ class CorsPatch(Body):
 
 
 class SettingsPatch(Body):
-    """A JSON merge patch of the settings: what is absent stays, null clears.
+    """A JSON merge patch of the settings: absent fields keep their value, null clears.
 
     Attributes:
-        cors: what pages of other origins may do; null for what browsers allow by themselves.
+        cors: access for pages of other origins (CORS); null sends no CORS headers.
     """
 
     cors: CorsPatch | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
-        """The fields that are there."""
+        """The fields to change."""
         return self.model_dump(exclude_unset=True)
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> AppSettings:
-    """Show the settings."""
+    """Return the settings."""
     return await platform.settings.get(call.app.id)
 
 
 async def update(platform: Platform, call: AdminCall[SettingsPatch, Any]) -> AppSettings:
-    """Change the settings."""
+    """Update the settings."""
     return await platform.settings.update(call.app.id, call.body.changes, call.actor)
 
 
@@ -61,7 +61,7 @@ ENDPOINTS = (
         path="/apps/{app}/settings",
         handle=get,
         access="app.read",
-        summary="Show an app's settings",
+        summary="Get the settings of an app",
     ),
     Endpoint(
         method="PATCH",
@@ -70,6 +70,6 @@ ENDPOINTS = (
         access="app.admin",
         action="settings.update",
         body=SettingsPatch,
-        summary="Change an app's settings",
+        summary="Update an app's settings",
     ),
 )

@@ -1,7 +1,7 @@
-"""An endpoint that sends events for as long as the caller listens, instead of one response.
+"""Declares an endpoint that streams events until the client disconnects.
 
-authenticate -> find the app -> authorise -> read -> handler, as every endpoint; then the stream, during which
-the caller is authenticated and authorised again and again.
+authenticate -> find the app -> authorise -> read -> handler, as for every endpoint. While it streams, the
+caller is authenticated and authorised before each event and every second.
 """
 
 from __future__ import annotations
@@ -19,23 +19,16 @@ from aiohttp import web
 from picloud.core.errors import NotReady, PicloudError
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint
-from picloud.http.caller import credential
-from picloud.http.edge.event_stream import (
-    HEADERS,
-    HEARTBEAT,
-    EventStream,
-    StreamEvent,
-    write_event,
-    write_retry,
-)
+from picloud.http.caller import request_token
+from picloud.http.edge.event_stream import HEADERS, HEARTBEAT, StreamEvent, EventStream, write_event, write_retry
 from picloud.http.edge.middleware import REQUEST_ID
 from picloud.http.open_streams import STREAMS, OpenStreams
 from picloud.identity.capabilities import authorise
 
 CHECK_SECONDS = 1.0
-"""How often an idle stream asks whether its caller is still allowed to see it."""
+"""How often an idle stream checks that its caller still has access."""
 RETRY_MILLISECONDS = (500, 1500)
-"""How long clients wait before they connect again: not all of them at once, after a restart."""
+"""Range of the clients' delay before they reconnect; random, so that they do not all reconnect at once."""
 
 _log = logging.getLogger(__name__)
 
@@ -44,32 +37,23 @@ Source = AsyncGenerator[StreamEvent[Any], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamEndpoint(Endpoint):
-    """One path that streams. `handle` returns an async generator of `StreamEvent`; it is closed at the end.
+    """A path that streams. `handle` returns an async generator of `StreamEvent`, which is closed at the end.
 
-    An event without data is not sent by itself: its id goes out with the next heartbeat.
+    An event without data is not sent on its own: its id is sent with the next heartbeat.
     """
 
     async def respond(
         self, platform: Platform, request: web.Request, call: AdminCall[Any, Any], result: Any
     ) -> web.StreamResponse:
-        """Start the stream.
-
-        Args:
-            platform: what handlers call.
-            request: the request.
-            call: as it was allowed.
-            result: the events.
-
-        Returns:
-            A response that streams when it is written.
+        """Return a response that streams the events in `result`.
 
         Raises:
-            NotReady, Overloaded, TooManyStreams: as `OpenStreams.open`.
+            NotReady, Overloaded, TooManyStreams: see `OpenStreams.open`.
         """
         if call.head:
             return web.Response(headers=HEADERS)
         streams = request.app[STREAMS]
-        sent = credential(request)
+        sent = request_token(request)
 
         async def check() -> None:
             caller = await platform.principals.of_token(sent.token) if sent is not None else None
@@ -82,8 +66,8 @@ class StreamEndpoint(Endpoint):
 async def _frames(
     source: Source, streams: OpenStreams, check: Callable[[], Awaitable[None]], request_id: str
 ) -> AsyncGenerator[bytes, None]:
-    """The bytes of a stream: its events, heartbeats between them, and at last why it ended."""
-    yield write_retry(random.randint(*RETRY_MILLISECONDS))  # noqa: S311  # guards nothing
+    """Yield the serialized stream: events, heartbeats, and finally the reason why it ended."""
+    yield write_retry(random.randint(*RETRY_MILLISECONDS))  # noqa: S311  # not a secret
     try:
         async with aclosing(_events(source, streams, check)) as frames:
             async for frame in frames:
@@ -111,7 +95,7 @@ async def _events(
             await asyncio.wait({coming, closing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if closing.done():
                 raise NotReady("the server is stopping; connect again")
-            await check()  # right before each event too
+            await check()  # also right before each event
             frame = b""
             if coming.done():
                 event = coming.result()
@@ -121,7 +105,7 @@ async def _events(
                 if event.data is not None:
                     frame = write_event(event)
                 elif not has_begun:
-                    beat_at = loop.time()  # so that the client knows where it is
+                    beat_at = loop.time()  # send the position at once
                 coming = asyncio.create_task(_next(source))
             if not frame and loop.time() >= beat_at:
                 frame = HEARTBEAT if position is None else write_event(StreamEvent(position, None))

@@ -1,4 +1,4 @@
-"""What an app keeps, and what it may."""
+"""Storage usage and quotas of an app."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from picloud.services.quotas import StoreUsage
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an app keeps.
+    """The storage usage of an app.
 
     Attributes:
-        items: one for each store.
+        items: one entry per store.
     """
 
     items: list[StoreUsage]
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Usage:
-    """Show what an app keeps."""
+    """Return the storage usage of an app."""
     return Usage(await platform.quotas.usage(call.app.id))
 
 
@@ -32,6 +32,6 @@ ENDPOINTS = (
         path="/apps/{app}/usage",
         handle=get,
         access="app.read",
-        summary="Show what an app keeps in kv, documents, files and versions of scripts, and its quotas",
+        summary="Get the storage usage of an app in kv, documents, files and script versions, and its quotas",
     ),
 )

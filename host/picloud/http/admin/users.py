@@ -14,13 +14,13 @@ from picloud.identity.principal import Role
 
 
 class NewUser(Body):
-    """What a user is made from.
+    """A new user.
 
     Attributes:
-        username: 1 to 64 characters; unique whatever the case.
+        username: 1 to 64 characters; unique, case-insensitive.
         password: 10 to 256 bytes.
-        role: their role in the instance.
-        email: unique, or None.
+        role: role in the instance.
+        email: unique; None for no address.
     """
 
     username: str
@@ -30,10 +30,10 @@ class NewUser(Body):
 
 
 class UserPatch(Body):
-    """A JSON merge patch of a user: what is absent stays; null clears, which only `email` can be.
+    """A JSON merge patch of a user: absent fields keep their value; null clears, only allowed for `email`.
 
     Attributes:
-        is_active: false ends their sessions and keys.
+        is_active: false deactivates the user and ends their sessions and keys.
         password: 10 to 256 bytes.
     """
 
@@ -45,12 +45,12 @@ class UserPatch(Body):
 
     @property
     def changes(self) -> UserChanges:
-        """The fields that are there."""
+        """The fields to change."""
         return cast("UserChanges", {name: getattr(self, name) for name in self.model_fields_set})
 
 
 async def create(platform: Platform, call: AdminCall[NewUser, Any]) -> User:
-    """Make a user."""
+    """Create a user."""
     body = call.body
     return await platform.accounts.create(
         body.username, body.password, body.role, call.actor, email=body.email
@@ -63,12 +63,12 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Use
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> User:
-    """Show a user."""
+    """Return a user."""
     return await platform.accounts.get(call.path["user"])
 
 
 async def update(platform: Platform, call: AdminCall[UserPatch, Any]) -> User:
-    """Change a user."""
+    """Update a user."""
     return await platform.accounts.update(call.path["user"], call.body.changes, call.actor)
 
 
@@ -87,7 +87,7 @@ ENDPOINTS = (
         status=201,
         body=NewUser,
         errors=(Conflict, Overloaded),
-        summary="Make a user",
+        summary="Create a user",
     ),
     Endpoint(
         method="GET",
@@ -95,14 +95,14 @@ ENDPOINTS = (
         handle=list_,
         access="instance.manage_users",
         query=ListQuery,
-        summary="List the users",
+        summary="List users",
     ),
     Endpoint(
         method="GET",
         path="/users/{user}",
         handle=get,
         access="instance.manage_users",
-        summary="Show a user, by id or name",
+        summary="Get a user by id or username",
     ),
     Endpoint(
         method="PATCH",
@@ -112,7 +112,7 @@ ENDPOINTS = (
         action="user.update",
         body=UserPatch,
         errors=(Conflict, Overloaded),
-        summary="Change a user; deactivation ends their sessions and keys, a new password their sessions",
+        summary="Update a user; deactivating ends sessions and keys, a new password ends sessions",
     ),
     Endpoint(
         method="DELETE",
@@ -122,6 +122,6 @@ ENDPOINTS = (
         action="user.delete",
         status=204,
         errors=(Conflict,),
-        summary="Delete a user with their sessions, keys and memberships",
+        summary="Delete a user and their sessions, keys and memberships",
     ),
 )

@@ -29,7 +29,7 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Var
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Variable:
-    """Show a variable."""
+    """Return a variable."""
     return await platform.services.admin(SERVICE).get(call.app.id, call.path["variable"])
 
 
@@ -54,9 +54,9 @@ ENDPOINTS = (
         handle=list_,
         access="vars.read",
         query=ListQuery,
-        summary="List an app's variables by name",
+        summary="List the variables of an app by name",
     ),
-    Endpoint(method="GET", path=_VARIABLE, handle=get, access="vars.read", summary="Show a variable"),
+    Endpoint(method="GET", path=_VARIABLE, handle=get, access="vars.read", summary="Get a variable"),
     Endpoint(
         method="PUT",
         path=_VARIABLE,
@@ -65,7 +65,7 @@ ENDPOINTS = (
         action="vars.update",
         body=NewValue,
         errors=(QuotaExceeded,),
-        summary="Set a variable, whether or not it exists",
+        summary="Create or replace a variable",
     ),
     Endpoint(
         method="DELETE",

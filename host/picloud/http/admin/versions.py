@@ -18,11 +18,11 @@ from picloud.http.admin.scripts import MAX_MESSAGE, expected_version
 
 
 class Restore(Body):
-    """How to restore.
+    """Options of a restore.
 
     Attributes:
-        message: what the save is about; else that it is a restore.
-        version: the version that is current now; 409 when it is another.
+        message: describes the change in the list of versions; names the restored version by default.
+        version: the version you expect to be current; 409 if it is not.
     """
 
     message: str | None = Field(None, max_length=MAX_MESSAGE)
@@ -30,11 +30,11 @@ class Restore(Body):
 
 
 class DiffQuery(Query):
-    """Which versions to compare: the one before the current one, and the current one.
+    """The versions to compare.
 
     Attributes:
-        from_: the older one; the one before `to` without.
-        to: the newer one; the current one without.
+        from_: the older version; by default the one before `to`.
+        to: the newer version; by default the current one.
     """
 
     from_: int | None = Field(None, alias="from", ge=1, le=LAST_VERSION)
@@ -50,13 +50,13 @@ Diff = TypedDict(
         "changes": dict[str, Annotated[list[str | int | None], Field(min_length=2, max_length=2)]],
     },
 )
-Diff.__doc__ = """What changed between two versions.
+Diff.__doc__ = """The changes between two versions.
 
 Attributes:
     from: the older version.
     to: the newer version.
     diff: a unified diff of the sources.
-    changes: [before, after] of whatever else is different, by name.
+    changes: [before, after] of every other changed field, by name.
 """
 
 
@@ -67,13 +67,13 @@ async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Ver
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Version:
-    """Show a version."""
+    """Return a version."""
     script = call.script
     return await platform.script_versions.get(script.app_id, script.id, call.path["version"])
 
 
 async def restore(platform: Platform, call: AdminCall[Restore, Any]) -> Script:
-    """Save an earlier version as the next one."""
+    """Save an earlier version as a new one."""
     script, body = call.script, call.body
     version = await platform.script_versions.get(script.app_id, script.id, call.path["version"])
     return await platform.scripts.restore(
@@ -102,14 +102,14 @@ ENDPOINTS = (
         handle=list_,
         access="app.read",
         query=ListQuery,
-        summary="List a script's versions, newest first, without their sources",
+        summary="List the versions of a script, newest first, without sources",
     ),
     Endpoint(
         method="GET",
         path="/scripts/{script}/versions/{version}",
         handle=get,
         access="app.read",
-        summary="Show a version of a script",
+        summary="Get a version of a script",
     ),
     Endpoint(
         method="POST",
@@ -120,7 +120,7 @@ ENDPOINTS = (
         body=Restore,
         headers=("If-Match",),
         errors=(Conflict, ScriptInvalid, QuotaExceeded),
-        summary="Save an earlier version of a script as its next one",
+        summary="Restore an earlier version of a script, as a new version",
     ),
     Endpoint(
         method="GET",

@@ -63,7 +63,7 @@ def _types(
         if one.status != 204 and not sends_bytes(one):
             yield answer_of(one), "answered"
     for other in plain:
-        for answer in other.answers.values():
+        for answer in other.responses.values():
             yield answer.shape, "answered"
 
 

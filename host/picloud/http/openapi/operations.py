@@ -117,7 +117,7 @@ def plain_operation(endpoint: StandaloneEndpoint, shapes: Shapes, responses: Res
         made["responses"] = scripted_responses(endpoint.errors)
         return made
     answers: dict[str, Schema] = {}
-    for status, answer in endpoint.answers.items():
+    for status, answer in endpoint.responses.items():
         answers[str(status)] = {"description": answer.about}
         if answer.media_type:
             schema = shapes.of(answer.shape, "answered")

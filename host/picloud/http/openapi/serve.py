@@ -34,7 +34,7 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoin
             name="openapi",
             summary="This document",
             headers=(hdrs.IF_NONE_MATCH,),
-            answers={
+            responses={
                 200: ResponseSpec("An OpenAPI 3.1 document.", "application/json", dict[str, Any]),
                 304: ResponseSpec("It is the one you have."),
             },
@@ -46,7 +46,7 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoin
             tag="system",
             name="docs",
             summary="This document as a page for people",
-            answers={200: ResponseSpec("The page.", "text/html")},
+            responses={200: ResponseSpec("The page.", "text/html")},
         ),
     )
 

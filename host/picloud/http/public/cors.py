@@ -1,4 +1,4 @@
-"""What browsers are told of pages of other origins (CORS), by an app's settings (`routing/cors.py`)."""
+"""CORS headers and preflight responses, from an app's settings (`routing/cors.py`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OURS = (
 
 
 def is_preflight(request: web.Request) -> bool:
-    """Tell whether a browser asks what a page may do. Args: request: the request."""
+    """Report whether the request is a CORS preflight request."""
     headers = request.headers
     return (
         request.method == hdrs.METH_OPTIONS
@@ -30,15 +30,7 @@ def is_preflight(request: web.Request) -> bool:
 
 
 def preflight(cors: Cors, request: web.Request) -> web.Response:
-    """Answer a browser that asks what a page may do.
-
-    Args:
-        cors: the app's settings.
-        request: the preflight request.
-
-    Returns:
-        204; without any permission when the origin is not allowed.
-    """
+    """Return the response to a preflight request: 204, without CORS headers if the origin is not allowed."""
     response = web.Response(status=204)
     allow(cors, request, response)
     headers = response.headers
@@ -46,7 +38,7 @@ def preflight(cors: Cors, request: web.Request) -> web.Response:
         return response
     headers[hdrs.ACCESS_CONTROL_ALLOW_METHODS] = ", ".join(cors.methods)
     if cors.headers == ("*",):
-        # Not `*`, which would leave out Authorization.
+        # Not `*`, which does not include Authorization.
         asked = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS, "")
         if _NAMES.fullmatch(asked):
             headers[hdrs.ACCESS_CONTROL_ALLOW_HEADERS] = asked
@@ -59,13 +51,7 @@ def preflight(cors: Cors, request: web.Request) -> web.Response:
 
 
 def allow(cors: Cors, request: web.Request, response: web.StreamResponse) -> None:
-    """Say on an answer whether the page that asked may read it.
-
-    Args:
-        cors: the app's settings.
-        request: what is answered.
-        response: the answer; a script's own headers of these names are replaced.
-    """
+    """Set the CORS headers of a response; headers of these names set by the script are replaced."""
     headers = response.headers
     for name in _OURS:
         headers.popall(name, None)

@@ -1,4 +1,4 @@
-"""`POST /api/v1/execute/{script_id}`: a script directly, whatever its routes."""
+"""`POST /api/v1/execute/{script_id}`: executes a script by id, without a route."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from picloud.core.errors import (
 from picloud.core.ids import parse_id
 from picloud.execution.live_scripts import LiveScript
 from picloud.execution.platform import Platform
-from picloud.http.caller import visitor
+from picloud.http.caller import optional_principal
 from picloud.http.edge.request_body import read_body
 from picloud.http.public.invoke import MAX_BODY, invoke
 from picloud.http.standalone_endpoint import StandaloneEndpoint
@@ -33,24 +33,21 @@ class Execute:
         self._services = platform
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Execute a script; the request's body, headers and query are the script's.
-
-        Args:
-            request: with `script_id` in its path.
+        """Execute the script with the body, headers and query of the request.
 
         Returns:
             The script's response.
 
         Raises:
-            NotFound: there is no such script.
+            NotFound: the script does not exist.
             Unauthenticated, Forbidden: it is for members only.
             Invalid: it is a module.
             BadRequest, BodyTooLarge, RequestTimeout: the request cannot be read.
         """
-        live, principal = await self._let_in(request)  # nobody's body is read for a script that is not theirs
+        live, principal = await self._authorise(request)  # before the body is read
         body = await read_body(request, MAX_BODY, self._services.body_seconds)
-        if request.body_exists:  # what ended or was changed while it arrived counts
-            live, principal = await self._let_in(request)
+        if request.body_exists:  # access may have been revoked while the body arrived
+            live, principal = await self._authorise(request)
         return await invoke(
             self._services,
             request,
@@ -61,19 +58,19 @@ class Execute:
             principal=principal,
         )
 
-    async def _let_in(self, request: web.Request) -> tuple[LiveScript, Principal | None]:
-        """The script and who calls it, where they may at this moment."""
+    async def _authorise(self, request: web.Request) -> tuple[LiveScript, Principal | None]:
+        """Return the script and its caller, if the caller has access now."""
         name = request.match_info["script_id"]
         script_id = parse_id(name)
         if script_id is None:
             raise NotFound("script", name)
         app_id = await self._services.live_scripts.app_of(script_id)
         live = await self._services.live_scripts.get(app_id, script_id)
-        principal = await visitor(self._services.principals, request, needed=live.members_only)
+        principal = await optional_principal(self._services.principals, request, needed=live.members_only)
         if live.members_only:
             authorise(principal, "app.read", app_id)
         if live.version.kind != "endpoint":
-            raise Invalid("a module cannot be executed; it is imported by other scripts")
+            raise Invalid("a module cannot be executed; import it from another script")
         return live, principal
 
 
@@ -84,10 +81,11 @@ ENDPOINTS = (
         handler=lambda platform: Execute(platform).handle,
         tag="execute",
         name="execute",
-        summary="Execute a script, whatever its routes",
+        summary="Execute a script",
         about=(
-            "Body, headers and query are the script's. Every answer of an execution has an `X-Execution-Id`. "
-            'A script with `execute_access` "members" needs a log-in and `app.read` in its app.'
+            "Executes a script by id, without a route. The script gets the body, headers and query. The "
+            "response of an execution has the header `X-Execution-Id`. A script with `execute_access` "
+            '"members" requires a login and `app.read` in its app.'
         ),
         errors=(
             BadRequest,
@@ -100,7 +98,7 @@ ENDPOINTS = (
             Invalid,
             Unavailable,
         ),
-        everywhere=True,
+        all_hosts=True,
         scripted=True,
     ),
 )

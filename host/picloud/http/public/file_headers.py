@@ -1,4 +1,4 @@
-"""Headers about files: what a browser may do with one, and which part of it is wanted."""
+"""Headers of file responses: security, Content-Disposition, conditions and ranges."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from urllib.parse import quote
 
 SAFE_HEADERS = {
-    # What an upload says it is, it is; and if that is a page, it is a page that can do nothing.
+    # No sniffing: the declared type applies. An HTML file runs no scripts.
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
 }
 
-_ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1, besides letters and digits
+_ATTR_CHAR = "!#$&+-.^_`|~"  # RFC 8187, 3.2.1, in addition to letters and digits
 _UNQUOTABLE = re.compile(r'[^ -~]|["\\/%]')
 _SEPARATORS = re.compile(r"[\\/]")
 _ENTITY_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
@@ -19,40 +19,35 @@ _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 
 
 def attachment(name: str) -> str:
-    """Content-Disposition that has a file saved under its name (RFC 6266).
+    """Return the Content-Disposition that saves a file under its name (RFC 6266).
 
     Args:
         name: without control characters.
 
     Returns:
-        The header's value, in ASCII: with a plain name for all clients, and the exact one (RFC 8187)
-        where that differs; separators of paths are in neither.
+        The header value, in ASCII: an ASCII name for all clients, and the exact name (RFC 8187) if it
+        differs. Path separators are replaced in both.
     """
-    exact, plain = _SEPARATORS.sub("_", name), _UNQUOTABLE.sub("_", name)
-    value = f'attachment; filename="{plain}"'
-    return value if plain == exact else f"{value}; filename*=UTF-8''{quote(exact, safe=_ATTR_CHAR)}"
+    exact, ascii_name = _SEPARATORS.sub("_", name), _UNQUOTABLE.sub("_", name)
+    value = f'attachment; filename="{ascii_name}"'
+    return value if ascii_name == exact else f"{value}; filename*=UTF-8''{quote(exact, safe=_ATTR_CHAR)}"
 
 
 def is_known(if_none_match: str, tag: str) -> bool:
-    """Whether the client has the file already (RFC 9110, 13.1.2).
-
-    Args:
-        if_none_match: the header.
-        tag: the file's entity tag, quoted.
-    """
+    """Report whether If-None-Match contains the (quoted) entity tag of the file (RFC 9110, 13.1.2)."""
     return if_none_match.strip() == "*" or tag in _ENTITY_TAG.findall(if_none_match)
 
 
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
-    """The one part of a file that is asked for (RFC 9110, 14.1.2).
+    """Parse a Range header (RFC 9110, 14.1.2).
 
     Args:
-        header: the Range header.
+        header: the header.
         size: bytes of the file, at least 1.
 
     Returns:
-        Offset and length; the length is 0 where the range lies behind the end. None for what is no
-        single range of bytes: then all is sent.
+        Offset and length; length 0 if the range starts after the end of the file. None if the header is
+        not a single byte range: then the whole file is sent.
     """
     found = _RANGE.fullmatch(header.strip())
     if found is None:
@@ -68,5 +63,5 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
 
 
 def _number(digits: str) -> int:
-    """A number, or one that is larger than any file."""
+    """Parse digits; the result is capped, but larger than any file."""
     return int(digits.lstrip("0")[:19] or "0")

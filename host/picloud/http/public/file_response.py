@@ -1,4 +1,4 @@
-"""A file as the answer to a request: headers, conditions, ranges, and its bytes in pieces."""
+"""File responses: headers, conditional requests, ranges and the body."""
 
 from __future__ import annotations
 
@@ -21,42 +21,39 @@ from picloud.services.files.store import OpenBlob
 
 
 @dataclass(frozen=True, slots=True)
-class FileAnswer:
-    """What is to be sent with a file.
+class FileDelivery:
+    """How a file is sent.
 
     Attributes:
         method: of the request.
-        asked: its headers: with status 200, a GET may be conditional or want a part.
+        request_headers: with status 200, a GET can be conditional or request a range.
         status: HTTP status.
-        headers: of the answer; Content-Type, Content-Disposition and Content-Security-Policy go before the
-            file's, which has it saved and never run.
+        headers: of the response; they override the default Content-Type, Content-Disposition (attachment) and
+            Content-Security-Policy (sandbox).
     """
 
     method: str
-    asked: MultiMapping[str]
+    request_headers: MultiMapping[str]
     status: int
     headers: Mapping[str, str]
 
     async def send(
         self, file: File, open_: Callable[[File], Awaitable[tuple[File, OpenBlob]]]
     ) -> web.Response:
-        """Answer with a file.
+        """Return a response that streams the file.
 
-        Its checksum is verified before the first byte is sent, so that what is damaged is an error and not
-        a broken transfer: the file is read twice, the second time from the system's memory.
+        The checksum is verified before the first byte is sent, so a damaged file is an error and not a broken
+        transfer. The file is read twice, the second time from the page cache.
 
         Args:
-            file: as it was found.
-            open_: opens it, verified; gives it as it is then.
-
-        Returns:
-            A response that sends the file when it is written.
+            file: the file.
+            open_: opens and verifies it; returns the current file and its blob.
 
         Raises:
-            RangeUnsatisfiable: the range lies behind its end.
+            RangeUnsatisfiable: the range starts after the end of the file.
         """
-        known = ",".join(self.asked.getall(hdrs.IF_NONE_MATCH, ()))
-        if self._plain and is_known(known, _tag(file)):
+        known = ",".join(self.request_headers.getall(hdrs.IF_NONE_MATCH, ()))
+        if self._is_whole_get and is_known(known, _tag(file)):
             return web.Response(status=304, headers=self._headers(file, about_body=False))
         if self.method == hdrs.METH_HEAD or self.status in BODILESS:
             headers = self._headers(file)
@@ -74,7 +71,7 @@ class FileAnswer:
         return FileResponse(FilePart(blob, offset, length), 206, headers)
 
     @property
-    def _plain(self) -> bool:
+    def _is_whole_get(self) -> bool:
         return self.status == 200 and self.method in (hdrs.METH_GET, hdrs.METH_HEAD)
 
     def _headers(self, file: File, about_body: bool = True) -> CIMultiDict[str]:
@@ -90,39 +87,36 @@ class FileAnswer:
             return headers
         headers.setdefault(hdrs.CONTENT_TYPE, file.content_type)
         headers.setdefault(hdrs.CONTENT_DISPOSITION, attachment(file.name))
-        if self._plain:
+        if self._is_whole_get:
             headers[hdrs.ACCEPT_RANGES] = "bytes"
         return headers
 
     def _part(self, file: File) -> tuple[int, int] | None:
         """The part that is asked for; None for all of it."""
-        wanted = self.asked.get(hdrs.RANGE)
-        if not self._plain or wanted is None or not file.size:
+        reference = self.request_headers.get(hdrs.RANGE)
+        if not self._is_whole_get or reference is None or not file.size:
             return None
-        if self.asked.get(hdrs.IF_RANGE, _tag(file)) != _tag(file):
+        if self.request_headers.get(hdrs.IF_RANGE, _tag(file)) != _tag(file):
             return None
-        return parse_range(wanted, file.size)
+        return parse_range(reference, file.size)
 
 
 async def send_file(
-    files: Files, invocation: Invocation, wanted: FileReference, answer: FileAnswer
+    files: Files, invocation: Invocation, reference: FileReference, delivery: FileDelivery
 ) -> web.Response:
-    """Answer with the file that a script answers with.
+    """Return a response that streams the file a script returned.
 
     Args:
         files: the service.
-        invocation: the execution: only its app's files may be sent.
-        wanted: the file.
-        answer: what is to be sent with it.
-
-    Returns:
-        A response that sends the file when it is written.
+        invocation: the execution; only files of its app can be sent.
+        reference: the file.
+        delivery: how it is sent.
 
     Raises:
-        NotFound: there is no such file, or it was removed meanwhile.
-        Forbidden: who called the script may not read files.
-        RangeUnsatisfiable: the range lies behind its end.
-        FileUnreadable: its bytes are not those that were stored.
+        NotFound: the file does not exist, or was deleted in the meantime.
+        Forbidden: the caller has no permission to read files.
+        RangeUnsatisfiable: the range starts after the end of the file.
+        FileUnreadable: its bytes do not match its checksum.
     """
     app_id, principal = invocation.script.app_id, invocation.principal
     if principal is not None and not may(principal, "files.read", app_id):
@@ -131,14 +125,14 @@ async def send_file(
     async def open_(file: File) -> tuple[File, OpenBlob]:
         opened = await files.open(file)
         if opened is None:
-            raise NotFound("file", wanted.id)
+            raise NotFound("file", reference.id)
         return opened
 
     try:
-        file = await files.find(app_id, wanted.collection, wanted.id)
+        file = await files.find(app_id, reference.collection, reference.id)
         if file is None:
-            raise NotFound("file", wanted.id)
-        return await answer.send(file, open_)
+            raise NotFound("file", reference.id)
+        return await delivery.send(file, open_)
     except ServiceError:
         raise FileUnreadable from None
 

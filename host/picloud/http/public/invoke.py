@@ -1,4 +1,4 @@
-"""A request that a script answers: request -> Invocation -> Outcome -> response."""
+"""Executes a script for a request: request -> Invocation -> Outcome -> response."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from picloud.execution.platform import Platform
 from picloud.http.edge.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.edge.responses import BODILESS, error_response
 from picloud.http.public.file_part import FileResponse
-from picloud.http.public.file_response import FileAnswer, send_file
+from picloud.http.public.file_response import FileDelivery, send_file
 from picloud.identity.principal import Principal
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIES, holds_token
 from picloud.sandbox.limits import FIXED
@@ -28,7 +28,7 @@ from picloud.services.files import SERVICE as FILES
 
 MAX_QUERY_FIELDS = 1000
 MAX_BODY = FIXED["max_request_body"]
-NOTHING: dict[str, str] = {}  # never written to
+EMPTY: dict[str, str] = {}  # shared, never modified
 
 OUTCOME_MESSAGES = {
     "script_invalid": "the script does not parse",
@@ -36,12 +36,12 @@ OUTCOME_MESSAGES = {
     "request_invalid": "the body is not what its content type says",
     "script_error": "the script failed",
     "overloaded": "all execution slots are in use; try again in a second",
-    "timeout": "the script ran past its deadline",
-    "operation_budget": "the script used up its operations",
-    "fuel_budget": "the script used up its fuel",
-    "memory_limit": "the script used up its memory",
-    "host_call_budget": "the script used up its host calls",
-    "internal": "something went wrong inside PiCloud",
+    "timeout": "the script exceeded its deadline",
+    "operation_budget": "the script exceeded its operation budget",
+    "fuel_budget": "the script exceeded its fuel budget",
+    "memory_limit": "the script exceeded its memory limit",
+    "host_call_budget": "the script exceeded its host call budget",
+    "internal": "internal error",
 }
 
 
@@ -52,52 +52,54 @@ async def invoke(
     ingress: Literal["route", "execute"],
     path: str,
     body: bytes,
-    params: Mapping[str, str] = NOTHING,
+    params: Mapping[str, str] = EMPTY,
     rest: str = "",
     principal: Principal | None = None,
 ) -> web.Response:
     """Execute a script for a request.
 
     Args:
-        platform: the executor is in there.
+        platform: provides the executor.
         request: the request.
-        script: what answers it.
+        script: the version to execute.
         ingress: "route" or "execute".
-        path: decoded path, as the script sees it.
-        body: of the request, at most `MAX_BODY` bytes.
-        params: what the route's pattern bound.
-        rest: what a prefix route left over.
-        principal: who calls, found when the body was there: what ended meanwhile has ended.
+        path: the decoded path, as the script sees it.
+        body: the request body, at most `MAX_BODY` bytes.
+        params: the parameters of the route's pattern.
+        rest: the path after a prefix route.
+        principal: the caller; look it up after the body was read, so that revoked access counts.
 
     Returns:
-        The script's response, or the outcome in the error shape; with the execution's id.
+        The script's response or an error response; with the execution's id.
 
     Raises:
-        BadRequest: the query cannot be read.
+        BadRequest: the query is invalid.
     """
     headers = script_headers(request)
     query = request.raw_path.partition("?")[2]
     request_id = request[REQUEST_ID]
-    asked = ScriptRequest(
+    script_request = ScriptRequest(
         method=request.method,
         path=path,
         headers=headers,
-        query=script_query(query) if query else NOTHING,
+        query=script_query(query) if query else EMPTY,
         params=params,
         rest=rest,
         body=body,
         content_type=headers.get("content-type"),
     )
-    invocation = Invocation(uuid7(), script, HttpCause(ingress, request_id, asked), principal)
+    invocation = Invocation(uuid7(), script, HttpCause(ingress, request_id, script_request), principal)
     delivery = ResponseDelivery()
     try:
         outcome = await platform.executor.execute(invocation, delivery)
-        answer = outcome.response
-        if answer is not None and answer.file is not None:
-            sent = FileAnswer(request.method, request.headers, answer.status, CIMultiDict(answer.headers))
-            response = await send_file(platform.services.of(FILES), invocation, answer.file, sent)
+        returned = outcome.response
+        if returned is not None and returned.file is not None:
+            sent = FileDelivery(
+                request.method, request.headers, returned.status, CIMultiDict(returned.headers)
+            )
+            response = await send_file(platform.services.of(FILES), invocation, returned.file, sent)
         else:
-            response = present(outcome, request_id)
+            response = to_response(outcome, request_id)
     except PicloudError as error:
         response = error_response(error, request_id)
     except BaseException as error:
@@ -105,12 +107,12 @@ async def invoke(
         delivery.end(Delivered(STATUS[code], (), 0))
         raise
     if delivery.has_record_waiting:
-        _watch(delivery, response)
+        _report_delivery(delivery, response)
     response.headers[EXECUTION_ID_HEADER] = str(invocation.execution_id)
     return response
 
 
-def _watch(delivery: ResponseDelivery, response: web.Response) -> None:
+def _report_delivery(delivery: ResponseDelivery, response: web.Response) -> None:
     """See to it that the end of an answer is told, which that of a file comes to later."""
     status, headers = response.status, [(name.lower(), value) for name, value in response.headers.items()]
     if isinstance(response, FileResponse):
@@ -135,38 +137,38 @@ def script_headers(request: web.Request) -> dict[str, str]:
     for name, value in request.headers.items():
         name = name.lower()
         if not value.isascii():
-            value = _as_text(value)
+            value = _decode_value(value)
         if name in headers:
             value = headers[name] + ("; " if name == "cookie" else ", ") + value
         headers[name] = value
     cookies = headers.get("cookie")
     if cookies is not None and (SESSION_COOKIE in cookies or holds_token(cookies)):
-        theirs = [one for one in cookies.split(";") if not _is_ours(one) and not holds_token(one)]
-        headers["cookie"] = ";".join(theirs).strip()
-        if not theirs:
+        kept = [one for one in cookies.split(";") if not _is_session_cookie(one) and not holds_token(one)]
+        headers["cookie"] = ";".join(kept).strip()
+        if not kept:
             del headers["cookie"]
-    # Whatever the header: clients send credentials in more ways than are taken here.
+    # In all headers: clients put tokens in more places than PiCloud reads them from.
     for name in [name for name, value in headers.items() if holds_token(value)]:
         del headers[name]
     return headers
 
 
-def _is_ours(cookie: str) -> bool:
+def _is_session_cookie(cookie: str) -> bool:
     return cookie.partition("=")[0].strip() in SESSION_COOKIES
 
 
 def script_query(query: str) -> dict[str, str]:
-    """The query a script sees.
+    """Return the query parameters that a script sees.
 
     Args:
-        query: raw, behind the question mark.
+        query: the raw query, without the question mark.
 
     Returns:
-        Decoded names and values; the last of a repeated name; without credentials of PiCloud's own, which
-        are not taken from here, but people put them everywhere.
+        Decoded values by name; the last value of a repeated name. Values that contain a PiCloud token are
+        left out: PiCloud does not read tokens from the query, but users put them there.
 
     Raises:
-        BadRequest: it is not UTF-8, or has more than `MAX_QUERY_FIELDS` fields.
+        BadRequest: the query is not UTF-8, or has more than `MAX_QUERY_FIELDS` fields.
     """
     try:
         query.encode()
@@ -178,23 +180,15 @@ def script_query(query: str) -> dict[str, str]:
     return {name: value for name, value in fields if not holds_token(value)}
 
 
-def present(outcome: Outcome, request_id: str) -> web.Response:
-    """Turn an outcome into a response.
-
-    Args:
-        outcome: how the execution ended; its response has been checked by the sandbox.
-        request_id: of the request.
-
-    Returns:
-        The script's response or the error shape.
-    """
-    answer = outcome.response
-    if answer is None:
+def to_response(outcome: Outcome, request_id: str) -> web.Response:
+    """Convert an outcome (already validated by the sandbox) to the script's response or an error response."""
+    returned = outcome.response
+    if returned is None:
         return error_response(_OutcomeError(outcome), request_id)
     return web.Response(
-        body=None if answer.status in BODILESS else answer.body,
-        status=answer.status,
-        headers=CIMultiDict(answer.headers),
+        body=None if returned.status in BODILESS else returned.body,
+        status=returned.status,
+        headers=CIMultiDict(returned.headers),
     )
 
 
@@ -214,8 +208,8 @@ class _OutcomeError(PicloudError):
             self.headers = {"Retry-After": "1"}  # type: ignore[misc]
 
 
-def _as_text(value: str) -> str:
-    """A header's value whose bytes need not be UTF-8; those that are not are read as Latin-1."""
+def _decode_value(value: str) -> str:
+    """Decode a header value as UTF-8, or as Latin-1 if it is not valid UTF-8."""
     try:
         value.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""The data plane: one request -> the script that answers it."""
+"""The data plane: finds the script for a request and executes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from aiohttp.typedefs import Handler
 from picloud.control.routing_cache import AppRouting
 from picloud.core.errors import BadRequest, MethodNotAllowed, NotFound, PicloudError, UnknownHost
 from picloud.execution.platform import Platform
-from picloud.http.caller import visitor
+from picloud.http.caller import optional_principal
 from picloud.http.edge.expect_continue import check_expect
 from picloud.http.edge.middleware import REQUEST_ID, as_picloud_error
 from picloud.http.edge.peer import peer
@@ -22,10 +22,10 @@ from picloud.routing.pattern import is_reserved
 
 
 class CatchAll(web.PlainResource):
-    """Every path that no other resource has; a pattern would cost the data plane a match a request."""
+    """Matches every path that no other resource does, without the cost of a pattern."""
 
     def __init__(self, handler: Handler) -> None:
-        """Make it. Args: handler: what answers, whatever the method."""
+        """Create the resource; `handler` handles all methods."""
         super().__init__("/")
         self.add_route("*", handler, expect_handler=check_expect)
 
@@ -34,43 +34,41 @@ class CatchAll(web.PlainResource):
 
 
 class Public:
-    """Answers what is not PiCloud's own."""
+    """Handles requests to the routes of apps."""
 
     def __init__(self, platform: Platform) -> None:
         self._services = platform
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request: host -> app, method and path -> route, route -> script.
-
-        Args:
-            request: any request that no other handler has.
+        """Handle a request: host -> app, method and path -> route, route -> script.
 
         Returns:
-            The script's response; where the app has CORS settings, also errors that concern the app.
+            The script's response. If the app has CORS settings, errors of the app are returned, not raised,
+            so that they get the CORS headers.
 
         Raises:
-            NotFound, MethodNotAllowed, UnknownHost: nothing answers.
+            NotFound, MethodNotAllowed, UnknownHost: no route matches.
             BadRequest, BodyTooLarge, RequestTimeout: the request cannot be read.
-            Unavailable: where it goes had to be read and the database cannot be reached.
+            Unavailable: the routes are not cached and the database cannot be reached.
         """
         segments = split_path(request.raw_path.partition("?")[0])
         if is_reserved(segments):
-            raise await _nothing_of_our_own(request)
+            raise await _reserved_path_error(request)
         path = "/" + "/".join(segments)
-        if holds_token(path):  # a path cannot lose it on its way to the script, as headers do
-            raise BadRequest("the path holds a credential of PiCloud; send it in the Authorization header")
-        asked = peer(request).host
-        found = await self._services.directory.find(asked)
+        if holds_token(path):  # unlike a header, it cannot be removed before the script sees it
+            raise BadRequest("the path contains a PiCloud token; send it in the Authorization header")
+        requested_host = peer(request).host
+        found = await self._services.directory.find(requested_host)
         if found is None:
-            raise UnknownHost(asked)
+            raise UnknownHost(requested_host)
         app, host = found
         if app.cors is None:
-            return await self._answer(request, app, host, segments, path)
+            return await self._dispatch(request, app, host, segments, path)
         if is_preflight(request):
             return preflight(app.cors, request)
         response: web.StreamResponse
         try:
-            response = await self._answer(request, app, host, segments, path)
+            response = await self._dispatch(request, app, host, segments, path)
         except PicloudError as error:
             response = error_response(error, request[REQUEST_ID])
         except web.HTTPException as error:
@@ -78,7 +76,7 @@ class Public:
         allow(app.cors, request, response)
         return response
 
-    async def _answer(
+    async def _dispatch(
         self, request: web.Request, app: AppRouting, host: str, segments: Segments, path: str
     ) -> web.StreamResponse:
         try:
@@ -90,7 +88,7 @@ class Public:
         # The body first: who calls is asked when all of it is there, so that a key which is revoked while
         # it arrives counts no longer.
         body = await read_body(request, MAX_BODY, self._services.body_seconds)
-        principal = await visitor(self._services.principals, request)
+        principal = await optional_principal(self._services.principals, request)
         live = await self._services.live_scripts.get(app.app_id, match.route.script_id)
         return await invoke(
             self._services,
@@ -105,8 +103,8 @@ class Public:
         )
 
 
-async def _nothing_of_our_own(request: web.Request) -> PicloudError:
-    """Why no handler of PiCloud's own took a request to a reserved path: 404 or 405."""
+async def _reserved_path_error(request: web.Request) -> PicloudError:
+    """Return the error for a reserved path that no handler of PiCloud matched: 404 or 405."""
     allowed: set[str] = set()
     for resource in request.app.router.resources():
         if not isinstance(resource, CatchAll):

@@ -58,4 +58,4 @@ def test_the_counts_are_true_whoever_comes_and_goes(steps: list[tuple[int, bool,
             limiter.leave(inside.pop(0))
         limiter.leave(connection if not stays else LimitedConnection("", None))
         assert len(limiter) == len(inside) <= 10
-        assert sum(limiter._of_one.values()) == len(inside)
+        assert sum(limiter._per_address.values()) == len(inside)

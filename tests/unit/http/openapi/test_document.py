@@ -16,12 +16,12 @@ from jsonschema_rs import Draft202012Validator
 from picloud.core import errors
 from picloud.core.errors import PicloudError
 from picloud.execution.platform import Platform
-from picloud.http.application import ENDPOINTS, PLAIN_ENDPOINTS, build_application
+from picloud.http.application import ENDPOINTS, STANDALONE_ENDPOINTS, build_application
 from picloud.http.openapi.document import document
 from picloud.http.openapi.shapes import attributes, summary
 from picloud.sandbox.outcome import STATUS
 
-DOCUMENT = document(ENDPOINTS, PLAIN_ENDPOINTS)
+DOCUMENT = document(ENDPOINTS, STANDALONE_ENDPOINTS)
 OPERATIONS: dict[str, dict[str, Any]] = {
     f"{method.upper()} {path}": operation
     for path, methods in DOCUMENT["paths"].items()
@@ -110,7 +110,7 @@ def test_a_schema_is_named_after_one_type_and_not_after_a_module() -> None:
 
 
 def test_the_description_is_the_same_every_time_and_not_large() -> None:
-    again = orjson.dumps(document(ENDPOINTS, PLAIN_ENDPOINTS))
+    again = orjson.dumps(document(ENDPOINTS, STANDALONE_ENDPOINTS))
     assert again == orjson.dumps(DOCUMENT)
     assert len(again) < 256 * 1024
 
