@@ -70,6 +70,6 @@ ENDPOINTS = (
         access="app.admin",
         action="settings.update",
         body=SettingsPatch,
-        summary="Update an app's settings",
+        summary="Update the settings of an app",
     ),
 )

@@ -1,1 +1,1 @@
-"""The description of this HTTP API, made from the tables that serve it."""
+"""The OpenAPI document, generated from the endpoint declarations."""

@@ -8,35 +8,34 @@ from typing import Any
 from picloud import __version__
 from picloud.http.admin.endpoint import PREFIX, Endpoint, NoBody
 from picloud.http.openapi.failures import Responses, all_errors, error_schema
-from picloud.http.openapi.operations import answer_of, operation, plain_operation, sends_bytes, tag_of
+from picloud.http.openapi.operations import is_not_json, operation, result_type, standalone_operation, tag_of
 from picloud.http.openapi.shapes import Direction, Shapes
 from picloud.http.openapi.words import ABOUT, EXAMPLES, Schema
 from picloud.http.standalone_endpoint import StandaloneEndpoint
 from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIE_SECURE
 
 
-def document(endpoints: Sequence[Endpoint], plain: Sequence[StandaloneEndpoint]) -> dict[str, Any]:
-    """Describe the API.
+def document(endpoints: Sequence[Endpoint], standalone: Sequence[StandaloneEndpoint]) -> dict[str, Any]:
+    """Generate the OpenAPI 3.1 document.
 
     Args:
         endpoints: of the admin API.
-        plain: those outside.
-
-    Returns:
-        An OpenAPI 3.1 document.
+        standalone: endpoints outside the admin API.
 
     Raises:
-        KeyError: a path or a header has a name that `words.py` does not know.
+        KeyError: a path parameter or header is not described in `words.py`.
         pydantic.PydanticUserError: a type has no schema.
     """
-    shapes, responses = Shapes(_types(endpoints, plain)), Responses()
+    shapes, responses = Shapes(_types(endpoints, standalone)), Responses()
     _complete(endpoints, shapes)
     paths: dict[str, dict[str, Any]] = {}
     for one in endpoints:
         paths.setdefault(PREFIX + one.path, {})[one.method.lower()] = operation(one, shapes, responses)
-    for other in plain:
-        paths.setdefault(other.path, {})[other.method.lower()] = plain_operation(other, shapes, responses)
-    tags = dict(tag_of(one) for one in endpoints) | {other.tag: "" for other in plain}
+    for other in standalone:
+        paths.setdefault(other.path, {})[other.method.lower()] = standalone_operation(
+            other, shapes, responses
+        )
+    tags = dict(tag_of(one) for one in endpoints) | {other.tag: "" for other in standalone}
     return {
         "openapi": "3.1.0",
         "info": {"title": "PiCloud", "version": __version__, "description": ABOUT},
@@ -55,28 +54,28 @@ def document(endpoints: Sequence[Endpoint], plain: Sequence[StandaloneEndpoint])
 
 
 def _types(
-    endpoints: Sequence[Endpoint], plain: Sequence[StandaloneEndpoint]
+    endpoints: Sequence[Endpoint], standalone: Sequence[StandaloneEndpoint]
 ) -> Iterator[tuple[Any, Direction]]:
     for one in endpoints:
         if one.body is not NoBody:
-            yield one.body, "sent"
-        if one.status != 204 and not sends_bytes(one):
-            yield answer_of(one), "answered"
-    for other in plain:
+            yield one.body, "request"
+        if one.status != 204 and not is_not_json(one):
+            yield result_type(one), "response"
+    for other in standalone:
         for answer in other.responses.values():
-            yield answer.shape, "answered"
+            yield answer.shape, "response"
 
 
 def _complete(endpoints: Sequence[Endpoint], shapes: Shapes) -> None:
-    """Give fields of bodies an example, and the description of the answer's field of the same name."""
+    """Add examples to fields of bodies, and descriptions from response fields of the same name."""
     for one in endpoints:
         if one.body is NoBody:
             continue
-        answer = shapes.resolved(answer_of(one), "answered") if one.status != 204 else {}
-        for name, field in shapes.resolved(one.body, "sent").get("properties", {}).items():
-            told = answer.get("properties", {}).get(name, {}).get("description")
-            if told:
-                field.setdefault("description", told)
+        answer = shapes.resolved(result_type(one), "response") if one.status != 204 else {}
+        for name, field in shapes.resolved(one.body, "request").get("properties", {}).items():
+            description = answer.get("properties", {}).get(name, {}).get("description")
+            if description:
+                field.setdefault("description", description)
             if name in EXAMPLES:
                 field.setdefault("examples", [EXAMPLES[name]])
 

@@ -1,4 +1,4 @@
-"""How a call can fail: every error there is, and which of them a call of an endpoint may meet."""
+"""Lists all errors, and those that each endpoint can return."""
 
 from __future__ import annotations
 
@@ -21,19 +21,12 @@ _BODY = (
     errors.UnknownContentType,
 )
 _STREAM = (errors.TooManyStreams, errors.Overloaded, errors.NotReady)
-_UNSENT = frozenset({"cancelled"})  # the client has gone
+_UNSENT = frozenset({"cancelled"})  # the client has disconnected
 
 
 def errors_of(endpoint: Endpoint) -> list[type[PicloudError]]:
-    """What a call of the admin API can end with beside success.
-
-    Args:
-        endpoint: the endpoint.
-
-    Returns:
-        What every call of its kind can, and what it names itself.
-    """
-    found: list[type[PicloudError]] = [errors.Invalid]  # an unknown parameter, wherever it is
+    """Return the errors of an endpoint: those of all such endpoints, and those it declares."""
+    found: list[type[PicloudError]] = [errors.Invalid]  # an unknown parameter
     if endpoint.access != "public":
         found.append(errors.Unauthenticated)
     if endpoint.access not in ("public", "user") or endpoint.action:
@@ -48,11 +41,7 @@ def errors_of(endpoint: Endpoint) -> list[type[PicloudError]]:
 
 
 def all_errors() -> list[tuple[int, str, str]]:
-    """Every error there is.
-
-    Returns:
-        HTTP status, code and meaning, by status.
-    """
+    """Return HTTP status, code and message of all errors, sorted by status."""
     found = _codes(
         kind
         for _, kind in inspect.getmembers(errors, inspect.isclass)
@@ -62,18 +51,17 @@ def all_errors() -> list[tuple[int, str, str]]:
 
 
 class Responses:
-    """Answers with errors; what answers with the same codes shares a component.
+    """Error responses; responses with the same codes share a component.
 
     Attributes:
-        named: response by name.
+        named: the components by name.
     """
 
     def __init__(self) -> None:
-        """Make it, with nothing in it."""
         self.named: dict[str, Schema] = {}
 
     def of(self, kinds: Iterable[type[PicloudError]]) -> dict[str, Schema]:
-        """References to the responses of some errors, by status."""
+        """Return references to the error responses, by status."""
         made = {}
         for status, codes in _by_status(_codes(kinds)).items():
             name = "-".join(sorted(codes))
@@ -86,19 +74,16 @@ class Responses:
 
 
 def scripted_responses(kinds: Iterable[type[PicloudError]]) -> dict[str, Schema]:
-    """Responses where a script answers: any status may be its own, so no body can be promised.
+    """Return the responses of a script by status; a script can return any status and body.
 
     Args:
-        kinds: errors beside those an execution can end with.
-
-    Returns:
-        Responses by status, and the default.
+        kinds: errors in addition to those of an execution.
     """
     anything: Schema = {"*/*": {"schema": {}}}
-    made: dict[str, Schema] = {"default": {"description": "What the script answers.", "content": anything}}
+    made: dict[str, Schema] = {"default": {"description": "The script's response.", "content": anything}}
     for status, codes in _by_status(_outcomes() | _codes(kinds)).items():
         made[status] = {
-            "description": f"What the script answers, or\n\n{_listed(codes)}",
+            "description": f"The script's response, or\n\n{_listed(codes)}",
             "x-codes": sorted(codes),
             "content": anything,
         }
@@ -106,16 +91,16 @@ def scripted_responses(kinds: Iterable[type[PicloudError]]) -> dict[str, Schema]
 
 
 def error_schema() -> Schema:
-    """The shape of every error."""
+    """Return the schema of errors."""
     codes = sorted({code for _, code, _ in all_errors()})
     fields = {
-        "code": {"type": "string", "enum": codes, "description": "What went wrong, for programs."},
-        "message": {"type": "string", "description": "What went wrong, for people."},
+        "code": {"type": "string", "enum": codes, "description": "The error code, for programs."},
+        "message": {"type": "string", "description": "The message, for humans."},
         "details": {
             "type": "object",
-            "description": "Facts about it. `field` is the field that is not acceptable, `problems` are all.",
+            "description": "Details. `field` is the first invalid field, `problems` lists all problems.",
         },
-        "request_id": {"type": "string", "description": "The request, as in `X-Request-Id` and the log."},
+        "request_id": {"type": "string", "description": "The request id, as in `X-Request-Id` and the log."},
     }
     error = {
         "type": "object",
@@ -123,7 +108,7 @@ def error_schema() -> Schema:
         "properties": fields,
         "required": ["code", "message", "request_id"],
     }
-    about = "What every error looks like."
+    about = "An error."
     return {"type": "object", "description": about, "properties": {"error": error}, "required": ["error"]}
 
 

@@ -1,4 +1,4 @@
-"""One endpoint -> one operation of the OpenAPI document."""
+"""Converts endpoints to operations of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _CAPABILITIES = {one.name: one for one in CAPABILITIES}
 _LOGGED_IN: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
 
 
-def answer_of(endpoint: Endpoint) -> Any:
-    """The type of a handler's answer: its annotation, without `WithHeaders`; of a stream, its data."""
+def result_type(endpoint: Endpoint) -> Any:
+    """Return the type of a handler's result, without `WithHeaders`; for a stream, the type of its data."""
     shape = typing.get_type_hints(endpoint.handle)["return"]
     if isinstance(endpoint, StreamEndpoint):
         event = typing.get_args(shape)[0]
@@ -33,28 +33,19 @@ def answer_of(endpoint: Endpoint) -> Any:
     return typing.get_args(shape)[0] if typing.get_origin(shape) is WithHeaders else shape
 
 
-def sends_bytes(endpoint: Endpoint) -> bool:
-    """Whether an endpoint answers with something else than JSON."""
-    return answer_of(endpoint) is web.Response
+def is_not_json(endpoint: Endpoint) -> bool:
+    """Report whether the response is not JSON."""
+    return result_type(endpoint) is web.Response
 
 
 def tag_of(endpoint: Endpoint) -> tuple[str, str]:
-    """The noun an endpoint is about, and what the module of that noun says it is."""
+    """Return the group of an endpoint, and its description: the docstring of the module."""
     module = endpoint.handle.__module__
     return module.rpartition(".")[2], (sys.modules[module].__doc__ or "").splitlines()[0]
 
 
 def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[str, Any]:
-    """Describe an endpoint of the admin API.
-
-    Args:
-        endpoint: the endpoint.
-        shapes: has its types.
-        responses: takes in its errors.
-
-    Returns:
-        An Operation Object.
-    """
+    """Return the Operation Object of an endpoint of the admin API; adds its errors to `responses`."""
     tag, _ = tag_of(endpoint)
     made: dict[str, Any] = {
         "operationId": f"{tag}.{endpoint.handle.__name__.strip('_')}",
@@ -71,35 +62,28 @@ def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[
     if endpoint.access in _CAPABILITIES:
         made["x-capability"] = endpoint.access
     if endpoint.body is not NoBody:
-        schema = shapes.of(endpoint.body, "sent")
+        schema = shapes.of(endpoint.body, "request")
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
     done: Schema = {"description": "Done."}
     more: dict[str, Schema] = {}
-    if sends_bytes(endpoint):
-        done, more = _bytes("The bytes, whatever they are."), {"206": _bytes("A part of the bytes.")}
-        more["304"] = {"description": "What you have is what there is."}
+    if is_not_json(endpoint):
+        done, more = _bytes("The file."), {"206": _bytes("The requested range of the file.")}
+        more["304"] = {"description": "Not changed."}
     elif isinstance(endpoint, StreamEndpoint):
-        # OpenAPI 3.1 cannot describe the events of a stream: the schema of their data is beside it.
+        # OpenAPI 3.1 cannot describe the events of a stream, so their schema is in an extension.
         done["description"] = "Server-sent events. The data of each is JSON."
         done["content"] = {CONTENT_TYPE: {"schema": {"type": "string"}}}
-        done["x-event-data"] = shapes.of(answer_of(endpoint), "answered")
+        done["x-event-data"] = shapes.of(result_type(endpoint), "response")
     elif endpoint.status != 204:
-        done["content"] = {"application/json": {"schema": shapes.of(answer_of(endpoint), "answered")}}
+        done["content"] = {"application/json": {"schema": shapes.of(result_type(endpoint), "response")}}
     made["responses"] = {str(endpoint.status): done} | more | responses.of(errors_of(endpoint))
     return made
 
 
-def plain_operation(endpoint: StandaloneEndpoint, shapes: Shapes, responses: Responses) -> dict[str, Any]:
-    """Describe an endpoint outside the admin API.
-
-    Args:
-        endpoint: the endpoint.
-        shapes: has its types.
-        responses: takes in its errors.
-
-    Returns:
-        An Operation Object.
-    """
+def standalone_operation(
+    endpoint: StandaloneEndpoint, shapes: Shapes, responses: Responses
+) -> dict[str, Any]:
+    """Return the Operation Object of an endpoint outside the admin API; adds its errors to `responses`."""
     made: dict[str, Any] = {
         "operationId": f"{endpoint.tag}.{endpoint.name}",
         "tags": [endpoint.tag],
@@ -113,14 +97,14 @@ def plain_operation(endpoint: StandaloneEndpoint, shapes: Shapes, responses: Res
         ],
     }
     if endpoint.scripted:
-        made["requestBody"] = {"description": "The script's.", "content": {"*/*": {"schema": {}}}}
+        made["requestBody"] = {"description": "The body for the script.", "content": {"*/*": {"schema": {}}}}
         made["responses"] = scripted_responses(endpoint.errors)
         return made
     answers: dict[str, Schema] = {}
     for status, answer in endpoint.responses.items():
         answers[str(status)] = {"description": answer.about}
         if answer.media_type:
-            schema = shapes.of(answer.shape, "answered")
+            schema = shapes.of(answer.shape, "response")
             answers[str(status)]["content"] = {answer.media_type: {"schema": schema}}
     made["responses"] = answers | responses.of((*endpoint.errors, PicloudError))
     return made
@@ -132,16 +116,16 @@ def _bytes(about: str) -> Schema:
 
 def _access(endpoint: Endpoint) -> str:
     if endpoint.access == "public":
-        return "Needs no log-in."
+        return "Public."
     if endpoint.access == "session":
-        return "Needs a log-in in person; an API key will not do."
+        return "Requires a session; an API key is not enough."
     known = _CAPABILITIES.get(endpoint.access)
     if known is None:
-        return "Needs a log-in."
+        return "Requires a login."
     where = "in the app" if known.level == "app" else "in the instance"
     return (
-        f"Needs `{known.name}`: the role `{known.least_role}` {where} or a higher one; "
-        f"an API key needs the scope `{known.scope}`."
+        f"Requires `{known.name}`: the role `{known.least_role}` {where} or higher; "
+        f"an API key also requires the scope `{known.scope}`."
     )
 
 
@@ -157,7 +141,7 @@ def _query_parameters(model: Schema) -> list[Schema]:
     for name, described in model.get("properties", {}).items():
         schema = dict(described)
         about = schema.pop("description", "")
-        # A query knows no null: what may be null in the model may be absent in the query.
+        # A query has no null: a parameter that can be null in the model is optional.
         if schema.get("default", "") is None:
             del schema["default"]
         choices = [choice for choice in schema.pop("anyOf", []) if choice != {"type": "null"}]

@@ -1,4 +1,4 @@
-"""The description: `GET /api/v1/openapi.json` for programs, `GET /api/v1/docs` for people."""
+"""`GET /api/v1/openapi.json` and `GET /api/v1/docs`, the API reference."""
 
 from __future__ import annotations
 
@@ -16,13 +16,10 @@ from picloud.http.standalone_endpoint import ResponseSpec, StandaloneEndpoint
 
 
 def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoint, ...]:
-    """Make the endpoints that show the description.
+    """Return the endpoints of the API reference.
 
     Args:
-        describe: makes it; called once, when somebody asks first.
-
-    Returns:
-        The endpoints.
+        describe: generates the OpenAPI document; called once, on the first request.
     """
     serve = _Serve(describe)
     return (
@@ -32,11 +29,11 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoin
             handler=lambda _: serve.document,
             tag="system",
             name="openapi",
-            summary="This document",
+            summary="Get the OpenAPI document",
             headers=(hdrs.IF_NONE_MATCH,),
             responses={
                 200: ResponseSpec("An OpenAPI 3.1 document.", "application/json", dict[str, Any]),
-                304: ResponseSpec("It is the one you have."),
+                304: ResponseSpec("Not changed."),
             },
         ),
         StandaloneEndpoint(
@@ -45,14 +42,14 @@ def endpoints(describe: Callable[[], dict[str, Any]]) -> tuple[StandaloneEndpoin
             handler=lambda _: serve.page,
             tag="system",
             name="docs",
-            summary="This document as a page for people",
+            summary="Open the API reference",
             responses={200: ResponseSpec("The page.", "text/html")},
         ),
     )
 
 
 class _Serve:
-    """Answers them."""
+    """Handlers of the API reference."""
 
     def __init__(self, describe: Callable[[], dict[str, Any]]) -> None:
         self._describe = describe
@@ -70,7 +67,7 @@ class _Serve:
 
     @functools.cached_property
     def _bytes(self) -> tuple[bytes, str]:
-        """The document and its tag."""
+        """The document and its entity tag."""
         body = orjson.dumps(self._describe())
         return body, hashlib.sha256(body).hexdigest()[:32]
 

@@ -1,4 +1,4 @@
-"""Types as JSON schemas, described by the docstrings of the types themselves."""
+"""Converts types to JSON schemas, with descriptions from their docstrings."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from pydantic_core import core_schema
 
 from picloud.http.openapi.words import Schema
 
-Direction = Literal["sent", "answered"]
+Direction = Literal["request", "response"]
 
 REF = "#/components/schemas/{model}"
 
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*)$")
 _MODES: Mapping[Direction, Literal["validation", "serialization"]] = {
-    "sent": "validation",
-    "answered": "serialization",
+    "request": "validation",
+    "response": "serialization",
 }
 
 
 class Shapes:
-    """JSON schemas of types; what they name is kept once, under `#/components/schemas/`.
+    """JSON schemas of types; named types are shared under `#/components/schemas/`.
 
     Attributes:
-        named: schema by name.
+        named: the shared schemas by name.
     """
 
     def __init__(self, types: Iterable[tuple[Any, Direction]]) -> None:
-        """Make them.
+        """Generate the schemas.
 
         Args:
-            types: each type and whether it is read from a request or written into an answer.
+            types: each type, and whether it is part of a request or of a response.
         """
         self._schemas, found = TypeAdapter.json_schemas(
             [((shape, way), _MODES[way], TypeAdapter[Any](shape)) for shape, way in dict.fromkeys(types)],
@@ -45,35 +45,28 @@ class Shapes:
         self.named: dict[str, Schema] = found.get("$defs", {})
 
     def of(self, shape: Any, way: Direction) -> Schema:
-        """The schema of one of the types, mostly a reference."""
+        """Return the schema of a type, usually a reference."""
         return self._schemas[(shape, way), _MODES[way]]
 
     def resolved(self, shape: Any, way: Direction) -> Schema:
-        """The schema of one of the types itself, never a reference."""
+        """Return the schema of a type, with the reference resolved."""
         schema = self.of(shape, way)
         return self.named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
 def query_shape(model: type[BaseModel]) -> Schema:
-    """The schema of a query's parameters."""
+    """Return the schema of query parameters."""
     return model.model_json_schema(schema_generator=_Described)
 
 
 def summary(about: type) -> str:
-    """What a docstring says before its sections."""
+    """Return the text of a docstring before its sections."""
     text = inspect.cleandoc(about.__doc__ or "")
     return "" if text.startswith(f"{about.__name__}(") else _plain(text.partition("\nAttributes:")[0].strip())
 
 
 def attributes(about: type) -> dict[str, str]:
-    """What the docstrings of a class and its bases say about its attributes.
-
-    Args:
-        about: a class with a section "Attributes:", or whose bases have one.
-
-    Returns:
-        Text by name.
-    """
+    """Return the descriptions of a class's attributes, from the docstrings of the class and its bases."""
     found: dict[str, str] = {}
     for base in reversed(about.__mro__):
         name = ""
@@ -90,7 +83,7 @@ def attributes(about: type) -> dict[str, str]:
 
 
 class _Described(GenerateJsonSchema):
-    """Pydantic's schemas: described, without titles that repeat names, and whole where they are answers."""
+    """Pydantic's schemas with descriptions, without redundant titles; response fields are all required."""
 
     def dataclass_schema(self, schema: core_schema.DataclassSchema) -> JsonSchemaValue:
         return self._described(super().dataclass_schema(schema), schema["cls"])
@@ -117,12 +110,12 @@ class _Described(GenerateJsonSchema):
             if name in known:
                 field.setdefault("description", known[name])
         if self.mode == "serialization" and made.get("properties"):
-            made["required"] = list(made["properties"])  # an answer has all of its fields, always
+            made["required"] = list(made["properties"])  # a response always has all fields
         return made
 
 
 def _plain(text: str) -> str:
-    """A sentence in the words of JSON: Python's have other names for some values."""
+    """Replace Python's names of values by JSON's, and capitalize the sentence."""
     for python, json in (("None", "null"), ("True", "true"), ("False", "false")):
         text = re.sub(rf"\b{python}\b", json, text)
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""What the description says that no table or docstring does."""
+"""Texts of the API reference that are not in endpoint declarations or docstrings."""
 
 from __future__ import annotations
 
@@ -10,30 +10,31 @@ from picloud.core.validation import VARIABLE_NAME
 Schema = dict[str, Any]
 
 ABOUT = """\
-Log in with `POST /api/v1/admin/auth/login`, or make an API key, and send it as `Authorization: Bearer ...`.
+Log in with `POST /api/v1/admin/auth/login` or create an API key. Send the token as
+`Authorization: Bearer ...`.
 
-Every error has one shape, `Error`, and a code. Every answer has an `X-Request-Id`. Bodies are JSON and say
-so in `Content-Type`. A field or a parameter that is not listed, or is there twice, is refused with 422.
-A `PATCH` is a JSON merge patch: what is absent stays, null clears. Answers may get further fields in later
-versions; those that are here stay. `HEAD` is answered wherever `GET` is.
+Request and response bodies are JSON, with `Content-Type: application/json`. Unknown and duplicate fields
+and parameters are rejected with 422. `PATCH` takes a JSON merge patch: absent fields keep their value, null
+clears a field. Later versions can add fields to responses, but do not remove any. `HEAD` works wherever
+`GET` does. Every response has the header `X-Request-Id`.
 
-What is no proper request is refused before it is known what it asks for (400, 405, 408, 413, 414, 417, 431),
-in the same shape; operations do not list that.
+All errors have the shape `Error`, with a code. Invalid HTTP requests are rejected before they reach an
+operation (400, 405, 408, 413, 414, 417, 431), with the same shape. Operations do not list these errors.
 
-Lists take `limit` (1 to 200) and `cursor`, and answer `items` and `next_cursor`, which is null on the last
-page. Walking a list shows everything that was there all the while exactly once; what is made or deleted
-meanwhile may be shown or not.
+Lists take `limit` (1 to 200) and `cursor`. They return `items` and `next_cursor`, which is null on the last
+page. If you fetch all pages, you get every item exactly once, except that items created or deleted in the
+meantime may or may not be included.
 
 ## Streams
 
 A path that ends in `:follow` returns server-sent events (`text/event-stream`) until the client disconnects.
 The `data` of each event is one JSON object, and its `id` is a position. To continue after an event, send its
-`id` as `Last-Event-ID`; browsers do so by themselves (`EventSource`). Without it, the stream begins with what
-happens next. An event without data only moves the id. Comments (`:`) are heartbeats.
+`id` as `Last-Event-ID`; browsers do this automatically (`EventSource`). Without it, the stream starts with
+the next event. An event without data only updates the id. Comments (`:`) are heartbeats.
 
 A stream ends with an event `closing`, whose data has the `code` and the `message` of an error: `not_ready`
 when the server stops, `unauthenticated` or `forbidden` when access was revoked. Connect again after the time
-in `retry`; if the error lasts, the response has it.
+in `retry`. If the error persists, the response to the new request reports it.
 """
 
 _ID: Schema = {"type": "string", "format": "uuid"}
@@ -44,7 +45,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "document": ("Id of the document.", _ID),
     "domain": ("Id of the domain.", _ID),
     "variable": ("Name of the variable.", {"type": "string", "pattern": f"^{VARIABLE_NAME}$"}),
-    "entry": ("Key of the entry, percent-encoded: also `/` and `:`.", {"type": "string"}),
+    "entry": ("Key of the entry, percent-encoded, including `/` and `:`.", {"type": "string"}),
     "execution": ("Id of the execution.", _ID),
     "file": ("Id of the file.", _ID),
     "key": ("Id of the API key.", _ID),
@@ -53,19 +54,19 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "script_id": ("Id of the script.", _ID),
     "session": ("Id of the session.", _ID),
     "user": ("Id of the user.", _ID),
-    "version": ("A version of the script.", {"type": "integer", "minimum": 1}),
+    "version": ("Version of the script.", {"type": "integer", "minimum": 1}),
 }
-"""What a name in a path stands for."""
+"""Description and schema of path parameters, by name."""
 
 HEADERS: Mapping[str, str] = {
-    "Last-Event-ID": "The id of the last event you have; the stream goes on behind it.",
-    "User-Agent": "What the client calls itself; shown in the list of sessions.",
-    "If-Match": 'The version that is to be changed, for example `"3"`; 409 when it is another by now.',
-    "If-Range": "The ETag of what you have a part of; when it is another by now, all is sent.",
-    "Range": "The part that is wanted, for example `bytes=1000-`; 206 with one, 416 behind the end.",
-    "If-None-Match": "The ETag of what you have; 304 when it is still the same.",
+    "Last-Event-ID": "The id of the last event you received; the stream continues after it.",
+    "User-Agent": "The name of the client; shown in the list of sessions.",
+    "If-Match": 'The version you changed, for example `"3"`; 409 if it is no longer the current one.',
+    "If-Range": "The ETag of the part you have; the whole file is sent if the file has changed.",
+    "Range": "The range of bytes, for example `bytes=1000-`; returns 206, or 416 after the end of the file.",
+    "If-None-Match": "The ETag you have; returns 304 if it is still current.",
 }
-"""What a header of a request means."""
+"""Descriptions of request headers, by name."""
 
 EXAMPLES: Mapping[str, object] = {
     "current": "my old password",
@@ -84,4 +85,4 @@ EXAMPLES: Mapping[str, object] = {
     "url": "https://api.example.com/users/7",
     "username": "ada",
 }
-"""Values of fields of bodies by name; choices and numbers speak for themselves."""
+"""Examples for fields of bodies, by name; enums and numbers need none."""
