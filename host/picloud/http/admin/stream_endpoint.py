@@ -20,7 +20,14 @@ from picloud.core.errors import NotReady, PicloudError
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint
 from picloud.http.caller import request_token
-from picloud.http.edge.event_stream import HEADERS, HEARTBEAT, StreamEvent, EventStream, write_event, write_retry
+from picloud.http.edge.event_stream import (
+    HEADERS,
+    HEARTBEAT,
+    EventStream,
+    StreamEvent,
+    write_event,
+    write_retry,
+)
 from picloud.http.edge.middleware import REQUEST_ID
 from picloud.http.open_streams import STREAMS, OpenStreams
 from picloud.identity.capabilities import authorise
