@@ -146,7 +146,10 @@ def test_a_port_in_use_is_said_in_one_line_with_what_to_do(data_dir: Path) -> No
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         said = refused(data_dir, "--port", str(port))
-    assert said == f"picloud: port {port} is in use: stop what listens there, or take another with --port\n"
+    assert (
+        said
+        == f"picloud: port {port} is in use; stop the program that uses it, or set another port with --port\n"
+    )
 
 
 def test_a_second_server_on_a_data_folder_is_refused_in_one_line_and_harms_nothing(data_dir: Path) -> None:
@@ -193,4 +196,4 @@ def test_the_workers_are_separate_processes(data_dir: Path) -> None:
 def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
     url = {"PICLOUD_DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}
     said = refused(tmp_path / "data", "--port", "0", variables=url)
-    assert said == "picloud: the database x on 127.0.0.1:1 does not answer: does its server run?\n"
+    assert said == "picloud: the database x on 127.0.0.1:1 does not respond; check that its server runs\n"

@@ -1,4 +1,4 @@
-"""What the console says when the server is ready and when it stops."""
+"""Console output when the server is ready and when it stops."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _EVERYWHERE = ("", "0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104  # compare
 
 
 def ready(settings: Settings, port: int, setup_token: str | None) -> None:
-    """Say where the server answers, where its data is, and how to stop it.
+    """Print the address of the server, the location of its data, and how to stop it.
 
     Args:
         settings: the configuration.
-        port: what it listens on, also when 0 was asked for.
-        setup_token: of the link to make the first owner with, when there is no user.
+        port: the port it listens on, even if the setting is 0.
+        setup_token: the token of the setup link, if there is no user yet.
     """
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
     url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
@@ -27,22 +27,27 @@ def ready(settings: Settings, port: int, setup_token: str | None) -> None:
     if settings.admin_host is not None:
         proxied = bool(settings.trusted_proxies)
         admin = f"https://{settings.admin_host}" if proxied else f"http://{settings.admin_host}:{port}"
-    # The one secret that is printed: whoever reads the console owns the machine anyway.
+    # The only secret that is printed: users who can read the console have full access anyway.
     link = f"{admin}/admin/setup?token={setup_token}" if setup_token else None
     data = "PICLOUD_DATABASE_URL" if settings.database_url else str(settings.data_dir)
     if not logs.is_pretty(settings.log_format, sys.stdout):
         _log.info("ready", extra={"url": url, "data": data, "version": __version__, "port": port})
         if link:
             _log.info(
-                "no user yet: make the owner at this link, once, within an hour", extra={"setup_link": link}
+                "no user yet; open the link to create the owner: it works once and expires in an hour",
+                extra={"setup_link": link},
             )
         return
     lines = [f"\nPiCloud {__version__} is ready\n", f"  {url}/hello", f"  data in {data}"]
     if link:
-        lines += ["", "  No user yet. Make the owner at this link (once, within an hour):", f"  {link}"]
-    print("\n".join([*lines, "", "  Ctrl-C stops it.", ""]), flush=True)
+        lines += [
+            "",
+            "  No user yet. Create the owner (the link works once and expires in an hour):",
+            f"  {link}",
+        ]
+    print("\n".join([*lines, "", "  Press Ctrl-C to stop.", ""]), flush=True)
 
 
 def stopping() -> None:
-    """Say that running requests are awaited."""
-    _log.info("stopping: running requests may finish; a second Ctrl-C cuts them off")
+    """Log that the server waits for running requests."""
+    _log.info("stopping after running requests have finished; press Ctrl-C again to abort them")

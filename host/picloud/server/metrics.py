@@ -1,4 +1,4 @@
-"""Every family of metrics a node has."""
+"""All metrics of a node."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from picloud.http.edge import connection
 from picloud.sandbox import cache
 from picloud.server.jobs import scheduler
 
-RESTARTS = Family("picloud_worker_restarts_total", "Workers that died and were started again.")
+RESTARTS = Family("picloud_worker_restarts_total", "Workers restarted after they died.")
 
 FAMILIES: tuple[Family, ...] = (
     *connection.METRICS,

@@ -1,4 +1,4 @@
-"""The parent process: database, schema, first owner, then workers."""
+"""The parent process: prepares database, schema and first owner, then runs the workers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from picloud.services.files.sweep import claim
 
 _log = logging.getLogger(__name__)
 
-_SPARE_CONNECTIONS = 10  # of the embedded server: commands, LISTEN, PostgreSQL's own
+_SPARE_CONNECTIONS = 10  # for commands, LISTEN and PostgreSQL itself
 
 
 def serve(settings: Settings) -> int:
@@ -42,17 +42,17 @@ def serve(settings: Settings) -> int:
         settings: the configuration.
 
     Returns:
-        The exit code: 0 after a stop that was asked for.
+        The exit code: 0 after a requested stop.
 
     Raises:
-        CannotListen, DatabaseUnusable, StoreUnusable, PicloudError: it cannot start; the text says why.
+        CannotListen, DatabaseUnusable, StoreUnusable, PicloudError: the server cannot start.
     """
-    signal.signal(signal.SIGTERM, _interrupt)  # until the workers run, both signals end the start
+    signal.signal(signal.SIGTERM, _interrupt)  # until the workers run, both signals abort the start
     sockets = listen(settings.host, settings.port, settings.workers)
     warn_if_exposed(sockets[0], bool(settings.trusted_proxies), settings.admin_host is not None)
     allow_open_files(settings.max_connections)
     if settings.http_allow_private:
-        _log.warning("scripts may call private addresses and this machine: PICLOUD_HTTP_ALLOW_PRIVATE is set")
+        _log.warning("PICLOUD_HTTP_ALLOW_PRIVATE is set: scripts can call private addresses and this machine")
     embedded = None
     if settings.database_url is None:
         connections = settings.workers * (settings.database_pool_size + 1) + _SPARE_CONNECTIONS
@@ -62,18 +62,18 @@ def serve(settings: Settings) -> int:
         generations = Generations(settings.workers)
         metrics = Metrics(FAMILIES, settings.workers + 1)
         metrics.own(settings.workers)
-        image_store(settings).clear()  # another guest, or other ceilings, make other images
+        image_store(settings).clear()  # the guest or the ceilings may have changed
         compiling = in_child(lambda: make_engine(settings).close())
         try:
             token = asyncio.run(_prepare(settings, parameters, generations))
         except Unavailable as error:
             raise DatabaseUnusable(
-                f"the database {parameters} does not answer: does its server run?"
+                f"the database {parameters} does not respond; check that its server runs"
             ) from error
-        for thread in threading.enumerate():  # the parent forks: it must be alone
+        for thread in threading.enumerate():  # fork needs a process without other threads
             if thread is not threading.current_thread():
                 thread.join()
-        os.waitpid(compiling, 0)  # if it failed, so will the workers, and say why
+        os.waitpid(compiling, 0)  # if it failed, the workers fail too, and report why
         node = Node(settings, parameters, generations, metrics, sockets)
         port = sockets[0].getsockname()[1]
 
@@ -115,7 +115,7 @@ def _database(settings: Settings, embedded: EmbeddedPostgres | None) -> Connecti
 async def _prepare(
     settings: Settings, parameters: ConnectionParameters, generations: Generations
 ) -> str | None:
-    """Schema, files, first app, first owner. Returns: the token of a setup link when there is no user."""
+    """Prepare schema, files, first app and first owner. Returns: the setup token if there is no user."""
     await migrate(parameters)
     database, passwords = await Database.open(parameters, 2), Passwords()
     FolderStore.prepare(files_folder(settings))

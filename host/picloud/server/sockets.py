@@ -1,4 +1,4 @@
-"""The sockets the workers accept connections on."""
+"""The listening sockets of the workers."""
 
 from __future__ import annotations
 
@@ -9,38 +9,37 @@ import socket
 import sys
 from ipaddress import ip_address
 
-_BACKLOG = 1024  # connections that wait to be accepted
+_BACKLOG = 1024  # connections waiting to be accepted
 _OTHER_FILES = 256  # of a worker: database, logs, modules
 
 _log = logging.getLogger(__name__)
 
 
 class CannotListen(Exception):
-    """The address or port cannot be listened on; the text says why and what mends it."""
+    """The address or port cannot be used; the message says why and how to fix it."""
 
 
 def listen(host: str, port: int, workers: int) -> list[socket.socket]:
-    """Open the sockets, one per worker where the kernel spreads connections over them (Linux).
+    """Open the listening sockets: one per worker on Linux, where the kernel balances connections.
 
-    The parent opens them, so that a connection made while a worker is restarted waits for the next
-    one instead of being refused.
+    The parent opens them, so that connections made while a worker restarts wait for its successor.
 
     Args:
         host: an address or name of this machine.
         port: TCP port; 0 takes a free one.
-        workers: how many will accept.
+        workers: number of workers.
 
     Returns:
-        One socket per worker; elsewhere than on Linux the same one for all.
+        One socket per worker; on systems other than Linux, the same socket for all.
 
     Raises:
-        CannotListen: the port is taken or not allowed, or the host is no address of this machine.
+        CannotListen: the port is in use or not permitted, or the host is not an address of this machine.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        # First without SO_REUSEPORT: with it, a second server of this user would share the port in silence.
+        # First without SO_REUSEPORT: with it, a second server of this user would silently share the port.
         with _bound(family, address, share=False) as probe:
             probe.listen()
             port = probe.getsockname()[1]
@@ -55,10 +54,10 @@ def listen(host: str, port: int, workers: int) -> list[socket.socket]:
 
 
 def allow_open_files(connections: int) -> None:
-    """Let this process and its children have as many files open as they take connections.
+    """Raise the limit on open files of this process and its children to what the connections need.
 
     Args:
-        connections: most connections of a worker.
+        connections: maximum connections of a worker.
     """
     needed = connections + _OTHER_FILES
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -68,35 +67,35 @@ def allow_open_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         if soft < needed:
             _log.warning(
-                "a process may have %d files open here, too few for PICLOUD_MAX_CONNECTIONS=%d: raise the "
-                "limit (ulimit -n, LimitNOFILE) or lower that",
+                "the limit of %d open files is too low for PICLOUD_MAX_CONNECTIONS=%d; raise the limit "
+                "(ulimit -n, LimitNOFILE) or lower the setting",
                 soft,
                 connections,
             )
 
 
-def warn_if_exposed(listening: socket.socket, proxied: bool, apart: bool) -> None:
-    """Warn when others can connect without a proxy, and when what they reach shares the admin's host.
+def warn_if_exposed(listening: socket.socket, proxied: bool, separate_admin_host: bool) -> None:
+    """Warn if the server is reachable without TLS, or if apps share a host with the admin API.
 
-    Whoever has a proxy in front serves others, also where only this machine can connect to the server.
+    A server behind a proxy counts as reachable, even if it listens only on this machine.
 
     Args:
         listening: the socket.
         proxied: whether any proxy is trusted.
-        apart: whether the admin API has a host of its own.
+        separate_admin_host: whether the admin API has its own host.
     """
     address = listening.getsockname()[0]
     is_open = not ip_address(address.partition("%")[0]).is_loopback
     if is_open and not proxied:
         _log.warning(
-            "listening on %s without TLS: passwords and tokens cross the network in clear; put a TLS proxy "
-            "in front and name it in PICLOUD_TRUSTED_PROXIES",
+            "listening on %s without TLS: passwords and tokens are sent unencrypted; use a TLS proxy and add "
+            "it to PICLOUD_TRUSTED_PROXIES",
             address,
         )
-    if (is_open or proxied) and not apart:
+    if (is_open or proxied) and not separate_admin_host:
         _log.warning(
-            "the admin API answers on the hosts of the apps too: a page that a script serves there acts in "
-            "the name of whoever is logged in; give it a host of its own with PICLOUD_ADMIN_HOST"
+            "the admin API is served on the hosts of the apps too: a page of a script can act as a user who "
+            "is logged in there; set PICLOUD_ADMIN_HOST to give the admin API its own host"
         )
 
 
@@ -117,12 +116,13 @@ def _bound(family: int, address: tuple[object, ...], share: bool) -> socket.sock
 def _why(error: OSError, host: str, port: int) -> str:
     if isinstance(error, socket.gaierror):
         return (
-            f"{host!r} is no address of this machine: give --host an address or name of it, such as 127.0.0.1"
+            f"{host!r} is not an address of this machine; set --host to an address or name of it, such as "
+            "127.0.0.1"
         )
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} is in use: stop what listens there, or take another with --port"
+        return f"port {port} is in use; stop the program that uses it, or set another port with --port"
     if error.errno == errno.EACCES:
-        return f"port {port} may not be opened by this user: take one above 1023 with --port"
+        return f"no permission to open port {port}; set a port above 1023 with --port"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"{host} is no address of this machine: give --host one that is, or 0.0.0.0 for all"
+        return f"{host} is not an address of this machine; set --host to one, or to 0.0.0.0 for all"
     return f"cannot listen on {host} port {port}: {error.strerror}"

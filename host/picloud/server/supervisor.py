@@ -1,8 +1,8 @@
-"""The worker processes: forked, kept alive, and stopped together.
+"""The worker processes: forks them, restarts them, and stops them together.
 
-The parent stays plain: no threads and no event loop, so that forking again at any time is safe and
-a signal is answered at once. A worker never outlives it: on Linux the kernel kills it with the
-parent, elsewhere it sees the end of a pipe that only the parent holds.
+The parent has no threads and no event loop, so that it can fork safely at any time and handle signals at
+once. A worker never outlives the parent: on Linux the kernel kills it, on other systems it sees the end of
+a pipe that only the parent holds.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ _log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _IDLE_SECONDS = 1.0  # a child's death wakes the parent earlier
-_STEADY_SECONDS = 10.0  # a worker that lived this long did not fail for how it was started
-_MARGIN_SECONDS = 2.0  # workers cut requests off themselves; this much later they are killed
+_STEADY_SECONDS = 10.0  # a worker that lived this long did not fail because of its start
+_MARGIN_SECONDS = 2.0  # workers abort requests themselves; this much later they are killed
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerSlot:
-    """What a worker is told when it starts.
+    """What a worker gets when it starts.
 
     Attributes:
-        slot: 0 to count - 1; a restarted worker gets the slot of the one before.
-        ready: to be called once it answers.
-        lifeline: descriptor that becomes readable when the parent is gone.
+        slot: 0 to count - 1; a restarted worker gets the slot of its predecessor.
+        ready: the worker must call it once it accepts requests.
+        lifeline: descriptor that becomes readable when the parent ends.
     """
 
     slot: int
@@ -47,14 +47,14 @@ class WorkerSlot:
 class _Worker:
     slot: int
     pid: int = 0
-    ready: int = -1  # reading end; a byte says ready, its end that the worker died before
+    ready: int = -1  # reading end of a pipe; a byte means ready, end of file that the worker died
     started: float = 0.0
     failures: int = 0
     due: float | None = 0.0  # when to start it (monotonic); None while it runs
 
 
 class Workers:
-    """Keeps a number of processes running until it is told to stop."""
+    """Keeps a number of worker processes running until it is stopped."""
 
     def __init__(
         self,
@@ -67,16 +67,16 @@ class Workers:
         on_death: Callable[[int], None] = lambda slot: None,
         watch: Callable[[], object],
     ) -> None:
-        """Prepare; nothing is started.
+        """Create it; `run` starts the workers.
 
         Args:
-            count: processes.
-            main: what each runs; its result is the exit code.
-            grace: seconds a worker gives running requests at a stop.
-            on_ready: called once, when every worker has said it is ready.
-            on_stop: called once, before the workers are told to stop.
-            on_death: called with the slot of a worker that ended without being told to.
-            watch: called after every wake-up (at least once a second) for other things to look after.
+            count: number of processes.
+            main: runs in each worker; returns its exit code.
+            grace: seconds that workers wait for running requests when they stop.
+            on_ready: called once, when all workers are ready.
+            on_stop: called once, before the workers are stopped.
+            on_death: called with the slot of a worker that died.
+            watch: called at least once a second, for other periodic checks.
         """
         self._workers = [_Worker(slot) for slot in range(count)]
         self._main = main
@@ -93,26 +93,26 @@ class Workers:
         """Run until SIGINT, SIGTERM or SIGHUP, then stop every worker; a second signal kills them.
 
         Returns:
-            0 after a stop that was asked for; 1 when one died before it was ready in the first start.
+            0 after a requested stop; 1 if a worker died before the server was ready.
         """
         os.set_blocking(self._wake, False)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._asked_to_stop)
+            signal.signal(number, self._request_stop)
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only wakes the loop
         failed = False
         try:
             while not self._stops and not failed:
                 self._start_due()
                 self._wait(self._until_due())
-                self._hear()
+                self._read_ready()
                 self._watch()
                 failed = self._reap() and not self._announced
         finally:
             self._stop()
         return 1 if failed else 0
 
-    def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
         self._stops += 1
 
     def _until_due(self) -> float:
@@ -134,7 +134,7 @@ class Workers:
     def _start(self, worker: _Worker) -> None:
         reading, writing = os.pipe()
         parent = os.getpid()
-        gc.freeze()  # what is there now stays shared: the collector does not write into it
+        gc.freeze()  # existing objects stay in shared memory: the collector does not write to them
         pid = os.fork()
         if pid == 0:
             os.close(reading)
@@ -153,12 +153,12 @@ class Workers:
             for number in (
                 signal.SIGINT,
                 signal.SIGHUP,
-            ):  # a Ctrl-C reaches every process; the parent decides
+            ):  # Ctrl-C reaches all processes; the parent handles it
                 signal.signal(number, signal.SIG_IGN)
             for descriptor in (self._woken, self._wake, self._held, *(w.ready for w in self._workers)):
                 if descriptor >= 0:
                     os.close(descriptor)
-            code = self._main(WorkerSlot(slot, lambda: _say_ready(writing), self._lifeline))
+            code = self._main(WorkerSlot(slot, lambda: _report_ready(writing), self._lifeline))
         except BaseException:
             _log.exception("worker %d failed", slot)
         finally:
@@ -166,13 +166,13 @@ class Workers:
                 sys.stdout.flush()
             with contextlib.suppress(OSError, ValueError):
                 sys.stderr.flush()
-            os._exit(code)  # not sys.exit: what the parent set up to run at exit is the parent's
+            os._exit(code)  # not sys.exit, which would run the parent's exit handlers
 
-    def _hear(self) -> None:
-        """Note who became ready."""
-        heard = [worker for worker in self._workers if worker.ready >= 0]
-        readable, _, _ = select.select([worker.ready for worker in heard], [], [], 0)
-        for worker in heard:
+    def _read_ready(self) -> None:
+        """Record which workers became ready."""
+        starting = [worker for worker in self._workers if worker.ready >= 0]
+        readable, _, _ = select.select([worker.ready for worker in starting], [], [], 0)
+        for worker in starting:
             if worker.ready in readable and os.read(worker.ready, 1):
                 os.close(worker.ready)
                 worker.ready = -1
@@ -181,7 +181,7 @@ class Workers:
             self._on_ready()
 
     def _reap(self) -> bool:
-        """Collect the dead and plan their return. Returns: whether one died without ever being ready."""
+        """Reap dead workers and schedule their restart. Returns: whether one died before it was ready."""
         dead = [worker for worker in self._workers if worker.pid and os.waitpid(worker.pid, os.WNOHANG)[0]]
         never_ready = False
         for worker in dead:
@@ -192,16 +192,16 @@ class Workers:
             if self._announced and not self._stops:
                 self._on_death(worker.slot)
                 _log.error("worker %d (process %d) died; starting another", worker.slot, worker.pid)
-            self._forget(worker)
+            self._reset(worker)
         return never_ready
 
-    def _forget(self, worker: _Worker) -> None:
+    def _reset(self, worker: _Worker) -> None:
         if worker.ready >= 0:
             os.close(worker.ready)
         worker.pid, worker.ready = 0, -1
 
     def _stop(self) -> None:
-        """Tell every worker to stop, wait for them, kill those that do not."""
+        """Stop all workers, wait for them, and kill those that do not stop in time."""
         if self._announced:
             self._on_stop()
         asked = self._stops
@@ -223,13 +223,13 @@ class Workers:
 
 
 def in_child(work: Callable[[], object]) -> int:
-    """Do something in a process of its own, so that its memory and threads are gone afterwards.
+    """Run a function in a child process, so that its memory and threads are freed afterwards.
 
     Args:
-        work: what to do; the exit code is 1 when it raises, and what it raises is not shown.
+        work: the function; if it raises, the exit code is 1 and the exception is not shown.
 
     Returns:
-        The process's id, to be waited for.
+        The process id; the caller must wait for it.
     """
     parent = os.getpid()
     child = os.fork()
@@ -245,13 +245,13 @@ def in_child(work: Callable[[], object]) -> int:
 
 
 def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent ends (Linux)."""
+    """Make the kernel kill this process when its parent ends (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-        if os.getppid() != parent:  # it ended before the kernel was told
+        if os.getppid() != parent:  # it ended before the call
             os._exit(1)
 
 
-def _say_ready(writing: int) -> None:
+def _report_ready(writing: int) -> None:
     os.write(writing, b".")
     os.close(writing)

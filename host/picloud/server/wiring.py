@@ -1,4 +1,4 @@
-"""Wiring: the one file that knows every part and makes it, for a worker, commands and tests alike."""
+"""Wiring: creates all parts of a worker, for the server, commands and tests alike."""
 
 from __future__ import annotations
 
@@ -68,19 +68,18 @@ async def open_platform(
     passwords: Passwords,
     own_ports: Collection[int] = (),
 ) -> AsyncIterator[Platform]:
-    """Make every part of a worker in the order of dependence, and close them in reverse.
+    """Create all parts of a worker in order of dependency, and close them in reverse order.
+
+    The caller must close the objects it passes in.
 
     Args:
         settings: the configuration.
         database: the pool.
-        generations: the node's shared page of what has changed.
-        metrics: its page of counters.
-        engine: makes guests.
-        passwords: hashes them.
-        own_ports: ports this instance listens on, which scripts may not call.
-
-    Yields:
-        The parts. The caller closes what it passed in.
+        generations: the node's shared page of generation counters.
+        metrics: the node's shared page of metrics.
+        engine: creates guest instances.
+        passwords: hashes passwords.
+        own_ports: ports this instance listens on; scripts cannot call them.
     """
     async with AsyncExitStack() as closing:
         changes, background = ChangeNotifier(database, generations), Background()
@@ -169,12 +168,12 @@ async def open_platform(
 
 
 def make_engine(settings: Settings) -> Engine:
-    """Make the engine of a process. Args: settings: the configuration."""
-    # A compile holds a guest of its own, so there are some more slots than permits.
+    """Create the engine of a process."""
+    # Compiling needs a guest instance too, so there are more slots than permits for executions.
     slots = settings.max_concurrent_executions + 16
     return Engine(settings.data_dir / "machine-code", slots, settings.ceilings["memory_limit_mb"])
 
 
 def image_store(settings: Settings) -> ImageStore:
-    """Where workers of the node share compiled scripts. Args: settings: the configuration."""
+    """Return the store of compiled scripts that the node's workers share."""
     return ImageStore(settings.data_dir / "images", settings.script_cache_mb)

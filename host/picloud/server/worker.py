@@ -1,4 +1,4 @@
-"""One worker process: its parts, its listening socket, and its orderly stop."""
+"""A worker process: creates its parts, serves requests, and shuts down gracefully."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ from picloud.services.files.store import StoreUnusable
 
 _log = logging.getLogger(__name__)
 
-_CUT_SECONDS = 1.0  # for handlers to notice that they are cut off
+_CANCEL_SECONDS = 1.0  # for handlers to finish after they are cancelled
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """What the parent hands to its workers.
+    """What the parent shares with its workers.
 
     Attributes:
         settings: the configuration.
-        parameters: how to reach the database.
-        generations: the shared page of what has changed.
-        metrics: the shared page of counters; the parent's slot is behind those of the workers.
-        sockets: one per worker, listening.
+        parameters: of the database connection.
+        generations: the shared page of generation counters.
+        metrics: the shared page of metrics; the parent's slot comes after those of the workers.
+        sockets: one listening socket per worker.
     """
 
     settings: Settings
@@ -64,15 +64,7 @@ class Node:
 
 
 def run_worker(node: Node, worker_slot: WorkerSlot) -> int:
-    """Run one worker until SIGTERM.
-
-    Args:
-        node: what the parent shares with its workers.
-        worker_slot: which of them this is.
-
-    Returns:
-        The exit code of the process.
-    """
+    """Run a worker until SIGTERM, and return the exit code of the process."""
     node.generations.own(worker_slot.slot)
     node.metrics.own(worker_slot.slot)
     for one in node.sockets:
@@ -82,35 +74,35 @@ def run_worker(node: Node, worker_slot: WorkerSlot) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work(node, worker_slot))
     except (DatabaseUnusable, InterfaceMismatch, StoreUnusable, PicloudError) as error:
-        _log.error("worker %d cannot work: %s", worker_slot.slot, error)
+        _log.error("worker %d cannot start: %s", worker_slot.slot, error)
         return 1
     return 0
 
 
 async def _work(node: Node, worker_slot: WorkerSlot) -> None:
-    """Make the parts, listen, wait for SIGTERM, drain."""
+    """Create the parts, listen, wait for SIGTERM, drain."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    loop.add_reader(worker_slot.lifeline, os._exit, 1)  # the parent is gone, and the database with it
+    loop.add_reader(worker_slot.lifeline, os._exit, 1)  # the parent has ended, and the database with it
     listening = node.sockets[worker_slot.slot]
     async with _platform(node, worker_slot, listening.getsockname()[1]) as platform:
         application, drain = build_application(platform, _stream_rules(node.settings)), Drain()
         application.middlewares.insert(0, drain.middleware)
         runner = web.AppRunner(
             application,
-            handler_cancellation=True,  # a client that goes away frees its slot
-            shutdown_timeout=_CUT_SECONDS,
+            handler_cancellation=True,  # a client that disconnects frees its slot
+            shutdown_timeout=_CANCEL_SECONDS,
         )
         await runner.setup()
         try:
             acceptor = Acceptor(listening, connections(runner, _rules(node.settings), node.metrics))
             gc.collect()
-            gc.freeze()  # the parts of a worker stay: the collector need not visit them again
+            gc.freeze()  # these objects live as long as the worker: exclude them from collections
             worker_slot.ready()
             await stop.wait()
             acceptor.close()
-            application[STREAMS].close()  # clients connect again to whoever listens then
+            application[STREAMS].close()  # clients reconnect to the next server
             await drain.wait(node.settings.shutdown_grace_seconds)
         finally:
             await runner.cleanup()
@@ -122,7 +114,7 @@ async def _platform(node: Node, worker_slot: WorkerSlot, port: int) -> AsyncIter
     async with AsyncExitStack() as closing:
         database = await Database.open(node.parameters, settings.database_pool_size, metrics=metrics)
         closing.push_async_callback(database.close)
-        if worker_slot.slot == 0:  # one listener per node: the shared page tells the other workers
+        if worker_slot.slot == 0:  # one listener per node: the other workers read the shared page
             listener = node_listener(node.parameters, generations)
             listener.start()
             closing.push_async_callback(listener.close)
@@ -163,18 +155,13 @@ def _stream_rules(settings: Settings) -> StreamRules:
 
 
 def node_listener(parameters: ConnectionParameters, generations: Generations) -> Listener:
-    """Make the listener of a node, which tells its workers what other nodes changed.
+    """Return the listener that bumps the node's generation counters on changes by other nodes.
 
-    Args:
-        parameters: the database.
-        generations: the node's shared page.
-
-    Returns:
-        A listener to be started and closed.
+    The caller must start and close it.
     """
 
     def changed(topic: str | None) -> None:
-        # None: some notifications may have been missed.
+        # None: notifications may have been lost.
         for one in TOPICS if topic is None else (topic,):
             if one in TOPICS:
                 generations.bump(one)

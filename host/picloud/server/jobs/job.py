@@ -1,4 +1,4 @@
-"""A background job as a row of a table, and what jobs work on."""
+"""The declaration of a background job, and the resources of jobs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from picloud.services.files.store import BlobStore
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What jobs work on.
+    """What jobs use.
 
     Attributes:
         database: the pool.
-        files: where the bytes of files are.
-        routing: the routing tables of this worker.
-        audit_days: entries of the audit log older than this are deleted; 0 keeps them for ever.
-        execution_days: the same of the execution log.
+        files: the store of file contents.
+        routing: the routing cache of this worker.
+        audit_days: retention of the audit log; 0 keeps entries permanently.
+        execution_days: retention of the execution log; 0 keeps entries permanently.
     """
 
     database: Database
@@ -33,13 +33,7 @@ class Resources:
 
     @classmethod
     def of(cls, platform: Platform, settings: Settings, files: BlobStore) -> Resources:
-        """What the jobs of a worker work on.
-
-        Args:
-            platform: its parts.
-            settings: the configuration.
-            files: where the bytes of files are.
-        """
+        """Return the resources for the jobs of a worker."""
         return cls(
             database=platform.database,
             files=files,
@@ -51,15 +45,15 @@ class Resources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """One row.
+    """A background job.
 
     Attributes:
-        name: in logs and metrics.
-        seconds: from the end of one run to the next.
-        run: does one batch, of so many rows at most; returns how many it did. Batches are short, so that
-            none holds locks or memory for long; a run ends with a batch that is not full.
-        batch: rows.
-        on: one worker of all nodes at a time, or each worker for itself.
+        name: name in logs and metrics.
+        seconds: time from the end of a run to the next.
+        run: processes a batch of at most this many rows and returns their number. Small batches hold locks
+            and memory only briefly. A run ends with a batch that is not full.
+        batch: maximum rows per batch.
+        on: one worker of all nodes at a time, or each worker.
     """
 
     name: str
@@ -69,7 +63,7 @@ class Job:
     on: Literal["one worker", "each worker"] = "one worker"
 
     async def run_to_end(self, resources: Resources) -> int:
-        """Do batches until one is not full. Returns: rows of all of them."""
+        """Run batches until one is not full. Returns: the total number of rows."""
         done = rows = await self.run(resources, self.batch)
         while rows >= self.batch:
             rows = await self.run(resources, self.batch)

@@ -1,4 +1,4 @@
-"""Hourly jobs: what is expired or too old is deleted."""
+"""Hourly jobs: delete expired sessions, links and keys, old login attempts and old log entries."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from picloud.server.jobs.job import Job, Resources
 
 HOUR = 3600.0
 EXPIRED_KEYS = timedelta(days=30)
-"""So long a key that expired is still listed."""
+"""How long expired keys are still listed."""
 
 _SQL = load("retention")
 
 
 async def delete_expired_sessions(resources: Resources, batch: int) -> int:
-    """Sessions that are over."""
+    """Delete expired sessions."""
     return row_count(await resources.database.execute(_SQL.sessions_delete_expired, batch))
 
 
 async def delete_expired_setup_links(resources: Resources, batch: int) -> int:
-    """Links for making the first owner."""
+    """Delete expired setup links."""
     return row_count(await resources.database.execute(_SQL.setup_links_delete_expired, batch))
 
 
 async def delete_expired_keys(resources: Resources, batch: int) -> int:
-    """API keys that expired more than `EXPIRED_KEYS` ago."""
+    """Delete API keys that expired more than `EXPIRED_KEYS` ago."""
     return row_count(await resources.database.execute(_SQL.keys_delete_expired, EXPIRED_KEYS, batch))
 
 
 async def delete_old_login_attempts(resources: Resources, batch: int) -> int:
-    """Log-in attempts that slow nobody down any more."""
+    """Delete login attempts that no longer count towards throttling."""
     return row_count(await resources.database.execute(_SQL.login_attempts_delete_old, FORGET, batch))
 
 
 async def delete_old_login_sources(resources: Resources, batch: int) -> int:
-    """Addresses that accounts have not logged in from for long."""
+    """Delete addresses that accounts have not logged in from for a long time."""
     return row_count(await resources.database.execute(_SQL.login_sources_delete_old, REMEMBER, batch))
 
 
 async def delete_old_audit_entries(resources: Resources, batch: int) -> int:
-    """Entries of the audit log older than `PICLOUD_AUDIT_RETENTION_DAYS`."""
+    """Delete entries of the audit log older than `PICLOUD_AUDIT_RETENTION_DAYS`."""
     return await _delete_older(resources, _SQL.audit_delete_old, resources.audit_days, batch)
 
 
 async def delete_old_executions(resources: Resources, batch: int) -> int:
-    """Entries of the execution log older than `PICLOUD_EXECUTION_RETENTION_DAYS`; a batch is of each app."""
+    """Delete executions older than `PICLOUD_EXECUTION_RETENTION_DAYS`; the batch size is per app."""
     return await _delete_older(resources, _SQL.executions_delete_old, resources.execution_days, batch)
 
 

@@ -1,4 +1,4 @@
-"""The routing tables of a worker are compared with the database, in case a change was not heard of."""
+"""Compares the routing cache of a worker with the database, in case a notification was lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from picloud.server.jobs.job import Job, Resources
 
 
 async def check_routing(resources: Resources, batch: int) -> int:
-    """Compare them; what is out of date is read again when it is needed."""
+    """Invalidate stale entries of the routing cache; they are reloaded on use."""
     await resources.routing.check()
     return 0
 

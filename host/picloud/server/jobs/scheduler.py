@@ -1,9 +1,9 @@
-"""Running the jobs of a worker.
+"""Runs the background jobs of a worker.
 
-A job "on one worker" has a row in the table `jobs`, which says when it is due. Every worker of every node
-tries to claim it then; the first one has it on lease while it runs, so that it runs once in each period,
-whichever nodes there are. An advisory lock would not do: it keeps runs apart, but each worker would still
-have its turn, and it holds a connection as long as the job runs.
+A job "on one worker" has a row in the table `jobs` with the time it is due. Then all workers of all nodes try
+to claim it. The first one leases it while it runs, so the job runs once per period on any number of nodes. An
+advisory lock is not enough: it only prevents concurrent runs, so each worker would still run the job in turn,
+and it needs a connection for the whole run.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from picloud.server.jobs.job import Job, Resources
 from picloud.server.jobs.table import JOBS
 
 LEASE = timedelta(seconds=60)
-"""So long after its worker died a job is free again; renewed while the job runs."""
-_RETRY_SECONDS = 60.0  # at most, when the database was not available
-_JITTER = 0.1  # of the period: workers do not all ask at one moment
+"""How long a job stays claimed after its worker died; renewed while the job runs."""
+_RETRY_SECONDS = 60.0  # maximum delay when the database is not available
+_JITTER = 0.1  # of the period, so that workers do not all query at once
 
 _SQL = load("jobs")
 _LABELS = {"job": [job.name for job in JOBS]}
 
-RUNS = Family("picloud_job_runs_total", "Runs of background jobs that this node made.", labels=_LABELS)
+RUNS = Family("picloud_job_runs_total", "Runs of background jobs on this node.", labels=_LABELS)
 FAILURES = Family("picloud_job_failures_total", "Runs of background jobs that failed.", labels=_LABELS)
-SECONDS = Family("picloud_job_seconds_total", "Time that runs of background jobs took.", labels=_LABELS)
-ROWS = Family("picloud_job_rows_total", "Rows that background jobs deleted.", labels=_LABELS)
+SECONDS = Family("picloud_job_seconds_total", "Duration of all runs of background jobs.", labels=_LABELS)
+ROWS = Family("picloud_job_rows_total", "Rows deleted by background jobs.", labels=_LABELS)
 LAST_RUN = Family(
     "picloud_job_last_run_timestamp_seconds",
-    "When this node last ended a run, in seconds since 1970-01-01 UTC.",
+    "When the last run on this node ended, in seconds since 1970-01-01 UTC.",
     "gauge",
     _LABELS,
     total="max",
@@ -45,33 +45,27 @@ METRICS = (RUNS, FAILURES, SECONDS, ROWS, LAST_RUN)
 
 
 class JobScheduler:
-    """The jobs of one worker, each in a task of its own."""
+    """Runs the jobs of a worker, each in its own task."""
 
     def __init__(self, resources: Resources, metrics: Metrics, jobs: Iterable[Job] = JOBS) -> None:
-        """Make it, idle.
-
-        Args:
-            resources: what the jobs work on.
-            metrics: where runs are counted.
-            jobs: what to run.
-        """
+        """Create the scheduler; `start` starts it."""
         self._resources, self._metrics = resources, metrics
         self._tasks = [
-            PeriodicTask(f"job {job.name}", self._turn_of(job), min(job.seconds, _RETRY_SECONDS))
+            PeriodicTask(f"job {job.name}", self._task_of(job), min(job.seconds, _RETRY_SECONDS))
             for job in jobs
         ]
 
     def start(self) -> None:
-        """Run what is due, now and from now on."""
+        """Start running jobs as they become due."""
         for task in self._tasks:
             task.start()
 
     async def close(self) -> None:
-        """Stop. A run under way is cancelled, and is made again when its lease has ended."""
+        """Stop. Current runs are cancelled; another worker runs these jobs when the lease has expired."""
         for task in self._tasks:
             await task.close()
 
-    def _turn_of(self, job: Job) -> Callable[[], Awaitable[float]]:
+    def _task_of(self, job: Job) -> Callable[[], Awaitable[float]]:
         async def each_worker() -> float:
             await self._run(job)
             return job.seconds
@@ -106,7 +100,7 @@ class JobScheduler:
             count(LAST_RUN, job.name).set(time.time())
 
     async def _claim(self, job: Job) -> float:
-        """Take a job on lease. Returns: 0.0 when it is this worker's, else the seconds until it is due."""
+        """Lease a job. Returns: 0.0 if this worker got the lease, else the seconds until the job is due."""
         database = self._resources.database
         while (row := await database.fetchrow(_SQL.job_claim, job.name, LEASE)) is None:
             await database.execute(_SQL.job_add, job.name)
@@ -115,7 +109,7 @@ class JobScheduler:
     async def _renew(self, job: Job) -> None:
         while True:
             await asyncio.sleep(LEASE.total_seconds() / 3)
-            with contextlib.suppress(Unavailable):  # the job itself will say so
+            with contextlib.suppress(Unavailable):  # the job itself reports it
                 await self._resources.database.execute(_SQL.job_due_in, job.name, LEASE)
 
     async def _release(self, job: Job) -> None:

@@ -1,4 +1,4 @@
-"""Jobs for what apps store: usage is added up, expired entries and leftover files are deleted."""
+"""Storage jobs: compact usage counters, delete expired entries and leftover files."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ _KV, _USAGE = load("kv"), load("usage")
 
 
 async def compact_usage(resources: Resources, batch: int) -> int:
-    """Add up what writers counted, so that there is little of it to read; all in one statement."""
+    """Merge the rows of usage counters, so that reading them stays fast; all in one statement."""
     await resources.database.execute(_USAGE.usage_compact)
     return 0
 
 
 async def delete_expired_kv(resources: Resources, batch: int) -> int:
-    """Entries of kv that expired; nobody could read them any more."""
+    """Delete expired kv entries; they are already invisible to reads."""
     return row_count(await resources.database.execute(_KV.kv_delete_expired, batch))
 
 
 async def delete_leftover_files(resources: Resources, batch: int) -> int:
-    """Bytes of files that no row names, left by a crash; all in one run."""
+    """Delete file contents without a row, left by a crash; all in one run."""
     await Sweep(resources.database, resources.files).sweep()
     return 0
 
