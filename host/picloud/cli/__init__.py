@@ -1,7 +1,6 @@
 """The command `picloud`.
 
-`exits.py` has the exit codes. Commands are imported when they are needed: one that talks to a server
-far away does not wait for the parts of a server.
+Commands are imported when they are needed, so that those for remote servers start without loading the server.
 """
 
 from __future__ import annotations
@@ -55,10 +54,10 @@ GROUPS = {
 
 
 class CommandLine(argparse.ArgumentParser):
-    """The command line; its help groups the commands by what they are for."""
+    """The command line; its help lists the commands in groups."""
 
     def format_help(self) -> str:
-        """The help of all."""
+        """Return the help of all commands."""
         about = {action.dest: action.help or "" for action in _commands(self)}
         lines = [f"usage: {self.prog} COMMAND ...", "", self.description or ""]
         for title, names in GROUPS.items():
@@ -74,10 +73,10 @@ def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
 
 
 def parser(only: str | None = None) -> argparse.ArgumentParser:
-    """The command line.
+    """Create the parser.
 
     Args:
-        only: the one command that is needed, or None for all of them.
+        only: the only command to load; None for all commands.
     """
     top = CommandLine(
         prog="picloud",
@@ -117,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone (`picloud config | head`); Python would complain at exit.
+        # The reader has closed the pipe (`picloud config | head`); Python would print an error at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
@@ -128,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: Exception) -> int:
-    """Say what went wrong in parts that know nothing of a command line."""
+    """Print an error of the host package."""
     from picloud.config import ConfigError
     from picloud.core.aiohttp_private import AiohttpMismatch
     from picloud.core.errors import PicloudError

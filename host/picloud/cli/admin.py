@@ -1,4 +1,4 @@
-"""`picloud migrate`, `picloud admin create` and `admin reset-password`: no HTTP needed, server or not."""
+"""`picloud migrate`, `picloud admin create` and `picloud admin reset-password`: work without HTTP."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from picloud.identity.passwords import Passwords, check_password
 
 def add(commands: Commands) -> None:
     """Add the commands to the command line."""
-    parser = commands.add_parser("migrate", help="bring the database's schema up to date (serve does it too)")
+    parser = commands.add_parser("migrate", help="migrate the database schema (serve does this too)")
     configuration.add_options(parser, "data_dir")
     parser.set_defaults(main=_migrate)
 
     parser = commands.add_parser("admin", help="create users and reset passwords, without HTTP")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    how = "The password is asked for at a terminal, else read from the first line of standard input."
+    how = "The password is prompted for at a terminal; otherwise it is the first line of standard input."
     create = actions.add_parser("create", help="create a user", description=f"Create a user. {how}")
     create.add_argument("name")
     create.add_argument("--role", choices=ROLES, default="owner", help="instance role (default: owner)")
@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
     reset = actions.add_parser(
         "reset-password",
         help="set a user's password",
-        description=f"Give a user a new password and end their sessions. {how}",
+        description=f"Set a new password for a user and end their sessions. {how}",
     )
     reset.add_argument("name")
     reset.set_defaults(main=_reset_password)
@@ -76,7 +76,7 @@ def _reset_password(arguments: argparse.Namespace) -> int:
         await users.update(arguments.name, {"password": password}, Actor.console("user.update"))
 
     _with_users(arguments, reset)
-    print(f"{arguments.name} has a new password, and all their sessions are over")
+    print(f"changed the password of {arguments.name} and ended all their sessions")
     return 0
 
 
@@ -85,7 +85,7 @@ def _with_users(arguments: argparse.Namespace, work: Callable[[Accounts], Awaita
         await migrate(parameters)
         pool = await Database.open(parameters, 2)
         try:
-            # Counters of this process alone: a server that runs hears of the change by NOTIFY.
+            # Counters of this process only: a running server gets the change by NOTIFY.
             await work(Accounts(pool, ChangeNotifier(pool, Generations()), Passwords()))
         finally:
             await pool.close()
@@ -95,7 +95,7 @@ def _with_users(arguments: argparse.Namespace, work: Callable[[Accounts], Awaita
 
 
 def _ask_password() -> str:
-    """The new password, never from the command line, where other users could read it.
+    """Read the new password; never from the command line, where other users could read it.
 
     Raises:
         Invalid: it is too short or too long, or the two entries differ.
@@ -106,6 +106,6 @@ def _ask_password() -> str:
         return password
     password = getpass.getpass("New password: ")
     check_password(password)
-    if getpass.getpass("Once more: ") != password:
-        raise Invalid("the two passwords differ")
+    if getpass.getpass("Repeat the password: ") != password:
+        raise Invalid("the passwords do not match")
     return password

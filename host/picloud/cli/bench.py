@@ -1,4 +1,4 @@
-"""`picloud bench`: what executions cost on this machine."""
+"""`picloud bench`: measures executions on this machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import sys
 
 from picloud.cli import configuration
-from picloud.cli.benchmark import WORKS, Medians, WrongAnswer, measure
+from picloud.cli.benchmark import WORKS, Medians, WrongResult, measure
 from picloud.cli.commands import Commands
 from picloud.cli.local import executor
 from picloud.cli.terminal import bar, fail, paint
@@ -22,11 +22,11 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "bench",
         help="measure cold and cached executions on this machine",
-        description="Measure executions on this machine, without server and database: cold (compiled first), "
-        "cached (a fresh instance from the compiled image), and the same work as a plain Python function "
-        "in this process, with no isolation at all. They take turns; medians are shown.",
+        description="Measure executions on this machine, without a server or database: cold (compiled "
+        "first), cached (a fresh instance from the compiled image), and the same work as a Python function "
+        "in this process, without isolation. The three alternate; medians are printed.",
     )
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each piece of work (default: 2)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="seconds per benchmark (default: 2)")
     parser.add_argument("--json", action="store_true", help="as JSON")
     configuration.add_options(parser)
     parser.set_defaults(main=main)
@@ -38,7 +38,7 @@ def main(arguments: argparse.Namespace) -> int:
     settings = configuration.read(arguments).settings
     try:
         figures = asyncio.run(_measure_all(settings, arguments.seconds))
-    except WrongAnswer as error:
+    except WrongResult as error:
         fail(str(error))
         return 1
     if arguments.json:
@@ -61,11 +61,7 @@ async def _measure_all(settings: Settings, seconds: float) -> list[Medians]:
 
 
 def shown(figures: Medians) -> str:
-    """One piece of work as a few lines with bars, and each figure as a multiple of the cached one.
-
-    Args:
-        figures: of the work.
-    """
+    """Format the medians of a benchmark with bars, and as multiples of the cached one."""
     rows = (("cold", figures.cold), ("cached", figures.cached), ("in-process", figures.in_process))
     longest = max(value for _, value in rows)
     lines = [f"{paint(figures.name, '1')}  ({figures.fuel:,} fuel)"]

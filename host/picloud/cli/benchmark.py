@@ -1,7 +1,7 @@
-"""What executions cost on this machine: cold, cached, and the same work in plain Python without a sandbox.
+"""Measures executions: cold, cached, and the same work in plain Python without a sandbox.
 
-Machines are shared and noisy, so the three take turns (A B C A B C) and the medians are compared; what
-holds is the ratio of one run, not a figure against one of yesterday.
+Machines are shared and noisy. So the three alternate (A B C A B C) and their medians are compared. Compare
+ratios within a run, not times of different runs.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _APP = UUID(int=0)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One piece of work, written twice.
+    """A benchmark, as a script and as a Python function.
 
     Attributes:
-        name: what the table calls it.
-        source: as a script.
-        python: the same as a function; it returns what the script returns.
+        name: its name in the output.
+        source: the script.
+        python: the function; it returns the same value as the script.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Medians:
-    """Median seconds of one piece of work.
+    """Median seconds of a benchmark.
 
     Attributes:
-        name: of the work.
+        name: of the benchmark.
         cold: compiled and run in a fresh instance.
-        cached: run in a fresh instance that starts from the compiled image.
-        in_process: the plain Python function.
-        fuel: what a cached run burns; the same every time.
+        cached: run in a fresh instance from the compiled image.
+        in_process: the Python function.
+        fuel: fuel of a cached run; the same for every run.
     """
 
     name: str
@@ -94,7 +94,7 @@ def _maps() -> object:
 
 WORKS = (
     Work(
-        "one kv call, a small answer",
+        "one kv call, a small response",
         """let widgets = kv::collection("widgets");
 if !widgets.has("w1") { widgets.set("w1", #{ name: "gear", price: 21 }); }
 let widget = widgets.get("w1");
@@ -120,41 +120,38 @@ total""",
 )
 
 
-class WrongAnswer(Exception):
+class WrongResult(Exception):
     """A script and its Python twin returned different results, so they cannot be compared."""
 
 
 async def measure(
-    executor: Executor, work: Work, seconds: float, limits: Mapping[str, int], least_rounds: int = 5
+    executor: Executor, work: Work, seconds: float, limits: Mapping[str, int], min_rounds: int = 5
 ) -> Medians:
-    """Measure one piece of work.
+    """Run a benchmark.
 
     Args:
-        executor: in this process, recording nothing.
-        work: what to measure.
-        seconds: how long to go on.
+        executor: in this process, without a recorder.
+        work: the benchmark.
+        seconds: duration.
         limits: as `Settings.limits`.
-        least_rounds: rounds even if they take longer.
-
-    Returns:
-        Medians.
+        min_rounds: minimum number of rounds, even if they take longer.
 
     Raises:
-        WrongAnswer: script and function disagree.
+        WrongResult: script and function return different values.
     """
     versions = itertools.count(2)
-    fuel = await _answer(executor, work, 1, limits)
+    fuel = await _execute(executor, work, 1, limits)
     samples: tuple[list[float], list[float], list[float]] = ([], [], [])
     end = time.perf_counter() + seconds
     collecting = gc.isenabled()
     gc.collect()
     gc.disable()  # no collection in the middle of a sample
     try:
-        while time.perf_counter() < end or len(samples[0]) < least_rounds:
+        while time.perf_counter() < end or len(samples[0]) < min_rounds:
             began = time.perf_counter()
-            await _answer(executor, work, next(versions), limits)
+            await _execute(executor, work, next(versions), limits)
             after_cold = time.perf_counter()
-            await _answer(executor, work, 1, limits)
+            await _execute(executor, work, 1, limits)
             after_cached = time.perf_counter()
             work.python()
             after_python = time.perf_counter()
@@ -171,15 +168,15 @@ async def measure(
     return Medians(work.name, cold, cached, in_process, fuel)
 
 
-async def _answer(executor: Executor, work: Work, version: int, limits: Mapping[str, int]) -> int:
-    """Execute a version of the work's script once. Returns: the fuel it burned."""
+async def _execute(executor: Executor, work: Work, version: int, limits: Mapping[str, int]) -> int:
+    """Execute a version of the script once. Returns: the fuel it used."""
     script_id = UUID(int=WORKS.index(work) + 1)
     script = ScriptVersion(
         script_id, _APP, version, "bench", "endpoint", work.source.encode(), Ceilings(limits).resolve({})
     )
     outcome = await executor.execute(Invocation(uuid7(), script, HttpCause("cli", "bench", ScriptRequest())))
     if outcome.code != OK or outcome.response is None:
-        raise WrongAnswer(f"{work.name}: {outcome.code}: {outcome.error and outcome.error.message}")
+        raise WrongResult(f"{work.name}: {outcome.code}: {outcome.error and outcome.error.message}")
     if version == 1 and json.loads(outcome.response.body) != work.python():
-        raise WrongAnswer(f"{work.name}: answered {outcome.response.body!r}")
+        raise WrongResult(f"{work.name}: returned {outcome.response.body!r}")
     return outcome.figures.fuel

@@ -1,4 +1,4 @@
-"""`picloud config`, and reading the configuration for every other command."""
+"""`picloud config`, and reads the configuration for all commands."""
 
 from __future__ import annotations
 
@@ -55,13 +55,13 @@ def add_options(parser: argparse.ArgumentParser, *flags: str) -> None:
 
 
 def read(arguments: argparse.Namespace) -> Configuration:
-    """The configuration a command runs with; unknown names are warned about on standard error.
+    """Read the configuration of a command; warnings about unknown names go to standard error.
 
     Args:
         arguments: of a command that `add_options` was called for.
 
     Raises:
-        ConfigError: it cannot be used.
+        ConfigError: a value is invalid.
     """
     configuration = load({name: getattr(arguments, name, None) for name in FLAGS}, arguments.config)
     for warning in configuration.warnings:

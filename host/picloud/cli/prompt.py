@@ -1,4 +1,4 @@
-"""Asking the person at the terminal."""
+"""Prompts at the terminal."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from picloud.cli.exits import wrong_use
 
 
 def at_terminal() -> bool:
-    """Whether a person can be asked."""
+    """Report whether a user can be prompted."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask(question: str) -> str:
-    """Ask for a line; the question goes to standard error, so that output can be piped.
+    """Prompt for a line; the question goes to standard error, so that output can be piped.
 
     Args:
-        question: with its colon.
+        question: the prompt, with a colon.
 
     Raises:
         Failure: the input ended.
@@ -31,14 +31,14 @@ def ask(question: str) -> str:
 
 
 def ask_secret(question: str, again: str = "") -> str:
-    """Ask for a password or a key: not shown at a terminal, else the first line of standard input.
+    """Prompt for a password or key without echo; without a terminal, read a line of standard input.
 
     Args:
-        question: with its colon.
-        again: a second question, for a secret that is new; asked at a terminal only.
+        question: the prompt, with a colon.
+        again: a second prompt, to confirm a new secret; only at a terminal.
 
     Raises:
-        Failure: nothing was given, or the two entries differ.
+        Failure: the input is empty, or the two entries differ.
     """
     try:
         if not sys.stdin.isatty():
@@ -46,7 +46,7 @@ def ask_secret(question: str, again: str = "") -> str:
         else:
             secret = getpass.getpass(f"{question} ")
             if again and getpass.getpass(f"{again} ") != secret:
-                raise wrong_use("the two entries differ")
+                raise wrong_use("the two entries do not match")
     except EOFError:
         secret = ""
     if not secret:
@@ -58,9 +58,9 @@ def confirm_by_name(what: str, name: str, yes: bool) -> None:
     """Ask the user to type the name of the object before destroying it.
 
     Args:
-        what: is about to happen, for example "deletes the app shop with all it has".
-        name: to be typed.
-        yes: `--yes` was given: do not ask.
+        what: the consequence, for example "deletes the app shop and all its data".
+        name: the name to type.
+        yes: `--yes` was given: do not prompt.
 
     Raises:
         Failure: the name was not typed, or there is no terminal.
@@ -70,4 +70,4 @@ def confirm_by_name(what: str, name: str, yes: bool) -> None:
     if not at_terminal():
         raise wrong_use(f"this {what}; confirm with --yes when no terminal is attached")
     if ask(f"This {what}. Type {name} to go on:") != name:
-        raise wrong_use("not confirmed; nothing was done")
+        raise wrong_use("not confirmed; nothing was changed")

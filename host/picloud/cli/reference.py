@@ -1,4 +1,4 @@
-"""The reference pages that are made from tables: configuration, limits, functions, capabilities, metrics."""
+"""Generates reference pages: configuration, limits, functions, capabilities, metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def configuration() -> str:
     return f"""\
 # Configuration
 
-<!-- Made from host/picloud/config/table.py by `picloud config --reference configuration`; do not edit. -->
+<!-- Generated from host/picloud/config by `picloud config --reference configuration`; do not edit. -->
 
 The server reads each setting from, in this order: a command-line flag, an environment variable, the file
 named by `--config server.toml`, the default. In the file, write a setting in lower case without its prefix
@@ -56,17 +56,17 @@ def limits() -> str:
     return f"""\
 # Limits
 
-<!-- Made from the tables of host/picloud/sandbox by `picloud config --reference limits`; do not edit. -->
+<!-- Generated from host/picloud/sandbox by `picloud config --reference limits`; do not edit. -->
 
-Every execution has these limits. A script may ask for more or less in its `sandbox` field, up to the
-ceiling of the instance, which the operator can move. `GET /api/v1/admin/limits` shows the values of
-an instance.
+Every execution has these limits. A script can set its own values in its `sandbox` field, up to the ceiling of
+the instance. The operator can change the ceilings. `GET /api/v1/admin/limits` returns the values of an
+instance.
 
-| limit | default | ceiling | unit | held by | ceiling moved by |
+| limit | default | ceiling | unit | enforced by | ceiling set by |
 |---|---|---|---|---|---|
 {rows}
 
-## How an execution can end
+## Outcomes of an execution
 
 | outcome | HTTP status |
 |---|---|
@@ -90,10 +90,10 @@ def functions() -> str:
     return f"""\
 # Functions
 
-<!-- Made from sdk-bindings/interface.toml by `picloud config --reference functions`; do not edit. -->
+<!-- Generated from sdk-bindings/interface.toml by `picloud config --reference functions`; do not edit. -->
 
-What a script can call besides the language itself (SDK {interface.sdk}). A function that fails throws a
-string that begins with its name. Every example is true; the tests evaluate each.
+The functions that scripts can call in addition to Rhai's own (SDK {interface.sdk}). A function that fails
+throws a string that begins with its name. Every example evaluates to true; the tests run all of them.
 
 {body}"""
 
@@ -112,21 +112,21 @@ def capabilities() -> str:
         f"| `{scope}` | {', '.join(f'`{one.name}`' for one in CAPABILITIES if one.scope == scope)} |"
         for scope in SCOPES
     )
-    head = "| capability | lets one | least role | scope a key needs |\n|---|---|---|---|"
+    head = "| capability | allows | lowest role | scope of a key |\n|---|---|---|---|"
     return f"""\
-# Who may do what
+# Capabilities
 
-<!-- Made from identity/capabilities.py by `picloud config --reference capabilities`; do not edit. -->
+<!-- Generated from identity/capabilities.py by `picloud config --reference capabilities`; do not edit. -->
 
-A call is allowed when the caller's role grants the capability, **and**, for an API key, a scope of the
-key covers it, **and**, for a key that is bound to an app, it is about that app. So a key never does more
-than its user may at that moment: scopes beyond the user's role grant nothing.
+A request is allowed if the caller's role has the capability. With an API key, a scope of the key must cover
+it too. A key that is bound to an app works only in that app. So a key never has more rights than its user
+has at that moment: scopes beyond the user's role have no effect.
 
-Every user has a role in the instance: `owner`, `admin` or `member`. Owners and admins may do everything in
-every app. Members may do what their role in an app grants, one of `viewer`, `editor` and `app_admin`, each
-with all that the one before it has; in other apps nothing, and they cannot tell an app of others from one
-that does not exist. App answers carry `my_role` and `my_capabilities`, `GET /api/v1/admin/auth/me` the
-capabilities in the instance.
+Every user has a role in the instance: `owner`, `admin` or `member`. Owners and admins can do everything in
+every app. A member needs a role in an app: `viewer`, `editor` or `app_admin`. Each of these includes the
+previous one. Members have no access to other apps, and cannot find out whether these exist. Responses about
+apps include `my_role` and `my_capabilities`; `GET /api/v1/admin/auth/me` returns the capabilities in the
+instance.
 
 ## In an app
 
@@ -138,8 +138,8 @@ capabilities in the instance.
 {head}
 {in_instance}
 
-Only an owner makes someone an owner, and only an owner changes, deactivates or deletes an owner or gives
-them a new password. The last active owner stays one.
+Only an owner can make a user an owner, or change, deactivate or delete an owner or set their password. The
+last active owner cannot be removed.
 
 ## Scopes of API keys
 
@@ -147,9 +147,9 @@ them a new password. The last active owner stays one.
 |---|---|
 {scopes}
 
-A key that is bound to an app cannot have `instance:admin`. No key opens or ends sessions or changes its
-user's password, and a key sees and manages only keys whose scopes, app and end are within its own. But
-who has a key with `instance:admin` can make users and give them passwords: guard it like an owner's own.
+A key that is bound to an app cannot have `instance:admin`. A key cannot start or end sessions or change the
+password of its user. A key can list, create and revoke only keys with equal or fewer rights: scopes, app and
+expiry. A key with `instance:admin` can create users and set passwords: protect it like an owner's password.
 """
 
 
@@ -169,11 +169,11 @@ def metrics() -> str:
     return f"""\
 # Metrics
 
-<!-- Made from the families in host/picloud by `picloud config --reference metrics`; do not edit. -->
+<!-- Generated from the metrics in host/picloud by `picloud config --reference metrics`; do not edit. -->
 
-`GET /metrics` answers with these, in Prometheus' text format. They are of one node: its workers are added up.
-Counters go on when a worker is started again, and begin at zero when the node is. Every series is there from
-the start, but the time of a last run only after the first. How to scrape them:
+`GET /metrics` returns these metrics in the Prometheus text format. They are the sums over the workers of one
+node. Counters continue when a worker restarts, and start at zero when the node restarts. All series exist
+from the start, except the time of a last run, which appears after the first run. To scrape them, see
 [Monitor PiCloud](operate.md#monitor-picloud).
 
 | metric | type | labels | |

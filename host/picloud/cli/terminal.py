@@ -1,4 +1,4 @@
-"""What the commands print: plain text, coloured only where a person reads it."""
+"""Terminal output of the commands: escaping, color and tables."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ _LAYOUT = "\n\t"
 
 
 def fail(line: str) -> None:
-    """Print an error on standard error. Args: line: a sentence; control characters are escaped."""
+    """Print an error to standard error; control characters are escaped."""
     print(f"{paint('picloud:', '31', sys.stderr)} {plain(line, keep=_LAYOUT)}", file=sys.stderr)
 
 
 def plain(text: str, keep: str = "") -> str:
-    r"""Make visible what would steer the terminal, or turn the direction of writing around.
+    r"""Escape characters that control the terminal or the text direction, as `\x1b`.
 
     Args:
-        text: from anywhere; what others wrote may be shown here.
-        keep: control characters that stay, such as newlines.
-
-    Returns:
-        The text with escapes such as `\x1b` in their place.
+        text: untrusted text.
+        keep: control characters to keep, such as newlines.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -38,11 +35,11 @@ def plain(text: str, keep: str = "") -> str:
 
 
 def json_text(value: object, indent: int | None = None) -> str:
-    """JSON in which what would steer the terminal is escaped, as JSON escapes it.
+    """Serialize to JSON; characters that control the terminal are escaped.
 
     Args:
-        value: what JSON can say.
-        indent: spaces a level; None for one line.
+        value: any JSON value.
+        indent: spaces per level; None for one line.
     """
     text = json.dumps(value, indent=indent, ensure_ascii=False)
     if text.isascii() and "\x7f" not in text:  # `json` has escaped the others
@@ -51,31 +48,26 @@ def json_text(value: object, indent: int | None = None) -> str:
 
 
 def steers(character: str) -> bool:
-    """Whether a character steers the terminal, or turns the direction of writing around."""
+    """Report whether a character controls the terminal or the text direction."""
     return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or unicodedata.bidirectional(
         character
     ) in ("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI")
 
 
 def paint(text: str, code: str, stream: TextIO | None = None) -> str:
-    """Colour a text where the stream is a terminal and NO_COLOR is not set.
+    """Color a text if the stream is a terminal and NO_COLOR is not set.
 
     Args:
-        text: what to colour.
+        text: the text.
         code: an SGR code, such as "1" for bold or "2" for dim.
-        stream: where it will be written; standard output when None.
+        stream: the stream it is written to; None for standard output.
     """
     colours = (stream or sys.stdout).isatty() and not os.environ.get("NO_COLOR")
     return f"\x1b[{code}m{text}\x1b[0m" if colours else text
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell, separated by two spaces.
-
-    Args:
-        header: one title per column.
-        rows: one text per column each.
-    """
+    """Format a table: each column as wide as its widest cell, separated by two spaces."""
     lines = [list(header), *(list(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     text = [
@@ -86,12 +78,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def bar(value: float, longest: float, width: int = 30) -> str:
-    """A bar whose length is to `width` as `value` is to `longest`, in eighths of a character.
-
-    Args:
-        value: what it shows.
-        longest: the value of a full bar; more than zero.
-        width: characters of a full bar.
-    """
+    """Draw a bar of `value / longest * width` characters, in eighths; `longest` must be positive."""
     eighths = round(max(0.0, min(1.0, value / longest)) * width * 8)
     return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]

@@ -31,41 +31,45 @@ class Kind:
     parse: Callable[[str], object]
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """Text is parsed, then pydantic checks the type."""
+        """Parse text, then let pydantic check the type."""
         return core_schema.no_info_before_validator_function(self._parse_text, handler(source))
 
     def _parse_text(self, value: object) -> object:
         return self.parse(value) if isinstance(value, str) else value
 
 
-def integer(least: int, most: int | None = None) -> Kind:
-    """An integer from `least` to `most` (both included; None: no upper end)."""
+def integer(minimum: int, maximum: int | None = None) -> Kind:
+    """An integer from `minimum` to `maximum` (both included; None: no maximum)."""
 
     def parse(text: str) -> int:
         value = int(text.replace("_", ""))
-        if value < least or (most is not None and value > most):
-            raise ValueError(text)
-        return value
-
-    return Kind(f"an integer from {least:,} to {most:,}" if most else f"an integer, {least:,} or more", parse)
-
-
-def number(least: float, most: float | None = None) -> Kind:
-    """A number from `least` to `most` (both included; None: no upper end)."""
-
-    def parse(text: str) -> float:
-        value = float(text)
-        if not least <= value < float("inf") or (most is not None and value > most):
+        if value < minimum or (maximum is not None and value > maximum):
             raise ValueError(text)
         return value
 
     return Kind(
-        f"a number, {least:g} or more" if most is None else f"a number from {least:g} to {most:g}", parse
+        f"an integer from {minimum:,} to {maximum:,}" if maximum else f"an integer, {minimum:,} or more",
+        parse,
+    )
+
+
+def number(minimum: float, maximum: float | None = None) -> Kind:
+    """A number from `minimum` to `maximum` (both included; None: no maximum)."""
+
+    def parse(text: str) -> float:
+        value = float(text)
+        if not minimum <= value < float("inf") or (maximum is not None and value > maximum):
+            raise ValueError(text)
+        return value
+
+    return Kind(
+        f"a number, {minimum:g} or more" if maximum is None else f"a number from {minimum:g} to {maximum:g}",
+        parse,
     )
 
 
 def one_of(*words: str) -> Kind:
-    """One of a few words."""
+    """One of the words, case-insensitive."""
 
     def parse(text: str) -> str:
         if text.lower() not in words:
@@ -99,7 +103,7 @@ def _string(text: str) -> str:
 
 
 def _host(text: str) -> str:
-    """One host, as claims and requests are compared."""
+    """A host, normalized like the hosts of domains and requests."""
     try:
         host = parse_host(text)
     except Invalid as error:
@@ -110,7 +114,7 @@ def _host(text: str) -> str:
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Addresses and networks; one whose host bits are set is a mistake, and rejected."""
+    """Addresses and networks; a network with host bits set is rejected as a mistake."""
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 

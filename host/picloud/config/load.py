@@ -1,4 +1,4 @@
-"""Reading the settings: flags over environment over file over defaults.
+"""Reads the settings: flags over environment over file over defaults.
 
 pydantic checks the values. The sources are read here, because `picloud config` and every message name the
 source of a value, which pydantic-settings does not report.
@@ -36,7 +36,6 @@ class ConfigError(Exception):
     """
 
     def __init__(self, lines: list[str]) -> None:
-        """Make the error. Args: lines: one sentence per mistake."""
         super().__init__("\n".join(lines))
         self.lines = lines
 
@@ -56,11 +55,11 @@ class Configuration:
     warnings: tuple[str, ...] = ()
 
     def value(self, setting: Setting) -> object:
-        """The value of a setting; of a secret too."""
+        """Return the value of a setting, also of a secret."""
         return getattr(self.settings, setting.name)
 
     def shown(self, setting: Setting) -> str:
-        """The value of a setting as text, without secrets and passwords in URLs."""
+        """Return the value of a setting as text, without secrets and passwords in URLs."""
         value = self.value(setting)
         if setting.secret and value is not None:
             return _without_password(str(value)) if setting.kind is POSTGRES_URL else "(set)"
@@ -88,7 +87,7 @@ def load(
         environment: variables; those of the process when None. An empty variable counts as not set.
 
     Raises:
-        ConfigError: values that cannot be used, all of them at once.
+        ConfigError: values are invalid; lists all of them.
     """
     environment = os.environ if environment is None else environment
     content, warnings = _read_file(file) if file else ({}, [])
@@ -124,7 +123,7 @@ def load(
 
 
 def _read_file(file: Path) -> tuple[dict[str, object], list[str]]:
-    """The settings in a TOML file; `[sandbox] max_fuel` is `sandbox_max_fuel`."""
+    """Read the settings in a TOML file; `[sandbox] max_fuel` is `sandbox_max_fuel`."""
     try:
         document = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
@@ -144,7 +143,7 @@ def _read_file(file: Path) -> tuple[dict[str, object], list[str]]:
 
 
 def _unknown(what: str, names: Mapping[str, object], known: set[str]) -> list[str]:
-    """One warning per unknown name, with the nearest known one."""
+    """Return a warning per unknown name, with the most similar known name."""
     warnings = []
     for name in sorted(names):
         if name in known or (what.startswith("environment") and not name.startswith(PREFIX)):

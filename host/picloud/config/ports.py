@@ -1,7 +1,8 @@
-"""Ports that scripts may not call out to, unless the operator says otherwise.
+"""Ports that scripts cannot call by default.
 
-Databases, caches, queues, and what manages machines: all that trusts whoever reaches it; and the ports above
-1023 that browsers do not connect to (Fetch standard, "bad port"). Below 1024 only 80 and 443 are open anyway.
+Databases, caches, queues and machine management often trust every client, so their ports are closed. The same
+applies to the ports above 1023 that browsers block (Fetch standard, "bad port"). Below 1024, only 80 and 443
+are ever open.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Ports:
 
     @classmethod
     def parse(cls, text: str) -> Ports:
-        """Read "5432" or "6665-6669". Raises: ValueError: it is neither."""
+        """Parse "5432" or "6665-6669". Raises: ValueError: the text is neither."""
         match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
         if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]) <= 65535:
             raise ValueError(text)

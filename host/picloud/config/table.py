@@ -52,12 +52,12 @@ def _data_dir() -> Path:
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """Return the number of processor cores available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _computed(value: Any, shown: str, description: str) -> Any:
-    """A field whose default is computed at start. Args: shown: the default on the reference page."""
+    """Declare a field whose default is computed at start; `shown` is its default on the reference page."""
     return Field(default_factory=value, description=description, json_schema_extra={"default": shown})
 
 
@@ -68,7 +68,7 @@ def _ceiling(name: str) -> Kind:
 
 def _movable(name: str) -> Any:
     limit = PER_SCRIPT[name]
-    text = f"Most {limit.unit} a script can request as {name} (without a request: {limit.default:,})."
+    text = f"Ceiling of {name} that a script can set (default of a script: {limit.default:,} {limit.unit})."
     return Field(limit.ceiling, description=text)
 
 
@@ -93,49 +93,47 @@ class Settings(BaseModel):
     admin_host: Annotated[str | None, HOST] = Field(
         None,
         description="The only host that serves the admin API, its documents and /admin; it serves no app. "
-        "Without it every host serves them.",
+        "By default, every host serves them.",
     )
     metrics_token: Annotated[str | None, TOKEN] = Field(
         None,
-        description="Bearer token that opens GET /metrics to other machines. Without it only this machine "
-        "can read them.",
+        description="Bearer token for GET /metrics from other machines. By default, only this machine can "
+        "read the metrics.",
         repr=False,
     )
     max_connections: Annotated[int, integer(16, 1_000_000)] = Field(
         4096,
-        description="Open connections of a worker. When it has so many, the connections idle the longest "
-        "are closed.",
+        description="Maximum open connections per worker. When full, the connections idle the longest are "
+        "closed.",
     )
     max_connections_per_address: Annotated[int, integer(1, 1_000_000)] = Field(
         512,
-        description="Open connections of a worker from one IPv4 address, or one IPv6 network of 64 bits. "
-        "Trusted proxies are exempt.",
+        description="Maximum open connections per worker from one IPv4 address or IPv6 /64 network. Trusted "
+        "proxies are exempt.",
     )
     request_head_seconds: Duration = Field(
-        15, description="Time for the head of a request to arrive; later, the client gets a 408."
+        15, description="Timeout for receiving the head of a request; then the client gets a 408."
     )
     request_body_seconds: Duration = Field(
-        30, description="Time for the body of a request to arrive; later, the client gets a 408."
+        30, description="Timeout for receiving the body of a request; then the client gets a 408."
     )
-    keep_alive_seconds: Duration = Field(
-        15, description="How long a connection can be idle between requests."
-    )
+    keep_alive_seconds: Duration = Field(15, description="Idle timeout of a connection between requests.")
     response_stall_seconds: Duration = Field(
         30,
         description="A client that receives less than 64 KiB of a response in this time is disconnected.",
     )
     max_transfer_mb: Annotated[int, integer(16, 1_000_000)] = Field(
         256,
-        description="Memory of a worker for arriving bodies, and as much for unsent responses, in MiB. When "
-        "it is used up, the address with the most loses its oldest transfer.",
+        description="Memory per worker for request bodies being received, and the same again for unsent "
+        "responses, in MiB. When exceeded, the oldest transfer of the address that holds the most is aborted.",
     )
     max_streams: Annotated[int, integer(0, 1_000_000)] = Field(
         512,
-        description="Event streams of a worker at once, such as `picloud logs --follow`; more callers get a "
-        "503. Keep it well below PICLOUD_MAX_CONNECTIONS.",
+        description="Maximum open event streams per worker, such as `picloud logs --follow`; further callers "
+        "get a 503. Keep it well below PICLOUD_MAX_CONNECTIONS.",
     )
     max_streams_per_app: Annotated[int, integer(0, 1_000_000)] = Field(
-        64, description="Event streams of a worker and app at once; more callers get a 429."
+        64, description="Maximum open event streams per worker and app; further callers get a 429."
     )
     stream_heartbeat_seconds: Annotated[float, number(0.01, 60)] = Field(
         15,
@@ -156,20 +154,22 @@ class Settings(BaseModel):
     )
     bootstrap_username: Annotated[str | None, STRING] = Field(
         None,
-        description="Name of the owner to create at the first start; without it a one-time setup link is "
-        "printed.",
+        description="Name of the owner to create on first start. By default, the server prints a one-time "
+        "setup link instead.",
     )
     bootstrap_password: Annotated[str | None, STRING] = Field(
         None,
         description="Password of that owner, 10 to 256 bytes. Ignored once a user exists.",
         repr=False,
     )
-    session_ttl_hours: Duration = Field(24, description="A session ends after this many hours without use.")
+    session_ttl_hours: Duration = Field(
+        24, description="A session expires after this many hours without use."
+    )
     max_sessions_per_user: Annotated[int, integer(1, 100_000)] = Field(
-        100, description="Sessions of a user; one more ends the session unused for the longest time."
+        100, description="Maximum sessions per user; one more ends the session idle the longest."
     )
     max_keys_per_user: Annotated[int, integer(1, 100_000)] = Field(
-        100, description="API keys of a user, including expired keys; one more is rejected."
+        100, description="Maximum API keys per user, including expired keys; one more is rejected."
     )
     audit_retention_days: Days = Field(
         365, description="Days to keep entries of the audit log; 0 keeps them permanently."
@@ -178,15 +178,15 @@ class Settings(BaseModel):
         30, description="Days to keep executions with their log lines; 0 keeps them permanently."
     )
     max_concurrent_executions: Annotated[int, integer(1, 100_000)] = Field(
-        256, description="Executions of a worker at once; when it has so many, callers get a 503."
+        256, description="Maximum concurrent executions per worker; further callers get a 503."
     )
     app_share: Annotated[float | int, SHARE] = Field(
-        0.5, description="The part of these that one app can use."
+        0.5, description="The share of PICLOUD_MAX_CONCURRENT_EXECUTIONS that one app can use."
     )
     event_share: Annotated[float | int, SHARE] = Field(
         0.25,
-        description="The part of these that executions caused by events can use. Requests use it too while "
-        "no event needs it.",
+        description="The share of PICLOUD_MAX_CONCURRENT_EXECUTIONS for executions caused by events. "
+        "Requests can use it while no event needs it.",
     )
     script_cache_size: Annotated[int, integer(1, 1_000_000)] = Field(
         256, description="Compiled scripts a worker keeps in memory."
@@ -201,13 +201,13 @@ class Settings(BaseModel):
     )
     http_deny: Networks = Field(
         (),
-        description="Addresses scripts cannot call, in addition to all private addresses and those of this "
+        description="Addresses that scripts cannot call, in addition to private addresses and those of this "
         "machine. Add the public addresses of your own infrastructure.",
     )
     http_deny_ports: Annotated[tuple[Ports, ...], PORTS] = Field(
         tuple(map(Ports.parse, SERVICES.split(", "))),
-        description="Ports scripts cannot call, from 1024; of the ports below, only 80 and 443 are open. A "
-        "list replaces the default.",
+        description="Ports above 1023 that scripts cannot call; below, only 80 and 443 are open. A list "
+        "replaces the default.",
     )
     http_dns: Annotated[tuple[str, ...], SERVERS] = Field(
         (), description="Name servers for the hosts that scripts call, instead of the system's."
@@ -216,36 +216,39 @@ class Settings(BaseModel):
         256, description="Outbound calls in flight per worker."
     )
     http_app_calls: Annotated[int, integer(1, 100_000)] = Field(
-        32, description="Outbound calls in flight per worker and app; more wait until their deadline."
+        32,
+        description="Outbound calls in flight per worker and app; further calls wait until their deadline.",
     )
     http_app_mb: Annotated[int, integer(1, 1_000_000)] = Field(
-        64, description="Memory of a worker for the bodies of one app's outbound calls, in MiB."
+        64, description="Memory per worker and app for the bodies of outbound calls, in MiB."
     )
     http_app_mb_per_minute: Annotated[int, integer(1, 100_000_000)] = Field(
         1024,
-        description="Bodies that one app sends and receives by outbound calls in a minute, per worker, in "
-        "MiB.",
+        description="Maximum size of all bodies that one app sends and receives by outbound calls per minute "
+        "and worker, in MiB.",
     )
     module_import_depth_max: Annotated[int, integer(1, 64)] = Field(
-        8, description="How deep modules can import modules."
+        8, description="Maximum depth of module imports."
     )
     quota_kv_rows: Rows = Field(
         1_000_000,
-        description="Entries in kv per app; a write that adds one more is rejected.",
+        description="Maximum kv entries per app; writes that add more are rejected.",
     )
-    quota_kv_mb: MiB = Field(1024, description="Keys and values in kv per app, in MiB.")
-    quota_docs_rows: Rows = Field(1_000_000, description="Documents per app.")
-    quota_docs_mb: MiB = Field(4096, description="Documents per app, as JSON, in MiB.")
-    quota_files_rows: Rows = Field(100_000, description="Files per app.")
-    quota_files_mb: MiB = Field(10_240, description="Files per app, in MiB.")
+    quota_kv_mb: MiB = Field(1024, description="Maximum size of kv keys and values per app, in MiB.")
+    quota_docs_rows: Rows = Field(1_000_000, description="Maximum documents per app.")
+    quota_docs_mb: MiB = Field(4096, description="Maximum size of documents per app, as JSON, in MiB.")
+    quota_files_rows: Rows = Field(100_000, description="Maximum files per app.")
+    quota_files_mb: MiB = Field(10_240, description="Maximum size of files per app, in MiB.")
     quota_scripts_rows: Rows = Field(
         100_000,
-        description="Versions of all scripts per app. Every save adds a version; deleting a script deletes "
+        description="Maximum script versions per app. Every save adds a version; deleting a script deletes "
         "its versions.",
     )
-    quota_scripts_mb: MiB = Field(1024, description="Sources of these versions, in MiB.")
+    quota_scripts_mb: MiB = Field(
+        1024, description="Maximum size of the sources of script versions per app, in MiB."
+    )
     shutdown_grace_seconds: Annotated[float, number(0)] = Field(
-        10, description="How long a stop waits for running requests before it aborts them."
+        10, description="How long the server waits for running requests when it stops; then it aborts them."
     )
     log_format: Annotated[str, one_of("auto", "json", "pretty")] = Field(
         "auto", description="auto is pretty on a terminal and JSON otherwise."
@@ -274,22 +277,22 @@ class Settings(BaseModel):
 
     @property
     def ceilings(self) -> Mapping[str, int]:
-        """The highest value of each limit that a script can request, by the limit's name."""
+        """The maximum that a script can set, by name of the limit."""
         return MappingProxyType({name: getattr(self, CEILING_PREFIX + name) for name in PER_SCRIPT})
 
     @property
     def limits(self) -> dict[str, int]:
-        """What the instance allows an execution, by the names of `picloud.sandbox.limits`."""
+        """The limits of the instance, by their names in `picloud.sandbox.limits`."""
         return {**self.ceilings, "max_import_depth": self.module_import_depth_max}
 
     @property
     def app_slots(self) -> int:
-        """Executions of one app a worker runs at once (at least 1)."""
+        """Maximum concurrent executions per worker and app (at least 1)."""
         return self._slots(self.app_share)
 
     @property
     def event_slots(self) -> int:
-        """Executions caused by events a worker runs at once (at least 1)."""
+        """Maximum concurrent executions caused by events per worker (at least 1)."""
         return self._slots(self.event_share)
 
     def _slots(self, share: float | int) -> int:
@@ -300,14 +303,14 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table.
+    """A setting, as a row of the table.
 
     Attributes:
-        name: field of `Settings`, and the key in `server.toml`.
-        kind: what it accepts.
+        name: its field of `Settings`, and its key in `server.toml`.
+        kind: the values it accepts.
         help: one or two sentences for the operator.
-        default: the default as the reference page shows it.
-        secret: its value is never shown.
+        default: the default, as text.
+        secret: whether its value must not be shown.
     """
 
     name: str
@@ -318,7 +321,7 @@ class Setting:
 
     @classmethod
     def of_field(cls, name: str, field: FieldInfo) -> Setting:
-        """The row of a field. Args: name: of the field; field: as pydantic describes it."""
+        """Return the setting for a field of `Settings`."""
         (kind,) = (item for item in field.metadata if isinstance(item, Kind))
         extra = field.json_schema_extra
         default = str(extra["default"]) if isinstance(extra, dict) else format_value(field.default)

@@ -79,7 +79,7 @@ async def test_ones_own_password_is_changed_and_the_login_goes_on(shell: Shell, 
 async def test_a_password_that_is_new_is_typed_twice_and_not_shown(stranger: Shell) -> None:
     typed = f"{OWNER}\n{PASSWORD}\none that is new\none that is now\n"
     code, seen = await stranger.at_terminal("password", stranger.url, typed=typed)
-    assert (code, "the two entries differ" in seen) == (WRONG_USE, True)
+    assert (code, "the two entries do not match" in seen) == (WRONG_USE, True)
     typed = f"{OWNER}\n{PASSWORD}\none that is new\none that is new\n"
     code, seen = await stranger.at_terminal("password", stranger.url, typed=typed)
     assert code == 0, seen

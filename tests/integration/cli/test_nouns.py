@@ -49,7 +49,7 @@ async def test_destroying_asks_for_the_name_and_needs_someone_to_ask(shell: Shel
     assert "--yes confirms it" in ended.err
     code, seen = await shell.at_terminal("apps", "delete", "shop", typed="shpo\n")
     assert code == WRONG_USE
-    assert "nothing was done" in seen
+    assert "nothing was changed" in seen
     code, seen = await shell.at_terminal("apps", "delete", "shop", typed="shop\n")
     assert code == 0, seen
     assert (await shell("apps", "show", "shop")).code == NOT_FOUND
