@@ -125,7 +125,7 @@ class Settings(BaseModel):
     max_transfer_mb: Annotated[int, integer(16, 1_000_000)] = Field(
         256,
         description="Memory per worker for request bodies being received, and the same again for unsent "
-        "responses, in MiB. When exceeded, the oldest transfer of the address that holds the most is aborted.",
+        "responses, in MiB. When exceeded, the oldest transfer of the address with the most is aborted.",
     )
     max_streams: Annotated[int, integer(0, 1_000_000)] = Field(
         512,
