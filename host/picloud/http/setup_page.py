@@ -20,8 +20,8 @@ class SetupPage:
 
     async def show(self, request: web.Request) -> web.Response:
         """Show the form, or a page that says that the link is not valid."""
-        good = await self._setup.is_valid_link(request.query.get("token", ""))
-        return (self._form if good else self._over).response()
+        is_valid = await self._setup.is_valid_link(request.query.get("token", ""))
+        return (self._form if is_valid else self._over).response()
 
 
 ENDPOINTS = (

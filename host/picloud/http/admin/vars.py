@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import Field
+
 from picloud.core.errors import QuotaExceeded
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
@@ -17,10 +19,10 @@ class NewValue(Body):
     """The value of a variable.
 
     Attributes:
-        value: a string of up to 8 KiB of UTF-8.
+        value: a string of at most 8 KiB in UTF-8.
     """
 
-    value: str
+    value: str = Field(examples=["https://example.com"])
 
 
 async def list_(platform: Platform, call: AdminCall[Any, ListQuery]) -> Page[Variable]:

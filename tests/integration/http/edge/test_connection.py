@@ -407,7 +407,7 @@ async def test_what_is_left_of_a_refused_body_is_read_so_far_and_no_further(
         connection: Any = wire.server.connections[0]
         with pytest.raises(ConnectionError):
             await _send_all(writer, 1024)
-        assert connection._drained < 32 * 1024 * 1024
+        assert connection._discarded < 32 * 1024 * 1024
     assert not caplog.records
 
 

@@ -163,7 +163,16 @@ async def test_a_proxys_absolute_target_names_the_host(anyone: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/nothing", "/api/", "/api/v2/execute/x", "/admin", "/admin/x", "/metrics", "/realtime/x"]
+    "path",
+    [
+        "/api/v1/nothing",
+        "/api/",
+        "/api/v2/execute/x",
+        "/admin",
+        "/admin/x",
+        "/metrics/x",
+        "/realtime/x",
+    ],
 )
 async def test_reserved_paths_that_nothing_answers_are_404_on_any_host(anyone: Client, path: str) -> None:
     for host in ("localhost", "other.example"):
