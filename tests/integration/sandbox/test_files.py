@@ -59,7 +59,7 @@ async def test_a_file_as_large_as_a_call_may_carry_comes_back(worker: Worker, ap
     ("code", "message"),
     [
         ('f.create(#{ name: "a", data: "", content_type: "x" })', "files::create: content_type must be a"),
-        ('f.create(#{ name: "a\\nb", data: "" })', "files::create: name must not hold control characters"),
+        ('f.create(#{ name: "a\\nb", data: "" })', "files::create: name must not contain control characters"),
         ('f.create(#{ data: "" })', "files::create: name"),
         ('f.create(#{ name: "a" })', "files::create: data"),
         ('f.update("none", #{ name: "b" })', "files::update: no such file"),

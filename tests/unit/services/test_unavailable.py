@@ -15,5 +15,5 @@ async def test_what_is_not_there_refuses() -> None:
     functions = with_unavailable_stubs(builtins.host_functions(), interface)
     interface.check_table(functions)
     assert functions["time_now"] is builtins.now
-    with pytest.raises(ServiceError, match="no server"):
+    with pytest.raises(ServiceError, match="without a server"):
         await functions["docs_get"](None, "collection", "id")

@@ -1,4 +1,4 @@
-"""An app's documents as people look through them and change them."""
+"""Documents for the admin API."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class DocCollection:
     """A collection of documents.
 
     Attributes:
-        name: its name.
-        documents: how many it has, counted up to 1,000.
-        bytes: how many these have as JSON.
-        more: there are more than were counted.
+        name: name of the collection.
+        documents: number of documents, counted up to 1,000.
+        bytes: bytes of these as JSON.
+        more: whether there are more documents than were counted.
     """
 
     name: str
@@ -53,10 +53,10 @@ class Document:
 
     Attributes:
         id: the document.
-        collection: where it is.
-        data: what is in it.
-        size: bytes of that as JSON.
-        created_at: when it was made.
+        collection: collection of the document.
+        data: the content.
+        size: bytes of the data as JSON.
+        created_at: when it was created.
         updated_at: last change.
     """
 
@@ -69,10 +69,10 @@ class Document:
 
 
 class DocsAdmin:
-    """What the admin API asks of documents."""
+    """Lists, reads and writes documents."""
 
     def __init__(self, database: Database, writes: Writes, searches: AppLimiter) -> None:
-        """Create it. Args: database: the pool. writes: opens writes. searches: slots, shared with scripts."""
+        """Create it. Args: writes: opens writes. searches: limits searches, shared with scripts."""
         self._database, self._writes, self._searches = database, writes, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[DocCollection]:
@@ -80,10 +80,10 @@ class DocsAdmin:
 
         Args:
             limit: maximum number.
-            cursor: of the page before; None for the first.
+            cursor: cursor of the previous page; None for the first page.
 
         Raises:
-            Invalid: the cursor is not one that was given out.
+            Invalid: invalid cursor.
         """
         return await list_collections(
             self._database, self._searches, _BROWSE.doc_collections, DocCollection, app_id, limit, cursor
@@ -92,59 +92,54 @@ class DocsAdmin:
     async def list(
         self, app_id: UUID, collection: str, filter_: str | None, page: PageRequest
     ) -> Page[Document]:
-        """List documents of a collection, as they were made or as the filter sorts them.
+        """List documents of a collection, oldest first or in the order of the filter.
 
         Args:
-            collection: where.
-            filter_: JSON of a filter (see `filter.parse_find`), or None for all. One with `$sort`,
-                `$skip` or `$limit` gives one page: `$skip` leads on from there.
-            page: which part; it may have fewer documents than its limit where they are large.
+            filter_: JSON of a filter (see `filter.parse_find`), or None for all. With `$sort`,
+                `$skip` or `$limit` there is one page; continue with `$skip`.
+            page: it can return fewer documents than its limit if they are large.
 
         Raises:
             NotFound: the collection does not exist.
-            Invalid: the filter is not in the language, or gives more than `MAX_FOUND` bytes in one page
-                that none can follow.
+            Invalid: invalid filter, or the single page exceeds `MAX_FOUND` bytes.
         """
         require_valid_name(collection)
         find, in_order = _read(filter_)
         if not in_order and page.after is not None:
-            raise Invalid("a cursor does not go with $sort, $skip and $limit", field="cursor")
+            raise Invalid("cursor cannot be combined with $sort, $skip or $limit", field="cursor")
         limit = page.limit + 1 if in_order else min(find.limit, page.limit)
         sql, parameters = page_statement(
             replace(find, limit=limit), app_id, collection, page.after, MAX_FOUND
         )
         async with self._searches.slot(app_id):
             rows = await self._database.fetch(sql, *parameters)
-        if not rows and page.after is None and not await self._there(app_id, collection):
+        if not rows and page.after is None and not await self._exists(app_id, collection):
             raise NotFound("collection", collection)
         shown = rows[: page.limit]
         more = bool(shown) and shown[0]["asked"] > len(shown)
         if more and not in_order:
-            raise Invalid(f"the documents have more than {MAX_FOUND} bytes; ask for fewer", field="limit")
+            raise Invalid(f"the result exceeds {MAX_FOUND} bytes; use a lower limit", field="limit")
         return Page([_document(row) for row in shown], write_cursor(shown[-1]["id"]) if more else None)
 
     async def get(self, app_id: UUID, collection: str, id_: str) -> Document:
         """Find a document.
 
         Raises:
-            NotFound: not found.
+            NotFound: the document does not exist.
         """
         require_valid_name(collection)
         return await self._show(self._database, app_id, collection, _id(id_))
 
     async def create(self, app_id: UUID, collection: str, data: dict[str, Any], *, actor: Actor) -> Document:
-        """Make a document.
+        """Create a document.
 
         Args:
-            collection: 1 to 128 bytes; it need not have any yet.
-            data: what shall be in it.
-
-        Returns:
-            The document.
+            collection: 1 to 128 bytes; it need not exist.
+            data: the content, or the patch.
 
         Raises:
             Invalid: an argument is not valid.
-            QuotaExceeded: there is no room for it.
+            QuotaExceeded: the quota is exceeded.
             NotFound: the app was deleted in the meantime.
         """
         with as_api_error("collection"):
@@ -159,21 +154,16 @@ class DocsAdmin:
     async def update(
         self, app_id: UUID, collection: str, id_: str, data: dict[str, Any], *, merge: bool, actor: Actor
     ) -> Document:
-        """Change a document.
+        """Update a document.
 
         Args:
-            collection: where.
-            id_: the document.
-            data: what shall be in it.
-            merge: it is a JSON merge patch of what is in it.
-
-        Returns:
-            The document.
+            data: the content, or the patch.
+            merge: whether `data` is a JSON merge patch.
 
         Raises:
-            NotFound: not found.
+            NotFound: the document does not exist.
             Invalid: an argument is not valid.
-            QuotaExceeded: it grows, and there is no room for that.
+            QuotaExceeded: the quota is exceeded.
         """
         require_valid_name(collection)
         text, document = _json(data), _id(id_)
@@ -185,14 +175,10 @@ class DocsAdmin:
                 return await self._show(write.connection, app_id, collection, document)
 
     async def delete(self, app_id: UUID, collection: str, id_: str, *, actor: Actor) -> None:
-        """Remove a document.
-
-        Args:
-            collection: where.
-            id_: the document.
+        """Delete a document.
 
         Raises:
-            NotFound: not found.
+            NotFound: the document does not exist.
         """
         require_valid_name(collection)
         document = _id(id_)
@@ -208,22 +194,22 @@ class DocsAdmin:
             raise NotFound("document", id_)
         return _document(row)
 
-    async def _there(self, app_id: UUID, collection: str) -> bool:
+    async def _exists(self, app_id: UUID, collection: str) -> bool:
         return bool(await self._database.fetchval(_BROWSE.doc_any, app_id, collection))
 
 
 def _read(filter_: str | None) -> tuple[Find, bool]:
-    """A filter, and whether documents come in the order of their ids, so that pages can follow."""
+    """Parse a filter; return whether documents are sorted by id, so that there can be more pages."""
     if filter_ is None:
         return parse_find({}), True
     try:
-        said = orjson.loads(filter_)
+        given = orjson.loads(filter_)
     except orjson.JSONDecodeError:
-        said = None
-    if not isinstance(said, dict):
+        given = None
+    if not isinstance(given, dict):
         raise Invalid("filter must be a JSON object", field="filter")
     with as_api_error("filter"):
-        return parse_find(said), not any(name in said for name in _ORDERING)
+        return parse_find(given), not any(name in given for name in _ORDERING)
 
 
 def _json(data: dict[str, Any]) -> str:
@@ -241,6 +227,6 @@ def _id(text: str) -> UUID:
 
 
 def _document(row: asyncpg.Record) -> Document:
-    # As PostgreSQL has it: reading it would lose digits of numbers, and take time.
+    # As PostgreSQL returns it: parsing would lose digits of numbers and take time.
     data = cast("dict[str, Any]", orjson.Fragment(row["data"]))
     return Document(row["id"], row["collection"], data, row["size"], row["created_at"], row["updated_at"])

@@ -1,9 +1,8 @@
-"""Conditions to SQL: the text is made of the pieces in this file alone, all else is a parameter.
+"""Converts conditions to SQL: the text comes only from this file; all values are parameters.
 
-Every piece is true or false and never null, so that `NOT` means what it says. What an index can answer is
-written bare, the way the index knows it: `docs_scoped(...) @> $n` for what a field equals, `docs_ordered(...)
-@@ $n` for the range it lies in. What is cheap to decide for a document stands before it and says the same
-without the scope, or more exactly.
+Every piece is true or false, never null, so that `NOT` is exact. Indexed conditions have the form of the
+index: `docs_scoped(...) @> $n` for equality, `docs_ordered(...) @@ $n` for ranges. A cheap check of the
+document comes first: the same condition without the scope, or a more exact one.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from picloud.services.docs.ranges import range_query
 
 Cast: TypeAlias = Literal["text", "jsonb", "int", "uuid", "tsquery"]
 
-_OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}  # what goes into SQL is from here
+_OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}  # constant SQL text
 _CASTS: dict[Cast, str] = {
     "text": "text",
     "jsonb": "text::jsonb",
@@ -42,17 +41,17 @@ _CASTS: dict[Cast, str] = {
 
 @dataclass(slots=True)
 class Statement:
-    """A statement in the making.
+    """A statement being built.
 
     Attributes:
-        parameters: what `$1`, `$2`... stand for; `$1` is the app and `$2` the collection.
+        parameters: values of `$1`, `$2`...; `$1` is the app and `$2` the collection.
     """
 
     parameters: list[object]
     _known: dict[tuple[str, object], str] = field(default_factory=dict)
 
     def bind(self, value: object, cast: Cast) -> str:
-        """Add a parameter; one that is there already is used again.
+        """Add a parameter, or reuse an equal one.
 
         Args:
             value: the parameter.
@@ -69,14 +68,14 @@ class Statement:
 
 
 def write(made: Statement, condition: Condition) -> str:
-    """A condition as SQL.
+    """Convert a condition to SQL.
 
     Args:
-        made: gets the parameters.
-        condition: what to write.
+        made: receives the parameters.
+        condition: the condition.
 
     Returns:
-        One unit, in brackets.
+        An expression in parentheses.
     """
     match condition:
         case And(conditions):
@@ -92,7 +91,7 @@ def write(made: Statement, condition: Condition) -> str:
         case Contains(path, value):
             return _contains(made, path, value)
         case Comparison():
-            return _compares(made, condition)
+            return _comparison(made, condition)
 
 
 def _joined(made: Statement, conditions: Sequence[Condition], word: str, empty: str) -> str:
@@ -100,20 +99,20 @@ def _joined(made: Statement, conditions: Sequence[Condition], word: str, empty: 
 
 
 def value_of(made: Statement, path: Path) -> str:
-    """The field as SQL, or null: `->` with a text enters objects only, so "0" is no index of an array."""
+    """Return the field as SQL, or null: `->` with text only enters objects, so "0" is not an array index."""
     return "(" + " -> ".join(["data", *(made.bind(name, "text") for name in path)]) + ")"
 
 
 def write_json(value: Json) -> str:
-    """JSON as guests write it into documents, large floats with all their digits.
+    """Write JSON as guests do, with all digits of large floats.
 
-    PostgreSQL compares decimals, and the shortest text of a float is not quite the same number.
+    PostgreSQL compares decimals, and the shortest text of a float is a slightly different number.
 
     Args:
-        value: of a document, or one to find there.
+        value: a value of a document or a filter.
 
     Raises:
-        RecursionError: it is nested some hundred levels deep.
+        RecursionError: it is nested hundreds of levels deep.
     """
     match value:
         case float() if abs(value) >= 1e16:
@@ -128,7 +127,7 @@ def write_json(value: Json) -> str:
             return orjson.dumps(value).decode()
 
 
-def _holds(made: Statement, path: Path, value: Json) -> str:
+def _has(made: Statement, path: Path, value: Json) -> str:
     return f"data @> {made.bind(write_json(_nested(path, value)), 'jsonb')} AND {_scoped(made, path, value)}"
 
 
@@ -144,15 +143,15 @@ def _nested(path: Path, value: Json) -> Json:
 
 
 def _equals(made: Statement, path: Path, value: Json) -> str:
-    holds = _holds(made, path, value)
+    holds = _has(made, path, value)
     if not isinstance(value, list | dict):
         return f"({holds})"
-    # An array or object holds what has less in it, too.
+    # `@>` also matches larger arrays and objects.
     return f"({holds} AND {value_of(made, path)} = {made.bind(write_json(value), 'jsonb')})"
 
 
 def _contains(made: Statement, path: Path, value: str | float | bool | None) -> str:
-    element = _holds(made, path, [value])
+    element = _has(made, path, [value])
     if not isinstance(value, str):
         return f"({element})"
     field_ = value_of(made, path)
@@ -160,7 +159,7 @@ def _contains(made: Statement, path: Path, value: str | float | bool | None) -> 
     return f"(({element}) OR coalesce(jsonb_typeof({field_}) = 'string' AND {part}, FALSE))"
 
 
-def _compares(made: Statement, condition: Comparison) -> str:
+def _comparison(made: Statement, condition: Comparison) -> str:
     field_, operator, value = value_of(made, condition.path), _OPERATORS[condition.operator], condition.value
     if isinstance(value, str):
         text = f"({field_} #>> '{{}}') COLLATE \"C\" {operator} {made.bind(value, 'text')}"
@@ -170,7 +169,7 @@ def _compares(made: Statement, condition: Comparison) -> str:
 
 
 def needs_ranges(condition: Condition) -> bool:
-    """Whether an index finds the documents by the ranges they lie in, and none does without these."""
+    """Return whether only ranges let an index find the documents."""
     return _narrows(condition, by_ranges=True) and not _narrows(condition, by_ranges=False)
 
 
@@ -191,14 +190,14 @@ def _narrows(condition: Condition, *, by_ranges: bool) -> bool:
 
 
 def write_lookup(made: Statement, condition: Condition) -> str:
-    """What indexes are asked for where ranges are needed: every document that meets the condition meets this.
+    """Convert a condition to an index lookup with ranges, which every matching document satisfies.
 
     Args:
-        made: gets the parameters.
-        condition: for which `needs_ranges`.
+        made: receives the parameters.
+        condition: one with `needs_ranges`.
 
     Returns:
-        One unit, in brackets.
+        An expression in parentheses.
     """
     return _lookup(made, condition, _count_ranges(condition))
 
@@ -230,14 +229,14 @@ def _parts(condition: Condition) -> Iterator[Condition]:
 
 
 def _in_ranges(made: Statement, comparisons: Sequence[Comparison], ranges: int) -> Iterator[str]:
-    """One range for all comparisons of a field with values of one type."""
+    """Yield one range for all comparisons of a field with values of one type."""
     fields: dict[tuple[Path, bool], list[Comparison]] = {}
     for one in comparisons:
         fields.setdefault((one.path, isinstance(one.value, str)), []).append(one)
     app_id, collection = made.parameters[0], str(made.parameters[1])
     for (path, _), ones in fields.items():
         query = made.bind(range_query(app_id, collection, path, ones, ranges), "tsquery")
-        # As a subquery it is no constant to the planner, whose guess would be most of all documents.
+        # A subquery hides the constant from the planner, which would expect most documents to match.
         yield f"docs_ordered(app_id, collection, data) @@ (SELECT {query})"
 
 

@@ -1,4 +1,4 @@
-"""Changing documents: the statements that scripts and users share, with their events and audit entries."""
+"""Writes documents for scripts and users, with events and audit entries."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from picloud.services.collections import check_collection
 from picloud.services.writes import Write
 
 MAX_DATA = LIMITS.number("max_document_bytes")
-"""Bytes of a document as JSON."""
+"""Maximum bytes of a document as JSON."""
 TOO_DEEP = f"the document is nested deeper than {LIMITS.number('max_nesting_levels') - 1} levels"
-"""The error of what no script could read again: the envelope is one level more."""
+"""The error of a document that a script could not read; the envelope adds one level."""
 
 _SQL = load("docs")
 
 
 def check_data(collection: str, data: str) -> None:
-    """Reject a collection or a document that is not valid before the database is asked."""
+    """Check the collection and the size of a document, without the database."""
     check_collection(collection)
     if (size := len(data.encode())) > MAX_DATA:
-        raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON, this has {size}")
+        raise ServiceError(f"a document can have at most {MAX_DATA} bytes as JSON, not {size}")
 
 
 async def create(write: Write, data: str) -> tuple[UUID, str]:
@@ -63,10 +63,10 @@ async def change(write: Write, id_: UUID, data: str, *, merge: bool) -> str | No
         write: to its collection.
         id_: the document.
         data: JSON of an object: the new data, or a patch.
-        merge: whether it is a JSON merge patch (RFC 7396); patches that run at once all count.
+        merge: whether it is a JSON merge patch (RFC 7396); concurrent patches all apply.
 
     Returns:
-        Its envelope, or None if there is no such document.
+        Its envelope, or None if it does not exist.
 
     Raises:
         ServiceError: PostgreSQL cannot store the data.
@@ -97,7 +97,7 @@ async def delete(write: Write, id_: UUID) -> bool:
         id_: the document.
 
     Returns:
-        Whether it was there.
+        Whether it existed.
     """
     row = await write.connection.fetchrow(
         _SQL.doc_delete, write.app_id, write.collection, id_, write.has_listener
@@ -111,7 +111,7 @@ async def delete(write: Write, id_: UUID) -> bool:
 
 
 def _audit_fields(write: Write, size: int) -> dict[str, Any]:
-    """What the audit log shows of a document; its data can be secret."""
+    """The fields of audit entries, without the data, which can be secret."""
     return {"collection": write.collection, "size": size}
 
 
@@ -125,10 +125,10 @@ def _as_script_error() -> Iterator[None]:
             raise ServiceError("a document must be a map") from None
         if error.constraint_name == "docs_depth_check":
             raise ServiceError(TOO_DEEP) from None
-        raise ServiceError(f"a document has at most {MAX_DATA} bytes as JSON") from None
+        raise ServiceError(f"a document can have at most {MAX_DATA} bytes as JSON") from None
     except asyncpg.UntranslatableCharacterError:
-        raise ServiceError("a document must not hold a NUL character") from None
+        raise ServiceError("a document must not contain a NUL character") from None
     except asyncpg.StatementTooComplexError:
         raise ServiceError(TOO_DEEP) from None
     except asyncpg.DataError:
-        raise ServiceError("the document is no JSON that can be stored") from None
+        raise ServiceError("the document is not JSON that can be stored") from None

@@ -1,4 +1,4 @@
-"""The filter language of `docs`: from the map a script writes to a tree of conditions.
+"""The filter language of `docs`: parses the map of a script into a tree of conditions.
 
 #{ kind: "a", "size.cm": #{ "$gte": 5, "$lt": 10 }, "$or": [#{ n: 1 }, #{ n: 2 }], "$sort": "-n" }
 """
@@ -18,20 +18,20 @@ MAX_LIMIT = LIMITS.number("max_page_items")
 MAX_SKIP = 1_000_000
 MAX_CONDITIONS = 256
 MAX_COMPARISONS = 32
-"""Of `$gt`, `$gte`, `$lt` and `$lte`, together: each looks into a sample of documents before any is found."""
-MAX_PARTS = 1024
-"""Bytes of the texts of `$contains`, together: PostgreSQL may hold each against every byte of a document, and
-does not stop before it is through."""
+"""Maximum of `$gt`, `$gte`, `$lt` and `$lte` in total: each one reads a sample of documents first."""
+MAX_CONTAINS = 1024
+"""Total bytes of the strings of `$contains`: PostgreSQL compares each with every byte of a document, and
+cannot be interrupted."""
 MAX_DEPTH = 16
 
 Path: TypeAlias = tuple[str, ...]
 Json: TypeAlias = Any
-"""What JSON can carry, as Python values."""
+"""A JSON value in Python."""
 
 
 @dataclass(frozen=True, slots=True)
 class Equals:
-    """The field is there and equals the value: same JSON type, numbers by value."""
+    """The field exists and equals the value: same JSON type, numbers by value."""
 
     path: Path
     value: Json
@@ -39,7 +39,7 @@ class Equals:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The field has the value's type, number or string, and lies on that side of it.
+    """The field has the type of the value, number or string, and compares to it as given.
 
     Attributes:
         path: the field.
@@ -54,14 +54,14 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """The field is there, also where it is null."""
+    """The field exists; it can be null."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class Contains:
-    """The field is an array with this element, or a string with this part."""
+    """The field is an array with this element, or a string with this substring."""
 
     path: Path
     value: str | int | float | bool | None
@@ -69,21 +69,21 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Every condition holds; with none, always."""
+    """Every condition is true; true if there are none."""
 
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """At least one condition holds; with none, never."""
+    """At least one condition is true; false if there are none."""
 
     conditions: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The condition does not hold."""
+    """The condition is false."""
 
     condition: Condition
 
@@ -93,11 +93,11 @@ Condition: TypeAlias = "Equals | Comparison | Exists | Contains | And | Or | Not
 
 @dataclass(frozen=True, slots=True)
 class Sort:
-    """One field of the order.
+    """One field of a sort.
 
     Attributes:
         path: the field.
-        descending: largest first.
+        descending: whether the largest value is first.
     """
 
     path: Path
@@ -106,13 +106,13 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A whole filter.
+    """A parsed filter.
 
     Attributes:
-        condition: which documents.
-        sort: in which order; then, and without it, as they were made.
-        limit: at most so many, 0 to `MAX_LIMIT`.
-        skip: without the first so many.
+        condition: selects documents.
+        sort: the order; then oldest first.
+        limit: maximum number of documents, 0 to `MAX_LIMIT`.
+        skip: number of documents to skip.
     """
 
     condition: Condition
@@ -122,32 +122,29 @@ class Find:
 
 
 def parse_find(filter_: Mapping[str, Any]) -> Find:
-    """Read a filter.
+    """Parse a filter.
 
     Args:
-        filter_: as the script wrote it: fields, `$and`, `$or`, `$not`, `$sort`, `$limit`, `$skip`.
-
-    Returns:
-        What to look for.
+        filter_: the map of the script: fields, `$and`, `$or`, `$not`, `$sort`, `$limit`, `$skip`.
 
     Raises:
-        ServiceError: it is not in the language; the text names what is wrong and what there is.
+        ServiceError: it is not valid; the message has the reason and the alternatives.
     """
     rest = dict(filter_)
     sort = _sort(rest.pop("$sort", []))
-    limit = _whole("$limit", rest.pop("$limit", MAX_LIMIT), MAX_LIMIT)
-    skip = _whole("$skip", rest.pop("$skip", 0), MAX_SKIP)
+    limit = _integer("$limit", rest.pop("$limit", MAX_LIMIT), MAX_LIMIT)
+    skip = _integer("$skip", rest.pop("$skip", 0), MAX_SKIP)
     return Find(_Reader().filter(rest, 1), sort, limit, skip)
 
 
 class _Reader:
-    """Reads conditions and counts them, for each is a part of an SQL statement.
+    """Parses conditions and counts them, because each one is part of an SQL statement.
 
-    An element of a value counts as one, too: it is looked for among those of an array of a document.
+    An element of a value also counts: it is compared with the elements of an array.
     """
 
     def __init__(self) -> None:
-        self._count = self._comparisons = self._parts = 0
+        self._count = self._comparisons = self._contains_bytes = 0
 
     def filter(self, filter_: Any, depth: int) -> Condition:
         if not isinstance(filter_, Mapping):
@@ -166,15 +163,15 @@ class _Reader:
             elif name == "$not":
                 conditions.append(Not(self.filter(value, depth + 1)))
             elif name in ("$sort", "$limit", "$skip"):
-                raise ServiceError(f"{name} belongs at the top of the filter")
+                raise ServiceError(f"{name} is only allowed at the top level of the filter")
             elif name.startswith("$"):
-                raise ServiceError(f"unknown operator {name}; beside fields there are {_TOP}")
+                raise ServiceError(f"unknown operator {name}; use fields, {_TOP}")
             else:
                 conditions += self._field(parse_path(name), value, depth)
         return conditions[0] if len(conditions) == 1 else self._of_all(conditions)
 
     def _of_all(self, conditions: list[Condition]) -> Condition:
-        """Every one of them; none at all is a part of the statement as well, and counts as one."""
+        """Combine conditions; an empty list is part of the statement too, and counts as one."""
         if not conditions:
             self._add(1)
         return And(tuple(conditions))
@@ -189,7 +186,7 @@ class _Reader:
     def _operator(self, path: Path, name: str, operand: Any, depth: int) -> Condition:
         if name == "$not":
             if not isinstance(operand, dict) or depth >= MAX_DEPTH:
-                raise ServiceError("$not takes a map of operators here")
+                raise ServiceError("$not of a field takes a map of operators")
             return Not(
                 self._of_all(
                     [self._operator(path, inner, value, depth + 1) for inner, value in operand.items()]
@@ -197,7 +194,7 @@ class _Reader:
             )
         make = _OPERATORS.get(name)
         if make is None:
-            raise ServiceError(f"unknown operator {name}; there are {_KNOWN}")
+            raise ServiceError(f"unknown operator {name}; use {_KNOWN}")
         condition = make(path, operand)
         self._add(max(_elements(operand) - (name in ("$in", "$nin")), 1))
         if isinstance(condition, Comparison):
@@ -207,9 +204,9 @@ class _Reader:
                     f"the filter has more than {MAX_COMPARISONS} comparisons with $gt, $gte, $lt and $lte"
                 )
         if name == "$contains" and isinstance(operand, str):
-            self._parts += len(operand.encode())
-            if self._parts > MAX_PARTS:
-                raise ServiceError(f"the texts of $contains have more than {MAX_PARTS} bytes in all")
+            self._contains_bytes += len(operand.encode())
+            if self._contains_bytes > MAX_CONTAINS:
+                raise ServiceError(f"the strings of $contains have more than {MAX_CONTAINS} bytes in total")
         return condition
 
     def _add(self, conditions: int) -> None:
@@ -219,27 +216,27 @@ class _Reader:
 
 
 def _elements(value: Any) -> int:
-    """How many values this is, with all that are in it."""
+    """Count a value and all values in it."""
     inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return 1 + sum(map(_elements, inner))
 
 
 def parse_path(name: str) -> Path:
-    """Read a dotted path.
+    """Parse a dotted path.
 
     Args:
         name: up to `MAX_LEVELS` names of fields, joined by dots.
 
     Raises:
-        ServiceError: a name is empty or holds NUL, or there are more of them.
+        ServiceError: a name is empty or contains NUL, or there are too many names.
     """
     path = tuple(name.split("."))
     if len(path) > MAX_LEVELS:
-        raise ServiceError(f"the path {name!r} goes deeper than {MAX_LEVELS} levels")
+        raise ServiceError(f"the path {name!r} has more than {MAX_LEVELS} levels")
     if not all(path):
         raise ServiceError(f"the path {name!r} has an empty part")
     if "\0" in name:
-        raise ServiceError("a path must not hold a NUL character")
+        raise ServiceError("a path must not contain a NUL character")
     return path
 
 
@@ -247,19 +244,19 @@ def _sort(sort: Any) -> tuple[Sort, ...]:
     fields = sort if isinstance(sort, list) else [sort]
     if not all(isinstance(field, str) for field in fields) or len(fields) > MAX_LEVELS:
         raise ServiceError(
-            f"$sort takes a field or an array of up to {MAX_LEVELS} fields, '-' in front to descend"
+            f"$sort takes a field or an array of up to {MAX_LEVELS} fields; a leading '-' sorts descending"
         )
     return tuple(Sort(parse_path(field.removeprefix("-")), field.startswith("-")) for field in fields)
 
 
-def _whole(name: str, value: Any, most: int) -> int:
-    if type(value) is not int or not 0 <= value <= most:
-        raise ServiceError(f"{name} must be an integer from 0 to {most}")
+def _integer(name: str, value: Any, maximum: int) -> int:
+    if type(value) is not int or not 0 <= value <= maximum:
+        raise ServiceError(f"{name} must be an integer from 0 to {maximum}")
     return value
 
 
 def _json(what: str, value: Any, depth: int = 0) -> Json:
-    """Let through what JSON can carry and PostgreSQL can hold."""
+    """Check that JSON and PostgreSQL can represent a value."""
     if depth > MAX_DEPTH:
         raise ServiceError(f"{what} in the filter is nested deeper than {MAX_DEPTH} levels")
     match value:
@@ -270,7 +267,7 @@ def _json(what: str, value: Any, depth: int = 0) -> Json:
                 raise ServiceError(f"{what} in the filter is not a finite number")
         case str():
             if "\0" in value:
-                raise ServiceError(f"{what} in the filter holds a NUL character")
+                raise ServiceError(f"{what} in the filter contains a NUL character")
         case list():
             for item in value:
                 _json(what, item, depth + 1)
@@ -279,7 +276,7 @@ def _json(what: str, value: Any, depth: int = 0) -> Json:
                 _json(what, key)
                 _json(what, item, depth + 1)
         case _:
-            raise ServiceError(f"{what} in the filter is a blob, which no document can hold")
+            raise ServiceError(f"{what} in the filter is a blob; documents cannot contain blobs")
     return value
 
 

@@ -1,9 +1,12 @@
-"""Ranges as the index `docs_ordered` answers them: by the beginnings of its terms.
+"""Range queries for the index `docs_ordered`: a prefix cover of an interval in a binary trie.
 
-A term of the index is a field's name (a hash), a letter and a place in the order, as binary digits without
-the last zeros (migrations/0013_docs_ranges.sql). All places between two lie below few nodes of the binary
-tree: those beside the way down to either bound. A node is a beginning, which is what a text search asks for
-by `:*`. Places are rough, so this finds too much, never too little.
+A term of the index is the hash of a field name, a letter and a key: the binary digits of the value without
+trailing zeros (migrations/0013_docs_ranges.sql). The keys of an interval are below a few nodes of the trie:
+the siblings of the paths to its two ends. A node is a prefix, which a text search finds with `:*`.
+
+Example with 3 digits: the interval 001 to 110 is covered by the prefixes 001, 01, 10 and 110.
+
+Keys are approximate, so a query can return too many documents, never too few.
 """
 
 from __future__ import annotations
@@ -17,37 +20,36 @@ from picloud.services.docs.filter import Comparison, Path
 
 Value: TypeAlias = int | float | str | None
 
-_LARGEST, _SMALLEST = 1e308, 1e-307  # of numbers that have a place of their own as doubles
-_DEPTH = 128  # digits of the longest place
+_LARGEST, _SMALLEST = 1e308, 1e-307  # range of numbers with a distinct key
+_DEPTH = 128  # digits of the longest key
 _MANY_TERMS = 512
-"""Terms one statement asks for, about: with more ranges in it, each becomes rougher."""
+"""Approximate number of terms in a statement; with more ranges, each is coarser."""
 
 
 def range_query(
     app_id: object, collection: str, path: Path, comparisons: Sequence[Comparison], ranges: int
 ) -> str:
-    """What to ask the index for.
+    """Return the query for the index.
 
     Args:
-        app_id: whose documents.
-        collection: where.
+        app_id: the app.
         path: the field.
-        comparisons: of this field, with values of one type: all shall hold.
-        ranges: how many ranges the statement has.
+        comparisons: of this field, with values of one type; all must be true.
+        ranges: number of ranges in the statement.
 
     Returns:
-        A `tsquery` that every document asked for meets, made of hexadecimal digits and letters of ours.
+        A `tsquery` that matches every wanted document, of hexadecimal digits and constant letters.
     """
     root = field = _hash(f"{app_id}{collection}")
     for name in path:
         field = _hash(field + name)
     low = max((one.value for one in comparisons if one.operator[0] == ">"), default=None)
     high = min((one.value for one in comparisons if one.operator[0] == "<"), default=None)
-    most = max(1, _MANY_TERMS // (2 * ranges))
-    # Documents with too many fields for the index have the term of their collection alone.
+    max_nodes = max(1, _MANY_TERMS // (2 * ranges))
+    # Documents with too many fields for the index only have the term of their collection.
     terms = {root}
-    for letter, first, last in _places(low, high):
-        terms.update(f"{field}{letter}{place}" for place in _cover_interval(first, last, most))
+    for letter, first, last in _key_intervals(low, high):
+        terms.update(f"{field}{letter}{prefix}" for prefix in _cover_interval(first, last, max_nodes))
     return "|".join(sorted(terms))
 
 
@@ -55,8 +57,8 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _places(low: Value, high: Value) -> Iterator[tuple[str, str, str | None]]:
-    """Letters of terms, with the first place and the last; None where there is no last."""
+def _key_intervals(low: Value, high: Value) -> Iterator[tuple[str, str, str | None]]:
+    """Yield letters of terms with the first and the last key; None for no last key."""
     match low, high:
         case ((str() | None), (str() | None)):
             yield "s", "" if low is None else _text(low), None if high is None else _text(high)
@@ -72,12 +74,12 @@ def _places(low: Value, high: Value) -> Iterator[tuple[str, str, str | None]]:
 
 
 def _text(value: str) -> str:
-    """The place of a text, by its first bytes: of dates these go to the minute."""
+    """Return the key of a string: its first 16 bytes, for dates up to the minute."""
     return _digits(value.encode()[:16])
 
 
 def _size(value: float) -> str:
-    """The place of a number among those of its sign: doubles are ordered as their bits are."""
+    """Return the key of a number among those of its sign: doubles sort like their bits."""
     size = abs(value)
     return _digits(struct.pack(">d", 0 if size < _SMALLEST else min(size, _LARGEST)))[1:]
 
@@ -86,39 +88,39 @@ def _digits(value: bytes) -> str:
     return "".join([f"{byte:08b}" for byte in value]).rstrip("0")
 
 
-def _cover_interval(low: str, high: str | None, most: int) -> Iterator[str]:
-    """Terms, and beginnings of terms (`:*`), that hold every place from the first to the last.
+def _cover_interval(low: str, high: str | None, max_nodes: int) -> Iterator[str]:
+    """Yield terms and prefixes of terms (`:*`) that cover every key of an interval.
 
     Args:
-        low: the first place.
-        high: the last; None for no last.
-        most: so many nodes beside the way to either, at most.
+        low: the first key.
+        high: the last key; None for no last key.
+        max_nodes: maximum number of siblings per end.
     """
     if high is None:
-        nodes = list(_sibling_prefixes(low, 0, "0", most))
+        nodes = list(_sibling_prefixes(low, 0, "0", max_nodes))
     else:
         first, last = low.ljust(_DEPTH, "0"), high.ljust(_DEPTH, "0")
         if first > last:
             return
         fork = next((depth for depth in range(_DEPTH) if first[depth] != last[depth]), _DEPTH)
         nodes = [
-            *_sibling_prefixes(first[: max(len(low), fork + 1)], fork + 1, "0", most),
-            *_sibling_prefixes(last, fork + 1, "1", most),
+            *_sibling_prefixes(first[: max(len(low), fork + 1)], fork + 1, "0", max_nodes),
+            *_sibling_prefixes(last, fork + 1, "1", max_nodes),
         ]
     for node in nodes:
         yield f"{node}:*"
         if node.endswith("0"):
-            yield node.rstrip("0")  # the first place below it, which is written without its last zeros
+            yield node.rstrip("0")  # the first key below it, which has no trailing zeros
 
 
-def _sibling_prefixes(place: str, depth: int, digit: str, most: int) -> Iterator[str]:
-    """Nodes from a depth on that the way to a place leaves aside where it takes this digit, and its end."""
+def _sibling_prefixes(key: str, depth: int, digit: str, max_nodes: int) -> Iterator[str]:
+    """Yield the siblings, from a depth on, where the path to a key takes a digit; then the key."""
     other = "1" if digit == "0" else "0"
-    for length in range(depth, len(place)):
-        if place[length] == digit:
-            if most == 0:
-                yield place[:length]
+    for length in range(depth, len(key)):
+        if key[length] == digit:
+            if max_nodes == 0:
+                yield key[:length]
                 return
-            most -= 1
-            yield place[:length] + other
-    yield place
+            max_nodes -= 1
+            yield key[:length] + other
+    yield key

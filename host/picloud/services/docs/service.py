@@ -1,7 +1,6 @@
-"""docs in PostgreSQL.
+"""docs: the documents of an app, in PostgreSQL.
 
-A document crosses as JSON text that the guest wrote and reads: the host looks into filters, never into
-documents.
+The guest reads and writes documents as JSON text. The host parses filters, but never documents.
 """
 
 from __future__ import annotations
@@ -25,15 +24,15 @@ from picloud.services.docs.sql import count_statement, find_statement
 from picloud.services.writes import Writes
 
 MAX_FOUND = 8 * 1024 * 1024
-"""Bytes of envelopes one call gives: a page of a thousand large documents would be a gigabyte."""
+"""Bytes of envelopes that one call returns; 1,000 large documents would have a gigabyte."""
 SEARCHES_AT_ONCE = 4
-"""Of one app, in one worker: a search may read a whole collection, and connections are for all apps."""
+"""Searches of one app per worker: one can read a whole collection, and all apps share the connections."""
 
 _SQL = load("docs")
 
 
 def host_functions(docs: DatabaseDocs) -> Mapping[str, HostFunction]:
-    """The host functions of docs, by import name."""
+    """The host functions of docs by import name."""
     return {
         "docs_create": docs.create,
         "docs_get": docs.get,
@@ -51,23 +50,23 @@ class DatabaseDocs:
     """Documents of apps. An envelope is the JSON of `{id, data, created_at, updated_at}`."""
 
     def __init__(
-        self, database: Database, writes: Writes | None = None, turns: AppLimiter | None = None
+        self, database: Database, writes: Writes | None = None, limiter: AppLimiter | None = None
     ) -> None:
-        """Make the service.
+        """Create the service.
 
         Args:
             writes: opens writes; None for writes without quotas and triggers.
-            turns: of searches, where others search too; None for its own.
+            limiter: limits concurrent searches; None for its own limit.
         """
         self._database = database
         self._writes = writes or Writes(database)
-        self._searches = turns or searches(database)
+        self._searches = limiter or searches(database)
 
     async def create(self, call: Call, collection: str, data: str) -> str:
-        """Store a document.
+        """Create a document.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
             data: JSON of an object, at most `documents.MAX_DATA` bytes.
 
@@ -75,7 +74,7 @@ class DatabaseDocs:
             Its envelope.
 
         Raises:
-            ServiceError: an argument is not valid, or the app's quota is used up.
+            ServiceError: an argument is not valid, or the app's quota is exceeded.
         """
         check_data(collection, data)
         async with self._writes.begin(call, call.app_id, "docs", collection) as write:
@@ -83,7 +82,7 @@ class DatabaseDocs:
             return envelope
 
     async def get(self, call: Call, collection: str, id_: str) -> str | None:
-        """The envelope of a document, or None; what is no id is the id of none."""
+        """Return the envelope of a document, or None; an invalid id matches nothing."""
         check_collection(collection)
         document = parse_id(id_)
         if document is None:
@@ -95,7 +94,7 @@ class DatabaseDocs:
         """Find documents.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
             filter_: see `filter.parse_find`.
 
@@ -103,43 +102,43 @@ class DatabaseDocs:
             Their envelopes, in order.
 
         Raises:
-            ServiceError: an argument is not valid, or they have more than `MAX_FOUND` bytes in all.
+            ServiceError: an argument is not valid, or the result exceeds `MAX_FOUND` bytes.
         """
         check_collection(collection)
         return await self._find(call, collection, parse_find(filter_))
 
     async def find_one(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> str | None:
-        """The first document that `find` would give, or None."""
+        """Return the first document of `find`, or None."""
         check_collection(collection)
         find = parse_find({**filter_, "$limit": 1})
         return next(iter(await self._find(call, collection, find)), None)
 
     async def count(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> int:
-        """How many documents match; `$sort`, `$limit` and `$skip` play no part."""
+        """Return how many documents match; `$sort`, `$limit` and `$skip` are ignored."""
         check_collection(collection)
         sql, parameters = count_statement(parse_find(filter_), call.app_id, collection)
         async with self._searches.slot(call.app_id):
             return int(await self._database.fetchval(sql, *parameters))
 
     async def update(self, call: Call, collection: str, id_: str, data: str) -> str:
-        """Replace a document's data, and give its envelope.
+        """Replace a document's data; return its envelope.
 
         Raises:
-            ServiceError: an argument is not valid, there is no such document, or the app's quota is
-                used up.
+            ServiceError: an argument is not valid, the document does not exist, or the app's quota is
+                exceeded.
         """
         return await self._change(call, collection, id_, data, merge=False)
 
     async def patch(self, call: Call, collection: str, id_: str, patch: str) -> str:
-        """Merge into a document's data (RFC 7396), and give its envelope; patches at once all count.
+        """Apply a JSON merge patch (RFC 7396), atomically; return the envelope.
 
         Raises:
-            ServiceError: as for `update`.
+            ServiceError: see `update`.
         """
         return await self._change(call, collection, id_, patch, merge=True)
 
     async def delete(self, call: Call, collection: str, id_: str) -> bool:
-        """Remove a document; whether it was there."""
+        """Delete a document; return whether it existed."""
         check_collection(collection)
         document = parse_id(id_)
         if document is None:
@@ -152,9 +151,7 @@ class DatabaseDocs:
         async with self._searches.slot(call.app_id):
             rows = await self._database.fetch(sql, *parameters)
         if rows and rows[-1]["total"] > MAX_FOUND:
-            raise ServiceError(
-                f"the documents have more than {MAX_FOUND} bytes; ask for fewer with $limit and $skip"
-            )
+            raise ServiceError(f"the result exceeds {MAX_FOUND} bytes; use $limit and $skip")
         return [row["envelope"] for row in rows]
 
     async def _change(self, call: Call, collection: str, id_: str, data: str, *, merge: bool) -> str:
@@ -169,25 +166,25 @@ class DatabaseDocs:
         return envelope
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of documents as they were made.
+        """Return a page of documents, oldest first.
 
-        Those that are there the whole time are each listed exactly once, whatever is written in the meantime.
+        Documents that exist during the whole listing are returned exactly once, despite concurrent writes.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
-            cursor: `next_cursor` of the page before; "" or None for the first.
+            cursor: `next_cursor` of the previous page; "" or None for the first.
             limit: 1 to `MAX_LIMIT`.
 
         Returns:
-            `docs`, envelopes of `MAX_FOUND` bytes at most (but one at least), and `next_cursor` or None.
+            `docs`, envelopes of at most `MAX_FOUND` bytes (but at least one), and `next_cursor` or None.
 
         Raises:
             ServiceError: an argument is not valid.
         """
         check_collection(collection)
         after = position_for_script(cursor, limit, MAX_LIMIT)
-        async with self._searches.slot(call.app_id):  # a page may be as large as what is found
+        async with self._searches.slot(call.app_id):  # a page can be as large as a result
             rows = await self._database.fetch(
                 _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
             )
@@ -195,5 +192,5 @@ class DatabaseDocs:
 
 
 def searches(database: Database) -> AppLimiter:
-    """Limits the searches in a pool: half of its connections are for what is answered at once."""
+    """Return a limiter that leaves half of the connections of a pool for other queries."""
     return AppLimiter(SEARCHES_AT_ONCE, max(1, database.max_size // 2))

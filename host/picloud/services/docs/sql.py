@@ -1,4 +1,4 @@
-"""Filters to statements: the text is made of the pieces here and in `conditions`, all else is a parameter."""
+"""Converts filters to SQL. The text comes from here and `conditions`; all values are parameters."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from picloud.services.docs.conditions import Statement, needs_ranges, value_of, 
 from picloud.services.docs.filter import Find, Sort
 
 SORTED_BY = 256
-"""Characters of a text that an order goes by: a sort keeps them in memory, of each document it may give."""
+"""Characters of a string that a sort uses, and keeps in memory for each document."""
 
-# The text that goes into SQL is from here.
+# Constant SQL text.
 _SCOPE = "app_id = $1 AND collection = $2"  # joined by AND: a filter can only narrow
-# In a lookup the scope is in the index: the primary key would only add a bitmap of the whole collection.
+# A lookup has the scope in its index: the primary key would add a bitmap of the whole collection.
 _SCOPED = f"coalesce({_SCOPE}, FALSE)"
-_ENVELOPE_SIZE = "size + 133"  # what `docs_envelope` writes around the data; a test compares
+_ENVELOPE_SIZE = "size + 133"  # size of the envelope; a test compares it with `docs_envelope`
 
-# What meets many documents is found quicker by reading them in order, up to the limit, than by an index. Of
-# ranges PostgreSQL has no statistics, so a sample of 32 documents decides: more than 3 that meet it are many.
+# If many documents match, reading them in order up to the limit is faster than an index. PostgreSQL has no
+# statistics for ranges, so a sample of 32 documents decides: more than 3 matches are many.
 _MANY = "(SELECT many FROM sample)"
 
 
 def find_statement(
-    find: Find, app_id: object, collection: str, most_bytes: int
+    find: Find, app_id: object, collection: str, max_bytes: int
 ) -> tuple[str, Sequence[object]]:
-    """The statement that finds documents.
+    """Return the statement that finds documents.
 
     Args:
-        find: what to look for.
+        find: the filter.
         collection: the collection.
-        most_bytes: it gives no documents beyond the one whose envelope passes so many bytes in all.
+        max_bytes: it ends with the document whose envelope exceeds this total.
 
     Returns:
         SQL with columns `envelope` and `total` (bytes of envelopes so far), and its parameters.
     """
     made = Statement([app_id, collection])
-    found, cap = _found(made, find, None), made.bind(most_bytes, "int")
+    found, cap = _found(made, find, None), made.bind(max_bytes, "int")
     counted = (
         f"SELECT id, {_ENVELOPE_SIZE} AS size, sum({_ENVELOPE_SIZE}) OVER (ROWS UNBOUNDED PRECEDING) AS total"
         f" FROM ({found}) AS found"
@@ -47,27 +47,27 @@ def find_statement(
 
 
 def page_statement(
-    find: Find, app_id: object, collection: str, after: UUID | None, most_bytes: int
+    find: Find, app_id: object, collection: str, after: UUID | None, max_bytes: int
 ) -> tuple[str, Sequence[object]]:
-    """The statement that gives a page of documents.
+    """Return the statement of a page of documents.
 
     Args:
-        find: what to look for.
+        find: the filter.
         collection: the collection.
-        after: the last id of the page before, where they are in the order of their ids; else None.
-        most_bytes: it gives no documents beyond the one that passes so many bytes in all.
+        after: last id of the previous page, if sorted by id; else None.
+        max_bytes: it ends with the document that exceeds this total.
 
     Returns:
-        SQL with all columns of a document and `asked` (how many there are within the limit, whatever
-        their size), and its parameters.
+        SQL with all columns of a document and `asked` (the number of matches within the limit, ignoring
+        sizes), and its parameters.
     """
     made = Statement([app_id, collection])
-    found, cap = _found(made, find, after), made.bind(most_bytes, "int")
+    found, cap = _found(made, find, after), made.bind(max_bytes, "int")
     counted = (
         "SELECT id, row_number() OVER () AS place, count(*) OVER () AS asked,"
         f" sum(size) OVER (ROWS UNBOUNDED PRECEDING) - size AS before FROM ({found}) AS found"
     )
-    # With its limit it is read by its id, one by one: a join might read all documents there are.
+    # The LIMIT forces a lookup by id: a join could read all documents.
     doc = f"SELECT * FROM docs WHERE {_SCOPE} AND docs.id = counted.id LIMIT 1"
     sql = (
         "SELECT doc.id, collection, data::text AS data, size, created_at, updated_at, asked"
@@ -78,10 +78,10 @@ def page_statement(
 
 
 def count_statement(find: Find, app_id: object, collection: str) -> tuple[str, Sequence[object]]:
-    """The statement that counts documents; sort, limit and skip play no part.
+    """Return the statement that counts documents; sort, limit and skip are ignored.
 
     Args:
-        find: what to count.
+        find: the filter.
         collection: the collection.
 
     Returns:
@@ -101,7 +101,7 @@ def count_statement(find: Find, app_id: object, collection: str) -> tuple[str, S
 
 
 def _found(made: Statement, find: Find, after: UUID | None) -> str:
-    """Ids and sizes in order: what is sorted and skipped is not read whole."""
+    """Select ids and sizes in order, so that sorted and skipped documents are not read whole."""
     where, sort = write(made, find.condition), [_order(made, sort) for sort in find.sort]
     if after is not None:
         where += f" AND id > {made.bind(after, 'uuid')}"
@@ -109,7 +109,7 @@ def _found(made: Statement, find: Find, after: UUID | None) -> str:
     select, order = "SELECT id, size FROM docs WHERE", ", ".join([*sort, "id"])
     if not needs_ranges(find.condition):
         return f"{select} {_SCOPE} AND {where} ORDER BY {order} {limit}"
-    # By the ids' text: an order that the primary key has would tempt the planner to walk along it.
+    # Sorted by the text of ids: for the order of the primary key the planner would scan it.
     few, by_text = write_lookup(made, find.condition), ", ".join([*sort, 'id::text COLLATE "C"'])
     return (
         f"{_sample(where)} ({select} {_SCOPE} AND {_MANY} AND {where} ORDER BY {order} {limit})"

@@ -1,4 +1,4 @@
-"""files: bytes with a name, by collection, of one app. Rows are in the database, bytes in a store."""
+"""files: the files of an app. Rows are in the database, bytes in a store."""
 
 from __future__ import annotations
 
@@ -31,5 +31,5 @@ SERVICE: Service[Files, FilesAdmin] = Service(
     quota=StoreQuota(
         "files", lambda settings: Amount(settings.quota_files_rows, settings.quota_files_mb * MIB)
     ),
-    app_deleted=Files.remove_app,  # what it misses, the sweep removes
+    app_deleted=Files.remove_app,  # the sweep removes the rest
 )

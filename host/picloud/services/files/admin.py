@@ -1,4 +1,4 @@
-"""An app's files as people look through them."""
+"""Files for the admin API."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class FileCollection:
     """A collection of files.
 
     Attributes:
-        name: its name.
-        files: how many it has, counted up to 1,000.
-        bytes: how many these have.
-        more: there are more than were counted.
+        name: name of the collection.
+        files: number of files, counted up to 1,000.
+        bytes: bytes of these files.
+        more: whether there are more files than were counted.
     """
 
     name: str
@@ -37,10 +37,10 @@ class FileCollection:
 
 
 class FilesAdmin:
-    """What the admin API asks of files."""
+    """Lists, reads and deletes files."""
 
     def __init__(self, database: Database, files: Files, searches: AppLimiter) -> None:
-        """Args: database: the pool. files: the service. searches: turns, with those in documents."""
+        """Args: files: the service. searches: limits concurrent searches, shared with docs."""
         self._database, self._files, self._searches = database, files, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[FileCollection]:
@@ -48,10 +48,10 @@ class FilesAdmin:
 
         Args:
             limit: maximum number.
-            cursor: of the page before; None for the first.
+            cursor: cursor of the previous page; None for the first page.
 
         Raises:
-            Invalid: the cursor is not one that was given out.
+            Invalid: invalid cursor.
         """
         return await list_collections(
             self._database, self._searches, _SQL.file_collections, FileCollection, app_id, limit, cursor
@@ -70,10 +70,10 @@ class FilesAdmin:
         return Page.of(rows, page.limit, lambda row: File(**row))
 
     async def get(self, app_id: UUID, collection: str, id_: str) -> File:
-        """What is known of a file.
+        """Find a file.
 
         Raises:
-            NotFound: not found.
+            NotFound: the file does not exist.
         """
         require_valid_name(collection)
         file = await self._files.find(app_id, collection, id_)
@@ -85,14 +85,14 @@ class FilesAdmin:
         """Open a file to send it, verified.
 
         Args:
-            file: as it was found.
+            file: the file as found.
 
         Returns:
-            The file as it is now, and its bytes, to be closed.
+            The current file and its open bytes; the caller must close them.
 
         Raises:
-            NotFound: it was removed in the meantime.
-            FileUnreadable: its bytes are not those that were stored.
+            NotFound: it was deleted in the meantime.
+            FileUnreadable: its bytes do not match the checksum.
         """
         try:
             opened = await self._files.open(file)
@@ -103,14 +103,10 @@ class FilesAdmin:
         return opened
 
     async def delete(self, app_id: UUID, collection: str, id_: str, *, actor: Actor) -> None:
-        """Remove a file.
-
-        Args:
-            collection: where.
-            id_: the file.
+        """Delete a file.
 
         Raises:
-            NotFound: not found.
+            NotFound: the file does not exist.
         """
         require_valid_name(collection)
         if not await self._files.remove(actor, app_id, collection, id_):

@@ -1,4 +1,4 @@
-"""What a file may be called, and what it may be said to be."""
+"""Checks of the names, content types and metadata of files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_NAME = LIMITS.number("max_file_name_bytes")
 MAX_CONTENT_TYPE = LIMITS.number("max_content_type_bytes")
 MAX_METADATA = LIMITS.number("max_file_metadata_bytes")
 MAX_LEVELS = LIMITS.number("max_nesting_levels") - 1
-"""Metadata comes inside of one level."""
+"""The entry adds one level around metadata."""
 OCTETS = "application/octet-stream"
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -23,33 +23,33 @@ _CONTENT_TYPE = re.compile(rf"{_WORD}/{_WORD}(?:[\t ]*;[\t ]*{_WORD}=(?:{_WORD}|
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is empty, too long, or has control characters.
+    """Check the name of a file: 1 to `MAX_NAME` bytes without control characters.
 
     Args:
-        name: only ever shown: it is no path here, and none at the one who downloads it.
+        name: a display name, never used as a path.
 
     Raises:
-        ServiceError: it is refused.
+        ServiceError: it is not valid.
     """
     if not 1 <= len(name.encode()) <= MAX_NAME:
         raise ServiceError(f"name must have 1 to {MAX_NAME} bytes")
     if _CONTROL.search(name):
-        raise ServiceError("name must not hold control characters")
+        raise ServiceError("name must not contain control characters")
 
 
 def is_content_type(text: str) -> bool:
-    """Whether this is a media type with its parameters, as a header may hold it."""
+    """Return whether a string is a media type with optional parameters, valid in a header."""
     return len(text) <= MAX_CONTENT_TYPE and _CONTENT_TYPE.fullmatch(text) is not None
 
 
 def check_content_type(content_type: str) -> None:
-    """Refuse what is no media type.
+    """Check a media type.
 
     Args:
-        content_type: becomes the value of a header.
+        content_type: the value of a header.
 
     Raises:
-        ServiceError: it is refused.
+        ServiceError: it is not valid.
     """
     if not is_content_type(content_type):
         raise ServiceError(
@@ -58,30 +58,30 @@ def check_content_type(content_type: str) -> None:
 
 
 def check_metadata(metadata: str | None) -> None:
-    """Refuse metadata that is too large or too deep; that it is an object is for the database to see.
+    """Check the size and the depth of metadata; the database checks that it is an object.
 
     Args:
         metadata: JSON.
 
     Raises:
-        ServiceError: it is refused.
+        ServiceError: it is not valid.
     """
     if metadata is None:
         return
     if (size := len(metadata.encode())) > MAX_METADATA:
-        raise ServiceError(f"metadata has at most {MAX_METADATA} bytes as JSON, this has {size}")
+        raise ServiceError(f"metadata must have at most {MAX_METADATA} bytes as JSON, not {size}")
     if metadata.count("[") + metadata.count("{") > MAX_LEVELS and _is_deep(metadata):
         raise ServiceError(f"metadata is nested deeper than {MAX_LEVELS} levels")
 
 
 def _is_deep(text: str) -> bool:
-    """Whether JSON is nested deeper than a script can read it."""
+    """Return whether JSON is nested deeper than a script can read."""
     try:
-        level = [json.loads(text, parse_int=str)]  # a number may be longer than Python likes
+        level = [json.loads(text, parse_int=str)]  # Python limits the digits of integers
     except RecursionError:
         return True
     except ValueError:
-        return False  # it is no JSON, and will not be stored
+        return False  # not JSON; the database rejects it
     for _ in range(MAX_LEVELS):
         level = [
             item

@@ -1,4 +1,4 @@
-"""A file, as far as the database knows it."""
+"""The row of a file."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from picloud.services.files.store import Blob
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """What is known of a file.
+    """A file without its bytes.
 
     Attributes:
-        app_id: whose.
-        collection: where.
+        app_id: its app.
+        collection: its collection.
         id: the file.
-        blob: id of its bytes.
-        name: for people; any text but control characters.
+        blob: id of its bytes in the store.
+        name: display name without control characters.
         content_type: a media type.
-        sha256: of the bytes, 32 of them.
-        metadata: JSON of an object of the app's own, as it was written.
-        created_at: when it was made.
+        sha256: SHA-256 of the bytes, as 32 bytes.
+        metadata: JSON of an object from the app, unchanged.
+        created_at: when it was created.
         updated_at: last change.
-        entry: what scripts are told of it, JSON.
+        entry: the JSON that scripts see.
     """
 
     app_id: UUID
@@ -44,12 +44,12 @@ class File:
 
     @property
     def bytes_at(self) -> Blob:
-        """Where its bytes are."""
+        """The blob with its bytes."""
         return Blob(self.app_id, self.blob)
 
     @property
     def audit_fields(self) -> dict[str, Any]:
-        """What the audit log shows of it; its metadata can be secret."""
+        """The fields of its audit entries, without metadata, which can be secret."""
         return {
             "collection": self.collection,
             "name": self.name,
@@ -59,7 +59,7 @@ class File:
 
 
 class Corrupted(ServiceError):
-    """The bytes of a file are not those that were stored."""
+    """The bytes of a file do not match its checksum."""
 
     def __init__(self) -> None:
         super().__init__("corrupted")

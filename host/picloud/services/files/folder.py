@@ -1,8 +1,8 @@
 """Blobs in a folder: `<app id>/<last two digits of the blob's id>/<blob's id>`, all in hexadecimal.
 
-A write goes to `incoming/` first, is synced, renamed to its place, and the place is synced: a blob is
-there whole or not at all. Blocking calls run on a few threads of the store's own; reads have others than
-writes, so that they do not wait for a disk that is busy syncing.
+A write goes to `incoming/`, is synced and renamed, and the target folder is synced, so that a blob is
+complete or absent. Blocking calls run on a few threads; reads and writes have separate threads, so that reads
+do not wait for a disk that is syncing.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from picloud.config import Settings
 from picloud.services.files.store import Blob, BlobMissing, StoreUnusable
 
 WRITERS, READERS = 8, 4
-"""Threads. A writer mostly waits for the disk."""
+"""Numbers of threads. A writer mostly waits for the disk."""
 
 _INCOMING, _OWNER = "incoming", "owner"
 _PIECE = 1024 * 1024
-_MOST_KNOWN = 65_536  # folders known to be on the disk
+_MAX_KNOWN = 65_536  # folders known to be synced
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 def files_folder(settings: Settings) -> Path:
-    """Where the bytes of files are. Args: settings: the configuration."""
+    """Return the folder of the bytes of files."""
     return settings.data_dir / "files"
 
 
 class FolderStore:
-    """A store in a folder that only the server's user can look into."""
+    """A store in a folder that only the user of the server can read."""
 
     def __init__(self, root: Path) -> None:
-        """Args: root: a folder that `prepare` has been called for."""
-        self._root = root.resolve()  # it may be a link to a larger disk; below it links are not followed
+        """Args: root: a folder that was passed to `prepare`."""
+        self._root = root.resolve()  # can be a link to another disk; links below it are not followed
         self._incoming = self._root / _INCOMING
         self._writers = ThreadPoolExecutor(WRITERS, "files-write")
         self._readers = ThreadPoolExecutor(READERS, "files-read")
@@ -54,15 +54,12 @@ class FolderStore:
 
     @staticmethod
     def prepare(root: Path) -> None:
-        """Make the folder, or see that it can be used.
+        """Create the folder, or check that it can be used.
 
-        One that others may look into is closed to them, with a warning.
-
-        Args:
-            root: where.
+        If other users can read it, its permissions are changed, with a warning.
 
         Raises:
-            StoreUnusable: it is no folder, another user's, or cannot be written to.
+            StoreUnusable: it is not a folder, belongs to another user, or is not writable.
         """
         try:
             root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -71,33 +68,35 @@ class FolderStore:
                 raise StoreUnusable(f"the folder of files {root} belongs to another user")
             if stat.S_IMODE(found.st_mode) & 0o077:
                 root.chmod(0o700)
-                _log.warning("others could look into the folder of files %s; now they cannot", root)
+                _log.warning(
+                    "changed the permissions of the folder of files %s; other users could read it", root
+                )
             (root / _INCOMING).mkdir(mode=0o700, exist_ok=True)
             if not os.access(root / _INCOMING, os.R_OK | os.W_OK | os.X_OK):
-                raise StoreUnusable(f"the folder of files {root} cannot be written to")
+                raise StoreUnusable(f"the folder of files {root} is not writable")
         except FileExistsError as error:
-            raise StoreUnusable(f"{error.filename} is in the way: files need a folder there") from error
+            raise StoreUnusable(f"{error.filename} exists but is not a folder; move it away") from error
         except OSError as error:
             raise StoreUnusable(f"the folder of files {root} cannot be used: {error.strerror}") from error
 
     async def put(self, blob: Blob, data: bytes) -> bytes:
-        """Write a blob; when this returns it survives a loss of power. Returns: its SHA-256."""
+        """Write and sync a blob. Returns: its SHA-256."""
         return await self._do(self._writers, lambda: self._put(blob, data))
 
     async def has(self, blob: Blob) -> bool:
-        """Whether there is such a blob."""
+        """Return whether a blob exists."""
         return await self._do(self._readers, self._path(blob).exists)
 
     async def open(self, blob: Blob) -> OpenFile:
         """Open a blob.
 
         Raises:
-            BlobMissing: there is none.
+            BlobMissing: it does not exist.
         """
         return await self._do(self._readers, lambda: OpenFile(self._path(blob), self._readers))
 
     async def remove(self, blob: Blob) -> None:
-        """Remove a blob; harmless where there is none."""
+        """Remove a blob, if it exists."""
         await self._do(self._writers, lambda: _remove(self._path(blob)))
 
     async def remove_app(self, app_id: UUID) -> None:
@@ -105,19 +104,19 @@ class FolderStore:
         await self._do(self._writers, lambda: shutil.rmtree(self._root / app_id.hex, ignore_errors=True))
 
     async def apps(self) -> Sequence[UUID]:
-        """The apps that have a folder."""
+        """Return the apps that have a folder."""
         names = await self._do(self._readers, lambda: _names(self._root))
         return [app_id for name in names if (app_id := _id(name))]
 
     async def older(self, app_id: UUID, seconds: float) -> AsyncIterator[Sequence[Blob]]:
-        """The blobs of an app that were written at least so long ago, by folder."""
+        """Yield the blobs of an app that are older than some seconds, by folder."""
         folder = self._root / app_id.hex
         for name in await self._do(self._readers, lambda: _names(folder)):
             old = await self._do(self._readers, functools.partial(_older, folder / name, seconds))
             yield [Blob(app_id, id_) for path in old if (id_ := _id(path.name))]
 
     async def remove_unfinished(self, seconds: float) -> int:
-        """Remove what writes left behind that began at least so long ago. Returns: how many."""
+        """Remove unfinished writes older than some seconds. Returns: their number."""
 
         def remove() -> int:
             left = _older(self._incoming, seconds)
@@ -128,18 +127,18 @@ class FolderStore:
         return await self._do(self._writers, remove)
 
     async def owner(self, name: str) -> str:
-        """Who left their name in the store; `name` is left where nobody has."""
+        """Return the name of the owner in the store; store `name` if there is none."""
 
-        def leave() -> str:
+        def claim() -> str:
             path = self._root / _OWNER
             if not path.exists():
-                self._place(name.encode(), path)
+                self._write_atomically(name.encode(), path)
             return path.read_text("utf-8")
 
-        return await self._do(self._writers, leave)
+        return await self._do(self._writers, claim)
 
     def close(self) -> None:
-        """End the threads, when what they are doing is done."""
+        """Stop the threads, after their current work."""
         self._writers.shutdown()
         self._readers.shutdown()
 
@@ -147,11 +146,11 @@ class FolderStore:
         digest = hashlib.sha256(data).digest()
         path = self._path(blob)
         self._make(path.parent)
-        self._place(data, path)
+        self._write_atomically(data, path)
         return digest
 
-    def _place(self, data: bytes, path: Path) -> None:
-        """Write a file that is there whole or not at all."""
+    def _write_atomically(self, data: bytes, path: Path) -> None:
+        """Write a file atomically."""
         temporary = self._incoming / uuid4().hex
         try:
             _write(temporary, data)
@@ -164,14 +163,14 @@ class FolderStore:
             raise
 
     def _make(self, folder: Path) -> None:
-        """Make the folder of a blob, and the app's, if need be."""
+        """Create the folders of an app and a blob, if missing."""
         if folder in self._on_disk:
             return
         for made in (folder.parent, folder):
             with suppress(FileExistsError):
                 os.mkdir(made, 0o700)  # noqa: PTH102
-            _sync(made.parent)  # also when it was there: who made it may not have come to that yet
-        if len(self._on_disk) >= _MOST_KNOWN:
+            _sync(made.parent)  # also if it existed: its creator may not have synced it yet
+        if len(self._on_disk) >= _MAX_KNOWN:
             self._on_disk.clear()
         self._on_disk.add(folder)
 
@@ -184,25 +183,25 @@ class FolderStore:
 
 
 class OpenFile:
-    """A blob that is open. It stays readable when it is removed in the meantime."""
+    """An open blob. It stays readable if it is removed."""
 
     def __init__(self, path: Path, threads: ThreadPoolExecutor) -> None:
-        """Open it; this blocks. Args: path: the blob. threads: where reading happens."""
+        """Open the file, blocking. Args: path: the blob. threads: run the reads."""
         self._descriptor: _Descriptor | None = _Descriptor(path)
         self._threads = threads
         self._size = os.fstat(self._descriptor.number).st_size
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """Size in bytes."""
         return self._size
 
     async def read(self, offset: int, length: int) -> bytes:
-        """Bytes from an offset; fewer than `length` only at the end."""
+        """Read bytes from an offset; fewer than `length` only at the end."""
         return await self._do(lambda descriptor: b"".join(descriptor.pieces(offset, length)))
 
     async def sha256(self) -> bytes:
-        """The SHA-256 of all of it."""
+        """Return the SHA-256 of the whole blob."""
 
         def digest(descriptor: _Descriptor) -> bytes:
             found = hashlib.sha256()
@@ -213,7 +212,7 @@ class OpenFile:
         return await self._do(digest)
 
     async def whole(self) -> tuple[bytes, bytes]:
-        """All of it, and the SHA-256 of that."""
+        """Return the whole blob and its SHA-256."""
 
         def read(descriptor: _Descriptor) -> tuple[bytes, bytes]:
             data = b"".join(descriptor.pieces(0, self._size))
@@ -222,7 +221,7 @@ class OpenFile:
         return await self._do(read)
 
     def close(self) -> None:
-        """Let go; harmless when done before."""
+        """Close it. It can be called twice."""
         self._descriptor = None
 
     async def _do(self, work: Callable[[_Descriptor], T]) -> T:
@@ -232,7 +231,7 @@ class OpenFile:
 
 
 class _Descriptor:
-    """Closed when nobody has it any more: a reader that was cancelled may still be reading on its thread."""
+    """Closed with its last reference: a cancelled read can still run on its thread."""
 
     def __init__(self, path: Path) -> None:
         self.number = -1
@@ -296,7 +295,7 @@ def _older(folder: Path, seconds: float) -> list[Path]:
 
 
 def _id(name: str) -> UUID | None:
-    """The id a name stands for; what this store did not make has another name."""
+    """Return the id of a file name, or None if this store did not create it."""
     try:
         id_ = UUID(hex=name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Changing the rows of files: the statements that scripts and users share, with events and audit entries."""
+"""Writes the rows of files for scripts and users, with events and audit entries."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ async def create(
 
     Args:
         write: to its collection.
-        blob: where its bytes are.
+        blob: its bytes.
         name: 1 to 255 bytes without control characters.
         content_type: a media type.
-        sha256: of the bytes.
+        sha256: SHA-256 of the bytes.
         metadata: JSON of an object.
 
     Returns:
@@ -64,21 +64,21 @@ async def change(
     metadata: str | None,
     content: tuple[Blob, int, bytes] | None,
 ) -> tuple[str, Blob | None]:
-    """Change what is not None of a file. Needs a transaction where its bytes change.
+    """Update the fields of a file that are not None. Requires a transaction if the bytes change.
 
     Args:
         write: to its collection.
         id_: the file.
         name: 1 to 255 bytes without control characters.
         content_type: a media type.
-        metadata: JSON of an object; the whole of it.
-        content: where its new bytes are, their number and their SHA-256.
+        metadata: JSON of an object, which replaces the current one.
+        content: the new bytes, their number and their SHA-256.
 
     Returns:
-        Its entry, and where its old bytes are, if they were replaced.
+        Its entry, and the old bytes if they were replaced.
 
     Raises:
-        ServiceError: there is no such file, or PostgreSQL cannot store the metadata.
+        ServiceError: the file does not exist, or PostgreSQL cannot store the metadata.
     """
     names = (write.app_id, write.collection, id_)
     before = None
@@ -108,7 +108,7 @@ async def delete(write: Write, id_: UUID) -> File | None:
         id_: the file.
 
     Returns:
-        The file as it was, or None if there is no such file.
+        The deleted file, or None if it did not exist.
     """
     row = await write.connection.fetchrow(_SQL.file_delete, write.app_id, write.collection, id_)
     if row is None:
@@ -128,4 +128,4 @@ def _as_script_error() -> Iterator[None]:
     except asyncpg.CheckViolationError:
         raise ServiceError("metadata must be a map") from None
     except (asyncpg.DataError, asyncpg.StatementTooComplexError):  # the latter: nested too deeply
-        raise ServiceError("metadata is no JSON that can be stored") from None
+        raise ServiceError("metadata is not JSON that can be stored") from None

@@ -31,20 +31,20 @@ from picloud.services.quotas import Amount
 from picloud.services.writes import Who, Write, Writes
 
 MAX_DATA = LIMITS.number("max_file_bytes")
-"""Bytes of a file that pass through a script in one call."""
+"""Maximum bytes of a file in one call of a script."""
 MAX_LISTED = 8 * MIB
-"""Bytes of entries one call gives."""
+"""Bytes of entries that one call returns."""
 MAX_LIMIT = LIMITS.number("max_page_items")
-AT_ONCE = 4
-"""Files of one app that are written at once, in one worker: memory, and the store's threads."""
+WRITES_AT_ONCE = 4
+"""Concurrent writes of one app per worker, which limits memory and the threads of the store."""
 READS_AT_ONCE = 2
-"""Files of one app, or pages of them, that are read at once: others want the threads and connections, too."""
+"""Concurrent reads of files or pages of one app per worker; apps share the threads and connections."""
 
 _SQL = load("files")
 
 
 def host_functions(files: Files) -> Mapping[str, HostFunction]:
-    """The host functions of files, by import name."""
+    """The host functions of files by import name."""
     return {
         "files_create": files.create,
         "files_create_from_request": files.create_from_request,
@@ -57,35 +57,35 @@ def host_functions(files: Files) -> Mapping[str, HostFunction]:
 
 
 class Files:
-    """Files of apps. An entry is the JSON of what scripts are told of a file.
+    """Files of apps. An entry is the JSON of a file that scripts see.
 
-    What changes something is done to its end, also when its caller is cut off: in the middle of a commit
-    nobody could know which bytes to remove.
+    Writes run to completion even if the caller is cancelled: after a cancelled commit it would be unknown
+    which bytes to remove.
     """
 
     def __init__(self, database: Database, store: BlobStore, writes: Writes | None = None) -> None:
-        """Make the service; `close` is owed, and closes the store.
+        """Create the service. The caller must call `close`, which closes the store.
 
         Args:
-            store: keeps the bytes.
+            store: stores the bytes.
             writes: opens writes; None for writes without quotas and triggers.
         """
         self._database, self._blobs = database, Blobs(database, store)
         self._writes = writes or Writes(database)
-        self._turns, self._reads = AppLimiter(AT_ONCE), AppLimiter(READS_AT_ONCE)
+        self._changes, self._reads = AppLimiter(WRITES_AT_ONCE), AppLimiter(READS_AT_ONCE)
 
     async def close(self) -> None:
-        """Wait for what is being written, and let go of the store."""
-        await self._turns.drain()
+        """Wait for current writes, and close the store."""
+        await self._changes.drain()
         self._blobs.close()
 
     async def create(
         self, call: Call, collection: str, name: str, content_type: str, metadata: str | None, data: bytes
     ) -> str:
-        """Store a file.
+        """Create a file.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
             name: 1 to 255 bytes without control characters.
             content_type: a media type.
@@ -96,8 +96,7 @@ class Files:
             Its entry.
 
         Raises:
-            ServiceError: an argument is not valid, the quota is used up, or it cannot be
-                stored.
+            ServiceError: an argument is not valid, the quota is exceeded, or the bytes cannot be stored.
         """
         check_data(data)
         return await self._create(call, collection, name, content_type, metadata, data)
@@ -105,52 +104,51 @@ class Files:
     async def create_from_request(
         self, call: Call, collection: str, name: str, content_type: str | None, metadata: str | None
     ) -> str:
-        """Store the body of the execution's request, which need not pass through the script.
+        """Create a file from the body of the request, without passing it through the script.
 
         Args:
-            call: whose, and the request's body.
+            call: the calling execution, with the body.
             collection: 1 to 128 bytes.
             name: 1 to 255 bytes without control characters.
-            content_type: a media type; None takes the request's, where that is one.
+            content_type: a media type; None for that of the request, if valid.
             metadata: JSON of an object, at most 16 KiB; None for an empty one.
 
         Returns:
             The file's entry.
 
         Raises:
-            ServiceError: an argument is not valid, the quota is used up, or it cannot be
-                stored.
+            ServiceError: an argument is not valid, the quota is exceeded, or the bytes cannot be stored.
         """
         if content_type is None:
-            said = call.input.content_type
-            content_type = said if said is not None and is_content_type(said) else OCTETS
+            received = call.input.content_type
+            content_type = received if received is not None and is_content_type(received) else OCTETS
         return await self._create(call, collection, name, content_type, metadata, call.input.data)
 
     async def head(self, call: Call, collection: str, id_: str) -> str | None:
-        """The entry of a file, or None; what is no id is the id of none."""
+        """Return the entry of a file, or None; an invalid id matches nothing."""
         file = await self.find(call.app_id, collection, id_)
         return None if file is None else file.entry
 
     async def get(self, call: Call, collection: str, id_: str) -> dict[str, object] | None:
-        """A file whole.
+        """Return a file with its bytes.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
-            id_: the file; what is no id is the id of none.
+            id_: the file; an invalid id matches nothing.
 
         Returns:
             `file` (its entry) and `data`, or None.
 
         Raises:
-            Corrupted: its bytes are not those that were stored.
+            Corrupted: the bytes do not match the checksum.
             ServiceError: it has more than `MAX_DATA` bytes, or an argument is not valid.
         """
         file = await self.find(call.app_id, collection, id_)
         if file is None:
             return None
         if file.size > MAX_DATA:
-            raise ServiceError(f"the file has more than {MAX_DATA} bytes; answer with response(id)")
+            raise ServiceError(f"the file has more than {MAX_DATA} bytes; return it with response(id)")
         async with self._reads.slot(call.app_id):
             read = await self._blobs.read(file)
         if read is None:
@@ -168,23 +166,23 @@ class Files:
         metadata: str | None,
         data: bytes | None,
     ) -> str:
-        """Change what is not None.
+        """Update the fields that are not None.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
             id_: the file.
             name: 1 to 255 bytes without control characters.
             content_type: a media type.
-            metadata: JSON of an object, at most 16 KiB; the whole of it.
+            metadata: JSON of an object, at most 16 KiB, which replaces the current one.
             data: at most `MAX_DATA` bytes.
 
         Returns:
-            The entry after it.
+            The new entry.
 
         Raises:
-            ServiceError: there is no such file, an argument is not valid, the quota is used up, or it
-                cannot be stored.
+            ServiceError: the file does not exist, an argument is not valid, the quota is exceeded, or the
+                bytes cannot be stored.
         """
         if name is not None:
             check_name(name)
@@ -197,28 +195,28 @@ class Files:
         if file is None:
             raise ServiceError("no such file")
         changed = (name, content_type, metadata)
-        return await self._turns.run_to_completion(
+        return await self._changes.run_to_completion(
             call.app_id, lambda: self._update(call, file, changed, data)
         )
 
     async def delete(self, call: Call, collection: str, id_: str) -> bool:
-        """Remove a file; whether it was there."""
+        """Delete a file; return whether it existed."""
         check_collection(collection)
         return await self.remove(call, call.app_id, collection, id_)
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of files as they were made.
+        """Return a page of files, oldest first.
 
-        Those that are there the whole time are each listed exactly once, whatever is written in the meantime.
+        Files that exist during the whole listing are returned exactly once, despite concurrent writes.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
-            cursor: `next_cursor` of the page before; "" or None for the first.
+            cursor: `next_cursor` of the previous page; "" or None for the first.
             limit: 1 to `MAX_LIMIT`.
 
         Returns:
-            `files`, entries of `MAX_LISTED` bytes at most (but one at least), and `next_cursor` or None.
+            `files`, entries of at most `MAX_LISTED` bytes (but at least one), and `next_cursor` or None.
 
         Raises:
             ServiceError: an argument is not valid.
@@ -232,15 +230,14 @@ class Files:
         return page_for_script(rows, limit, "files", "entry")
 
     async def find(self, app_id: UUID, collection: str, id_: str) -> File | None:
-        """What is known of a file, or None.
+        """Find a file.
 
         Args:
-            app_id: whose.
             collection: 1 to 128 bytes.
-            id_: the file; what is no id is the id of none.
+            id_: the file; an invalid id matches nothing.
 
         Raises:
-            ServiceError: the collection's name is not valid.
+            ServiceError: the name of the collection is not valid.
         """
         check_collection(collection)
         file_id = parse_id(id_)
@@ -249,31 +246,32 @@ class Files:
         return await self._blobs.find(app_id, collection, file_id)
 
     async def open(self, file: File) -> tuple[File, OpenBlob] | None:
-        """Open a file to send it; its checksum is verified before anything of it can be.
+        """Open a file to send it. The checksum is verified first.
 
         Args:
-            file: as it was found.
+            file: the file as found.
 
         Returns:
-            The file as it is now, and its bytes, to be closed; None when it was removed in the meantime.
+            The current file and its open bytes, which the caller must close; None when it was deleted in the
+            meantime.
 
         Raises:
-            Corrupted: the bytes are not those that were stored.
+            Corrupted: the bytes do not match the checksum.
             ServiceError: they cannot be read.
         """
         async with self._reads.slot(file.app_id):
             return await self._blobs.verified(file)
 
     async def remove(self, who: Who, app_id: UUID, collection: str, id_: str) -> bool:
-        """Remove a file.
+        """Delete a file.
 
         Args:
             who: the script's call, or the user.
             collection: 1 to 128 bytes.
-            id_: the file; what is no id is the id of none.
+            id_: the file; an invalid id matches nothing.
 
         Returns:
-            Whether it was there.
+            Whether it existed.
         """
         file_id = parse_id(id_)
         if file_id is None:
@@ -286,10 +284,10 @@ class Files:
                 await self._blobs.drop(file.bytes_at)
             return file is not None
 
-        return await self._turns.run_to_completion(app_id, remove)
+        return await self._changes.run_to_completion(app_id, remove)
 
     async def remove_app(self, app_id: UUID) -> None:
-        """Remove the bytes of an app that is no more; to be called after its deletion is committed."""
+        """Remove the bytes of a deleted app, after the deletion is committed."""
         await self._blobs.drop_app(app_id)
 
     async def _create(
@@ -299,15 +297,15 @@ class Files:
         check_name(name)
         check_content_type(content_type)
         check_metadata(metadata)
-        kept = "{}" if metadata is None else metadata
-        added = Amount(1, len(data) + len(kept.encode()))
+        stored_metadata = "{}" if metadata is None else metadata
+        added = Amount(1, len(data) + len(stored_metadata.encode()))
 
         async def create() -> str:
             await self._writes.quotas.check_before(call.app_id, "files", added)
             async with self._storing(call, collection, data, added) as (write, (blob, size, sha256)):
-                return await rows.create(write, blob, name, content_type, size, sha256, kept)
+                return await rows.create(write, blob, name, content_type, size, sha256, stored_metadata)
 
-        return await self._turns.run_to_completion(call.app_id, create)
+        return await self._changes.run_to_completion(call.app_id, create)
 
     async def _update(
         self, call: Call, file: File, changed: tuple[str | None, str | None, str | None], data: bytes | None
@@ -332,10 +330,10 @@ class Files:
     async def _storing(
         self, call: Call, collection: str, data: bytes, added: Amount | None
     ) -> AsyncIterator[tuple[Write, tuple[Blob, int, bytes]]]:
-        """Store bytes, and open the write that names them.
+        """Store bytes, and open the write that refers to them.
 
         Yields:
-            The write; where the bytes are, their number and their SHA-256.
+            The write; the blob, its size and its SHA-256.
         """
         blob, sha256 = await self._blobs.put(call.app_id, data)
         async with (
@@ -347,6 +345,6 @@ class Files:
 
 
 def check_data(data: bytes) -> None:
-    """Refuse what is too large for one call."""
+    """Check the size of the bytes of one call."""
     if len(data) > MAX_DATA:
-        raise ServiceError(f"data must have at most {MAX_DATA} bytes, this has {len(data)}")
+        raise ServiceError(f"data must have at most {MAX_DATA} bytes, not {len(data)}")

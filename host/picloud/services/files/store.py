@@ -1,7 +1,7 @@
-"""Where the bytes of files are, as the rest sees it: a folder today (`folder.py`), any other store tomorrow.
+"""The interface of a store for the bytes of files; `folder.py` implements it.
 
-A blob is written once, under a name of its own, and never changed: a file that changes gets another blob.
-So whoever has one open reads what was stored, and bytes are there before a row names them.
+A blob is written once under a unique name and never changed: a file that changes gets another blob. So an
+open blob stays the same, and bytes are stored before a row refers to them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """The bytes of a file, by name; nothing of a user's is part of it.
+    """The name of the bytes of a file, without any user input.
 
     Attributes:
-        app_id: whose.
-        id: of this version of the bytes.
+        app_id: its app.
+        id: the id of this version of the bytes.
     """
 
     app_id: UUID
@@ -26,62 +26,62 @@ class Blob:
 
 
 class BlobMissing(Exception):
-    """The store has no such blob."""
+    """The store does not have this blob."""
 
 
 class StoreUnusable(Exception):
-    """The store cannot be used; the text says why, for the operator."""
+    """The store cannot be used; the message is for the operator."""
 
 
 class OpenBlob(Protocol):
-    """A blob that stays readable until it is closed, also when it is removed in the meantime."""
+    """An open blob. It stays readable if it is removed."""
 
     @property
     def size(self) -> int:
-        """How many bytes it has."""
+        """Size in bytes."""
 
     async def read(self, offset: int, length: int) -> bytes:
-        """Bytes from an offset; fewer than `length` only at the end. OSError where they cannot be read."""
+        """Read bytes from an offset; fewer than `length` only at the end. Raises: OSError."""
 
     async def sha256(self) -> bytes:
-        """The SHA-256 of all of it."""
+        """Return the SHA-256 of the whole blob."""
 
     async def whole(self) -> tuple[bytes, bytes]:
-        """All of it, and the SHA-256 of that."""
+        """Return the whole blob and its SHA-256."""
 
     def close(self) -> None:
-        """Let go; harmless when done before."""
+        """Close it. It can be called twice."""
 
 
 class BlobStore(Protocol):
-    """A store of blobs. What it cannot do raises OSError."""
+    """A store of blobs. Methods raise OSError if they fail."""
 
     async def put(self, blob: Blob, data: bytes) -> bytes:
-        """Write a blob; when this returns it survives a loss of power. Returns: its SHA-256."""
+        """Write a blob durably. Returns: its SHA-256."""
 
     async def has(self, blob: Blob) -> bool:
-        """Whether there is such a blob."""
+        """Return whether a blob exists."""
 
     async def open(self, blob: Blob) -> OpenBlob:
-        """Open a blob. Raises BlobMissing where there is none."""
+        """Open a blob. Raises: BlobMissing."""
 
     async def remove(self, blob: Blob) -> None:
-        """Remove a blob; harmless where there is none."""
+        """Remove a blob, if it exists."""
 
     async def remove_app(self, app_id: UUID) -> None:
         """Remove every blob of an app."""
 
     async def apps(self) -> Sequence[UUID]:
-        """The apps that have blobs, or had."""
+        """Return the apps that have or had blobs."""
 
     def older(self, app_id: UUID, seconds: float) -> AsyncIterator[Sequence[Blob]]:
-        """The blobs of an app that were written at least so long ago, in parts that fit into memory."""
+        """Yield the blobs of an app that are older than some seconds, in batches."""
 
     async def remove_unfinished(self, seconds: float) -> int:
-        """Remove what writes left behind that began at least so long ago. Returns: how many."""
+        """Remove unfinished writes older than some seconds. Returns: their number."""
 
     async def owner(self, name: str) -> str:
-        """Who left their name in the store; `name` is left where nobody has."""
+        """Return the name of the owner in the store; store `name` if there is none."""
 
     def close(self) -> None:
-        """Let go of threads or connections."""
+        """Close threads or connections."""

@@ -1,4 +1,4 @@
-"""The sweep: what a crash left in the store goes, an hour later."""
+"""The sweep: removes leftovers of crashes from the store, after an hour."""
 
 from __future__ import annotations
 
@@ -11,24 +11,20 @@ from picloud.db.queries import load
 from picloud.services.files.store import Blob, BlobStore, StoreUnusable
 
 OLD_SECONDS = 3600.0
-"""What is younger may be a write under way. What is older may be one, too, but then it holds its blob."""
+"""Newer blobs can belong to current writes. An older write locks its blob."""
 
 _SQL = load("files")
 _log = logging.getLogger(__name__)
 
 
 async def claim(database: Database, store: BlobStore) -> None:
-    """See that a store is this instance's, or make it so when it is nobody's.
+    """Check that a store belongs to this instance, or claim a new one.
 
-    To another database, every blob would be one that no row names.
-
-    Args:
-        database: of this instance.
-        store: its store.
+    With another database, the sweep would remove every blob.
 
     Raises:
-        StoreUnusable: it is another instance's.
-        Unavailable: the database is away.
+        StoreUnusable: it belongs to another instance.
+        Unavailable: the database cannot be reached.
     """
     owner = await database.fetchval(_SQL.store_owner, str(uuid4()))
     try:
@@ -37,31 +33,31 @@ async def claim(database: Database, store: BlobStore) -> None:
         raise StoreUnusable(f"the files cannot be read: {error.strerror}") from error
     if found != owner:
         raise StoreUnusable(
-            "the files in the data folder are another instance's: is this the database they belong to?"
+            "the files in the data folder belong to another instance; check the setting of the database"
         )
 
 
 class Sweep:
-    """Removes blobs that no row names and writes that did not end, one node at a time."""
+    """Removes blobs without a row and unfinished writes, on one node at a time."""
 
     def __init__(self, database: Database, store: BlobStore, old_seconds: float = OLD_SECONDS) -> None:
         """Create a `Sweep`.
 
         Args:
-            store: the store; it stays the caller's.
-            old_seconds: nothing younger is touched.
+            store: the store; the caller closes it.
+            old_seconds: minimum age.
         """
         self._database, self._store, self._old = database, store, old_seconds
 
     async def sweep(self) -> int:
-        """Make one round, unless another node is at it.
+        """Run once, unless another node does.
 
         Returns:
-            How many blobs and unfinished writes were removed.
+            The number of removed blobs and unfinished writes.
 
         Raises:
-            StoreUnusable: the store is another instance's; nothing was removed.
-            Unavailable: the database is away.
+            StoreUnusable: the store belongs to another instance; nothing was removed.
+            Unavailable: the database cannot be reached.
             OSError: the store cannot be read.
         """
         await claim(self._database, self._store)
@@ -72,16 +68,16 @@ class Sweep:
             for app_id in await self._store.apps():
                 removed += await self._sweep_app(app_id)
         if removed:
-            _log.info("files: %d leftovers of writes that did not end were removed", removed)
+            _log.info("files: removed %d leftovers of unfinished writes", removed)
         return removed
 
     async def _sweep_app(self, app_id: UUID) -> int:
         removed = 0
         async for old in self._store.older(app_id, self._old):
-            for blob in await self._unnamed(old):
+            for blob in await self._without_row(old):
                 removed += await self._remove(blob)
         if not await self._database.fetchval(_SQL.app_there, app_id) and await self._is_empty(app_id):
-            await self._store.remove_app(app_id)  # what is left are folders
+            await self._store.remove_app(app_id)  # only folders are left
         return removed
 
     async def _is_empty(self, app_id: UUID) -> bool:
@@ -90,7 +86,7 @@ class Sweep:
                 return False
         return True
 
-    async def _unnamed(self, blobs: Sequence[Blob]) -> list[Blob]:
+    async def _without_row(self, blobs: Sequence[Blob]) -> list[Blob]:
         if not blobs:
             return []
         ids = [blob.id for blob in blobs]
@@ -99,7 +95,7 @@ class Sweep:
         return [blob for blob in blobs if blob.id not in named]
 
     async def _remove(self, blob: Blob) -> bool:
-        """Remove a blob, unless a transaction is about to name it or just has."""
+        """Remove a blob, unless a transaction refers to it."""
         async with self._database.transaction() as connection:
             if not await connection.fetchval(_SQL.blob_claim, blob.id):
                 return False

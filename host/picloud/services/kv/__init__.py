@@ -1,4 +1,4 @@
-"""kv: values by collection and key, of one app."""
+"""kv: the key-value store of an app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An app's kv as people look through it and change it."""
+"""kv for the admin API."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ class KvCollection:
     """A collection of entries.
 
     Attributes:
-        name: its name.
-        entries: how many it has, counted up to 1,000.
-        bytes: of the keys and values of these.
-        more: there are more than were counted.
+        name: name of the collection.
+        entries: number of entries, counted up to 1,000.
+        bytes: bytes of their keys and values.
+        more: whether there are more entries than were counted.
     """
 
     name: str
@@ -54,10 +54,10 @@ class KvKey:
     """An entry without its value.
 
     Attributes:
-        key: its key.
-        size: bytes of its value as it is stored.
-        expires_at: when it is gone, or None for never.
-        created_at: when it was made.
+        key: key of the entry.
+        size: bytes of the stored value.
+        expires_at: when it expires, or None for never.
+        created_at: when it was created.
         updated_at: last change.
     """
 
@@ -70,17 +70,17 @@ class KvKey:
 
 @dataclass(frozen=True, slots=True)
 class KvEntry:
-    """An entry. Of `value`, `blob` and `packed` one is there, the others are null.
+    """An entry. One of `value`, `blob` and `packed` is set; the others are null.
 
     Attributes:
-        collection: where it is.
-        key: its key.
-        value: the value, where JSON can say it; it is never null then.
-        blob: base64, where the value is a blob.
-        packed: base64 of MessagePack, where the value holds blobs or numbers that are none (NaN, infinity).
-        size: bytes of the value as it is stored.
-        expires_at: when it is gone, or None for never.
-        created_at: when it was made.
+        collection: collection of the entry.
+        key: key of the entry.
+        value: the value, if JSON can represent it; never null in this case.
+        blob: base64, if the value is a blob.
+        packed: base64 of MessagePack, if the value contains blobs, NaN or infinity.
+        size: bytes of the stored value.
+        expires_at: when it expires, or None for never.
+        created_at: when it was created.
         updated_at: last change.
     """
 
@@ -96,10 +96,10 @@ class KvEntry:
 
 
 class KvAdmin:
-    """What the admin API asks of kv. What has expired is not there."""
+    """Lists, reads and writes entries. Expired entries do not exist."""
 
     def __init__(self, database: Database, writes: Writes, searches: AppLimiter) -> None:
-        """Create it. Args: database: the pool. writes: opens writes. searches: slots, shared with docs."""
+        """Create it. Args: writes: opens writes. searches: limits concurrent searches, shared with docs."""
         self._database, self._writes, self._searches = database, writes, searches
 
     async def collections(self, app_id: UUID, limit: int, cursor: str | None) -> Page[KvCollection]:
@@ -107,10 +107,10 @@ class KvAdmin:
 
         Args:
             limit: maximum number.
-            cursor: of the page before; None for the first.
+            cursor: cursor of the previous page; None for the first page.
 
         Raises:
-            Invalid: the cursor is not one that was given out.
+            Invalid: invalid cursor.
         """
         return await list_collections(
             self._database, self._searches, _SQL.kv_collections, KvCollection, app_id, limit, cursor
@@ -122,18 +122,17 @@ class KvAdmin:
         """List the keys of a collection in byte order.
 
         Args:
-            collection: where.
-            prefix: only keys that begin with it.
+            prefix: only keys that start with it.
             limit: maximum number.
-            cursor: of the page before; None for the first.
+            cursor: cursor of the previous page; None for the first page.
 
         Raises:
             NotFound: the collection does not exist.
-            Invalid: the cursor is not one that was given out.
+            Invalid: invalid cursor.
         """
         require_valid_name(collection)
         after = read_name_cursor(cursor)
-        async with self._searches.slot(app_id):  # it may pass over many that expired
+        async with self._searches.slot(app_id):  # it can skip many expired entries
             rows = await self._database.fetch(
                 _SQL.kv_keys, app_id, collection, after, prefix, end_of(prefix), limit + 1
             )
@@ -145,7 +144,7 @@ class KvAdmin:
         """Find an entry.
 
         Raises:
-            NotFound: not found.
+            NotFound: the entry does not exist.
         """
         require_valid_name(collection, key)
         row = await self._database.fetchrow(_SQL.kv_entry, app_id, collection, key)
@@ -156,20 +155,20 @@ class KvAdmin:
     async def put(
         self, app_id: UUID, collection: str, key: str, value: Value, ttl_seconds: int | None, *, actor: Actor
     ) -> KvEntry:
-        """Write an entry, whether or not it is there.
+        """Create or replace an entry.
 
         Args:
             collection: 1 to 128 bytes.
             key: 1 to 512 bytes.
-            value: in one form.
-            ttl_seconds: after so many seconds it is gone; None keeps it.
+            value: the value, in one form.
+            ttl_seconds: seconds until it expires; None for never.
 
         Returns:
             The entry.
 
         Raises:
             Invalid: an argument is not valid.
-            QuotaExceeded: there is no room for it.
+            QuotaExceeded: the quota is exceeded.
             NotFound: the app was deleted in the meantime.
         """
         with as_api_error("collection"):
@@ -190,14 +189,10 @@ class KvAdmin:
         return _entry(row)
 
     async def delete(self, app_id: UUID, collection: str, key: str, *, actor: Actor) -> None:
-        """Remove an entry.
-
-        Args:
-            collection: where.
-            key: of the entry.
+        """Delete an entry.
 
         Raises:
-            NotFound: not found.
+            NotFound: the entry does not exist.
         """
         require_valid_name(collection, key)
         async with self._writes.begin(actor, app_id, "kv", collection, adds=None) as write:
@@ -206,16 +201,16 @@ class KvAdmin:
 
 
 def end_of(prefix: str) -> str:
-    """What comes, in byte order, just after all that begins with a prefix.
+    """Return the end of the range of keys with a prefix, in byte order.
 
     Args:
-        prefix: any text of at most 512 bytes that can be encoded.
+        prefix: any string of at most 512 bytes that can be encoded.
     """
-    kept = prefix.rstrip(_LAST)
-    if not kept:
+    stem = prefix.rstrip(_LAST)
+    if not stem:
         return _LAST * 129  # longer than any key
-    following = ord(kept[-1]) + 1
-    return kept[:-1] + chr(0xE000 if following == 0xD800 else following)  # no character is a surrogate
+    following = ord(stem[-1]) + 1
+    return stem[:-1] + chr(0xE000 if following == 0xD800 else following)  # skips the surrogates
 
 
 def _key(row: Record) -> KvKey:

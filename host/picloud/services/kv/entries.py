@@ -1,6 +1,6 @@
-"""Changing kv entries: the statements that scripts and users share, with their events and audit entries.
+"""Writes kv entries for scripts and users, with events and audit entries.
 
-An entry whose time to live has passed is not there. A change that finds one reports its expiry first.
+An expired entry does not exist. A write that finds one emits its expiry first.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ async def put(write: Write, key: str, value: bytes, ttl_seconds: int | None) -> 
 async def change(
     write: Write, key: str, make: Callable[[bytes | None], bytes | None], ttl_seconds: int | None = None
 ) -> bool:
-    """Write an entry that depends on its present value. Needs a transaction.
+    """Write an entry depending on its current value. Requires a transaction.
 
     Args:
         write: to the entry's collection.
         key: the key.
-        make: returns the new value, given the present one (None: absent), or None to leave it; called again
-            if another write comes first.
-        ttl_seconds: seconds after which the entry expires; None keeps the time it has.
+        make: returns the new value for the current one (None if absent), or None for no change; called again
+            if a concurrent write was faster.
+        ttl_seconds: seconds after which the entry expires; None keeps the current expiry.
 
     Returns:
         Whether it was written.
@@ -55,7 +55,7 @@ async def delete(write: Write, key: str) -> bool:
         key: the key.
 
     Returns:
-        Whether it was there.
+        Whether it existed.
     """
     row = await write.connection.fetchrow(
         _SQL.kv_delete, write.app_id, write.collection, key, write.has_listener
@@ -75,9 +75,9 @@ async def _change(
     key: str,
     make: Callable[[bytes | None], bytes | None],
     ttl_seconds: int | None,
-    over: str,
+    update_statement: str,
 ) -> bool:
-    """Write an entry under a lock. Args: over: the statement for a row that is there."""
+    """Write an entry under a lock. Args: update_statement: for an existing row."""
     names = (write.app_id, write.collection, key)
     while True:
         row = await write.connection.fetchrow(_SQL.kv_lock, *names)
@@ -86,7 +86,7 @@ async def _change(
         if value is None:
             return False
         if row:
-            await write.connection.execute(over, *names, value, ttl_seconds)
+            await write.connection.execute(update_statement, *names, value, ttl_seconds)
             break
         if await write.connection.fetchval(_SQL.kv_add, *names, value, ttl_seconds):
             break
@@ -96,7 +96,7 @@ async def _change(
 
 
 def _report(write: Write, key: str, value: bytes, old: bytes | None, expired: bytes | None) -> None:
-    """Report a write. Args: expired: the value that was there, if its time to live had passed."""
+    """Emit and audit a write. Args: expired: the previous value, if it had expired."""
     if expired is not None:
         write.emit("delete", key, old=expired, expired=True)
     write.emit("insert" if old is None else "update", key, new=value, old=old)
@@ -109,5 +109,5 @@ def _target(write: Write, key: str) -> str:
 
 
 def _audit_fields(write: Write, key: str, size: int) -> dict[str, Any]:
-    """What the audit log shows of an entry; the value can be a secret."""
+    """The fields of audit entries, without the value, which can be a secret."""
     return {"collection": write.collection, "key": key, "size": size}

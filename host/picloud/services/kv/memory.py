@@ -1,4 +1,4 @@
-"""kv in this process's memory, of one app: for `picloud run` and `picloud bench`."""
+"""kv in memory for one app, for `picloud run` and `picloud bench`."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from picloud.services.kv.service import (
 
 
 class MemoryKeyValue:
-    """Values of one app, gone with the process."""
+    """Values of one app; they are lost when the process ends."""
 
     def __init__(self) -> None:
-        """Make it empty."""
         self._values: dict[tuple[str, str], bytes] = {}
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
-        """The value as MessagePack, or None."""
+        """Return the value as MessagePack, or None."""
         check_collection(collection)
         check_key(key)
         return self._values.get((collection, key))
 
     async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
-        """Write a value; it is gone with the process, so `ttl_seconds` is only checked."""
+        """Write a value; `ttl_seconds` is checked but has no effect."""
         check_collection(collection)
         check_key(key)
         check_value(value)
@@ -42,25 +41,25 @@ class MemoryKeyValue:
         self._values[collection, key] = value
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
-        """Whether there is such a key."""
+        """Return whether a key exists."""
         check_collection(collection)
         check_key(key)
         return (collection, key) in self._values
 
     async def delete(self, call: Call, collection: str, key: str) -> bool:
-        """Remove a key; whether it was there."""
+        """Delete a key; return whether it existed."""
         check_collection(collection)
         check_key(key)
         return self._values.pop((collection, key), None) is not None
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of keys in byte order."""
-        keys = keys_behind(self._values, collection, page_start(collection, cursor, limit))
+        """Return a page of keys in byte order."""
+        keys = keys_after(self._values, collection, page_start(collection, cursor, limit))
         return page(keys[: limit + 1], limit)
 
     async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of keys with their values, in byte order."""
-        keys = keys_behind(self._values, collection, page_start(collection, cursor, limit))
+        """Return a page of keys and values in byte order."""
+        keys = keys_after(self._values, collection, page_start(collection, cursor, limit))
         found = [(key, self._values[collection, key]) for key in keys[:limit]]
         sizes = itertools.accumulate(len(key.encode()) + len(value) for key, value in found)
         fitting = max(1, sum(size <= MAX_PAGE_BYTES for size in sizes))
@@ -83,7 +82,7 @@ class MemoryKeyValue:
         value: bytes,
         ttl_seconds: int | None = None,
     ) -> bool:
-        """Compare and set; `ttl_seconds` is only checked."""
+        """Compare and set; `ttl_seconds` is checked but has no effect."""
         check_collection(collection)
         check_key(key)
         check_value(value)
@@ -94,6 +93,6 @@ class MemoryKeyValue:
         return True
 
 
-def keys_behind(values: Mapping[tuple[str, str], bytes], collection: str, after: str) -> list[str]:
-    """Of values by collection and key, the keys of a collection that come after one, in byte order."""
+def keys_after(values: Mapping[tuple[str, str], bytes], collection: str, after: str) -> list[str]:
+    """Return the keys of a collection after a key, in byte order."""
     return sorted(key for name, key in values if name == collection and key > after)

@@ -1,7 +1,7 @@
-"""kv: values by collection and key, of one app.
+"""kv: the key-value store of an app.
 
-A value is stored as the MessagePack the guest wrote, so it comes back exactly: integers as integers, blobs as
-blobs, any string. The host decodes it only to count (`increment`) and to compare (`set_if`).
+A value is stored as the MessagePack of the guest, so that it is read back unchanged: integers as integers,
+blobs as blobs, any string. The host decodes values only in `increment`.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from picloud.services.writes import Writes
 MAX_VALUE = 1024 * 1024
 MAX_LIMIT = LIMITS.number("max_page_items")
 MAX_PAGE_BYTES = 256 * 1024
-"""Keys and values of a page of entries; a page of one entry may have more."""
+"""Keys and values of a page of entries; a page of one entry can have more."""
 LISTS_AT_ONCE = 4
-"""Of one app, in one worker: a list may pass over much that expired, and connections are for all apps."""
+"""Lists of one app per worker: a list can skip many expired entries, and all apps share the connections."""
 MAX_TTL = 10 * 365 * 24 * 3600
 _INT64 = range(-(2**63), 2**63)
 _sql = load("kv")
 
 
 class KeyValue(Protocol):
-    """The host functions of kv, whatever keeps the values."""
+    """The host functions of kv."""
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
-        """The value as MessagePack, or None."""
+        """Return the value as MessagePack, or None."""
 
     async def set(self, call: Call, collection: str, key: str, value: bytes, ttl_seconds: int | None) -> None:
         """Write a value, for `ttl_seconds` or permanently."""
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
-        """Whether the key is there."""
+        """Return whether a key exists."""
 
     async def delete(self, call: Call, collection: str, key: str) -> bool:
-        """Remove a key; whether it was there."""
+        """Delete a key; return whether it existed."""
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of keys: `keys` and `next_cursor`."""
+        """Return a page of keys: `keys` and `next_cursor`."""
 
     async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of keys with their values: `entries`, each a key, MessagePack and a cursor, and `more`."""
+        """Return a page of `entries`, each a key, MessagePack and a cursor, and `more`."""
 
     async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
-        """Add to an integer, from 0 where there is none; the new value."""
+        """Add to an integer, or to 0 if absent; return the new value."""
 
     async def set_if(
         self,
@@ -66,11 +66,11 @@ class KeyValue(Protocol):
         value: bytes,
         ttl_seconds: int | None = None,
     ) -> bool:
-        """Write a value if the present one equals `expected`; whether it did."""
+        """Write a value if the current one equals `expected`; return whether it did."""
 
 
 def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
-    """The host functions of a kv, by import name."""
+    """The host functions of kv by import name."""
     return {
         "kv_get": kv.get,
         "kv_set": kv.set,
@@ -87,23 +87,23 @@ class DatabaseKeyValue:
     """kv in PostgreSQL."""
 
     def __init__(
-        self, database: Database, writes: Writes | None = None, turns: AppLimiter | None = None
+        self, database: Database, writes: Writes | None = None, searches: AppLimiter | None = None
     ) -> None:
-        """Make the service.
+        """Create the service.
 
         Args:
             writes: opens writes; None for writes without quotas and triggers.
-            turns: of lists, with searches in documents; None for its own.
+            searches: limits concurrent lists and searches; None for its own limit.
         """
         self._database = database
         self._writes = writes or Writes(database)
-        self._lists = turns or AppLimiter(LISTS_AT_ONCE)
+        self._lists = searches or AppLimiter(LISTS_AT_ONCE)
 
     async def get(self, call: Call, collection: str, key: str) -> bytes | None:
-        """The value of a key.
+        """Return the value of a key.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
             key: 1 to 512 bytes.
 
@@ -122,14 +122,14 @@ class DatabaseKeyValue:
         """Write a value.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
             key: 1 to 512 bytes.
             value: MessagePack, at most `MAX_VALUE` bytes.
-            ttl_seconds: after so many seconds it is gone; None keeps it.
+            ttl_seconds: seconds until it expires; None for never.
 
         Raises:
-            ServiceError: an argument is not valid, or the app's quota is used up.
+            ServiceError: an argument is not valid, or the app's quota is exceeded.
         """
         check_collection(collection)
         check_key(key)
@@ -139,31 +139,31 @@ class DatabaseKeyValue:
             await entries.put(write, key, value, ttl_seconds)
 
     async def has(self, call: Call, collection: str, key: str) -> bool:
-        """Whether there is such a key."""
+        """Return whether a key exists."""
         check_collection(collection)
         check_key(key)
         return bool(await self._database.fetchval(_sql.kv_has, call.app_id, collection, key))
 
     async def delete(self, call: Call, collection: str, key: str) -> bool:
-        """Remove a key; whether it was there."""
+        """Delete a key; return whether it existed."""
         check_collection(collection)
         check_key(key)
         async with self._writes.begin(call, call.app_id, "kv", collection, adds=None) as write:
             return await entries.delete(write, key)
 
     async def list(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of keys in byte order.
+        """Return a page of keys in byte order.
 
-        Keys that are there the whole time are each listed exactly once, whatever is written in the meantime.
+        Keys that exist during the whole listing are returned exactly once, despite concurrent writes.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
-            cursor: `next_cursor` of the page before; "" or None for the first.
+            cursor: `next_cursor` of the previous page; "" or None for the first.
             limit: 1 to 1000.
 
         Returns:
-            `keys`, and `next_cursor` or None at the end.
+            `keys`, and `next_cursor`, which is None at the end.
 
         Raises:
             ServiceError: an argument is not valid.
@@ -174,16 +174,16 @@ class DatabaseKeyValue:
         return page([row["key"] for row in rows], limit)
 
     async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
-        """A page of keys with their values, in the order and with the promise and the cursors of `list`.
+        """Return a page of keys and values, with the order, guarantee and cursors of `list`.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
-            cursor: one of the page before; "" or None for the first.
-            limit: 1 to 1000; fewer come where those would have more than `MAX_PAGE_BYTES`.
+            cursor: a cursor of the previous page; "" or None for the first.
+            limit: 1 to 1000; fewer are returned if they exceed `MAX_PAGE_BYTES`.
 
         Returns:
-            `entries`, each a key, its value as MessagePack and the cursor behind it, and whether there are
+            `entries`, each a key, its value as MessagePack and the cursor after it, and whether there are
             `more`.
 
         Raises:
@@ -196,28 +196,28 @@ class DatabaseKeyValue:
         return page_of_entries([(row["key"], row["value"]) for row in rows], bool(rows) and rows[-1]["more"])
 
     async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
-        """Add to an integer; concurrent calls all count.
+        """Add to an integer, atomically.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
-            key: 1 to 512 bytes; where it is absent, counting begins at 0.
+            key: 1 to 512 bytes; an absent key counts as 0.
             amount: what to add, negative to subtract.
 
         Returns:
             The new value.
 
         Raises:
-            ServiceError: the present value is not an integer, the sum leaves 64 bits, or the app's quota
-                is used up.
+            ServiceError: the current value is not an integer, the sum exceeds 64 bits, or the app's quota
+                is exceeded.
         """
         check_collection(collection)
         check_key(key)
         total = 0
 
-        def make(present: bytes | None) -> bytes:
+        def make(current: bytes | None) -> bytes:
             nonlocal total
-            total = add(present, amount)
+            total = add(current, amount)
             return encode(total)
 
         async with self._writes.begin(call, call.app_id, "kv", collection, atomic=True) as write:
@@ -236,47 +236,47 @@ class DatabaseKeyValue:
         """Compare and set.
 
         Args:
-            call: whose.
+            call: the calling execution.
             collection: 1 to 128 bytes.
             key: 1 to 512 bytes.
-            expected: MessagePack of the value that must be there; nil means that none may be.
+            expected: MessagePack of the expected value; nil means that the key must be absent.
             value: MessagePack of the new value.
-            ttl_seconds: after so many seconds it is gone; None keeps the time that the key has.
+            ttl_seconds: seconds until it expires; None keeps the current expiry.
 
         Returns:
             Whether it was written.
 
         Raises:
-            ServiceError: an argument is not valid, or the app's quota is used up.
+            ServiceError: an argument is not valid, or the app's quota is exceeded.
         """
         check_collection(collection)
         check_key(key)
         check_value(value)
         check_ttl(ttl_seconds)
 
-        def make(present: bytes | None) -> bytes | None:
-            return value if same(present, expected) else None
+        def make(current: bytes | None) -> bytes | None:
+            return value if same(current, expected) else None
 
         async with self._writes.begin(call, call.app_id, "kv", collection, atomic=True) as write:
             return await entries.change(write, key, make, ttl_seconds)
 
 
 def check_value(value: bytes) -> None:
-    """Refuse values that are too large, and (): delete the key instead."""
+    """Reject a value that is too large or `()`."""
     if len(value) > MAX_VALUE:
-        raise ServiceError(f"value must have at most {MAX_VALUE} bytes, this has {len(value)}")
+        raise ServiceError(f"value must have at most {MAX_VALUE} bytes, not {len(value)}")
     if value == NIL:
         raise ServiceError("value must not be (); delete the key instead")
 
 
 def check_ttl(seconds: int | None) -> None:
-    """Refuse a time to live that is not positive, or longer than ten years."""
+    """Reject a time to live that is not positive, or longer than ten years."""
     if seconds is not None and not 1 <= seconds <= MAX_TTL:
         raise ServiceError(f"ttl_seconds must be from 1 to {MAX_TTL}")
 
 
 def page_start(collection: str, cursor: str | None, limit: int) -> str:
-    """Check what asks for a page; the key that the page begins behind, "" at the start."""
+    """Check the parameters of a page; return the key before the page, "" at the start."""
     check_collection(collection)
     if not 1 <= limit <= MAX_LIMIT:
         raise ServiceError(f"limit must be from 1 to {MAX_LIMIT}")
@@ -291,37 +291,36 @@ def page_start(collection: str, cursor: str | None, limit: int) -> str:
     return key
 
 
-def cursor_behind(key: str) -> str:
-    """The cursor of what comes after a key."""
+def cursor_after(key: str) -> str:
+    """Return the cursor after a key."""
     return base64.urlsafe_b64encode(key.encode()).decode()
 
 
 def page(keys: list[str], limit: int) -> dict[str, object]:
-    """A page of keys, made from up to `limit + 1` of them."""
-    cursor = cursor_behind(keys[limit - 1]) if len(keys) > limit else None
+    """Return a page of keys. Args: keys: up to `limit + 1`."""
+    cursor = cursor_after(keys[limit - 1]) if len(keys) > limit else None
     return {"keys": keys[:limit], "next_cursor": cursor}
 
 
 def page_of_entries(entries: list[tuple[str, bytes]], more: bool) -> dict[str, object]:
-    """A page of entries, each with the cursor behind it: the guest may have to end the page earlier."""
-    return {"entries": [(key, value, cursor_behind(key)) for key, value in entries], "more": more}
+    """Return a page of entries, each with the cursor after it, because the guest can shorten the page."""
+    return {"entries": [(key, value, cursor_after(key)) for key, value in entries], "more": more}
 
 
 def add(value: bytes | None, amount: int) -> int:
-    """The sum of a stored integer and an amount."""
+    """Return the sum of a stored integer and an amount."""
     try:
-        present = 0 if value is None else decode_integer(value)
-    except ValueError:  # only a guest that is not ours writes such
+        current = 0 if value is None else decode_integer(value)
+    except ValueError:  # also for bytes that our guest does not write
         raise ServiceError("the value is not an integer") from None
-    if present + amount not in _INT64:
-        raise ServiceError("the sum is larger than 64 bits")
-    return present + amount
+    if current + amount not in _INT64:
+        raise ServiceError("the sum exceeds 64 bits")
+    return current + amount
 
 
 def same(value: bytes | None, expected: bytes) -> bool:
-    """Whether a stored value (None: absent) is the expected one (nil: absent).
+    """Return whether a stored value (None if absent) is the expected one (nil if absent).
 
-    Equal bytes are equal values; maps are written in sorted key order by the guest, so equal values are
-    equal bytes.
+    The bytes are compared: the guest writes maps with sorted keys, so equal values have equal bytes.
     """
     return (NIL if value is None else value) == expected

@@ -1,4 +1,4 @@
-"""Values of kv as people see and write them: JSON where it can say it."""
+"""kv values in the admin API: as JSON if possible."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from picloud.core.errors import Invalid
 from picloud.core.msgpack import decode_single, encode, encode_sorted
 
 MAX_DEPTH = 128
-"""Levels that a script can read."""
+"""Maximum nesting that a script can read."""
 
 _INT64 = range(-(2**63), 2**63)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A value in one of three forms; the others are None.
+    """A value in one of three forms; the other two are None.
 
     Attributes:
-        value: JSON, where JSON can say it; it is never null.
+        value: JSON, if it can represent the value; never null.
         blob: base64 of a blob.
-        packed: base64 of MessagePack, for what holds blobs or numbers that are none (NaN, infinity).
+        packed: base64 of MessagePack, for values with blobs, NaN or infinity.
     """
 
     value: Any = None
@@ -34,7 +34,7 @@ class Value:
 
 
 def show(stored: bytes) -> Value:
-    """A stored value in the plainest form there is. Args: stored: MessagePack as scripts wrote it."""
+    """Return a stored value in the simplest possible form. Args: stored: MessagePack."""
     try:
         value = decode_single(stored)
     except ValueError:
@@ -47,20 +47,20 @@ def show(stored: bytes) -> Value:
 
 
 def store(value: Value) -> bytes:
-    """What a script would have stored.
+    """Return the stored form of a value.
 
     Args:
-        value: in one form.
+        value: a value in one form.
 
     Returns:
-        MessagePack, spelled as scripts spell it: `set_if` compares the bytes.
+        MessagePack, encoded as scripts do, because `set_if` compares bytes.
 
     Raises:
-        Invalid: it is in no form or in several, or no script could have such a value.
+        Invalid: no form or several are set, or a script cannot have this value.
     """
     given = [name for name in ("value", "blob", "packed") if getattr(value, name) is not None]
     if len(given) != 1:
-        raise Invalid("give one of value, blob and packed, not null", field="value")
+        raise Invalid("exactly one of value, blob and packed is required, and not null", field="value")
     if value.blob is not None:
         return encode(_bytes("blob", value.blob))
     plain = value.value
@@ -68,7 +68,7 @@ def store(value: Value) -> bytes:
         try:
             plain = decode_single(_bytes("packed", value.packed))
         except ValueError:
-            raise Invalid("this is no MessagePack of one value", field="packed") from None
+            raise Invalid("not valid MessagePack of one value", field="packed") from None
     _check(plain, given[0])
     return encode_sorted(plain)
 
@@ -98,11 +98,11 @@ def _is_json(value: object, depth: int = 0) -> bool:
 
 
 def _check(value: object, field: str, depth: int = 0) -> None:
-    """Refuse what no script could read."""
+    """Reject a value that a script could not read."""
     if depth > MAX_DEPTH:
         raise Invalid(f"the value is nested deeper than {MAX_DEPTH} levels", field=field)
     if isinstance(value, int) and value not in _INT64:
-        raise Invalid("a whole number has at most 64 bits", field=field)
+        raise Invalid("an integer can have at most 64 bits", field=field)
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     for item in items:
         _check(item, field, depth + 1)

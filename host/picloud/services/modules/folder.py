@@ -1,4 +1,4 @@
-"""The sources of modules by name, from files of a folder."""
+"""The sources of modules by name, from a folder."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ from picloud.services.modules.names import unusable
 
 
 class Unreadable(Exception):
-    """The file of a module is not text; the message says which."""
+    """The file of a module is not UTF-8; the message names it."""
 
 
 class FolderSources:
     """The modules in a folder, each `NAME.rhai`."""
 
     def __init__(self, folder: Path) -> None:
-        """Use a folder. Args: folder: where the script is."""
+        """Args: folder: the folder of the script."""
         self._folder = folder
 
     def file(self, name: str) -> Path | None:
-        """The file of a module, whether or not it is there. Args: name: any text."""
+        """Return the path of a module, which need not exist. Args: name: any string."""
         if unusable(name) is not None:
             return None
         return self._folder / f"{name}.rhai"
 
     async def source(self, call: Call | None, name: str) -> bytes | None:
-        """The source of a module, None when the file does not exist. `call` plays no part.
+        """Return the source of a module, or None when the file does not exist. `call` is ignored.
 
         Raises:
-            Unreadable: it is there, and is not UTF-8.
+            Unreadable: it is not UTF-8.
         """
         file = self.file(name)
         try:

@@ -1,4 +1,4 @@
-"""Names that modules can have: what `import "name"` finds, and no namespace of the SDK."""
+"""Valid names of modules: for `import "name"`, and not a namespace of the SDK."""
 
 from __future__ import annotations
 
@@ -9,36 +9,33 @@ from picloud.core.interface import LIMITS, Interface
 
 MAX_NAME = LIMITS.number("max_module_name_bytes")
 _NAME = re.compile(rf"[a-zA-Z_][a-zA-Z0-9_]{{0,{MAX_NAME - 1}}}", re.ASCII)
-_TO_COME = frozenset(
+_RESERVED = frozenset(
     (
         *("dead_letters", "docs", "email", "files", "http", "invoke", "invoke_async", "pubsub", "queue"),
         *("request", "retry", "secrets", "users", "workflow"),
     )
 )
-"""Namespaces that the SDK is to have: a module of such a name would be in their way."""
+"""Names reserved for future namespaces of the SDK."""
 
 
-NAMESPACES = Interface.load().namespaces | _TO_COME
-"""The namespaces of the SDK: those of interface.toml, and those to come."""
+NAMESPACES = Interface.load().namespaces | _RESERVED
+"""The namespaces of the SDK: from interface.toml, and reserved ones."""
 
 
 def unusable(name: str) -> str | None:
-    """Why no module can have this name, or None where one can. Args: name: any text."""
+    """Return why a name cannot be that of a module, or None. Args: name: any string."""
     if name in NAMESPACES:
-        return f"{name!r} is a namespace of the SDK, which needs no import"
+        return f"{name!r} is a built-in namespace and needs no import"
     if _NAME.fullmatch(name) is None:
-        return f"a module's name has 1 to {MAX_NAME} letters (a to z), digits and _, and begins with no digit"
+        return f"invalid module name; use 1 to {MAX_NAME} letters, digits or _, not starting with a digit"
     return None
 
 
 def check_module_name(name: str) -> None:
-    """Refuse a name that no module can have.
-
-    Args:
-        name: of a script whose kind is module.
+    """Check the name of a module.
 
     Raises:
-        Invalid: with the reason.
+        Invalid: it is not valid; the message has the reason.
     """
     reason = unusable(name)
     if reason is not None:

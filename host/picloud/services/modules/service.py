@@ -18,20 +18,20 @@ from picloud.services.call_context import Call
 from picloud.services.modules.names import unusable
 
 MAX_REMEMBERED_MISSING = 4096
-"""Names that a worker remembers as those of no module."""
+"""Names without a module that a worker remembers."""
 
 _SQL, _SCRIPTS = load("modules"), load("scripts")
 
 
 class Sources(Protocol):
-    """Where modules come from whose name a script made while it ran."""
+    """Finds modules whose names a script computes at run time."""
 
     async def source(self, call: Call, name: str) -> bytes | None:
-        """The source of a module, or None where there is none."""
+        """Return the source of a module, or None."""
 
 
 def host_functions(modules: Sources) -> Mapping[str, HostFunction]:
-    """The host function of imports that are no literals, by import name."""
+    """The host function of imports with computed names."""
     return {"module_source": modules.source}
 
 
@@ -39,24 +39,24 @@ class ModuleSources:
     """The modules of apps."""
 
     def __init__(self, database: Database, generations: Generations) -> None:
-        """Create it. Args: database: the pool. generations: tell when scripts were saved."""
+        """Create it. Args: generations: show when scripts were saved."""
         self._database = database
         self._revisions = Revisions(database, generations, "scripts", _SCRIPTS.script_revisions)
-        # App and name -> the app's revision when there was no such module.
+        # App and name -> the app's revision when the module was missing.
         self._missing: LRUCache[tuple[UUID, str], int] = LRUCache(MAX_REMEMBERED_MISSING)
 
     async def source(self, call: Call, name: str) -> bytes | None:
-        """The source of a module whose name a script made while it ran.
+        """Return the source of a module whose name a script computes at run time.
 
         Args:
-            call: whose.
-            name: any text.
+            call: the calling execution.
+            name: any string.
 
         Returns:
-            Rhai, UTF-8, as it is now, or None where the app has no such script.
+            The current source in UTF-8, or None if the app has no script with this name.
 
         Raises:
-            ServiceError: the script of this name is no module.
+            ServiceError: the script is not a module.
         """
         if unusable(name) is not None:
             return None

@@ -1,4 +1,4 @@
-"""vars: the plain configuration of an app, strings by name."""
+"""vars: the variables of an app."""
 
 from __future__ import annotations
 

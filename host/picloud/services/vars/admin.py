@@ -41,15 +41,15 @@ class VarsAdmin:
     """Lists and writes the variables of apps."""
 
     def __init__(self, database: Database, changes: ChangeNotifier) -> None:
-        """Create it. Args: database: the pool. changes: tells workers of writes."""
+        """Create it. Args: changes: notifies workers of writes."""
         self._database, self._changes = database, changes
 
     async def list(self, app_id: UUID, limit: int, cursor: str | None) -> Page[Variable]:
         """List the variables of an app by name.
 
         Args:
-            limit: most variables of the page.
-            cursor: of the page before; None for the first page.
+            limit: maximum number.
+            cursor: cursor of the previous page; None for the first page.
 
         Raises:
             Invalid: invalid cursor.
@@ -73,7 +73,7 @@ class VarsAdmin:
         """Set a variable.
 
         Args:
-            name: of the variable, which need not exist.
+            name: name of the variable; it need not exist.
             value: see `check_variable`.
 
         Returns:
@@ -90,7 +90,7 @@ class VarsAdmin:
                 raise NotFound("app", app_id)
             before = await connection.fetchrow(_SQL.var_get, app_id, name)
             if before is None and await connection.fetchval(_SQL.vars_count_of_app, app_id) >= MAX_VARS:
-                raise QuotaExceeded(f"an app has at most {MAX_VARS} variables; delete some")
+                raise QuotaExceeded(f"an app can have at most {MAX_VARS} variables; delete some first")
             changed = before is None or before["value"] != value
             row = await connection.fetchrow(_SQL.var_set, app_id, name, value) if changed else before
             assert row is not None
@@ -108,7 +108,7 @@ class VarsAdmin:
         """Delete a variable.
 
         Args:
-            name: of the variable.
+            name: name of the variable.
 
         Raises:
             NotFound: it is not set.
@@ -124,5 +124,5 @@ class VarsAdmin:
 
 
 def _audit_fields(name: str, value: str) -> dict[str, Any]:
-    """What the audit log has of a variable: no value, because some apps keep passwords in variables."""
+    """The fields of audit entries, without the value, which can be a secret."""
     return {"name": name, "size": len(value.encode())}

@@ -1,4 +1,4 @@
-"""vars: the variables of an app, its plain configuration, read from memory."""
+"""vars: the variables of an app, read from memory."""
 
 from __future__ import annotations
 
@@ -22,77 +22,77 @@ TOPIC = "vars"
 MAX_VARS = 256
 """Variables of one app."""
 CACHE_BYTES = 32 * 1024 * 1024
-"""Memory a worker keeps variables in, of all apps."""
+"""Memory per worker for the variables of all apps."""
 
-_OVERHEAD = 1024  # bytes of an app besides its names and values, roughly
+_OVERHEAD = 1024  # approximate bytes per app, in addition to names and values
 _SQL = load("vars")
 
 
 class Variables(Protocol):
-    """The host functions of vars, whatever stores the variables."""
+    """The host functions of vars."""
 
     async def get(self, call: Call, name: str) -> str | None:
-        """The value of a variable, or None where it is not set."""
+        """Return the value of a variable, or None if it is not set."""
 
     async def all(self, call: Call) -> Mapping[str, str]:
-        """Every variable of the app: its value by name."""
+        """Return the variables of the app by name."""
 
 
 def host_functions(variables: Variables) -> Mapping[str, HostFunction]:
-    """The host functions of vars, by import name."""
+    """The host functions of vars by import name."""
     return {"vars_get": variables.get, "vars_all": variables.all}
 
 
 @dataclass(frozen=True, slots=True)
 class _AppVariables:
-    """The variables of an app. Attributes: revision: of the app when they were read. values: by name."""
+    """The variables of an app. Attributes: revision: revision of the app at the read. values: by name."""
 
     revision: int
     values: Mapping[str, str]
 
     @property
     def size(self) -> int:
-        """Bytes of memory, roughly."""
+        """Approximate bytes of memory."""
         return sum(map(sys.getsizeof, (*self.values.keys(), *self.values.values())), _OVERHEAD)
 
 
 class Vars:
-    """The variables of apps, in memory until one of the app is written."""
+    """The variables of apps, cached until an app writes one."""
 
     def __init__(self, database: Database, generations: Generations) -> None:
         """Create the service.
 
         Args:
-            generations: tell when variables were written.
+            generations: show when variables were written.
         """
         self._database = database
         self._revisions = Revisions(database, generations, TOPIC, _SQL.vars_revisions)
         self._apps: LRUCache[UUID, _AppVariables] = LRUCache(CACHE_BYTES, getsizeof=lambda known: known.size)
-        self._flights: SingleFlight[UUID] = SingleFlight()
+        self._loads: SingleFlight[UUID] = SingleFlight()
 
     async def get(self, call: Call, name: str) -> str | None:
         """Read a variable.
 
         Args:
-            call: names the app.
+            call: the calling execution.
             name: any string.
 
         Returns:
-            Its value, or None where it is not set.
+            Its value, or None if it is not set.
 
         Raises:
-            Unavailable: the variables had to be read and the database cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         return (await self.all(call)).get(name)
 
     async def all(self, call: Call) -> Mapping[str, str]:
-        """Read every variable of the app: its value by name.
+        """Read the variables of the app by name.
 
         Raises:
             Unavailable: as `get`.
         """
         app_id = call.app_id
-        return await self._flights.get(app_id, lambda: self._known(app_id), lambda: self._read(app_id))
+        return await self._loads.get(app_id, lambda: self._known(app_id), lambda: self._read(app_id))
 
     def _known(self, app_id: UUID) -> Mapping[str, str] | None:
         known = self._apps.get(app_id)
@@ -101,27 +101,27 @@ class Vars:
     async def _read(self, app_id: UUID) -> Mapping[str, str]:
         mark = await self._revisions.compare()
         known = self._known(app_id)
-        if known is not None:  # the write that was announced was another app's
+        if known is not None:  # another app was written
             return known
         rows = await self._database.fetch(_SQL.vars_of_app, app_id)
         values = {row["name"]: row["value"] for row in rows if row["name"] is not None}
-        if rows:  # else the app was deleted
+        if rows:  # no rows: the app was deleted
             self._apps[app_id] = _AppVariables(rows[0]["revision"], values)
             self._revisions.keep(app_id, rows[0]["revision"], mark)
         return values
 
 
 class MemoryVars:
-    """Variables of one app, given at the start: for `picloud run` and tests."""
+    """Fixed variables, for `picloud run` and tests."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
-        """Use these. Args: values: by name."""
+        """Args: values: values by name."""
         self._values = dict(values)
 
     async def get(self, call: Call, name: str) -> str | None:
-        """The value of a variable, or None where it is not set."""
+        """Return the value of a variable, or None if it is not set."""
         return self._values.get(name)
 
     async def all(self, call: Call) -> Mapping[str, str]:
-        """Every variable: its value by name."""
+        """Return the variables by name."""
         return self._values

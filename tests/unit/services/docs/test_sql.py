@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.core.errors import ServiceError
-from picloud.services.docs.filter import MAX_COMPARISONS, MAX_CONDITIONS, MAX_DEPTH, MAX_PARTS, parse_find
+from picloud.services.docs.filter import MAX_COMPARISONS, MAX_CONDITIONS, MAX_CONTAINS, MAX_DEPTH, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
 
 APP = uuid4()
@@ -162,11 +162,11 @@ def operators(levels: int) -> dict[str, Any]:
     return {"a": operand}
 
 
-TOP = "unknown operator $foo; beside fields there are $and, $or, $not, $sort, $limit and $skip"
-KNOWN = "unknown operator $foo; there are $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains, $not"
+TOP = "unknown operator $foo; use fields, $and, $or, $not, $sort, $limit and $skip"
+KNOWN = "unknown operator $foo; use $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains, $not"
 MANY = "the filter has more than 256 conditions"
 ORDERED = "the filter has more than 32 comparisons with $gt, $gte, $lt and $lte"
-LONG = "the texts of $contains have more than 1024 bytes in all"
+LONG = "the strings of $contains have more than 1024 bytes in total"
 
 
 @pytest.mark.parametrize(
@@ -181,23 +181,23 @@ LONG = "the texts of $contains have more than 1024 bytes in all"
         ({"$or": 1}, "$or takes an array of filters"),
         ({"$and": [1]}, "a filter must be a map"),
         ({"$not": []}, "a filter must be a map"),
-        ({"$not": {"$sort": "a"}}, "$sort belongs at the top of the filter"),
-        ({"$or": [{"$limit": 1}]}, "$limit belongs at the top of the filter"),
-        ({"$or": [{"$skip": 1}]}, "$skip belongs at the top of the filter"),
-        ({"a": {"$not": 1}}, "$not takes a map of operators here"),
-        ({"a.b.c.d.e.f": 1}, "the path 'a.b.c.d.e.f' goes deeper than 5 levels"),
+        ({"$not": {"$sort": "a"}}, "$sort is only allowed at the top level of the filter"),
+        ({"$or": [{"$limit": 1}]}, "$limit is only allowed at the top level of the filter"),
+        ({"$or": [{"$skip": 1}]}, "$skip is only allowed at the top level of the filter"),
+        ({"a": {"$not": 1}}, "$not of a field takes a map of operators"),
+        ({"a.b.c.d.e.f": 1}, "the path 'a.b.c.d.e.f' has more than 5 levels"),
         ({"": 1}, "the path '' has an empty part"),
         ({"a..b": 1}, "the path 'a..b' has an empty part"),
         ({".a": 1}, "the path '.a' has an empty part"),
         ({"a.": {"$gt": 1}}, "the path 'a.' has an empty part"),
-        ({"a\0": 1}, "a path must not hold a NUL character"),
-        ({"a": "x\0"}, "a value in the filter holds a NUL character"),
-        ({"a": ["x\0"]}, "a value in the filter holds a NUL character"),
-        ({"a": {"x\0": 1}}, "a value in the filter holds a NUL character"),
-        ({"a": {"$gt": "\0"}}, "$gt in the filter holds a NUL character"),
-        ({"a": {"$contains": "\0"}}, "$contains in the filter holds a NUL character"),
-        ({"a": b"x"}, "a value in the filter is a blob, which no document can hold"),
-        ({"a": {"$in": [1, b"x"]}}, "$in in the filter is a blob, which no document can hold"),
+        ({"a\0": 1}, "a path must not contain a NUL character"),
+        ({"a": "x\0"}, "a value in the filter contains a NUL character"),
+        ({"a": ["x\0"]}, "a value in the filter contains a NUL character"),
+        ({"a": {"x\0": 1}}, "a value in the filter contains a NUL character"),
+        ({"a": {"$gt": "\0"}}, "$gt in the filter contains a NUL character"),
+        ({"a": {"$contains": "\0"}}, "$contains in the filter contains a NUL character"),
+        ({"a": b"x"}, "a value in the filter is a blob; documents cannot contain blobs"),
+        ({"a": {"$in": [1, b"x"]}}, "$in in the filter is a blob; documents cannot contain blobs"),
         ({"a": math.nan}, "a value in the filter is not a finite number"),
         ({"a": {"$lt": math.inf}}, "$lt in the filter is not a finite number"),
         ({"a": {"$nin": [-math.inf]}}, "$nin in the filter is not a finite number"),
@@ -218,14 +218,17 @@ LONG = "the texts of $contains have more than 1024 bytes in all"
         ({"$skip": 1_000_001}, "$skip must be an integer from 0 to 1000000"),
         ({"$skip": "1"}, "$skip must be an integer from 0 to 1000000"),
         *(
-            ({"$sort": wrong}, "$sort takes a field or an array of up to 5 fields, '-' in front to descend")
+            (
+                {"$sort": wrong},
+                "$sort takes a field or an array of up to 5 fields; a leading '-' sorts descending",
+            )
             for wrong in (1, None, [1], {"a": 1}, ["a"] * 6)
         ),
         ({"$sort": "-"}, "the path '' has an empty part"),
-        ({"$sort": "a\0"}, "a path must not hold a NUL character"),
+        ({"$sort": "a\0"}, "a path must not contain a NUL character"),
         ({"a": nested(MAX_DEPTH + 1)}, "a value in the filter is nested deeper than 16 levels"),
         (deep(MAX_DEPTH), "the filter is nested deeper than 16 levels"),
-        (operators(MAX_DEPTH), "$not takes a map of operators here"),
+        (operators(MAX_DEPTH), "$not of a field takes a map of operators"),
         ({str(n): n for n in range(MAX_CONDITIONS + 1)}, MANY),
         ({"a": {"$in": [1] * (MAX_CONDITIONS + 1)}}, MANY),
         ({"a": {"$nin": [1] * (MAX_CONDITIONS + 1)}}, MANY),
@@ -239,7 +242,7 @@ LONG = "the texts of $contains have more than 1024 bytes in all"
         ({"a": {"$in": [[1] * MAX_CONDITIONS]}}, MANY),
         ({str(n): {"$gt": n} for n in range(MAX_COMPARISONS + 1)}, ORDERED),
         ({"$or": [{"a": {"$not": {"$gt": n, "$lte": "b"}}} for n in range(17)]}, ORDERED),
-        ({"a": {"$contains": "b" + "a" * MAX_PARTS}}, LONG),
+        ({"a": {"$contains": "b" + "a" * MAX_CONTAINS}}, LONG),
         ({"$or": [{"a": {"$contains": "é" * 100}}, {"a": {"$not": {"$contains": "a" * 825}}}]}, LONG),
     ],
 )
@@ -261,7 +264,7 @@ def test_what_is_not_in_the_language_is_refused_in_words(filter_: Any, said: str
         {str(n): n for n in range(MAX_CONDITIONS)},
         {"a": {"$nin": list(range(MAX_CONDITIONS))}},
         {"a": [1] * (MAX_CONDITIONS - 1)},
-        {"a": {"$contains": "a" * MAX_PARTS}},
+        {"a": {"$contains": "a" * MAX_CONTAINS}},
         {"a.b.c.d.e": {"$gt": 2**63 - 1, "$lt": -(2**63)}},
         {"-a": 1, "$sort": "--a"},
     ],
