@@ -50,8 +50,7 @@ def test_a_server_refuses_its_own_machine_and_keeps_record(
         for port in (neighbour.server_port, server.port):
             for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
                 assert (
-                    _says(server, script_id, f"http://{host}:{port}/")
-                    == "http::get: refused: private address"
+                    _says(server, script_id, f"http://{host}:{port}/") == "http::get: denied: private address"
                 )
         assert neighbour.asked == []  # type: ignore[attr-defined]
         records = server.request("GET", f"/api/v1/admin/scripts/{script_id}/logs", token=token).json["items"]
@@ -68,6 +67,6 @@ def test_development_mode_opens_the_machine_but_not_the_server(
         assert neighbour.asked == ["/a"]  # type: ignore[attr-defined]
         for host in ("127.0.0.1", "localhost"):
             assert (
-                _says(server, script_id, f"http://{host}:{server.port}/") == "http::get: refused: this server"
+                _says(server, script_id, f"http://{host}:{server.port}/") == "http::get: denied: this server"
             )
         assert server.logged("PICLOUD_HTTP_ALLOW_PRIVATE")[0]["level"] == "warning"

@@ -1,1 +1,1 @@
-"""Executions: a permit, a run in the sandbox, a record."""
+"""Executions: admission, a run in the sandbox, a record."""

@@ -1,4 +1,4 @@
-"""Admission: how many executions run at once, how many of one app, and how many of one class."""
+"""Admission: limits concurrent executions in total, per app and per class."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from picloud.core.errors import Overloaded
 from picloud.core.metrics import Family, Metrics
 
 PermitClass: TypeAlias = Literal["http", "event"]
-"""Executions that a client waits for, and those that events cause."""
+"""Executions for which a client waits, and executions of events."""
 
 _CLASSES = {"class": get_args(PermitClass)}
 
-PERMITS = Family("picloud_execution_permits", "Executions that may run at once.", "gauge")
-RUNNING = Family("picloud_executions_running", "Executions that run now.", "gauge", _CLASSES)
-REFUSED = Family(
-    "picloud_executions_refused_total", "Executions refused because no permit was free.", labels=_CLASSES
+PERMITS = Family("picloud_execution_permits", "Maximum of concurrent executions.", "gauge")
+RUNNING = Family("picloud_executions_running", "Running executions.", "gauge", _CLASSES)
+DENIED = Family(
+    "picloud_executions_refused_total", "Executions denied because no permit was free.", labels=_CLASSES
 )
-METRICS = (PERMITS, RUNNING, REFUSED)
+METRICS = (PERMITS, RUNNING, DENIED)
 
-KEEP_SECONDS = 1.0
-"""How long permits are kept for a class after it was denied one of its share."""
+RESERVE_SECONDS = 1.0
+"""How long permits are reserved for a class after one of its share was denied."""
 
 _NO_SHARES: Mapping[PermitClass, int] = MappingProxyType({})
 
@@ -32,16 +32,16 @@ _NO_SHARES: Mapping[PermitClass, int] = MappingProxyType({})
 class Admission:
     """Permits for executions: a total, a share of it for each app, and a share for each class.
 
-    A class with a share never gets more than that. The class without one ("http") can use all permits that
-    are free; when that leaves another class without one of its share, permits that become free are kept for
-    that class for `KEEP_SECONDS`. Of a class an app can hold the same part as of the total.
+    A class with a share never exceeds it. The class without a share ("http") can use all free permits. If
+    another class cannot use its share, permits that become free are reserved for it for `RESERVE_SECONDS`. An
+    app can hold the same fraction of a class as of the total.
 
-    No caller waits here: a denied caller decides (503, or back into the outbox).
+    Callers do not wait. A denied caller decides what to do (503, or back into the outbox).
 
     Attributes:
-        permits: executions at once.
-        share: executions of one app at once.
-        running: executions now.
+        permits: maximum of concurrent executions.
+        share: maximum of one app.
+        running: running executions.
     """
 
     def __init__(
@@ -55,38 +55,38 @@ class Admission:
         """Create an `Admission`.
 
         Args:
-            permits: executions at once.
-            share: of these, at most so many for one app.
-            shares: of these, at most so many for a class. A class without a share can use all of them.
-            metrics: of the worker; None for its own.
-            clock: in seconds, from any start.
+            permits: maximum of concurrent executions.
+            share: maximum of one app.
+            shares: maximum of each class. A class without a share can use all permits.
+            metrics: metrics of the worker; None for its own.
+            clock: a monotonic clock in seconds.
         """
         metrics = metrics or Metrics(METRICS)
         self.permits, self.share = permits, min(share, permits)
         self.running = 0
         self._by_app: dict[UUID, int] = {}
         self._lanes = {
-            name: _Lane(most, max(1, most * self.share // permits)) for name, most in shares.items()
+            name: _Lane(limit, max(1, limit * self.share // permits)) for name, limit in shares.items()
         }
-        self._running, self._refused = metrics.by_value(RUNNING), metrics.by_value(REFUSED)
+        self._running, self._denied = metrics.by_value(RUNNING), metrics.by_value(DENIED)
         metrics.series(PERMITS).set(permits)
         self._clock = clock
-        self._keeps_until = 0.0  # 0: no lane was denied a permit lately
+        self._reserved_until = 0.0  # 0: no lane was denied a permit recently
 
     @property
     def refused(self) -> int:
         """How often this worker denied a permit."""
-        return int(sum(refused.value for refused in self._refused.values()))
+        return int(sum(refused.value for refused in self._denied.values()))
 
     def acquire(self, app_id: UUID, permit: PermitClass = "http") -> None:
         """Take a permit; the caller must call `release`.
 
         Args:
-            app_id: whose share it counts against.
-            permit: the class it counts against.
+            app_id: the app of the execution.
+            permit: the class of the execution.
 
         Raises:
-            Overloaded: no permit is free, or the app or the class has its share.
+            Overloaded: no permit is free, or the app or the class has used its share.
         """
         lane = self._lanes.get(permit)
         of_app = self._by_app.get(app_id, 0)
@@ -94,9 +94,9 @@ class Admission:
             self._deny(permit)
         if self.running >= self.permits:
             if lane is not None:
-                lane.keeps_until = self._keeps_until = self._clock() + KEEP_SECONDS
+                lane.reserved_until = self._reserved_until = self._clock() + RESERVE_SECONDS
             self._deny(permit)
-        if self._keeps_until and self.running + self._kept(lane) >= self.permits:
+        if self._reserved_until and self.running + self._reserved(lane) >= self.permits:
             self._deny(permit)
         self.running += 1
         self._running[permit].inc()
@@ -106,7 +106,7 @@ class Admission:
             lane.by_app[app_id] = lane.by_app.get(app_id, 0) + 1
 
     def release(self, app_id: UUID, permit: PermitClass = "http") -> None:
-        """Give a permit back. Args: as for `acquire`."""
+        """Return a permit. Args: see `acquire`."""
         self.running -= 1
         self._running[permit].dec()
         _subtract(self._by_app, app_id)
@@ -116,42 +116,42 @@ class Admission:
             _subtract(lane.by_app, app_id)
 
     def running_of(self, permit: PermitClass) -> int:
-        """How many executions of a class run now."""
+        """Return the number of running executions of a class."""
         lane = self._lanes.get(permit)
         if lane is not None:
             return lane.running
         return self.running - sum(lane.running for lane in self._lanes.values())
 
-    def _kept(self, own: _Lane | None) -> int:
-        """How many permits are kept for other lanes than the caller's own."""
+    def _reserved(self, own: _Lane | None) -> int:
+        """Return the number of permits reserved for other lanes."""
         now = self._clock()
-        if now >= self._keeps_until:
-            self._keeps_until = 0.0
+        if now >= self._reserved_until:
+            self._reserved_until = 0.0
             return 0
         return sum(
-            lane.most - lane.running
+            lane.limit - lane.running
             for lane in self._lanes.values()
-            if lane is not own and now < lane.keeps_until
+            if lane is not own and now < lane.reserved_until
         )
 
     def _deny(self, permit: PermitClass) -> NoReturn:
-        self._refused[permit].inc()
+        self._denied[permit].inc()
         raise Overloaded
 
 
 class _Lane:
     """The permits of a class that has a share."""
 
-    __slots__ = ("by_app", "keeps_until", "most", "most_of_app", "running")
+    __slots__ = ("app_limit", "by_app", "limit", "reserved_until", "running")
 
-    def __init__(self, most: int, most_of_app: int) -> None:
-        self.most, self.most_of_app = most, most_of_app
+    def __init__(self, limit: int, app_limit: int) -> None:
+        self.limit, self.app_limit = limit, app_limit
         self.running = 0
         self.by_app: dict[UUID, int] = {}
-        self.keeps_until = 0.0
+        self.reserved_until = 0.0
 
     def is_full(self, app_id: UUID) -> bool:
-        return self.running >= self.most or self.by_app.get(app_id, 0) >= self.most_of_app
+        return self.running >= self.limit or self.by_app.get(app_id, 0) >= self.app_limit
 
 
 def _subtract(counts: dict[UUID, int], app_id: UUID) -> None:

@@ -1,7 +1,7 @@
-"""The guard: what a script's caller may not do, a script does not do for them.
+"""Capability checks: a script cannot do for its caller what the caller cannot do.
 
-With a principal a host call needs the capability that interface.toml names; with none it is allowed, for
-then the script is the gate.
+With a principal, a host call requires the capability of interface.toml. For an anonymous caller it is
+allowed, because the script is responsible for access.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from picloud.services.call_context import Call
 def with_capability_checks(
     functions: Mapping[str, HostFunction], interface: Interface
 ) -> dict[str, HostFunction]:
-    """Put the guard before the host functions that need a capability.
+    """Add a check to the host functions that require a capability.
 
     Args:
-        functions: as the services offer them, by import name.
-        interface: says which capability each needs.
+        functions: functions of the services, by import name.
+        interface: has the capability of each function.
 
     Returns:
-        What to hand to the sandbox.
+        The functions for the sandbox.
 
     Raises:
-        InterfaceMismatch: the interface names a capability that there is not.
+        InterfaceMismatch: the interface has an unknown capability.
     """
     known = {capability.name for capability in CAPABILITIES}
-    behind = dict(functions)
+    checked = dict(functions)
     for signature in interface.hosts:
         if signature.capability and signature.name in functions:
             if signature.capability not in known:
                 raise InterfaceMismatch(
-                    f"{signature.name} needs {signature.capability}, which is no capability"
+                    f"{signature.name} has the unknown capability {signature.capability!r}"
                 )
-            behind[signature.name] = partial(_call, functions[signature.name], signature.capability)
-    return behind
+            checked[signature.name] = partial(_call, functions[signature.name], signature.capability)
+    return checked
 
 
 def _call(function: HostFunction, capability: str, call: Call, *params: object) -> Any:
     if call.principal is None or may(call.principal, capability, call.app_id):
         return function(call, *params)
-    return _refuse(capability)
+    return _deny(capability)
 
 
-async def _refuse(capability: str) -> None:
-    raise ServiceError(f"the caller needs the capability {capability}")
+async def _deny(capability: str) -> None:
+    raise ServiceError(f"the caller lacks the capability {capability}")

@@ -1,8 +1,8 @@
-"""Causes: what starts an execution. An HTTP request, an event, or a call by another script.
+"""Causes of executions: an HTTP request, an event, or a call by another script.
 
-Every cause has the same parts, so that nothing behind it asks which kind it is:
-    ingress: the way in, as the record names it.
-    permit: the class of permits the execution takes; None where the caller holds one already.
+Every cause has the same attributes, so that no later code depends on its kind:
+    ingress: kind of the cause, for the record.
+    permit: class of the permit; None if the caller already has one.
     request_id: of the HTTP request, or None.
     invocation_type: for `ctx.invocation_type`.
     request: for `ctx.request`.
@@ -21,20 +21,20 @@ from uuid import UUID
 from picloud.execution.admission import PermitClass
 from picloud.services.call_context import NO_INPUT, Input
 
-_NONE: dict[str, Any] = {}  # never written to; MessagePack takes no other mapping
+_NONE: dict[str, Any] = {}  # read-only; MessagePack accepts no other mapping
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptRequest:
-    """The request as the script sees it in `ctx.request`.
+    """The request in `ctx.request`.
 
     Attributes:
         method: upper case.
         path: decoded path.
         headers: lower-case names; repeated headers joined by ", ".
-        query: decoded query, the last of repeated names.
-        params: what the route's pattern bound.
-        rest: what a prefix route left over.
+        query: decoded query; the last value of a repeated name.
+        params: parameters of the route.
+        rest: the path after the prefix of a prefix route.
         body: the raw body; the guest parses it by `content_type`.
         content_type: the header's value, or None.
     """
@@ -57,7 +57,7 @@ class HttpCause:
         ingress: "route", "execute" or "cli".
         request_id: of the HTTP request.
         request: the script's input.
-        permit: "http" while a client waits for the response, "event" where none does.
+        permit: "http" if a client waits for the response, else "event".
     """
 
     ingress: Literal["route", "execute", "cli"]
@@ -69,7 +69,7 @@ class HttpCause:
 
     @property
     def invocation_type(self) -> str:
-        """A script on the command line is called as a function."""
+        """For `ctx.invocation_type`; a script on the command line is a function."""
         return "function" if self.ingress == "cli" else "http"
 
     @property
@@ -83,7 +83,7 @@ class HttpCause:
 
 @dataclass(frozen=True, slots=True)
 class EventCause:
-    """An event that matched a trigger. `detail` is under the key `source` of `ctx.event`.
+    """An event that matched a trigger. `ctx.event` has `detail` under the name of the source.
 
     Attributes:
         id: the event; the same in every attempt.
@@ -91,9 +91,8 @@ class EventCause:
         op: what happened, such as "insert".
         attempt: 1 for the first.
         occurred_at: when it happened.
-        detail: what the source tells of it: values that a script can hold (None, bool, int, float, str,
-            bytes, list, map).
-        trigger_id: the trigger that matched, or None where there was none.
+        detail: fields of the source, as values of a script (None, bool, int, float, str, bytes, list, map).
+        trigger_id: the trigger that matched, or None.
     """
 
     id: UUID
@@ -112,7 +111,7 @@ class EventCause:
 
     @property
     def request(self) -> ScriptRequest:
-        """An empty request, which only has a path."""
+        """An empty request with only a path."""
         return ScriptRequest(
             method="", path=f"/trigger/{self.source}", headers=_NONE, query=_NONE, params=_NONE
         )
@@ -133,10 +132,10 @@ class EventCause:
 
 @dataclass(frozen=True, slots=True)
 class CallCause:
-    """A call by another script of the app, which waits for the result and holds the permit for both.
+    """A call by another script of the app, which waits for the result and has the permit for both.
 
     Attributes:
-        args: what the caller passed: a value that a script can hold.
+        args: the arguments, as a value of a script.
     """
 
     args: object
@@ -158,5 +157,5 @@ Cause: TypeAlias = HttpCause | EventCause | CallCause
 
 
 def rfc3339(at: datetime) -> str:
-    """A time as scripts see it, in UTC with milliseconds: `2026-01-31T08:00:00.005Z`."""
+    """Format a time for scripts, in UTC with milliseconds: `2026-01-31T08:00:00.005Z`."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -1,4 +1,4 @@
-"""What was sent of an execution's answer, where that is not what the script answered: a file."""
+"""The delivery of a response that is a file: what was sent goes into the record."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What went out.
+    """The sent response.
 
     Attributes:
         status: HTTP status.
         headers: lower-case names and values.
-        size: bytes of the body, as far as they were handed to the connection.
+        size: bytes of the body that were written to the connection.
     """
 
     status: int
@@ -22,23 +22,22 @@ class Delivered:
 
 
 class ResponseDelivery:
-    """The way of one answer; an execution that answers with a file is put on record at the end of it."""
+    """The delivery of one response; if it is a file, the execution is recorded at its end."""
 
     def __init__(self) -> None:
-        """Make it; nothing waits for it."""
         self._record: Callable[[Delivered], None] | None = None
 
     @property
     def has_record_waiting(self) -> bool:
-        """Whether a record waits for the end."""
+        """Whether a record waits for the end of the delivery."""
         return self._record is not None
 
     def record_at_end(self, record: Callable[[Delivered], None]) -> None:
-        """Have a record wait. Args: record: makes it."""
+        """Record the execution at the end. Args: record: writes the record."""
         self._record = record
 
     def end(self, sent: Delivered) -> None:
-        """Tell what was sent; what is told after that changes nothing."""
+        """End the delivery; later calls have no effect."""
         record, self._record = self._record, None
         if record is not None:
             record(sent)

@@ -1,4 +1,4 @@
-"""The executor: one way for every execution, whatever started it."""
+"""The executor: runs every execution, whatever its cause."""
 
 from __future__ import annotations
 
@@ -16,19 +16,17 @@ from picloud.services.call_context import Call
 
 EXECUTIONS = Family(
     "picloud_executions_total",
-    "Executions by how they ended, and by whether the script had to be compiled first.",
+    "Executions by outcome, and by whether the script was compiled first.",
     labels={"outcome": OUTCOMES, "image": IMAGES},
 )
 FUEL = Family("picloud_execution_fuel_total", "Fuel that executions used.")
-SECONDS = Family("picloud_execution_seconds_total", "Time that executions took, from permit to answer.")
-HOST_CALL_SECONDS = Family(
-    "picloud_execution_host_call_seconds_total", "Time that executions spent in host calls."
-)
+SECONDS = Family("picloud_execution_seconds_total", "Time of executions, from admission to the result.")
+HOST_CALL_SECONDS = Family("picloud_execution_host_call_seconds_total", "Time of executions in host calls.")
 METRICS = (EXECUTIONS, FUEL, SECONDS, HOST_CALL_SECONDS)
 
 
 class Executor:
-    """Permit, run, record."""
+    """Admits, runs and records executions."""
 
     def __init__(
         self,
@@ -37,13 +35,13 @@ class Executor:
         recorder: Recorder | None,
         metrics: Metrics | None = None,
     ) -> None:
-        """Make an executor.
+        """Create an executor.
 
         Args:
-            admission: bounds how many run at once.
-            sandbox: runs them.
-            recorder: keeps their records; None keeps none (`picloud run`).
-            metrics: where it counts; None for itself.
+            admission: limits concurrent executions.
+            sandbox: runs scripts.
+            recorder: writes records; None for none (`picloud run`).
+            metrics: metrics of the worker; None for its own.
         """
         self.admission, self.sandbox, self.recorder = admission, sandbox, recorder
         metrics = metrics or Metrics(METRICS)
@@ -55,16 +53,15 @@ class Executor:
         """Execute a script.
 
         Args:
-            invocation: what to run, for whom, and what started it.
-            delivery: the way of the answer; an answer that is a file is on record when it ends. None puts
-                it on record at once.
+            invocation: the script, the principal and the cause.
+            delivery: the delivery of the response; a file is recorded when it ends. None records at once.
 
         Returns:
-            What came of it.
+            The outcome.
 
         Raises:
-            Overloaded: no permit is free; nothing ran.
-            asyncio.CancelledError: the caller is gone; the execution was stopped and is on record.
+            Overloaded: no permit is free; the script did not run.
+            asyncio.CancelledError: the caller disconnected; the execution was stopped and recorded.
         """
         script, cause = invocation.script, invocation.cause
         if cause.permit is not None:
@@ -119,16 +116,16 @@ class Executor:
         self._host_call_seconds.inc(figures.host_call_ms / 1000)
 
     async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:
-        """See whether a script is valid.
+        """Check a script.
 
         Args:
             source: Rhai, UTF-8.
             kind: "endpoint" or "module".
 
         Returns:
-            Names of the modules it imports literally.
+            The names of its literal imports.
 
         Raises:
-            ScriptInvalid: it is not; line, column and message are in its details.
+            ScriptInvalid: it is not valid; the details have line, column and message.
         """
         return list(await self.sandbox.check(Program(source, kind, {}), limits))

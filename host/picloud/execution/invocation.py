@@ -11,22 +11,22 @@ from picloud.execution.cause import Cause
 from picloud.identity.principal import Principal
 from picloud.sandbox.limits import FIXED, Limits
 
-BODY_COMES_ALONG = 48 * 1024
-"""Bytes up to which a body is part of the guest's input; of a longer one it is told the length, and asks."""
+MAX_INLINE_BODY = 48 * 1024
+"""Maximum bytes of a body in the input of the guest; it reads a longer body by a host call."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptVersion:
-    """One saved version of a script, ready to execute.
+    """A version of a script, ready to execute.
 
     Attributes:
-        app_id: the app it belongs to.
-        version: grows by one with every save.
+        app_id: its app.
+        version: increases by one with every save.
         name: unique in its app.
         kind: "endpoint" or "module".
         source: Rhai, UTF-8.
         limits: its limits, overrides applied.
-        modules: those that it imports literally, in the order of their ids.
+        modules: its literal imports, ordered by id.
         problem: why it cannot be executed, for its author, or None.
     """
 
@@ -42,7 +42,7 @@ class ScriptVersion:
 
     @property
     def image_key(self) -> tuple[object, ...]:
-        """Names what was compiled: the version of the script, and that of each of its modules."""
+        """The key of the compiled image: the versions of the script and its modules."""
         return (
             self.script_id,
             self.version,
@@ -52,17 +52,17 @@ class ScriptVersion:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One execution to be.
+    """A request to execute a script.
 
     Attributes:
         execution_id: UUIDv7.
         script: what to run.
-        cause: what starts it, with the script's input.
-        principal: who the script acts for, or None for an anonymous caller.
-        root: the first execution of the chain, or None where this is the first.
+        cause: what starts it, with the input of the script.
+        principal: the caller, or None for an anonymous caller.
+        root: the first execution of the chain, or None if this is the first.
         parent: the execution that caused this one, or None.
-        depth: how many events and calls are between the outside and this execution; 0 for a request.
-        deadline: when it has to end even if its own limit allows more, in seconds of `time.monotonic`.
+        depth: number of events and calls before this execution in the chain; 0 for a request.
+        deadline: latest end, even if its own limit allows more, in seconds of `time.monotonic`.
     """
 
     execution_id: UUID
@@ -76,21 +76,21 @@ class Invocation:
 
     @property
     def root_execution_id(self) -> UUID:
-        """The first execution of the chain: this one where no other caused it."""
+        """The first execution of the chain; this one if no other caused it."""
         return self.root or self.execution_id
 
     def pack(self, sdk_version: str) -> bytes:
-        """The guest's `run` input.
+        """Encode the input of the `run` function of the guest.
 
         Args:
             sdk_version: for `ctx.sdk_version`.
 
         Returns:
-            MessagePack, as the guest ABI says.
+            MessagePack of the guest ABI.
         """
         script, cause = self.script, self.cause
         request = cause.request
-        long = len(request.body) > BODY_COMES_ALONG
+        long = len(request.body) > MAX_INLINE_BODY
         return encode(
             {
                 "ctx": {

@@ -18,7 +18,7 @@ from picloud.sandbox.limits import PER_SCRIPT, Ceilings
 
 CACHE_BYTES = 64 * 1024 * 1024
 _SQL = load("scripts")
-_OVERHEAD = 2048  # bytes an entry takes beside its source, roughly
+_OVERHEAD = 2048  # approximate bytes per entry, in addition to its source
 _MAX_APPS = 65_536  # scripts whose app is remembered
 
 
@@ -27,9 +27,9 @@ class LiveScript:
     """The current version of a script.
 
     Attributes:
-        version: what to execute.
-        loaded: what it was made from.
-        members_only: whether executing it directly needs a principal.
+        version: the version to execute.
+        loaded: the stored script.
+        members_only: whether executing it by its id requires a principal.
     """
 
     version: ScriptVersion
@@ -38,12 +38,12 @@ class LiveScript:
 
     @property
     def size(self) -> int:
-        """Bytes of memory it takes, roughly; a source that scripts share counts for each of them."""
+        """Approximate bytes of memory; a shared source counts for each script."""
         return sum(len(source) + _OVERHEAD for source in self.loaded.sources.values())
 
 
 class LiveScripts:
-    """Keeps the scripts this worker executes."""
+    """Caches the scripts that a worker executes."""
 
     def __init__(
         self, database: Database, modules: Modules, generations: Generations, ceilings: Ceilings
@@ -52,7 +52,7 @@ class LiveScripts:
 
         Args:
             modules: reads scripts.
-            generations: tell when scripts were saved.
+            generations: show when scripts were saved.
             ceilings: limits of this instance.
         """
         self._modules = modules
@@ -61,36 +61,32 @@ class LiveScripts:
         self._live: LRUCache[tuple[UUID, UUID], LiveScript] = LRUCache(
             CACHE_BYTES, getsizeof=lambda live: live.size
         )
-        # A save makes every worker read again: one of a script's callers does, the others wait for it.
-        self._flights: SingleFlight[tuple[UUID, UUID]] = SingleFlight()
-        # Script -> its app. It never changes, and no id is used twice, so that this is never out of date.
+        # After a save, one of the concurrent callers reads the script again, and the others wait for it.
+        self._loads: SingleFlight[tuple[UUID, UUID]] = SingleFlight()
+        # Script -> its app. It never changes and ids are unique, so this is never out of date.
         self._apps: LRUCache[UUID, UUID] = LRUCache(_MAX_APPS)
 
     async def get(self, app_id: UUID, script_id: UUID) -> LiveScript:
-        """The script as it is now.
-
-        Returns:
-            Its current version.
+        """Return the current version of a script.
 
         Raises:
             NotFound: the app has no such script.
-            Unavailable: it had to be read and the database cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         key = (app_id, script_id)
         live = self._known(key)
         if live is None:
-            live = await self._flights.get(key, lambda: self._known(key), lambda: self._read(key))
+            live = await self._loads.get(key, lambda: self._known(key), lambda: self._read(key))
         return live
 
     async def app_of(self, script_id: UUID) -> UUID:
-        """The app of a script, for a request that names the script only.
+        """Return the app of a script, for a request with only the script's id.
 
-        Returns:
-            Its app. The script may have been deleted in the meantime; `get` finds out.
+        The script may be deleted already; `get` checks.
 
         Raises:
             NotFound: the script does not exist.
-            Unavailable: it had to be read and the database cannot be reached.
+            Unavailable: the database cannot be reached.
         """
         app_id = self._apps.get(script_id)
         if app_id is None:
@@ -106,7 +102,7 @@ class LiveScripts:
     async def _read(self, key: tuple[UUID, UUID]) -> LiveScript:
         mark = await self._revisions.compare()
         known = self._known(key)
-        if known is not None:  # the save that was announced was another app's
+        if known is not None:  # another app was changed
             return known
         before = self._live.get(key)
         loaded = await self._modules.load(*key, before.loaded if before is not None else None)
@@ -116,7 +112,7 @@ class LiveScripts:
         return live
 
     def _resolve(self, script: Loaded) -> ScriptVersion:
-        # The operator may have lowered a ceiling after the override was saved.
+        # The operator can lower a ceiling after an override was saved.
         overrides = {
             name: min(value, self._ceilings[name])
             for name, value in script.sandbox.items()

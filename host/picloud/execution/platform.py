@@ -1,4 +1,4 @@
-"""Everything that HTTP, events and commands call: the parts of one worker, as one object."""
+"""The services and components of one worker, as one object for HTTP, events and commands."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ from picloud.services.service import Services
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
-    """The parts of one worker; `server/wiring.py` makes them, for the server, commands and tests alike."""
+    """The components of one worker; `server/wiring.py` creates them for the server, commands and tests."""
 
-    # What all parts stand on.
+    # Infrastructure.
     database: Database
     changes: ChangeNotifier
     generations: Generations
@@ -48,7 +48,7 @@ class Platform:
     wake_up: WakeUp
     background: Background
 
-    # Who may do what.
+    # Identity.
     accounts: Accounts
     members: Members
     log_in: LogIn
@@ -76,14 +76,14 @@ class Platform:
     executor: Executor
     ceilings: Ceilings
 
-    # What scripts can do, and what apps store.
+    # Services of scripts.
     services: Services
     quotas: Quotas
 
     # The admin API.
     body_seconds: float
-    """How long the body of a request may take to arrive, in seconds."""
+    """Timeout for the body of a request, in seconds."""
     admin_host: str | None
-    """The only host the admin API answers on, or None for every host."""
+    """The host of the admin API, or None for every host."""
     metrics_token: str | None
-    """Opens the metrics to other machines, or None."""
+    """Token for metrics from other machines, or None."""

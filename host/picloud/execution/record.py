@@ -1,7 +1,7 @@
-"""Records: every execution ends in the execution log, in batches, off the way of its answer.
+"""Records executions in the execution log, in batches and in the background.
 
-A record that cannot be written never changes an answer. While the database is away records wait in memory up
-to `MAX_WAITING_BYTES`; beyond that the newest are dropped and counted. `close` writes all that wait.
+A record that cannot be written never changes a response. While the database is not reachable, records wait in
+memory up to `MAX_WAITING_BYTES`; further ones are dropped and counted. `close` writes the waiting records.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ RETRY_SECONDS = 1.0
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 MAX_BODY = 64 * 1024
 _REDACTED = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"))
-_STATUS = 8  # where a row has the status; the answer is behind it
-_SURELY_FLAT = 200  # so few brackets nest no deeper than orjson writes, which is 254
+_STATUS = 8  # index of the status in a row; the response follows
+_MAX_UNCHECKED_BRACKETS = 200  # fewer brackets cannot exceed the depth that orjson writes, which is 254
 _sql = load("execution_logs")
 
-QUEUED = Family("picloud_execution_records_queued_total", "Records made for the execution log.")
+QUEUED = Family("picloud_execution_records_queued_total", "Records for the execution log.")
 FINISHED = Family(
     "picloud_execution_records_finished_total",
-    "Records that were written, dropped because that was not possible, or lost with their worker.",
+    "Records that were written, dropped or lost with their worker.",
     labels={"result": ("written", "dropped", "lost")},
 )
 METRICS = (QUEUED, FINISHED)
@@ -56,12 +56,12 @@ class Recorder:
     """Writes records of executions to the database, in the background."""
 
     def __init__(self, database: Database, generations: Generations, metrics: Metrics | None = None) -> None:
-        """Make a recorder; `start` it on the loop it is used on.
+        """Create a recorder; call `start` in its event loop.
 
         Args:
-            database: where records go.
-            generations: wake those that follow executions.
-            metrics: where it tells the other workers how far it is; None where there are none.
+            database: the pool.
+            generations: wake the readers that follow executions.
+            metrics: shares its progress with other workers; None for a single worker.
         """
         metrics = metrics or Metrics(METRICS)
         self._database, self._generations = database, generations
@@ -71,13 +71,13 @@ class Recorder:
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
         self._queued, self._finished = metrics.series(QUEUED), metrics.by_value(FINISHED)
-        # What a worker before this one in its slot left unwritten.
+        # Records that a previous worker in this slot did not write.
         finished = sum(series.value for series in self._finished.values())
         self._finished["lost"].inc(self._queued.value - finished)
 
     @property
     def dropped(self) -> int:
-        """Records this worker gave up: too many waited, or one could not be written."""
+        """Records that this worker dropped."""
         return int(self._finished["dropped"].value)
 
     def start(self) -> None:
@@ -87,37 +87,37 @@ class Recorder:
     def record(
         self, invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions | None = None
     ) -> None:
-        """Keep a record of an execution; returns at once.
+        """Record an execution; returns at once.
 
         Args:
-            invocation: what was to be executed.
-            outcome: what came of it.
+            invocation: the invocation.
+            outcome: its outcome.
             started_at: seconds since 1970-01-01 UTC.
-            decisions: about its requests to the outside, if there were any.
+            decisions: decisions about its outbound calls, if any.
         """
         self.prepare(invocation, outcome, started_at, decisions or Decisions())(None)
 
     def prepare(
         self, invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions
     ) -> Callable[[Delivered | None], None]:
-        """Make a record, without holding on to what it is of: a file may be on its way for long.
+        """Prepare a record without references to its execution, because sending a file can take long.
 
         Args:
-            invocation: what was to be executed.
-            outcome: what came of it.
+            invocation: the invocation.
+            outcome: its outcome.
             started_at: seconds since 1970-01-01 UTC.
-            decisions: about its requests to the outside.
+            decisions: decisions about its outbound calls.
 
         Returns:
-            Keeps the record; to be called once, with what was sent where that is not the script's answer.
+            A function that records; call it once, with the sent response if it is not that of the script.
         """
         row = _row(invocation, outcome, started_at, decisions)
         size = _weight(invocation, outcome, decisions)
 
-        def keep(sent: Delivered | None) -> None:
+        def record(sent: Delivered | None) -> None:
             self._keep(row if sent is None else _with_sent(row, sent), size)
 
-        return keep
+        return record
 
     def _keep(self, row: Row, size: int) -> None:
         self._queued.inc()
@@ -129,17 +129,17 @@ class Recorder:
         self._arrived.set()
 
     async def close(self, grace: float = 10.0) -> None:
-        """Write all that waits, then stop.
+        """Write all waiting records, then stop.
 
         Args:
-            grace: most seconds to spend on it.
+            grace: maximum seconds to wait.
         """
         self._closing = True
         self._arrived.set()
         if self._writer is not None:
             done, _ = await asyncio.wait([self._writer], timeout=grace)
             if not done:
-                logger.error("%d execution records could not be written before the stop", len(self._waiting))
+                logger.error("%d execution records were not written before the stop", len(self._waiting))
                 self._writer.cancel()
 
     async def _write_batches(self) -> None:
@@ -158,13 +158,15 @@ class Recorder:
                     self._bytes -= size
                 self._finished["written"].inc(len(batch) - dropped)
                 self._finished["dropped"].inc(dropped)
-                self._generations.bump("executions")  # other nodes look once a second: no NOTIFY a batch
+                self._generations.bump(
+                    "executions"
+                )  # other nodes poll once a second, without a NOTIFY per batch
             self._arrived.clear()
             if self._closing:
                 return
 
     def _batch(self) -> list[tuple[Row, int]]:
-        """The oldest records that wait, few enough to be packed without holding up the loop."""
+        """Return the oldest waiting records, few enough to encode without blocking the event loop."""
         batch: list[tuple[Row, int]] = []
         room = BATCH_BYTES
         for record in self._waiting:
@@ -175,7 +177,7 @@ class Recorder:
         return batch
 
     async def _write(self, rows: list[Row]) -> int | None:
-        """Write a batch. Returns: how many could not be written; None where it is worth trying again."""
+        """Write a batch. Returns: the number of failed records; None to try again."""
         try:
             await self._database.execute(_sql.execution_logs_insert, *map(list, zip(*rows, strict=True)))
         except Unavailable:
@@ -186,7 +188,7 @@ class Recorder:
                 logger.exception("an execution record could not be written")
                 return 1
             dropped = 0
-            for row in rows:  # one bad record must not cost the others
+            for row in rows:  # one bad record must not lose the others
                 failed = await self._write([row])
                 if failed is None:
                     return None
@@ -196,16 +198,16 @@ class Recorder:
 
 
 async def all_written(metrics: Metrics, patience: float = 1.0) -> bool:
-    """Wait until every record made so far, by any worker of this node, is in the database.
+    """Wait until every record so far, of any worker of this node, is in the database.
 
-    Whoever reads the execution log calls this first, so that an execution is in it once it was answered.
+    Readers of the execution log call this first, so that the log contains every completed execution.
 
     Args:
-        metrics: of the node.
-        patience: most seconds to wait.
+        metrics: metrics of the node.
+        patience: maximum seconds to wait.
 
     Returns:
-        Whether they are.
+        Whether all records are written.
     """
     until = time.monotonic() + patience
     queued = metrics.by_process(QUEUED)
@@ -217,7 +219,7 @@ async def all_written(metrics: Metrics, patience: float = 1.0) -> bool:
 
 
 def _finished(metrics: Metrics) -> list[float]:
-    """How many records each worker is done with."""
+    """Return the number of finished records of each worker."""
     results = [metrics.by_process(FINISHED, result) for result in FINISHED.labels["result"]]
     return [sum(of_one) for of_one in zip(*results, strict=True)]
 
@@ -250,7 +252,7 @@ def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions:
         figures.wall_ms,
         figures.host_call_ms,
         figures.host_calls,
-        # Not a list: asyncpg would take a list of lists for an array of two dimensions.
+        # Not a list: asyncpg would encode a list of lists as a two-dimensional array.
         orjson.Fragment(orjson.dumps([_line(line) for line in outcome.logs])),
         outcome.logs_dropped,
         invocation.root_execution_id,
@@ -274,7 +276,7 @@ def _request(request: ScriptRequest) -> dict[str, object]:
 
 
 def _event(event: EventCause) -> dict[str, object]:
-    """An event as the log keeps it: without its data, which can be large."""
+    """An event for the log, without its data, which can be large."""
     return {
         "source": event.source,
         "op": event.op,
@@ -286,13 +288,13 @@ def _event(event: EventCause) -> dict[str, object]:
 
 
 def _with_sent(row: Row, sent: Delivered) -> Row:
-    """A record that tells what was sent, where the row tells status and answer of the script."""
+    """Replace status and response of the script in a row with what was sent."""
     answer = {"headers": redact(sent.headers), "body": None, "body_size": sent.size}
     return (*row[:_STATUS], sent.status, answer, *row[_STATUS + 2 :])
 
 
 def _weight(invocation: Invocation, outcome: Outcome, decisions: Decisions) -> int:
-    """About how many bytes of memory a record takes while it waits."""
+    """Approximate bytes of memory of a waiting record."""
     bodies = [invocation.cause.input.data, outcome.response.body if outcome.response else b""]
     lines = sum(256 + len(line.message) + len(line.data or "") for line in outcome.logs)
     return 4096 + sum(min(len(body), MAX_BODY) for body in bodies) + lines + 512 * len(decisions.kept)
@@ -303,8 +305,8 @@ def _line(line: LogLine) -> dict[str, object]:
     if line.data is not None:
         try:
             data = orjson.loads(clean_json(line.data))
-            if line.data.count("[") + line.data.count("{") > _SURELY_FLAT:
-                orjson.dumps(data)  # reads deeper nesting than it writes
+            if line.data.count("[") + line.data.count("{") > _MAX_UNCHECKED_BRACKETS:
+                orjson.dumps(data)  # orjson reads deeper nesting than it writes
         except (orjson.JSONDecodeError, orjson.JSONEncodeError):
             data = clean(line.data)
     at = datetime.fromtimestamp(line.at / 1000, UTC).isoformat(timespec="milliseconds")
@@ -312,12 +314,12 @@ def _line(line: LogLine) -> dict[str, object]:
 
 
 def clean_json(text: str) -> str:
-    """JSON text whose strings PostgreSQL can hold: an escaped NUL becomes U+FFFD."""
+    """Make JSON text safe for PostgreSQL: an escaped NUL becomes U+FFFD."""
     return text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else clean(text)
 
 
 def redact(headers: object) -> dict[str, str]:
-    """Headers as the log keeps them: credentials replaced.
+    """Return headers for the log, without credentials.
 
     Args:
         headers: pairs of lower-case name and value; repeated names are joined by ", ".
@@ -330,7 +332,7 @@ def redact(headers: object) -> dict[str, str]:
 
 
 def body_summary(body: bytes) -> dict[str, object]:
-    """A body as the log keeps it: its size, and the first `MAX_BODY` bytes as text where it is text."""
+    """Return a body for the log: its size, and its first `MAX_BODY` bytes if it is text."""
     text = (
         body[:MAX_BODY].decode("utf-8", errors="ignore" if len(body) > MAX_BODY else "strict")
         if _is_text(body)

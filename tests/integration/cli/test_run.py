@@ -101,7 +101,7 @@ def test_kv_works_and_begins_empty() -> None:
 
 def test_a_script_may_call_out_but_not_to_this_machine() -> None:
     ended = _run('try { http::get("http://localhost/"); } catch (e) { return e; }')
-    assert (ended.returncode, ended.stdout) == (0, '"http::get: refused: private address"')
+    assert (ended.returncode, ended.stdout) == (0, '"http::get: denied: private address"')
 
 
 def test_modules_are_found_beside_the_file_whatever_folder_one_is_in(tmp_path: Path) -> None:

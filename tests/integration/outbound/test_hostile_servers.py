@@ -80,7 +80,7 @@ async def test_a_bomb_is_refused(encoding: str, dev: WayOut, web: WebServer) -> 
     bomb = b"".join(packer.compress(bytes(1 << 20)) for _ in range(100)) + packer.flush()
     assert len(bomb) < 150_000
     web.answers["/"] = answer("200 OK", bomb, f"Content-Encoding: {encoding}")
-    assert await dev.refused(web.url()) == f"the answer has more than {MOST} bytes"
+    assert await dev.refused(web.url()) == f"the response has more than {MOST} bytes"
     assert dev.decision.error == "too large"
 
 
@@ -88,7 +88,7 @@ async def test_an_answer_may_have_ten_mib_and_not_one_byte_more(dev: WayOut, web
     web.answers["/most"] = answer("200 OK", bytes(MOST))
     web.answers["/more"] = answer("200 OK", bytes(MOST + 1))
     assert len((await dev.request(web.url("/most")))["body"]) == MOST
-    assert await dev.refused(web.url("/more")) == f"the answer has more than {MOST} bytes"
+    assert await dev.refused(web.url("/more")) == f"the response has more than {MOST} bytes"
     assert dev.decision.status == 200
 
 
@@ -106,7 +106,7 @@ async def test_an_endless_answer_ends_at_the_size_one_may_have(
     handler: Handler, dev: WayOut, web: WebServer
 ) -> None:
     web.answers["/"] = handler
-    assert await dev.refused(web.url(), timeout_ms=60_000) == f"the answer has more than {MOST} bytes"
+    assert await dev.refused(web.url(), timeout_ms=60_000) == f"the response has more than {MOST} bytes"
     assert dev.decision.bytes_in <= MOST + 1024 * 1024
     await until(lambda: web.gone == web.connections)
 
@@ -148,7 +148,7 @@ async def test_what_is_no_answer_is_said_to_be_none(
 
 async def test_many_headers_are_too_many(dev: WayOut, web: WebServer) -> None:
     web.answers["/"] = answer("200 OK", b"", *(f"x-{number}: {'a' * 700}" for number in range(100)))
-    assert await dev.refused(web.url()) == "the answer has more than 65536 bytes of headers"
+    assert await dev.refused(web.url()) == "the response has more than 65536 bytes of headers"
 
 
 CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -169,7 +169,10 @@ async def test_there_is_an_end_to_what_comes_around_a_body(
 ) -> None:
     """It is in no count of bodies, and reading it holds up everyone."""
     web.answers["/"] = handler
-    assert await dev.refused(web.url(), timeout_ms=60_000) == "the answer has too much around its body"
+    assert (
+        await dev.refused(web.url(), timeout_ms=60_000)
+        == "the response has too many bytes of headers, chunk sizes or trailers"
+    )
     assert dev.decision.error == "too large"
     await until(lambda: web.gone == web.connections and not dev.outbound.apps.open)
     web.answers.clear()
@@ -197,7 +200,7 @@ SLOW = {
 @pytest.mark.parametrize("handler", SLOW.values(), ids=list(SLOW))
 async def test_a_slow_answer_ends_by_the_deadline(handler: Handler, dev: WayOut, web: WebServer) -> None:
     web.answers["/"] = handler
-    assert await dev.refused(web.url(), timeout_ms=250) == "no answer within 250 ms"
+    assert await dev.refused(web.url(), timeout_ms=250) == "no response within 250 ms"
     assert dev.decision.error == "timeout"
     await until(lambda: web.gone == web.connections)
 
@@ -208,7 +211,7 @@ async def test_a_connection_that_is_cut_is_said_to_be(dev: WayOut, web: WebServe
         await writer.drain()
 
     web.answers["/"] = cut
-    told = f"the connection to 127.0.0.1:{web.port} broke off"
+    told = f"the connection to 127.0.0.1:{web.port} was closed early"
     assert await dev.refused(web.url()) == told
 
     async def hang_up(_reader: Any, _writer: Any) -> None:

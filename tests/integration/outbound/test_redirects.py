@@ -38,7 +38,7 @@ async def test_a_redirect_to_a_denied_address_ends_there(
     ):
         web.answers["/"] = redirect(location, status)
         said = await way.refused(web.url(), method="POST", body=b"s3cr3t")
-        assert said == "refused: private address"
+        assert said == "denied: private address"
         assert (way.decision.category, way.decision.hops, way.decision.status) == ("private address", 1, None)
     assert {address[0] for address in attempts} == {"127.0.0.1"}
     assert {one.line for one in web.requests} == {"POST /"}
@@ -67,7 +67,7 @@ async def test_a_redirect_to_what_is_no_plain_url_ends_there(
     location: str, category: str, dev: WayOut, web: WebServer
 ) -> None:
     web.answers["/"] = redirect(location)
-    assert (await dev.refused(web.url())).startswith("refused: ")
+    assert (await dev.refused(web.url())).startswith("denied: ")
     assert dev.decision.category == category
     assert len(web.requests) == 1
 
@@ -76,7 +76,7 @@ async def test_a_redirect_to_a_port_that_is_not_open_is_on_record_with_its_host(
     dev: WayOut, web: WebServer
 ) -> None:
     web.answers["/"] = redirect("http://db.example:22/?token=s3cr3t")
-    assert await dev.refused(web.url()) == "refused: port 22 is not open to scripts"
+    assert await dev.refused(web.url()) == "denied: port 22 is not open to scripts"
     assert (dev.decision.host, dev.decision.category) == ("db.example:22", "port")
 
 
@@ -84,7 +84,7 @@ async def test_a_redirect_to_a_port_that_is_not_open_is_on_record_with_its_host(
 async def test_a_body_is_sent_again_only_to_where_it_may_go(status: int, dev: WayOut, web: WebServer) -> None:
     web.answers["/a"] = redirect("/b", status)
     web.answers["/b"] = redirect("http://169.254.169.254/", status)
-    assert await dev.refused(web.url("/a"), method="POST", body=b"s3cr3t") == "refused: private address"
+    assert await dev.refused(web.url("/a"), method="POST", body=b"s3cr3t") == "denied: private address"
     assert [(one.line, one.body) for one in web.requests] == [("POST /a", b"s3cr3t"), ("POST /b", b"s3cr3t")]
     assert dev.decision.bytes_out == 12
 
@@ -151,4 +151,4 @@ async def test_the_deadline_is_for_all_hops(dev: WayOut, web: WebServer) -> None
         await writer.drain()
 
     web.answers["/"] = slowly
-    assert await dev.refused(web.url(), timeout_ms=300) == "no answer within 300 ms"
+    assert await dev.refused(web.url(), timeout_ms=300) == "no response within 300 ms"

@@ -38,14 +38,14 @@ async def test_no_costume_of_a_denied_address_is_connected_to(
 ) -> None:
     for host in costumes(address):
         for url in (f"http://{host}/", f"https://{host}:8443/"):
-            assert await strict.refused(url) == "refused: private address"
+            assert await strict.refused(url) == "denied: private address"
             assert (strict.decision.category, strict.decision.status) == ("private address", None)
     assert attempts == []
 
 
 async def test_no_denied_ipv6_address_is_connected_to(strict: WayOut, attempts: list[Any]) -> None:
     for address in ENDS_IPV6:
-        assert await strict.refused(f"http://[{address}]/") == "refused: private address"
+        assert await strict.refused(f"http://[{address}]/") == "denied: private address"
     assert attempts == []
 
 
@@ -65,7 +65,7 @@ async def test_nothing_arrives_on_this_machine(
     host: str, strict: WayOut, web: WebServer, attempts: list[Any]
 ) -> None:
     for url in (f"http://{host}:{web.port}/", f"https://{host}:{web.port}/", f"http:{host}:{web.port}/"):
-        assert (await strict.refused(url)).startswith("refused: ")
+        assert (await strict.refused(url)).startswith("denied: ")
         assert strict.decision.category in ("private address", "url")
     assert (web.connections, web.requests, attempts) == (0, [], [])
 
@@ -84,14 +84,14 @@ async def test_allow_private_lets_it_arrive(host: str, dev: WayOut, web: WebServ
 async def test_allow_private_does_not_open_the_rest(
     host: str, dev: WayOut, web: WebServer, attempts: list[Any]
 ) -> None:
-    assert await dev.refused(f"http://{host}:{web.port}/") == "refused: private address"
+    assert await dev.refused(f"http://{host}:{web.port}/") == "denied: private address"
     assert (web.connections, attempts) == (0, [])
 
 
 async def test_this_instance_is_not_open_even_then(make: Make, web: WebServer, attempts: list[Any]) -> None:
     way = make(allow_private=True, own_ports=(web.port,))
     for host in ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1.2.3"):
-        assert await way.refused(f"http://{host}:{web.port}/") == "refused: this server"
+        assert await way.refused(f"http://{host}:{web.port}/") == "denied: this server"
     assert (web.connections, attempts) == (0, [])
 
 
@@ -99,8 +99,8 @@ async def test_what_the_operator_denies_is_not_open_even_then(
     make: Make, web: WebServer, attempts: list[Any]
 ) -> None:
     way = make(allow_private=True, denied=(ip_network("127.0.0.0/8"),))
-    assert await way.refused(web.url()) == "refused: denied by the operator"
-    assert await way.refused(web.url(host="[::ffff:127.0.0.1]")) == "refused: denied by the operator"
+    assert await way.refused(web.url()) == "denied: by the operator"
+    assert await way.refused(web.url(host="[::ffff:127.0.0.1]")) == "denied: by the operator"
     assert (web.connections, attempts) == (0, [])
     assert (await way.request(web.url(host="[::1]")))["status"] == 200
 
@@ -109,8 +109,8 @@ async def test_ports_of_services_are_not_open_even_then(
     make: Make, web: WebServer, attempts: list[Any]
 ) -> None:
     way = make(allow_private=True, denied_ports=(web.port,))
-    assert await way.refused(web.url()) == f"refused: port {web.port} is not open to scripts"
-    assert await way.refused("http://127.0.0.1:22/") == "refused: port 22 is not open to scripts"
+    assert await way.refused(web.url()) == f"denied: port {web.port} is not open to scripts"
+    assert await way.refused("http://127.0.0.1:22/") == "denied: port 22 is not open to scripts"
     assert way.decision.category == "port"
     assert (web.connections, attempts) == (0, [])
 
@@ -132,7 +132,7 @@ async def test_headers_that_are_not_a_scripts_stop_the_request(
     name: str, dev: WayOut, web: WebServer
 ) -> None:
     said = await dev.refused(web.url(), headers=[[name, "x"]])
-    assert said == f"refused: the header {name.lower()} is not a script's to set"
+    assert said == f"denied: scripts cannot set the header {name.lower()}"
     assert dev.decision.category == "header"
     assert web.connections == 0
 
@@ -197,7 +197,7 @@ async def test_no_refusal_hides_behind_many_calls_that_were_allowed(
 
 @pytest.mark.parametrize("timeout", [0, -1, 60_001, 2**40])
 async def test_a_deadline_must_be_one(timeout: int, dev: WayOut, web: WebServer) -> None:
-    assert await dev.refused(web.url(), timeout_ms=timeout) == "refused: timeout_ms must be from 1 to 60000"
+    assert await dev.refused(web.url(), timeout_ms=timeout) == "denied: timeout_ms must be from 1 to 60000"
     assert web.connections == 0
 
 

@@ -103,9 +103,9 @@ async def test_a_script_that_reaches_for_what_is_not_its_own_gets_nothing(
     caught = "".join(f'try {{ http::get("{url}"); }} catch (e) {{ said.push(e); }}' for url in tries)
     said = value(await kept_in.run(f"let said = []; {caught} said"))
     assert said == [
-        *["http::get: refused: private address"] * 3,
-        "http::get: refused: the URL's host is an odd spelling of an address",
-        "http::get: refused: the URL must begin with http:// or https:// and a host",
+        *["http::get: denied: private address"] * 3,
+        "http::get: denied: the host of the URL is an invalid IPv4 address",
+        "http::get: denied: the URL must start with http:// or https:// and a host",
     ]
     assert web.connections == 0
     (record,) = await kept_in.records()

@@ -94,4 +94,4 @@ async def test_plain_http_is_no_answer_to_https(dev: WayOut) -> None:
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         said = await dev.refused(f"https://127.0.0.1:{port}/")
-    assert said == f"no TLS connection to 127.0.0.1:{port}"
+    assert said == f"TLS handshake with 127.0.0.1:{port} failed"

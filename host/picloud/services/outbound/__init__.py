@@ -1,9 +1,9 @@
-"""http: what scripts send out into the world, and what keeps them from what is not for them.
+"""http: the outbound calls of scripts, and the rules for their targets.
 
-A request passes `client` (one call) -> `targets` (its URL) and `headers` -> `apps` (the app's share) ->
-`connector` (looks up the host, asks `addresses` about every address, connects) -> `framing` and `answers`
-(read what comes back, within bounds) -> `requests` (where it redirects, and again from `targets`).
-`decisions` keeps what became of it.
+A call passes `client` -> `targets` (its URL) and `headers` -> `apps` (the limits of the app) -> `connector`
+(looks up the host, checks every address with `addresses`, connects) -> `framing` and `answers` (read the
+response within limits) -> `requests` (follows redirects, again from `targets`). `outbound_decisions` records
+the result.
 """
 
 from __future__ import annotations

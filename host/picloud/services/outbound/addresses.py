@@ -1,7 +1,7 @@
-"""Which addresses scripts may reach: the public internet, less this machine and what the operator denies.
+"""The addresses that scripts can reach: the public internet, without this server and denied addresses.
 
-The ranges are those of the IANA special-purpose address registries (RFC 6890 and its updates) that are not
-for everyone, and Azure's host address. `ipaddress.is_global` is not asked: it is wrong for several of them.
+The denied ranges are the non-global ones of the IANA special-purpose address registries (RFC 6890 and its
+updates), and Azure's host address. `ipaddress.is_global` is wrong for several of them.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DENIED_IPV4 = tuple(
 )
 
 PUBLIC_IPV6 = IPv6Network("2000::/3")
-"""All there is of the public internet; so NAT64, local, link-local and multicast addresses are out."""
+"""The public internet, without NAT64, local, link-local and multicast addresses."""
 
 DENIED_IPV6 = tuple(
     IPv6Network(network) for network in ("2001::/23", "2001:db8::/32", "2002::/16", "3ffe::/16", "3fff::/20")
@@ -50,28 +50,25 @@ PRIVATE: tuple[Network, ...] = (
     *map(IPv4Network, ("10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")),
     *map(IPv6Network, ("::1/128", "fc00::/7")),
 )
-"""What PICLOUD_HTTP_ALLOW_PRIVATE opens, but for `METADATA`."""
+"""Networks that PICLOUD_HTTP_ALLOW_PRIVATE opens, except `METADATA`."""
 
 METADATA: tuple[Network, ...] = (
     IPv4Network("100.100.100.200/32"),
     *map(IPv6Network, ("fd00:42::42/128", "fd00:c1::/32", "fd00:ec2::/32", "fd20:ce::/32")),
 )
-"""Where clouds keep keys outside of the link-local addresses: Alibaba, Scaleway, Oracle, AWS, Google."""
+"""Metadata addresses of clouds outside the link-local range: Alibaba, Scaleway, Oracle, AWS, Google."""
 
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def is_own(address: Address) -> bool:
-    """Return whether an address is one of this machine.
+    """Return whether an address belongs to this machine.
 
-    The kernel is asked which source address it would use: to reach an address of its own it uses that very
-    one. So there is no list that could be out of date. Nothing is sent.
-
-    Args:
-        address: any.
+    To reach its own address, the kernel uses the same address as the source. Asking the kernel avoids a list
+    that could be out of date. Nothing is sent.
 
     Raises:
-        OSError: the kernel cannot be asked, such as for want of descriptors; so nobody knows.
+        OSError: the kernel cannot be asked, for example because there are no free descriptors.
     """
     if address.is_loopback:
         return True
@@ -85,13 +82,13 @@ def is_own(address: Address) -> bool:
     with asked:
         try:
             asked.connect((str(address), 9))
-        except OSError:  # no way there, so it is not here
+        except OSError:  # not reachable, so not of this machine
             return False
         return ip_address(asked.getsockname()[0].partition("%")[0]) == address
 
 
 class Addresses:
-    """The addresses that this instance's scripts may reach."""
+    """The rule for addresses that scripts can reach."""
 
     def __init__(
         self,
@@ -100,32 +97,32 @@ class Addresses:
         own_ports: Collection[int] = (),
         own: Callable[[Address], bool] = is_own,
     ) -> None:
-        """Make the rule.
+        """Create the rule.
 
         Args:
-            denied: what the operator denies besides.
-            allow_private: open the networks of `PRIVATE`, and this machine but for `own_ports`.
-            own_ports: where this instance listens.
-            own: tells whether an address is one of this machine.
+            denied: further networks that the operator denies.
+            allow_private: allow the networks of `PRIVATE`, and this machine except `own_ports`.
+            own_ports: ports on which this instance listens.
+            own: returns whether an address belongs to this machine.
         """
         self._denied, self._allow_private = tuple(denied), allow_private
         self._own_ports, self._own = frozenset(own_ports), own
 
     def check(self, address: Address, port: int) -> None:
-        """See that an address may be connected to.
+        """Check that a connection to an address is allowed.
 
         Args:
-            address: literal or looked up; one of IPv4 inside IPv6 (`::ffff:0:0/96`) is judged as IPv4.
+            address: literal or looked up; IPv4 inside IPv6 (`::ffff:0:0/96`) is checked as IPv4.
             port: TCP port.
 
         Raises:
-            Refused: it may not.
-            OSError: nobody knows whether it is this machine's.
+            Refused: it is denied.
+            OSError: it is unknown whether it belongs to this machine.
         """
         inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         address = inner or address
         if any(address in network for network in self._denied):
-            raise Refused("denied by the operator")
+            raise Refused("denied by the operator", "by the operator")
         opened = self._allow_private and _is_private(address)
         if not opened and not _is_public(address):
             raise Refused("private address")
@@ -141,8 +138,6 @@ def _is_private(address: Address) -> bool:
 def _is_public(address: Address) -> bool:
     if isinstance(address, IPv4Address):
         return not any(address in network for network in DENIED_IPV4)
-    if (
-        int(address) >> 32 & 0xFFFFFFFF in _ISATAP
-    ):  # a tunnel (RFC 5214): what arrives is IPv4, to the last bits
+    if int(address) >> 32 & 0xFFFFFFFF in _ISATAP:  # a tunnel (RFC 5214) to the IPv4 address in the last bits
         return False
     return address in PUBLIC_IPV6 and not any(address in network for network in DENIED_IPV6)

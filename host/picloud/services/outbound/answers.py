@@ -1,4 +1,4 @@
-"""Reading an answer's body: decompressed as it comes, and never more of it than there may be."""
+"""Reads the body of a response: decompresses it while it arrives, up to a limit."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from picloud.services.outbound.refused import Failed
 MAX_ANSWER = 10 * 1024 * 1024
 PIECE = 64 * 1024
 
-_BREATH = 128 * 1024  # decompressed without letting others run
+_BREATH = 128 * 1024  # bytes decompressed before other tasks run
 _MAX_MEMBERS = 1000
 _GZIP = b"\x1f\x8b"
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
 class Inflating:
-    """A gzip or deflate body that arrives in chunks; no piece it gives is larger than `PIECE`."""
+    """Decompresses a gzip or deflate body from chunks, in pieces of at most `PIECE`."""
 
     def __init__(self, encoding: str) -> None:
-        """Args: encoding: one that `understands` knows."""
+        """Args: encoding: one for which `understands` is true."""
         self._window = _WINDOW[encoding]
         self._member: zlib._Decompress | None = None
         self._between = b""
@@ -37,13 +37,13 @@ class Inflating:
         """Decompress the next chunk.
 
         Args:
-            data: as it came over the wire.
+            data: the bytes as received.
 
-        Returns:
-            What is in it, piece by piece.
+        Yields:
+            The decompressed pieces.
 
         Raises:
-            Failed: it is damaged.
+            Failed: it is corrupt.
         """
         while not self._over:
             if self._member is None:
@@ -54,7 +54,7 @@ class Inflating:
             try:
                 piece = self._member.decompress(data, PIECE)
             except zlib.error:
-                raise Failed("answer", "the answer's compressed body is damaged") from None
+                raise Failed("answer", "the compressed body of the response is corrupt") from None
             if piece:
                 yield piece
             if self._member.eof:
@@ -65,22 +65,24 @@ class Inflating:
                     return
 
     def end(self) -> None:
-        """See that it is whole. Raises: Failed: its end is missing."""
+        """Check that the body is complete. Raises: Failed: the end is missing."""
         if self._member is not None:
-            raise Failed("answer", "the answer's compressed body is cut short")
+            raise Failed("answer", "the compressed body of the response is truncated")
 
     def _begin(self, data: bytes) -> bool:
-        """Begin another member of the body, if there is one; gzip may have many, one after the other."""
+        """Start the next member of the body, if any; a gzip body can have several."""
         if self._members and (self._window == zlib.MAX_WBITS or (len(data) > 1 and data[:2] != _GZIP)):
-            self._over = True  # what follows the last member is no part of the body
+            self._over = True  # bytes after the last member are not part of the body
             return False
         if len(data) < (2 if self._members else 1):
             self._between = data
             return False
         self._members += 1
         if self._members > _MAX_MEMBERS:
-            raise Failed("answer", f"the answer's compressed body has more than {_MAX_MEMBERS} parts")
-        raw = self._window == zlib.MAX_WBITS and data[0] & 15 != 8  # some send deflate without zlib's header
+            raise Failed("answer", f"the compressed body of the response has more than {_MAX_MEMBERS} parts")
+        raw = (
+            self._window == zlib.MAX_WBITS and data[0] & 15 != 8
+        )  # some servers send deflate without the zlib header
         self._member = zlib.decompressobj(-zlib.MAX_WBITS if raw else self._window)
         return True
 
@@ -89,15 +91,15 @@ async def read(chunks: AsyncIterable[bytes], encoding: str, came: Callable[[int,
     """Read a body.
 
     Args:
-        chunks: as they come over the wire.
-        encoding: the Content-Encoding header; a body in one that is not understood stays as it is.
-        came: told how many bytes came over the wire, and how many of the body that makes; may raise.
+        chunks: the chunks as received.
+        encoding: the Content-Encoding header; a body in an unknown encoding is not changed.
+        came: called with the bytes received and the bytes decompressed; can raise.
 
     Returns:
         The body, at most `MAX_ANSWER` bytes.
 
     Raises:
-        Failed: it is larger, or damaged.
+        Failed: it is too large or corrupt.
     """
     body, breath = bytearray(), _BREATH
     inflating = Inflating(encoding) if Inflating.understands(encoding) else None
@@ -118,5 +120,5 @@ async def read(chunks: AsyncIterable[bytes], encoding: str, came: Callable[[int,
 
 
 def too_large() -> Failed:
-    """The error of an answer that is larger than `MAX_ANSWER`."""
-    return Failed("too large", f"the answer has more than {MAX_ANSWER} bytes")
+    """Return the error of a response with more than `MAX_ANSWER` bytes."""
+    return Failed("too large", f"the response has more than {MAX_ANSWER} bytes")

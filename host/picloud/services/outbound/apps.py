@@ -1,4 +1,4 @@
-"""What each app may use of the way out: so many calls at once, so many bytes; its connections are its own."""
+"""Limits the outbound calls and bytes of each app; apps do not share connections."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Most that may be used of one worker.
+    """Limits per worker.
 
     Attributes:
-        calls: at once, by all apps.
-        app_calls: of one app at once; more wait in line, as long as their deadline lets them.
-        app_mb: MiB of bodies that the running calls of one app hold.
+        calls: concurrent calls of all apps.
+        app_calls: concurrent calls of one app; more wait until their deadline.
+        app_mb: MiB of bodies in memory for the running calls of one app.
         app_mb_per_minute: MiB of bodies that one app sends and receives in a minute.
     """
 
@@ -40,50 +40,53 @@ class Bounds:
 
 
 class Share:
-    """What one call uses of its app's bounds.
+    """The usage of one call.
 
     Attributes:
-        session: to send with.
+        session: sends the request.
     """
 
     def __init__(self, app: _OutboundApp, session: ClientSession) -> None:
-        """Made by `OutboundApps.share`."""
+        """Use `OutboundApps.share`."""
         self._app, self._held = app, 0
         self.session = session
 
     def hold(self, size: int) -> None:
-        """Hold so many bytes more until the call ends.
+        """Count bytes in memory until the call ends.
 
         Raises:
-            Failed: the app's calls hold too many together.
+            Failed: the calls of the app exceed the limit.
         """
         self._held += size
         self._app.held += size
         if self._app.held > self._app.bounds.app_mb * _MIB:
-            raise Failed("bytes", f"this app's calls hold more than {self._app.bounds.app_mb} MiB of bodies")
+            raise Failed(
+                "bytes",
+                f"the running calls of this app have more than {self._app.bounds.app_mb} MiB of bodies",
+            )
 
     def move(self, size: int) -> None:
         """Count bytes sent or received.
 
         Raises:
-            Failed: the app moved too many in this minute.
+            Failed: the app exceeds the limit of this minute.
         """
         app, minute = self._app, int(time.monotonic() // 60)
         if minute != app.minute:
             app.minute, app.moved = minute, 0
         app.moved += size
         if app.moved > app.bounds.app_mb_per_minute * _MIB:
-            most = app.bounds.app_mb_per_minute
-            raise Failed("bytes", f"this app has sent and received more than {most} MiB within a minute")
+            maximum = app.bounds.app_mb_per_minute
+            raise Failed("bytes", f"this app has sent and received more than {maximum} MiB within a minute")
 
     def end(self) -> None:
-        """Hold nothing any more."""
+        """Release all bytes."""
         self._app.held -= self._held
         self._held = 0
 
 
 class _OutboundApp:
-    """One app's connections and counters."""
+    """The connections and counters of one app."""
 
     def __init__(self, apps: OutboundApps) -> None:
         self._apps, self.bounds = apps, apps.bounds
@@ -93,14 +96,14 @@ class _OutboundApp:
         self._sessions: dict[bool, ClientSession] = {}
 
     def session(self) -> ClientSession:
-        """Reuses connections, unless so many are open that none may be left idle."""
+        """Return a session; it reuses connections unless the limit is reached."""
         apps = self._apps
         reuse = self.open < self.bounds.app_calls and apps.open < self.bounds.calls
         if reuse not in self._sessions:
             self._sessions[reuse] = ClientSession(
                 connector=make_connector(self._look_up, apps.addresses, self._opened, reuse, apps.tls),
                 cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=None),  # one deadline for all hops is held by the client
+                timeout=ClientTimeout(total=None),  # the client has one deadline for all hops
                 trust_env=False,
                 auto_decompress=False,
                 skip_auto_headers=_AUTOMATIC,
@@ -117,9 +120,9 @@ class _OutboundApp:
         self._apps.open += change
 
     async def _look_up(self, host: str) -> list[Address]:
-        """Look up a host. One that is not waited for any more goes on, and counts until it is over."""
+        """Look up a host. A cancelled lookup continues and counts until it ends."""
         if self.lookups >= 2 * self.bounds.app_calls:
-            raise Failed("lookup", "too many hosts are being looked up for this app; try again")
+            raise Failed("lookup", "this app looks up too many hosts at once; try again")
         looking = asyncio.ensure_future(self._apps.resolver.addresses(host))
         self.lookups += 1
         looking.add_done_callback(self._looked_up)
@@ -128,22 +131,22 @@ class _OutboundApp:
     def _looked_up(self, looking: asyncio.Future[list[Address]]) -> None:
         self.lookups -= 1
         if not looking.cancelled():
-            looking.exception()  # so that nobody is told of one that nobody waited for
+            looking.exception()  # avoids a warning about an exception that was never retrieved
 
 
 class OutboundApps:
-    """All apps' ways out, of one worker.
+    """The outbound calls of all apps of one worker.
 
     Attributes:
-        bounds: what may be used.
-        addresses: which addresses may be reached.
+        bounds: the limits.
+        addresses: the rule for addresses.
         resolver: looks hosts up.
         tls: verifies servers by the system's certificate authorities.
-        open: connections at this moment.
+        open: open connections.
     """
 
     def __init__(self, addresses: Addresses, resolver: Resolver, bounds: Bounds) -> None:
-        """Make it on the loop it is used on."""
+        """Create it in the event loop that uses it."""
         self.addresses, self.resolver, self.bounds = addresses, resolver, bounds
         self.tls = ssl.create_default_context()
         self.open = 0
@@ -153,13 +156,10 @@ class OutboundApps:
 
     @asynccontextmanager
     async def share(self, app_id: UUID) -> AsyncIterator[Share]:
-        """Wait for a call's turn.
+        """Wait until a call of an app can start.
 
-        Args:
-            app_id: whose call it is.
-
-        Returns:
-            What it may use until it ends.
+        Yields:
+            Its share, until the call ends.
         """
         app = self._apps.get(app_id) or self._apps.setdefault(app_id, _OutboundApp(self))
         app.users += 1
@@ -189,7 +189,7 @@ class OutboundApps:
         self.resolver.close()
 
     def _drop(self, app_id: UUID) -> None:
-        app = self._apps.pop(app_id, None)  # none after `close`
+        app = self._apps.pop(app_id, None)  # None after `close`
         if app is not None:
             closing = asyncio.create_task(app.close())
             self._closing.add(closing)

@@ -1,4 +1,4 @@
-"""http for scripts: one call, from its arguments to its answer, every hop of it checked."""
+"""Outbound calls of scripts; every hop is checked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NO_TURN = "no turn"
 
 
 class Http(Protocol):
-    """The host function of http, whatever carries requests out."""
+    """The host function of http."""
 
     async def request(
         self,
@@ -43,31 +43,31 @@ class Http(Protocol):
         follow_redirects: bool,
         body: bytes | None,
     ) -> dict[str, object]:
-        """Send a request: `status`, `headers`, `body` and `url` of the answer."""
+        """Send a request; return `status`, `headers`, `body` and `url` of the response."""
 
 
 def host_functions(outbound: Http) -> Mapping[str, HostFunction]:
-    """The host functions of http, by import name."""
+    """The host functions of http by import name."""
     return {"http_request": outbound.request}
 
 
 class Outbound:
-    """http over the real network.
+    """Sends outbound calls over the network.
 
     Attributes:
-        apps: what each app may use.
+        apps: the limits of apps.
     """
 
     def __init__(
         self, addresses: Addresses, targets: Targets, resolver: Resolver, bounds: Bounds | None = None
     ) -> None:
-        """Make it on the loop it is used on; `close` is owed.
+        """Create it in the event loop that uses it. The caller must call `close`.
 
         Args:
-            addresses: which addresses may be reached.
-            targets: which URLs may be asked for.
-            resolver: looks hosts up; closed with this.
-            bounds: what may be used at once.
+            addresses: the rule for addresses.
+            targets: the rule for URLs.
+            resolver: looks up hosts; closed by `close`.
+            bounds: limits of apps.
         """
         self._targets = targets
         self.apps = OutboundApps(addresses, resolver, bounds or Bounds())
@@ -82,25 +82,22 @@ class Outbound:
         follow_redirects: bool,
         body: bytes | None,
     ) -> dict[str, object]:
-        """Send a request and read its answer.
-
-        What was decided, and what came of it, is kept in `call.decisions`.
+        """Send a request and read the response. The decision is recorded in `call.decisions`.
 
         Args:
-            call: whose.
+            call: the calling execution.
             method: upper case.
             url: absolute.
             headers: pairs of name and value.
-            timeout_ms: for all of it, 1 to `MAX_TIMEOUT_MS`; `DEFAULT_TIMEOUT_MS` when None.
-            follow_redirects: up to `MAX_REDIRECTS`.
+            timeout_ms: total time, 1 to `MAX_TIMEOUT_MS`; None for `DEFAULT_TIMEOUT_MS`.
+            follow_redirects: whether to follow up to `MAX_REDIRECTS` redirects.
             body: at most `requests.MAX_BODY` bytes, or None.
 
         Returns:
-            `status`; `headers`, a list where a name came more than once; `body`, decompressed; `url`, the one
-            that answered.
+            `status`; `headers`, with a list for a repeated name; `body`, decompressed; `url` of the last hop.
 
         Raises:
-            ServiceError: the request is refused, or there is no answer that the script can have.
+            ServiceError: the request is denied, or there is no valid response.
         """
         decision = call.decisions.begin()
         timeout = DEFAULT_TIMEOUT_MS if timeout_ms is None else timeout_ms
@@ -122,8 +119,8 @@ class Outbound:
         except TimeoutError:
             waited = decision.error == NO_TURN
             decision.error = decision.error or "timeout"
-            what = "too many calls of this app are under way: no turn" if waited else "no answer"
-            raise ServiceError(f"{what} within {timeout} ms") from None
+            reason = "too many concurrent calls of this app; not started" if waited else "no response"
+            raise ServiceError(f"{reason} within {timeout} ms") from None
         except Exception:
             decision.error = "internal"
             raise
@@ -173,10 +170,10 @@ class Outbound:
 async def _read(
     response: ClientResponse, target: Destination, share: Share, decision: Decision
 ) -> dict[str, object]:
-    """The answer as its script gets it."""
+    """Return the response for the script."""
     decision.status = response.status
     if response.status < 200:
-        raise Failed("answer", f"{target.authority} wants to speak another protocol")
+        raise Failed("answer", f"{target.authority} requested another protocol")
     headers = received(response.raw_headers)
     encoding = ", ".join(response.headers.getall("Content-Encoding", ())).strip().lower()
 
@@ -188,7 +185,7 @@ async def _read(
     if (response.content_length or 0) > answers.MAX_ANSWER and response.method != "HEAD":
         raise answers.too_large()
     body = await answers.read(response.content.iter_any(), encoding, came)
-    if body and answers.Inflating.understands(encoding):  # they are about what came over the wire
+    if body and answers.Inflating.understands(encoding):  # these headers describe the compressed body
         headers.pop("content-encoding", None)
         headers.pop("content-length", None)
     return {"status": response.status, "headers": headers, "body": body, "url": str(target)}

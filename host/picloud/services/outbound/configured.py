@@ -1,4 +1,4 @@
-"""The way out as the operator wants it."""
+"""Creates the outbound service from the configuration."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from picloud.services.outbound.targets import Targets
 
 
 def configured(settings: Settings, own_ports: Collection[int] = ()) -> Outbound:
-    """Make the way out; to be called on the loop it is used on, and `close` is owed.
+    """Create the service, in the event loop that uses it. The caller must call `close`.
 
     Args:
         settings: the configuration.
-        own_ports: where this instance listens.
+        own_ports: ports on which this instance listens.
 
     Raises:
-        AiohttpMismatch: another aiohttp is installed than the one whose private names this uses.
+        AiohttpMismatch: the installed aiohttp is not the supported version.
     """
     check_aiohttp()
     return Outbound(

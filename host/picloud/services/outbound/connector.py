@@ -1,7 +1,7 @@
-"""Connecting: the one place where a host becomes a connection, and where every address is checked.
+"""The connector: the only place that opens connections, and checks every address.
 
-aiohttp asks the resolver for names and the socket factory for every address it is about to connect to,
-written in the URL or looked up. What was checked is what is connected to; nothing is looked up again between.
+aiohttp calls the resolver for names, and the socket factory for every address before it connects, literal or
+looked up. The checked address is the one that is used; there is no second lookup.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ KEEP_ALIVE_SECONDS = 15.0
 
 
 class Checked(AbstractResolver):
-    """Looks hosts up, and gives their addresses only when each of them may be connected to."""
+    """Looks up hosts; requires that all their addresses are allowed."""
 
     def __init__(self, look_up: Callable[[str], Awaitable[list[Address]]], addresses: Addresses) -> None:
         """Create a `Checked`.
 
         Args:
-            look_up: gives the addresses of a host.
-            addresses: the rule.
+            look_up: returns the addresses of a host.
+            addresses: the rule for addresses.
         """
         self._look_up, self._addresses = look_up, addresses
 
@@ -42,8 +42,8 @@ class Checked(AbstractResolver):
         """Look up a host (see aiohttp). All its addresses are checked, the first `MAX_ADDRESSES` tried.
 
         Raises:
-            Refused: one of them may not be connected to.
-            Failed: it has none.
+            Refused: an address is denied.
+            Failed: it has no address.
         """
         found = await self._look_up(host)
         for address in found:
@@ -61,25 +61,25 @@ class Checked(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Nothing is held here."""
+        """Nothing to close."""
 
 
 class CountedSocket(socket.socket):
-    """A socket that tells when it is given up, by whichever event loop."""
+    """A socket that reports when it is closed, in any event loop."""
 
     gone: Callable[[], None] | None = None
 
     def close(self) -> None:
         """Close it."""
-        self._tell()
+        self._report()
         super().close()
 
     def detach(self) -> int:
-        """Leave it to someone who closes the descriptor."""
-        self._tell()
+        """Detach the descriptor; the caller closes it."""
+        self._report()
         return super().detach()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         gone, self.gone = self.gone, None
         if gone is not None:
             gone()
@@ -92,13 +92,13 @@ def make_connector(
     reuse: bool,
     tls: Any,
 ) -> TCPConnector:
-    """Make the connector of one app.
+    """Create the connector of one app.
 
     Args:
-        look_up: gives the addresses of a host.
-        addresses: the rule.
-        opened: told 1 when a connection is opened and -1 when it is closed.
-        reuse: keep connections for the next request to the same host.
+        look_up: returns the addresses of a host.
+        addresses: the rule for addresses.
+        opened: called with 1 when a connection opens and -1 when it closes.
+        reuse: whether to keep connections for the next request to the same host.
         tls: the SSL context; certificates are always verified.
     """
 
@@ -115,10 +115,10 @@ def make_connector(
         use_dns_cache=False,
         socket_factory=make_socket,
         ssl=tls,
-        limit=0,  # calls are bounded, see `apps`
+        limit=0,  # calls are limited in `apps`
         **({"keepalive_timeout": KEEP_ALIVE_SECONDS} if reuse else {"force_close": True}),
     )
-    connector._factory = partial(_protocol, asyncio.get_running_loop())  # noqa: SLF001  # no option for it
+    connector._factory = partial(_protocol, asyncio.get_running_loop())  # noqa: SLF001  # there is no option
     return connector
 
 

@@ -1,4 +1,4 @@
-"""What went wrong on the way, in words for the script's author; no address is ever among them."""
+"""Converts errors of aiohttp into messages for script authors, without addresses."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from picloud.services.outbound.refused import Failed, Refused
 
 
 def translated(error: ClientError, authority: str) -> Refused | Failed:
-    """The error of ours that one of aiohttp's means.
+    """Convert an error of aiohttp.
 
     Args:
-        error: what a request ended with.
-        authority: host and port, as the script or a redirect named them.
+        error: the error of a request.
+        authority: host and port, from the script or a redirect.
 
     Returns:
-        The refusal, where a rule stopped the connection; otherwise the failure.
+        `Refused` if a rule denied the connection, else `Failed`.
     """
     match error:
         case ClientConnectorCertificateError():
             return Failed("tls", f"the certificate of {authority} is not valid")
         case ClientConnectorSSLError():
-            return Failed("tls", f"no TLS connection to {authority}")
+            return Failed("tls", f"TLS handshake with {authority} failed")
         case ClientConnectorError(os_error=Refused() as refused):
             return refused
         case ClientConnectorError():
-            return Failed("connect", f"no connection to {authority}")
+            return Failed("connect", f"cannot connect to {authority}")
         case ClientResponseError():
-            return Failed("answer", f"{authority} did not answer in HTTP")
+            return Failed("answer", f"{authority} did not send a valid HTTP response")
         case _:
-            return Failed("connection", f"the connection to {authority} broke off")
+            return Failed("connection", f"the connection to {authority} was closed early")

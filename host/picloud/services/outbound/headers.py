@@ -1,4 +1,4 @@
-"""Headers: which of its own a script may send, and how those of an answer reach it."""
+"""Checks the headers of requests, and converts those of responses for scripts."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ _DENIED = frozenset(
 
 
 def check_headers(given: Sequence[object]) -> Headers:
-    """Check the headers a script wants to send, and complete them.
+    """Check and complete the headers of a request.
 
     Args:
         given: pairs of name and value.
 
     Returns:
-        What is sent, but for Host and what frames the body.
+        The headers to send, without Host and the framing of the body.
 
     Raises:
-        Refused: one of them may not be sent; it is named.
+        Refused: a header is denied; the message names it.
     """
     headers: list[tuple[str, str]] = []
     for pair in given:
@@ -59,11 +59,11 @@ def check_headers(given: Sequence[object]) -> Headers:
             case [str(name), str(value)]:
                 headers.append((_name(name), _value(name, value)))
             case _:
-                raise Refused("header", "headers must be pairs of a name and a text")
+                raise Refused("header", "headers must be pairs of a name and a string")
     size = sum(len(name) + len(value.encode()) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
         raise Refused(
-            "header", f"there are more than {MAX_HEADERS} headers or {MAX_HEADER_BYTES} bytes of them"
+            "header", f"at most {MAX_HEADERS} headers with {MAX_HEADER_BYTES} bytes in total can be sent"
         )
     names = {name for name, _ in headers}
     headers += [(name, value) for name, value in DEFAULTS.items() if name not in names]
@@ -71,33 +71,33 @@ def check_headers(given: Sequence[object]) -> Headers:
 
 
 def without(headers: Headers, names: Iterable[str]) -> Headers:
-    """The headers but for some. Args: headers: all; names: lower case, of those to leave out."""
+    """Return headers without some names. Args: headers: all headers. names: lower-case names to remove."""
     return tuple(header for header in headers if header[0] not in names)
 
 
 def _name(name: str) -> str:
     if not _TOKEN.fullmatch(name):
-        raise Refused("header", f"{name[:100]!r} is not a header name")
+        raise Refused("header", f"invalid header name {name[:100]!r}")
     name = name.lower()
     if name in _DENIED or name.startswith("proxy-"):
-        raise Refused("header", f"the header {name} is not a script's to set")
+        raise Refused("header", f"scripts cannot set the header {name}")
     return name
 
 
 def _value(name: str, value: str) -> str:
     if _CONTROL.search(value):
-        raise Refused("header", f"the value of the header {name} holds a control character")
+        raise Refused("header", f"header {name} contains a control character")
     return value.strip(" \t")
 
 
 def received(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str | list[str]]:
-    """The headers of an answer as its script sees them.
+    """Return the headers of a response for the script.
 
     Args:
-        raw: names and values as they came.
+        raw: names and values as received.
 
     Returns:
-        Values by lower-case name; of a name that came more than once, all values in order.
+        Values by lower-case name; a list of values for a repeated name.
 
     Raises:
         Failed: they are too large.
@@ -115,5 +115,5 @@ def received(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str | list[str]]:
             case values:
                 values.append(value)
     if size > MAX_HEADER_BYTES:
-        raise Failed("too large", f"the answer has more than {MAX_HEADER_BYTES} bytes of headers")
+        raise Failed("too large", f"the response has more than {MAX_HEADER_BYTES} bytes of headers")
     return headers

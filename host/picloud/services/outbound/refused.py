@@ -1,14 +1,14 @@
-"""Why a request does not go out, or comes to nothing."""
+"""Errors of outbound calls: denied by a rule, or failed."""
 
 from __future__ import annotations
 
 
 class Refused(OSError):
-    """The request must not go out. It is an OSError so that it passes through the connector of aiohttp.
+    """A rule denies the request. It is an OSError so that it passes through the connector of aiohttp.
 
     Attributes:
-        category: what rule it breaks, such as "private address"; never an address.
-        host: where it was to go, as the URL has it, when that is not known already; else "".
+        category: the rule, such as "private address"; never an address.
+        host: the host of the URL, if not already known; else "".
     """
 
     def __init__(self, category: str, detail: str = "", host: str = "") -> None:
@@ -16,21 +16,21 @@ class Refused(OSError):
 
         Args:
             category: the rule, for the execution's record.
-            detail: what breaks it, for the script's author, where the rule's name does not say it.
-            host: see above.
+            detail: the reason for the script author; "" if the rule says enough.
+            host: see the attributes.
         """
-        super().__init__(f"refused: {detail or category}")
+        super().__init__(f"denied: {detail or category}")
         self.category, self.host = category, host
 
 
 class Failed(Exception):
-    """The request was allowed and got no answer that a script can have.
+    """The request was allowed, but there is no valid response.
 
     Attributes:
-        kind: such as "timeout", for the execution's record.
+        kind: kind of failure for the record, such as "timeout".
     """
 
     def __init__(self, kind: str, message: str) -> None:
-        """Args: kind: see above; message: for the script's author, without addresses."""
+        """Args: kind: see the attributes. message: for the script author, without addresses."""
         super().__init__(message)
         self.kind = kind

@@ -1,4 +1,4 @@
-"""One request on its way, and the one that a redirect makes of it."""
+"""Requests, and how redirects change them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent in one hop.
+    """The request of one hop.
 
     Attributes:
         method: upper case.
         target: the URL.
-        headers: all but Host and what frames the body.
+        headers: all headers except Host and the framing of the body.
         body: bytes, or None.
     """
 
@@ -34,18 +34,18 @@ class Request:
     body: bytes | None
 
     def after(self, status: int, location: str, targets: Targets) -> Request | None:
-        """The request that an answer asks for.
+        """Return the request after a redirect.
 
         Args:
-            status: of the answer.
-            location: its Location header, "" where there is none.
+            status: status of the response.
+            location: its Location header, or "".
             targets: the rule for URLs.
 
         Returns:
-            The next request, or None where the answer is no redirect.
+            The next request, or None if the response is not a redirect.
 
         Raises:
-            Refused: the redirect leads where no request may go.
+            Refused: the target is denied.
         """
         if status not in _REDIRECTS or not location:
             return None
@@ -61,14 +61,14 @@ class Request:
 
 
 def check_method(method: str) -> str:
-    """Check a method. Args: method: as the script gave it, in upper case. Raises: Refused: it is none."""
+    """Check a method. Args: method: in upper case. Raises: Refused: it is not valid or denied."""
     if not _METHOD.fullmatch(method) or method in _DENIED_METHODS:
-        raise Refused("method", f"the method {method[:20]!r} is not one that may be sent")
+        raise Refused("method", f"the method {method[:20]!r} is not allowed")
     return method
 
 
 def check_body(body: bytes | None) -> bytes | None:
-    """Check a body. Args: body: of the request, or None. Raises: Refused: it is larger than `MAX_BODY`."""
+    """Check a body. Raises: Refused: it has more than `MAX_BODY` bytes."""
     if body is not None and len(body) > MAX_BODY:
         raise Refused("body", f"the body has more than {MAX_BODY} bytes")
     return body

@@ -1,7 +1,7 @@
-"""Looking up hosts, without threads that one app's slow name server could use up.
+"""Looks up hosts without a thread pool that one slow name server could exhaust.
 
-c-ares reads the system's configuration (resolv.conf and its changes, hosts, search domains) and asks on a
-thread of its own; what scripts look up never waits in line with the rest of the process.
+c-ares reads the configuration of the system (resolv.conf and its changes, hosts, search domains) and has its
+own thread; lookups of scripts do not wait for those of the server.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Answer: TypeAlias = "asyncio.Future[pycares.AddrInfoResult]"
 
 
 class Resolver:
-    """Asks name servers; one per process, made on the loop it is used on."""
+    """Queries name servers. One per process, created in the event loop that uses it."""
 
     def __init__(self, servers: Sequence[str] = ()) -> None:
         """Create a `Resolver`.
 
         Args:
-            servers: addresses, with or without a port, to ask instead of the system's.
+            servers: addresses of name servers, with an optional port; empty for those of the system.
         """
         self._servers = tuple(servers)
         self._channel: pycares.Channel | None = None
@@ -38,7 +38,7 @@ class Resolver:
     async def addresses(self, host: str) -> list[Address]:
         """Look up a host.
 
-        A lookup that nobody waits for any more goes on until it is answered or given up.
+        A cancelled lookup continues until it ends.
 
         Args:
             host: a name, not an address.
@@ -47,7 +47,7 @@ class Resolver:
             All its addresses.
 
         Raises:
-            Failed: it has none, or no name server answered.
+            Failed: it has no address, or no name server replied.
         """
         if self._channel is None:
             self._channel = pycares.Channel(
@@ -71,7 +71,7 @@ class Resolver:
         return [ip_address(node.addr[0].decode("ascii")) for node in result.nodes]
 
     def close(self) -> None:
-        """Give up what is still looked up."""
+        """Cancel current lookups."""
         if self._channel is not None:
             self._channel.close()
             self._channel = None

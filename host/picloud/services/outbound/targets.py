@@ -1,6 +1,6 @@
-"""Where a request goes: URLs, read by one strict rule of ours before any library sees them.
+"""Parses the URLs of requests strictly, before any library sees them.
 
-What has more than one reading is refused instead of guessed at, for the next reader may guess otherwise.
+An ambiguous URL is denied, because the next parser could read it differently.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _QUERY_SAFE = _PATH_SAFE + "?[]"
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """An URL that may be asked for, as far as one can tell without looking its host up.
+    """A URL that is allowed before the lookup of its host.
 
     Attributes:
         scheme: "http" or "https".
-        host: lower-case ASCII name, or the one spelling of an address, IPv6 without brackets.
+        host: lower-case ASCII name, or canonical address, IPv6 without brackets.
         port: 1 to 65,535.
         path: percent-encoded, from the first "/".
-        query: percent-encoded, from the "?"; "" where there is none.
+        query: percent-encoded, from the "?", or "".
     """
 
     scheme: str
@@ -51,12 +51,12 @@ class Destination:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """What credentials are for: scheme, host and port."""
+        """Scheme, host and port; credentials are not sent to another origin."""
         return self.scheme, self.host, self.port
 
     @property
     def authority(self) -> str:
-        """Host, and the port unless it is the scheme's."""
+        """Host, and the port unless it is the default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -69,36 +69,36 @@ class Targets:
     """The rule for URLs.
 
     Attributes:
-        denied_ports: not to be connected to, of those from 1024; below that only 80 and 443 are open.
+        denied_ports: denied ports from 1024; below 1024 only 80 and 443 are allowed.
     """
 
     denied_ports: Container[int] = ()
 
     def parse(self, url: str) -> Destination:
-        """Read an absolute URL. A fragment is dropped; characters that need it are percent-encoded.
+        """Parse an absolute URL. The fragment is dropped; characters are percent-encoded as needed.
 
         Args:
-            url: as the script wrote it, or a server that redirects.
+            url: from a script or a redirect.
 
         Raises:
-            Refused: it is not one that may be asked for.
+            Refused: it is not valid or denied.
         """
         if len(url) > MAX_URL:
             raise Refused("url", f"the URL is longer than {MAX_URL} characters")
         if _UNCLEAR.search(url):
-            raise Refused("url", "the URL holds white space, a control character or a backslash")
+            raise Refused("url", "the URL contains white space, a control character or a backslash")
         match = _URL.fullmatch(url)
         if match is None:
-            raise Refused("url", "the URL must begin with http:// or https:// and a host")
+            raise Refused("url", "the URL must start with http:// or https:// and a host")
         scheme, authority, path, query = match.groups("")
         scheme, query = scheme.lower(), query if query != "?" else ""
         if "@" in authority:
-            raise Refused("url", "the URL holds a user or password; send an Authorization header")
+            raise Refused("url", "the URL contains a user or password; send an Authorization header")
         host, port = _split(authority)
         if port is None:
             number = DEFAULT_PORTS[scheme]
         elif not _PORT.fullmatch(port) or int(port) > 65535:
-            raise Refused("url", "the URL's port is not a number from 1 to 65535")
+            raise Refused("url", "the port of the URL must be from 1 to 65535")
         else:
             number = int(port)
         target = Destination(
@@ -109,17 +109,19 @@ class Targets:
         return target
 
     def follow(self, base: Destination, location: str) -> Destination:
-        """Read where a redirect leads.
+        """Parse the target of a redirect.
 
         Args:
-            base: the URL that answered.
+            base: the URL of the response.
             location: the Location header.
 
         Raises:
-            Refused: it may not be asked for.
+            Refused: it is not valid or denied.
         """
         if _UNCLEAR.search(location):
-            raise Refused("url", "the redirect's URL holds white space, a control character or a backslash")
+            raise Refused(
+                "url", "the URL of the redirect contains white space, a control character or a backslash"
+            )
         if _SCHEME.match(location):
             return self.parse(location)
         if location.startswith("//"):
@@ -137,49 +139,49 @@ class Targets:
 def _split(authority: str) -> tuple[str, str | None]:
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
-        raise Refused("url", "the URL's host and port cannot be told apart")
+        raise Refused("url", "the URL has an invalid host or port")
     return match[1], match[2]
 
 
 def _host(text: str) -> str:
-    """The one spelling of a host; what looks like an address and is not spelled as one is refused."""
+    """Return the canonical host; an unusual spelling of an address is denied."""
     if text.startswith("["):
         try:
-            if "%" in text:  # a zone; Python would take it
+            if "%" in text:  # a zone, which Python would accept
                 raise AddressValueError(text)
             return str(IPv6Address(text[1:-1]))
         except AddressValueError:
-            raise Refused("url", "what the URL has in brackets is not an IPv6 address") from None
-    # No spelling is longer than the name's ASCII, so what is long is not read at all.
+            raise Refused("url", "the URL has an invalid IPv6 address") from None
+    # A name is never shorter in ASCII, so a longer one is not parsed.
     labels = [_label(label) for label in text.split(".")] if len(text) <= MAX_HOST else []
     host = ".".join(labels)
     if not labels or len(host) > MAX_HOST:
-        raise Refused("url", "the URL's host is longer than a name can be")
+        raise Refused("url", "the host of the URL is too long")
     if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(IPv4Address(host))
         except AddressValueError:
-            raise Refused("url", "the URL's host is an odd spelling of an address") from None
+            raise Refused("url", "the host of the URL is an invalid IPv4 address") from None
     return host
 
 
 def _label(text: str) -> str:
     label = text.lower()
     if not text.isascii():
-        # Nothing is mapped but capitals, and nothing dropped: full-width digits are no digits here.
+        # Only capitals are mapped, nothing is dropped: full-width digits are not digits.
         try:
             label = idna.encode(label[:64]).decode() if unicodedata.is_normalized("NFC", text) else ""
         except UnicodeError:
             label = ""
-        if not label.startswith("xn--"):  # a dot of another script makes labels, not a label
+        if not label.startswith("xn--"):  # a dot of another script would make several labels
             label = ""
     if not _LABEL.fullmatch(label):
-        raise Refused("url", "the URL's host is not a name")
+        raise Refused("url", "the URL has an invalid host name")
     return label
 
 
 def _merge(base: str, path: str) -> str:
-    """The path that a relative one means (RFC 3986, section 5.2)."""
+    """Resolve a relative path (RFC 3986, section 5.2)."""
     segments = (path if path.startswith("/") else base.rpartition("/")[0] + "/" + path).split("/")[1:]
     kept: list[str] = []
     for segment in segments:

@@ -18,7 +18,7 @@ from picloud.core.errors import ServiceError
 from picloud.db.pool import Database
 from picloud.services.files import folder as folder_module
 from picloud.services.files.folder import READERS, FolderStore
-from picloud.services.files.service import AT_ONCE, MAX_DATA, READS_AT_ONCE, Files
+from picloud.services.files.service import MAX_DATA, READS_AT_ONCE, WRITES_AT_ONCE, Files
 from picloud.services.files.store import Blob
 from tests.integration.services.files.conftest import PAUPER, PRINCE, calling, create, named, on_disk
 
@@ -313,11 +313,11 @@ async def test_an_app_has_so_many_turns_and_others_have_their_own(
         return await put(self, blob, data)
 
     monkeypatch.setattr(FolderStore, "put", slow)
-    flood = [asyncio.create_task(create(files)) for _ in range(3 * AT_ONCE)]
+    flood = [asyncio.create_task(create(files)) for _ in range(3 * WRITES_AT_ONCE)]
     await create(files, app_id=PAUPER)  # is not held up
     admission.set()
     await asyncio.gather(*flood)
-    assert most == AT_ONCE
+    assert most == WRITES_AT_ONCE
 
 
 async def test_an_app_that_reads_much_leaves_threads_for_others(

@@ -106,7 +106,7 @@ async def test_what_nobody_reads_stays_on_the_other_side() -> None:
     protocol, line = connection()
     protocol.data_received(chunked([bytes(3000)] * 400))
     _, payload = await protocol.read()
-    await until(lambda: protocol._turn is None)  # it does not read on by itself
+    await until(lambda: protocol._scheduled is None)  # it does not read on by itself
     assert line.paused
     assert payload.total_bytes < 600_000
     assert len(await payload.read()) == 1_200_000

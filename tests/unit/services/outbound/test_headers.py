@@ -57,7 +57,7 @@ def test_headers_that_are_not_a_scripts_are_refused_by_name(name: str) -> None:
     with pytest.raises(Refused) as refused:
         check_headers([["x-a", "1"], [name, "x"]])
     assert refused.value.category == "header"
-    assert f"the header {name.lower()} " in str(refused.value)
+    assert str(refused.value).endswith(f"the header {name.lower()}")
 
 
 @pytest.mark.parametrize(
