@@ -33,7 +33,7 @@ async def _blob(_context: Context, file: str) -> str:
 
 
 def _show(_context: Context, answer: Json) -> None:
-    """The value and nothing else, so that it can go into another program."""
+    """Print only the value, so that it can be piped to another program."""
     if answer["blob"] is not None and not sys.stdout.isatty():
         sys.stdout.buffer.write(base64.b64decode(answer["blob"]))
     elif answer["value"] is not None:
@@ -85,7 +85,7 @@ NOUN = Noun(
                     metavar="SECONDS",
                 ),
             ),
-            said="wrote {key}, {size} bytes",
+            success="wrote {key}, {size} bytes",
         ),
         Verb(
             name="delete",
@@ -94,7 +94,7 @@ NOUN = Noun(
             path=_ENTRY,
             arguments=(COLLECTION, _KEY),
             destroys="deletes {key} of {collection}",
-            said="deleted {given_key}",
+            success="deleted {given_key}",
         ),
     ),
 )

@@ -28,11 +28,11 @@ _MODE = in_body(
     "dispatch_mode",
     choices=("sync", "async"),
 )
-_SCRIPT = in_body("--script", "the script that answers", "script_id", script)
+_SCRIPT = in_body("--script", "the script to run", "script_id", script)
 
 
 async def _route(context: Context, what: str) -> Any:
-    """The id of a route, given as `METHOD PATH`, as a path that only one route has, or as its id."""
+    """Return the id of a route, given as `METHOD PATH`, as a path that only one route has, or as id."""
     method, _, path = what.rpartition(" ")
     found = [
         route
@@ -42,9 +42,9 @@ async def _route(context: Context, what: str) -> Any:
     ]
     if len(found) > 1:
         ids = ", ".join(f"{route['method'] or 'ANY'} on {route['host']} is {route['id']}" for route in found)
-        raise wrong_use(f"more than one route is {what!r}: {ids}")
+        raise wrong_use(f"more than one route matches {what!r}; use an id: {ids}")
     if not found:
-        raise Failure(f"the app {context.app} has no route {what!r}", NOT_FOUND, "not_found")
+        raise Failure(f"route {what!r} not found in app {context.app}", NOT_FOUND, "not_found")
     return found[0]["id"]
 
 
@@ -114,7 +114,7 @@ NOUN = Noun(
                 _HOST,
                 _MODE,
             ),
-            said="{given_script} answers {given_method} {path}",
+            success="{given_script} answers {given_method} {path}",
         ),
         Verb(
             name="update",
@@ -129,7 +129,7 @@ NOUN = Noun(
                 _HOST,
                 _MODE,
             ),
-            said="changed the route {path}",
+            success="changed the route {path}",
         ),
         Verb(
             name="remove",
@@ -138,7 +138,7 @@ NOUN = Noun(
             path="apps/{app}/routes/{route}",
             arguments=(in_path("route", "'GET /users', a path, or an id", read=_route),),
             destroys="removes the route {route}",
-            said="removed the route {given_route}",
+            success="removed the route {given_route}",
         ),
         Verb(
             name="check",
