@@ -216,7 +216,8 @@ async def test_only_prune_deletes_and_only_when_it_is_agreed_to(
     (folder / "greet.rhai").unlink()
     said = await shell.done("push", "project")
     assert "shop: nothing to do" in said
-    assert "kept on the server (--prune deletes them): script greet, route GET /greet/:name, domain shop" in said
+    assert "(--prune deletes them): script greet, route GET /greet/:name, domain shop" in said
+    assert "not in the folder, kept on the server" in said
     assert (await client("GET", "/greet/Ada", host="shop.example.com")).status == 200
     assert (await shell("push", "project", "--prune")).code == WRONG_USE
     said = await shell.done("push", "project", "--prune", "--yes")

@@ -39,8 +39,8 @@ def _show(_context: Context, answer: Json) -> None:
     elif answer["value"] is not None:
         print_value(answer["value"])
     else:
-        kind = "a blob" if answer["blob"] is not None else "holds what JSON cannot say"
-        fail(f"the value ({answer['size']} bytes) is {kind}; --json prints it in base64")
+        kind = "a blob" if answer["blob"] is not None else "not valid as JSON"
+        fail(f"the value ({answer['size']} bytes) is {kind}; --json prints it as base64")
 
 
 NOUN = Noun(

@@ -35,7 +35,7 @@ NOUN = Noun(
         ),
         Verb(
             name="change",
-            help="change what a member may do",
+            help="change the role of a member",
             method="PATCH",
             path="apps/{app}/members/{user}",
             arguments=(_USER, _ROLE),

@@ -24,7 +24,7 @@ _PATH = in_body("path", "/users, /users/:id, or /files/* for all below")
 _HOST = in_body("--host", "any (default), or a host of the app's domains")
 _MODE = in_body(
     "--mode",
-    "sync answers the request; async is to come, no server takes it yet",
+    "sync (default); no server supports async yet",
     "dispatch_mode",
     choices=("sync", "async"),
 )
@@ -82,7 +82,7 @@ async def _match(context: Context) -> int:
     if context.json:
         print_json(answer)
     elif route is None:
-        raise Failure(f"no route answers: {answer['reason']}", NOT_FOUND, "not_found")
+        raise Failure(f"no route matches: {answer['reason']}", NOT_FOUND, "not_found")
     else:
         print_table(_COLUMNS, await _with_scripts(context, [route]), "")
         parts = dict(answer["params"]) | ({"rest": answer["rest"]} if answer["rest"] else {})
@@ -99,26 +99,26 @@ async def _with_scripts(context: Context, routes: list[Json]) -> list[Json]:
 
 NOUN = Noun(
     "routes",
-    "which script answers which requests",
+    "routes of an app",
     (
         Verb(name="list", help="list the routes of an app", columns=_COLUMNS, run=_list),
         Verb(
             name="add",
-            help="let a script answer requests",
+            help="create a route for a script",
             method="POST",
             path="apps/{app}/routes",
             arguments=(
                 _METHOD,
                 _PATH,
-                in_body("script", "the script that answers", "script_id", script),
+                in_body("script", "the script to run", "script_id", script),
                 _HOST,
                 _MODE,
             ),
-            success="{given_script} answers {given_method} {path}",
+            success="created route {given_method} {path} for script {given_script}",
         ),
         Verb(
             name="update",
-            help="change a route in place: nothing is unanswered meanwhile",
+            help="change a route in place, without downtime",
             method="PATCH",
             path="apps/{app}/routes/{route}",
             arguments=(
@@ -146,14 +146,14 @@ NOUN = Noun(
             arguments=(
                 own("method", "GET, POST, ..., or ANY"),
                 own("path", "its path"),
-                own("script", "the script that would answer"),
+                own("script", "the script to run"),
                 own("--host", "any (default), or a host of the app's domains"),
             ),
             run=_check,
         ),
         Verb(
             name="match",
-            help="which route answers a request?",
+            help="find the route that matches a request",
             arguments=(own("method", "GET, POST, ..."), own("url", "http://host/path, or a path")),
             run=_match,
         ),
