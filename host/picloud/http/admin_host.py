@@ -1,7 +1,7 @@
 """The dedicated host of the admin API and dashboard, if the operator sets one.
 
-A script's page on the host where a user is logged in has the same origin, so it could act as that user. So this
-host serves no pages of scripts, and other hosts do not serve the admin API.
+A script's page on the host where a user is logged in has the same origin, so it could act as that user. So
+this host serves no pages of scripts, and other hosts do not serve the admin API.
 """
 
 from __future__ import annotations
