@@ -1,4 +1,4 @@
-"""What commands are added to."""
+"""The type of argparse's command list."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`picloud completion`: what a shell needs to complete this command."""
+"""`picloud completion`: prints shell completions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "completion",
         help="print completions for bash, zsh or fish",
-        description="Print completions for a shell. To have them always:",
+        description="Print completions for a shell. To install them:",
         epilog="\n".join(f"{shell}:  {line}" for shell, line in SHELLS.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -27,7 +27,7 @@ def add(commands: Commands) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Print them."""
+    """Print the completions."""
     import shtab  # only this command needs it
 
     from picloud.cli import parser

@@ -1,4 +1,4 @@
-"""The instance's database for commands that need no server: its own, or that of a server that runs."""
+"""Connects commands to the database of the instance, whether or not a server runs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,10 @@ from picloud.db.unusable import DatabaseUnusable
 
 @contextmanager
 def database(settings: Settings) -> Iterator[ConnectionParameters]:
-    """Reach the database, starting the embedded one for as long as it is needed.
-
-    Args:
-        settings: say which database.
+    """Yield the parameters of the database; starts the embedded one if no server runs it.
 
     Raises:
-        DatabaseUnusable: it cannot be reached; the text says why.
+        DatabaseUnusable: the database cannot be reached.
     """
     if settings.database_url is not None:
         yield ConnectionParameters.of_url(settings.database_url)
@@ -34,7 +31,7 @@ def database(settings: Settings) -> Iterator[ConnectionParameters]:
 
 
 def _of_running_server(data_dir: Path) -> ConnectionParameters | None:
-    """Parameters of the database that a PiCloud on this data folder runs, or None where none does."""
+    """Return the parameters of the database of a running server on this data folder, or None."""
     if not data_dir.is_dir():
         return None
     lock = FolderLock(data_dir / "postgres.lock")
@@ -47,7 +44,7 @@ def _of_running_server(data_dir: Path) -> ConnectionParameters | None:
 
 
 def _of_pid_file(file: Path) -> ConnectionParameters | None:
-    """PostgreSQL writes the folder of its socket into the fifth line of its pid file."""
+    """Return the parameters from PostgreSQL's pid file; its fifth line is the folder of the socket."""
     try:
         return ConnectionParameters.of_socket(
             Path(file.read_text("utf-8").splitlines()[4]), SUPERUSER, "postgres"

@@ -1,4 +1,4 @@
-"""How a command ends: the exit codes, and the error that carries one."""
+"""Exit codes, and the error that carries one."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ DONE, FAILED, WRONG_USE, DOES_NOT_PARSE, NOT_FOUND, NOT_ALLOWED, CONFLICT, UNREA
 INTERRUPTED = 130
 
 EXIT_CODES = {
-    DONE: "done",
-    FAILED: "it could not be done, or the script failed",
-    WRONG_USE: "the command line, a file or a value is wrong",
+    DONE: "success",
+    FAILED: "the command or the script failed",
+    WRONG_USE: "the command line, a file or a value is invalid",
     DOES_NOT_PARSE: "a script does not parse",
-    NOT_FOUND: "it is not there",
-    NOT_ALLOWED: "not logged in, or not allowed",
-    CONFLICT: "someone else changed it, or the name is taken",
+    NOT_FOUND: "not found",
+    NOT_ALLOWED: "not logged in, or permission denied",
+    CONFLICT: "conflict: changed by another user, or the name is in use",
     UNREACHABLE: "the server cannot be reached or is not ready",
     INTERRUPTED: "interrupted",
 }
-"""Exit code -> meaning; source of the help and the docs."""
+"""Exit code -> meaning, for the help and the docs."""
 
 
 class Failure(Exception):
-    """A command that cannot be done.
+    """A command failed.
 
     Attributes:
-        message: for a person, mostly one line.
+        message: for users, usually one line.
         exit_code: one of `EXIT_CODES`.
-        code: a word for programs, as in the API's error shape.
+        code: the error code, for programs.
     """
 
     def __init__(self, message: str, exit_code: int = FAILED, code: str = "failed") -> None:
@@ -39,10 +39,10 @@ class Failure(Exception):
 
     @property
     def as_json(self) -> dict[str, object]:
-        """The failure in the API's error shape, for `--json`."""
+        """The failure as the API's error object, for `--json`."""
         return {"error": {"code": self.code, "message": self.message}}
 
 
 def wrong_use(message: str) -> Failure:
-    """A failure that is the caller's mistake. Args: message: one plain sentence."""
+    """Return the failure for invalid input of the user."""
     return Failure(message, WRONG_USE, "wrong_use")

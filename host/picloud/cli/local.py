@@ -1,4 +1,4 @@
-"""An executor in this process alone: services in memory, nothing recorded."""
+"""An executor for this process only: with in-memory services and without a recorder."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ async def executor(settings: Settings, local: Local | None = None, slots: int = 
 
     Args:
         settings: limits and cache sizes.
-        local: what services are made from; None for nothing.
-        slots: executions that can run at once.
+        local: the content of the services; None for empty services.
+        slots: maximum concurrent executions.
     """
     local = local or Local()
     engine = Engine(_cache_folder(), slots, settings.ceilings["memory_limit_mb"])
@@ -44,7 +44,7 @@ async def executor(settings: Settings, local: Local | None = None, slots: int = 
 
 
 def _cache_folder() -> Path:
-    """Where the guest's machine code is kept for this user: compiling it takes seconds, once."""
+    """Return the folder that caches the guest's machine code, which takes seconds to compile."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(base) / "picloud"
     try:

@@ -1,4 +1,4 @@
-"""The modules of a script in a file: each `NAME.rhai` in the same folder."""
+"""Modules of a local script: `NAME.rhai` in the same folder."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from picloud.services.modules.folder import FolderSources
 async def needed_modules(
     folder: FolderSources, executor: Executor, source: bytes, limits: Limits
 ) -> tuple[Module, ...]:
-    """The modules that a script imports literally, directly or by others.
+    """Return the modules that a script imports by literal name, directly or indirectly.
 
     Args:
-        folder: where they are.
+        folder: the folder of the modules.
         executor: finds the imports.
-        source: of the script.
-        limits: of the script.
+        source: source of the script.
+        limits: limits of the script.
 
     Returns:
-        Those that exist, whether or not they compile.
+        The modules that exist, even if they do not compile.
 
     Raises:
         Unreadable: a module is not UTF-8.
@@ -40,7 +40,7 @@ async def needed_modules(
 
 
 async def _imports(executor: Executor, source: bytes, kind: str, limits: Limits) -> list[str]:
-    """Literal imports; none if the source does not parse, which is reported when it runs."""
+    """Return the literal imports; empty if the source does not parse, which is reported when it runs."""
     try:
         return await executor.validate(source, kind, limits)
     except ScriptInvalid:

@@ -1,4 +1,4 @@
-"""`picloud run FILE`: one script, here and now, in the same sandbox; no server and no database."""
+"""`picloud run FILE`: runs a script in the sandbox, without a server or database."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "run",
         help="run a script without a server",
-        description="Run a script in the sandbox, without server and database; kv begins empty. "
-        "It imports modules from NAME.rhai in its own folder. "
+        description="Run a script in the sandbox, without a server or database; kv is empty at the start. "
+        "Modules are imported from NAME.rhai in the folder of the script. "
         "The response body goes to standard output, everything else to standard error. "
-        "docs and files need a server. Exit code: 0 it answered, 1 it failed, 3 it does not parse.",
+        "docs and files need a server. Exit code: 0 success, 1 the script failed, 3 it does not parse.",
     )
     parser.add_argument("file", type=Path, help="a .rhai file, or - for standard input")
     parser.add_argument("--body", metavar="JSON", help="request body")
@@ -55,7 +55,7 @@ def add(commands: Commands) -> None:
         default=[],
         type=_header,
         metavar="'NAME: VALUE'",
-        help="a header of the request; may be repeated",
+        help="request header; can be repeated",
     )
     parser.add_argument(
         "--var",
@@ -63,31 +63,31 @@ def add(commands: Commands) -> None:
         default=[],
         type=_variable,
         metavar="NAME=VALUE",
-        help="a variable that the script reads with vars::get; may be repeated",
+        help="variable for vars::get; can be repeated",
     )
     parser.add_argument(
         "--fuel", action="store_true", help="show the cost: fuel, operations, memory, time, calls"
     )
     parser.add_argument(
-        "--json", action="store_true", help="everything as one JSON object on standard output"
+        "--json", action="store_true", help="print everything as one JSON object to standard output"
     )
     configuration.add_options(parser)
     parser.set_defaults(main=main)
 
 
 def _header(text: str) -> tuple[str, str]:
-    """A header as curl takes it. Args: text: `Name: value`."""
+    """Parse `Name: value`."""
     name, colon, value = text.partition(":")
     if not name.strip() or not colon:
-        raise argparse.ArgumentTypeError(f"{text!r} is not as 'Name: value'")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form 'Name: value'")
     return name.strip().lower(), value.strip()
 
 
 def _variable(text: str) -> tuple[str, str]:
-    """A variable. Args: text: `NAME=VALUE`."""
+    """Parse `NAME=VALUE`."""
     name, equals, value = text.partition("=")
     if not equals:
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
     try:
         check_variable(name, value)
     except Invalid as error:
@@ -96,7 +96,7 @@ def _variable(text: str) -> tuple[str, str]:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Run the script and print what came of it."""
+    """Run the script and print the outcome."""
     logs.configure("auto", "warning", sys.stderr)
     settings = configuration.read(arguments).settings
     name = "<stdin>" if str(arguments.file) == "-" else str(arguments.file)
@@ -166,7 +166,7 @@ def _print(outcome: Outcome, name: str, source: str, folder: FolderSources, figu
 
 
 def _excerpt(error: ScriptError, name: str, source: str, folder: FolderSources) -> str:
-    """Where it went wrong: in the script, or in the file of a module."""
+    """Format the position of an error in the script or in the file of a module."""
     file = folder.file(error.module) if error.module is not None else None
     if file is None:
         return excerpt(error, name, source)
@@ -190,7 +190,7 @@ def _figures(outcome: Outcome) -> str:
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:
-    """The same names as an entry of the execution log."""
+    """Convert an outcome to JSON, with the field names of the execution log."""
     figures, response, error = outcome.figures, outcome.response, outcome.error
     return {
         "outcome": outcome.code,

@@ -1,4 +1,4 @@
-"""`picloud serve`: run the server until it is stopped."""
+"""`picloud serve`: runs the server until it is stopped."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The one host the admin API and the dashboard answer on, where the operator names one.
+"""The dedicated host of the admin API and dashboard, if the operator sets one.
 
-A page that a script serves on the host where someone is logged in by cookie acts as them: to a browser it is
-the same origin. So on this host no script's page is served, and on no other host is the admin API.
+A script's page on the host where a user is logged in has the same origin, so it could act as that user. So
+this host serves no pages of scripts, and other hosts do not serve the admin API.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from picloud.routing.pattern import is_reserved
 
 
 class AdminHost:
-    """Keeps what is PiCloud's own and what is the apps' apart, by the host that is asked."""
+    """Separates the admin API from the apps by host."""
 
     def __init__(self, name: str) -> None:
         """Create it; `name` is the host as normalized by `routing.hosts`."""
         self._name = name
 
     def require(self, handler: Handler) -> Handler:
-        """Let a handler answer on this host only. Args: handler: of the admin API or the dashboard."""
+        """Restrict a handler of the admin API or the dashboard to this host."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if not self._is_requested(request):

@@ -63,7 +63,7 @@ async def test_a_logout_revokes_the_key_and_forgets_it(shell: Shell, client: Cli
 
 async def test_ones_own_password_is_changed_and_the_login_goes_on(shell: Shell, client: Client) -> None:
     ended = await shell("password", typed="wrong but long\none that is new\n")
-    assert (ended.code, ended.err) == (NOT_ALLOWED, "picloud: wrong name or password\n")
+    assert (ended.code, ended.err) == (NOT_ALLOWED, "picloud: wrong username or password\n")
     assert (await shell("password", typed=f"{PASSWORD}\n")).code == WRONG_USE
     ended = await shell("password", typed=f"{PASSWORD}\nshort\n")
     assert (ended.code, "10 to 256 bytes" in ended.err) == (WRONG_USE, True)
@@ -88,7 +88,7 @@ async def test_a_password_that_is_new_is_typed_twice_and_not_shown(stranger: She
 
 async def test_a_wrong_password_is_one_line_and_keeps_nothing(stranger: Shell) -> None:
     ended = await stranger("login", stranger.url, "--username", OWNER, typed="wrong but long\n")
-    assert (ended.code, ended.err) == (NOT_ALLOWED, "picloud: wrong name or password\n")
+    assert (ended.code, ended.err) == (NOT_ALLOWED, "picloud: wrong username or password\n")
     assert not stranger.credentials.exists()
 
 

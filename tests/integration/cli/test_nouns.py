@@ -92,7 +92,7 @@ async def test_a_script_that_does_not_parse_shows_its_line_and_ends_with_3(shell
         assert "    2 | let y = ;\n      |         ^" in ended.err
         ended = await shell("scripts", *words, *DEFAULT, "--json")
         assert (ended.code, ended.error["code"]) == (DOES_NOT_PARSE, "script_invalid")
-    assert await shell.done("scripts", "validate", "-", *DEFAULT, typed="1") == "it parses\n"
+    assert await shell.done("scripts", "validate", "-", *DEFAULT, typed="1") == "valid\n"
 
 
 async def test_a_stale_version_ends_with_6(shell: Shell) -> None:

@@ -216,7 +216,8 @@ async def test_only_prune_deletes_and_only_when_it_is_agreed_to(
     (folder / "greet.rhai").unlink()
     said = await shell.done("push", "project")
     assert "shop: nothing to do" in said
-    assert "left alone (--prune deletes them): script greet, route GET /greet/:name, domain shop" in said
+    assert "(--prune deletes them): script greet, route GET /greet/:name, domain shop" in said
+    assert "not in the folder, kept on the server" in said
     assert (await client("GET", "/greet/Ada", host="shop.example.com")).status == 200
     assert (await shell("push", "project", "--prune")).code == WRONG_USE
     said = await shell.done("push", "project", "--prune", "--yes")
@@ -254,7 +255,7 @@ async def test_a_step_that_fails_says_what_was_done_and_the_next_push_goes_on(
     (folder / "picloud.toml").write_text(toml)
     ended = await shell("push", "project")
     assert ended.code == CONFLICT
-    assert "1 of 2 steps were done; this failed: create domain taken.example.com" in ended.err
+    assert "applied 1 of 2 steps; this one failed: create domain taken.example.com" in ended.err
     (folder / "picloud.toml").write_text(toml.replace(', "taken.example.com"', ""))
     assert (await shell.done("push", "project")).startswith("shop: nothing to do\n")
 
@@ -363,7 +364,7 @@ async def test_an_import_of_what_is_missing_is_pushed_and_told(shell: Shell, fol
     ended = await shell("push", "--json", folder=folder)
     assert ended.json["missing"] == []  # nothing is saved
     told = (await shell.done("scripts", "validate", "greet.rhai", folder=folder)).splitlines()
-    assert told[0] == "it parses"
+    assert told[0] == "valid"
     assert told[1] == "note: import 'nobody': module not found"
 
 
@@ -404,7 +405,7 @@ async def test_variables_are_pushed_and_pulled_where_the_folder_has_them(shell: 
     (folder / "picloud.toml").write_text(TOML + '\n[vars]\nA = "1"\nB = "two\\nlines"\n')
     said = await shell.done("push", "project")
     assert said.splitlines()[:3] == ["+ variable A", "+ variable B", "shop: 2 new"]
-    assert "left alone (--prune deletes them): variable KEPT" in said
+    assert "kept on the server (--prune deletes them): variable KEPT" in said
     (folder / "picloud.toml").write_text(TOML + '\n[vars]\nB = "2"\n')
     said = await shell.done("push", "project", "--prune", "--yes")
     assert said.splitlines() == [

@@ -39,7 +39,7 @@ def test_headers_reach_the_script_and_say_what_the_body_is() -> None:
     ended = _run(source, "--header", "X-Key: a: b", "--header", "Content-Type: text/plain", "--body", "{}")
     assert json.loads(ended.stdout) == {"sent": "a: b", "body": "{}"}
     ended = _run(source, "--header", "X-Key")
-    assert (ended.returncode, "'X-Key' is not as 'Name: value'" in ended.stderr) == (2, True)
+    assert (ended.returncode, "'X-Key' is not of the form 'Name: value'" in ended.stderr) == (2, True)
 
 
 def test_what_needs_a_server_says_so() -> None:

@@ -1,4 +1,4 @@
-"""Addresses of servers, in the one form that credentials are kept under."""
+"""Addresses of servers, in the normalized form used as keys of stored logins."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def normalise(text: str) -> str:
-    """Read an address as people write it.
+    """Normalize the address of a server.
 
     Args:
-        text: `https://cloud.example.com`, `cloud.example.com`, `localhost:8123`; a path may follow.
+        text: `https://cloud.example.com`, `cloud.example.com` or `localhost:8123`, optionally with a path.
 
     Returns:
-        Scheme, lower-case host, a port only where it is not the scheme's own, no slash at the end.
-        Without a scheme it is https, but for this machine http.
+        Scheme, lowercase host, port unless it is the default, and path without a slash at the end. The
+        default scheme is https, or http for this machine.
 
     Raises:
         Failure: it is not the address of a server.
@@ -40,16 +40,16 @@ def normalise(text: str) -> str:
     ):
         raise wrong_use(f"{text!r} is not an http:// or https:// address")
     if "@" in parts.netloc:
-        raise wrong_use("an address must not hold a user name or password")
+        raise wrong_use("an address must not contain a username or password")
     if parts.query or parts.fragment:
-        raise wrong_use(f"{text!r} has a query or fragment, which no server's address has")
+        raise wrong_use(f"{text!r} must not have a query or fragment")
     shown = f"[{host}]" if ":" in host else host
     place = shown if port in (None, _PORTS[scheme]) else f"{shown}:{port}"
     return f"{scheme}://{place}{parts.path.rstrip('/')}"
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine. Args: host: lower case, without brackets and port."""
+    """Report whether a host (lowercase, without brackets and port) is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -59,10 +59,6 @@ def is_loopback(host: str) -> bool:
 
 
 def is_safe(url: str) -> bool:
-    """Tell whether a credential may go there: over https, or without leaving this machine.
-
-    Args:
-        url: as returned by `normalise`.
-    """
+    """Report whether it is safe to send a token to a normalized URL: https, or this machine."""
     parts = urlsplit(url)
     return parts.scheme == "https" or is_loopback(parts.hostname or "")

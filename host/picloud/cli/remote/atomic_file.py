@@ -1,4 +1,4 @@
-"""Files that commands keep: written whole or not at all, and text for TOML."""
+"""Atomic writes of files, and strings for TOML."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
 def write_whole(file: Path, data: bytes, mode: int = 0o644) -> None:
-    """Write a file so that a reader, or a crash, sees the old content or the new one.
+    """Write a file atomically: readers, also after a crash, see the old content or the new one.
 
     Args:
-        file: in a folder that exists; a link in its place is replaced, not followed.
+        file: in an existing folder; a link is replaced, not followed.
         data: the content.
-        mode: permissions, less the umask where others may read.
+        mode: permissions, reduced by the umask.
     """
     handle, name = tempfile.mkstemp(prefix=f".{file.name[:50]}.", dir=file.parent)
     try:
@@ -40,10 +40,10 @@ def _umask() -> int:
 
 
 def toml_text(text: str) -> str:
-    """A text as TOML writes it; what would steer a terminal is escaped. Args: text: no lone surrogates."""
+    """Return a TOML string; characters that control the terminal are escaped."""
     return json_text(text)
 
 
 def toml_key(name: str) -> str:
-    """A key as TOML writes it: bare where it can be. Args: name: any text."""
+    """Return a TOML key, bare if possible."""
     return name if _BARE.fullmatch(name) else toml_text(name)

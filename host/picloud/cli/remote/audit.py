@@ -20,7 +20,7 @@ _COLUMNS = (
 
 
 async def _list(context: Context) -> int:
-    """The audit log of one app where one is named, else that of the instance."""
+    """Print the audit log of `--app`, or of the instance."""
     typed = context.arguments
     query = {
         "action": typed.given_action,
@@ -32,7 +32,7 @@ async def _list(context: Context) -> int:
     if context.json:
         print_json(entries)
     else:
-        print_table(_COLUMNS, entries, "nothing was written or refused")
+        print_table(_COLUMNS, entries, "no entries")
     return DONE
 
 
@@ -42,11 +42,11 @@ NOUN = Noun(
     (
         Verb(
             name="list",
-            help="list writes and refused ones, newest first: of --app, or of the whole instance",
+            help="list successful and denied writes, newest first: of --app, or of the whole instance",
             arguments=(
-                own("--action", "only these, such as script.update"),
-                own("--outcome", "only these", choices=("done", "refused")),
-                own("--user", "only by this user: name or id"),
+                own("--action", "only this action, such as script.update"),
+                own("--outcome", "only this outcome", choices=("done", "refused")),
+                own("--user", "only this user: name or id"),
             ),
             columns=_COLUMNS,
             run=_list,

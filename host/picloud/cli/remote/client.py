@@ -1,4 +1,4 @@
-"""The API of a server, as commands call it; the only file here that speaks HTTP."""
+"""The HTTP client of the commands."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ ADMIN = "/api/v1/admin"
 PAGE = 200
 """Maximum page size of the API."""
 
-_MAX_ANSWER = 256 * 1024 * 1024  # more than any page of a list or file of PiCloud's has
+_MAX_RESPONSE = 256 * 1024 * 1024  # more than any page of a list or file
 _MAX_EVENT = 16 * 1024 * 1024  # more than any execution with its bodies and log lines
 _SECONDS_TO_CONNECT, _SECONDS, _SECONDS_TO_DOWNLOAD = 10, 60, 3600
-_SECONDS_OF_SILENCE = 150  # of a stream: its heartbeat comes at least once a minute
-_RETRY_SECONDS = 1.0  # until the server says something else
+_SECONDS_OF_SILENCE = 150  # of a stream: the server sends a heartbeat at least once a minute
+_RETRY_SECONDS = 1.0  # until the server sends a value
 _EXIT_CODES = {
     400: WRONG_USE,
     401: NOT_ALLOWED,
@@ -52,20 +52,20 @@ _EXIT_CODES = {
 }
 
 Json = dict[str, Any]
-"""An object of the API, as it came: `--json` shows it unchanged."""
+"""An object of the API; `--json` prints it unchanged."""
 
 
 class ApiError(Failure):
-    """The server's own error.
+    """An error returned by the server.
 
     Attributes:
         status: HTTP status.
-        details: facts about the error; {} where there are none.
-        request_id: of the request, or "".
+        details: details of the error; may be empty.
+        request_id: id of the request, or "".
     """
 
     def __init__(self, status: int, error: Mapping[str, Any]) -> None:
-        """Args: status: HTTP status. error: the `error` member of the answer."""
+        """Create the error from the HTTP status and the `error` field of the response."""
         self.status = status
         self.error = dict(error)
         self.details: Json = error.get("details") or {}
@@ -76,18 +76,18 @@ class ApiError(Failure):
 
     def _line(self, message: str) -> str:
         field, wait = self.details.get("field"), self.details.get("retry_after")
-        message = message.replace("?force=true", "--force")  # as it is called here
+        message = message.replace("?force=true", "--force")  # the name of the option
         if isinstance(field, str) and not message.startswith(field):
             message += f" ({field})"
         if wait is not None:
             message += f" ({wait} s)"
         if self.status == 401:
-            message = "not logged in, or not any more: picloud login"
+            message = "not logged in, or the session has expired; run picloud login"
             if os.environ.get("PICLOUD_TOKEN"):
                 message = "the key in PICLOUD_TOKEN is unknown, revoked or expired"
-        if message.endswith("(role viewer in the app)"):  # the same for an app of others and for none
-            message += "; picloud apps list has the apps that are yours"
-        if self.status >= 500 and self.request_id:  # an operator finds it by this in the server's log
+        if message.endswith("(role viewer in the app)"):  # the same if the app does not exist
+            message += "; picloud apps list shows your apps"
+        if self.status >= 500 and self.request_id:  # to find it in the server's log
             message += f" (request {self.request_id})"
         return message
 
@@ -98,21 +98,21 @@ class ApiError(Failure):
 
 
 class Unreachable(Failure):
-    """No PiCloud answers there, at least not now."""
+    """The server cannot be reached, or is not PiCloud."""
 
     def __init__(self, message: str) -> None:
-        """Args: message: one sentence."""
+        """Create the failure with the exit code for an unreachable server."""
         super().__init__(message, UNREACHABLE, "unreachable")
 
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """A response that was read.
+    """A response with its body.
 
     Attributes:
         status: HTTP status.
-        headers: its headers.
-        body: the bytes.
+        headers: the headers.
+        body: the body.
     """
 
     status: int
@@ -121,10 +121,10 @@ class ApiResponse:
 
 
 class Client:
-    """Calls to one server with one credential.
+    """A client of one server, with a fixed token.
 
     Attributes:
-        url: of the server, without a slash at its end.
+        url: URL of the server, without a slash at the end.
     """
 
     def __init__(self, url: str, token: str | None, session: aiohttp.ClientSession) -> None:
@@ -145,17 +145,17 @@ class Client:
 
         Args:
             method: HTTP method.
-            path: below `/api/v1/admin/`, with `{names}` where parts go.
-            body: JSON object, or None for no body.
-            query: parameters; those that are None are left out.
-            parts: what goes into the path; any text.
+            path: below `/api/v1/admin/`, with `{names}` for the parts.
+            body: a JSON object, or None for no body.
+            query: query parameters; None values are left out.
+            parts: path parameters by name; they are encoded.
 
         Returns:
-            The answer's JSON, or None where it has no body.
+            The JSON of the response, or None if it has no body.
 
         Raises:
-            ApiError: the server says no.
-            Unreachable: the server does not answer, or is not PiCloud.
+            ApiError: the server returns an error.
+            Unreachable: the server does not respond, or is not PiCloud.
         """
         headers, data = {}, None
         if body is not None:
@@ -191,23 +191,13 @@ class Client:
         if answer.status >= 400 and isinstance(error, dict):
             return ApiError(answer.status, error)
         if (location := answer.headers.get("Location")) and answer.status < 400:
-            return Unreachable(f"{self.url} sends elsewhere: {location}; use that address")
-        return Unreachable(f"{self.url} answers with {answer.status}, but not as PiCloud does")
+            return Unreachable(f"{self.url} redirects to {location}; use that address")
+        return Unreachable(f"{self.url} returned {answer.status}, but is not a PiCloud server")
 
     async def items(
         self, path: str, query: Mapping[str, Any] | None = None, limit: int | None = None, **parts: str
     ) -> list[Json]:
-        """All items of a list, page by page.
-
-        Args:
-            path: as for `call`.
-            query: parameters.
-            limit: maximum number, or None for all.
-            parts: as for `call`.
-
-        Returns:
-            The items in the list's order.
-        """
+        """Return the items of a list, up to `limit` or all; other parameters as for `call`."""
         items: list[Json] = []
         async for page in self.pages(path, query, limit, **parts):
             items += page
@@ -218,7 +208,7 @@ class Client:
     async def pages(
         self, path: str, query: Mapping[str, Any] | None = None, limit: int | None = None, **parts: str
     ) -> AsyncIterator[list[Json]]:
-        """The pages of a list, each asked for when it is wanted; parameters as for `items`."""
+        """Yield the pages of a list, requested one by one; parameters as for `items`."""
         size = PAGE if limit is None else max(1, min(PAGE, limit))
         cursor = None
         while True:
@@ -239,28 +229,28 @@ class Client:
         query: Mapping[str, Any] | None = None,
         seconds: float = _SECONDS,
     ) -> ApiResponse:
-        """One request; redirects are not followed, because the credential would go along.
+        """Send a request; redirects are not followed, because the token would be sent along.
 
         Args:
             method: HTTP method.
-            path: from the server's root, encoded.
+            path: encoded path from the server's root.
             data: the body.
-            headers: more headers.
-            query: parameters; those that are None are left out.
-            seconds: most time for all of it.
+            headers: additional headers.
+            query: query parameters; None values are left out.
+            seconds: timeout for the whole request.
 
         Returns:
-            The response, whatever its status.
+            The response, with any status.
 
         Raises:
-            Unreachable: there was none.
+            Unreachable: there was no response.
         """
         timeout = aiohttp.ClientTimeout(total=seconds, connect=_SECONDS_TO_CONNECT)
         async with self.open(method, path, data, headers, query, timeout) as response:
             return await self.read(response)
 
     def events(self, path: str, query: Mapping[str, Any] | None = None, **parts: str) -> ApiEvents:
-        """A stream of events of the admin API, not connected yet; parameters as for `call`."""
+        """Return an event stream of the admin API, not yet connected; parameters as for `call`."""
         return ApiEvents(self, f"{ADMIN}/{fill(path, **parts)}", query)
 
     @asynccontextmanager
@@ -273,7 +263,7 @@ class Client:
         query: Mapping[str, Any] | None,
         timeout: aiohttp.ClientTimeout,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """A response whose body is not read yet; parameters as for `request`."""
+        """Yield a response with an unread body; parameters as for `request`."""
         given = {name: _text(value) for name, value in (query or {}).items() if value is not None}
         url = URL(f"{self.url}{path}" + (f"?{urlencode(given)}" if given else ""), encoded=True)
         try:
@@ -290,33 +280,33 @@ class Client:
             raise Unreachable(f"{self.url} cannot be reached: {_reason(error)}") from error
 
     async def read(self, response: aiohttp.ClientResponse) -> ApiResponse:
-        """Read a response to its end. Raises: Unreachable: it is too long, or breaks off."""
+        """Read the body of a response. Raises: Unreachable: it is too long or incomplete."""
         body = bytearray()
         async for piece in response.content.iter_any():
             body += piece
-            if len(body) > _MAX_ANSWER:
-                raise Unreachable(f"{self.url} answers with more than {_MAX_ANSWER} bytes")
+            if len(body) > _MAX_RESPONSE:
+                raise Unreachable(f"{self.url} returned more than {_MAX_RESPONSE} bytes")
         return ApiResponse(response.status, response.headers, bytes(body))
 
 
 class ApiEvents:
-    """A stream of events, which goes on where it was when it is connected again.
+    """An event stream that resumes after the last event when it reconnects.
 
     Attributes:
-        retry_seconds: how long the server asks to wait before that.
+        retry_seconds: delay before a reconnect, as requested by the server.
     """
 
     def __init__(self, client: Client, path: str, query: Mapping[str, Any] | None) -> None:
-        """Make it; `Client.events` does."""
+        """Use `Client.events` instead."""
         self._client, self._path, self._query = client, path, query
         self._last_id = ""
         self.retry_seconds = _RETRY_SECONDS
 
     async def connect(self) -> AsyncGenerator[ServerEvent, None]:
-        """Connect, and read until the server ends it.
+        """Connect, and read until the server ends the stream.
 
         Yields:
-            Events; also those without data, which say where the stream is.
+            The events, including those without data, which update the position.
 
         Raises:
             ApiError, Unreachable: as for `Client.call`.
@@ -343,10 +333,10 @@ class ApiEvents:
 
 
 def parse_event(event: ServerEvent) -> Json:
-    """The object in an event. Raises: Unreachable: there is none, so this is not a PiCloud."""
+    """Parse the data of an event. Raises: Unreachable: it is not an object, so the server is not PiCloud."""
     shown = _json((event.data or "").encode())
     if not isinstance(shown, dict):
-        raise Unreachable("the stream has an event that is not an object of JSON")
+        raise Unreachable("the data of an event is not a JSON object")
     return shown
 
 
@@ -355,27 +345,22 @@ async def connect(url: str, token: str | None) -> AsyncIterator[Client]:
     """Open a client.
 
     Args:
-        url: of the server, without a slash at its end.
-        token: session or key, or None for no credentials.
+        url: URL of the server, without a slash at the end.
+        token: token of a session or key, or None.
     """
     headers = {"User-Agent": f"picloud/{__version__}", "Accept": "application/json"}
-    # No cookies and nothing from the environment: a .netrc must not replace the credential.
+    # No cookies, and nothing from the environment: a .netrc must not replace the token.
     async with aiohttp.ClientSession(headers=headers, cookie_jar=aiohttp.DummyCookieJar()) as session:
         yield Client(url, token, session)
 
 
 def fill(path: str, **parts: str) -> str:
-    """Put parts into a path, so that each stays one segment whatever it is, also for proxies: `..` is text.
-
-    Args:
-        path: with `{names}`.
-        parts: any text.
-    """
+    """Insert encoded parts into a path with `{names}`; each stays one segment, even `..` behind proxies."""
     return path.format_map({name: quote(part, safe="").replace(".", "%2E") for name, part in parts.items()})
 
 
 def _json(body: bytes) -> Any:
-    """The decoded body, or None if it is not JSON or nested too deeply."""
+    """Parse a body; None if it is not valid JSON or nested too deeply."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -388,7 +373,7 @@ def _text(value: object) -> str:
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
-        return "no answer in time"
+        return "timed out"
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"its certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):

@@ -1,4 +1,4 @@
-"""Shared by `picloud kv`, `docs` and `files`: listing collections, and the contents of one."""
+"""Shared by `picloud kv`, `docs` and `files`: lists collections and their contents."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def list_verb(
     items: tuple[Column, ...],
     arguments: tuple[Argument, ...] = (),
 ) -> Verb:
-    """The action that lists collections, or the contents of one.
+    """Return the verb that lists collections, or the contents of one.
 
     Args:
-        noun: as in the API's paths.
-        what: in a collection, in the plural.
-        collections: columns of collections.
-        items: columns of the contents.
+        noun: the noun in the API's paths.
+        what: the contents of a collection, in the plural.
+        collections: columns of the list of collections.
+        items: columns of the list of contents.
         arguments: parameters of the list of contents.
     """
     return Verb(
@@ -42,7 +42,7 @@ def list_verb(
 
 
 async def read_json(_context: Context, text: str) -> Any:
-    """Read JSON of the command line, or of standard input where that is `-`."""
+    """Parse JSON from the command line, or from standard input for `-`."""
     try:
         return json.loads(read_text("-") if text == "-" else text)
     except ValueError as error:
@@ -50,7 +50,7 @@ async def read_json(_context: Context, text: str) -> Any:
 
 
 def print_value(value: object) -> None:
-    """Print JSON for people."""
+    """Print JSON, indented."""
     print(json_text(value, indent=2))
 
 

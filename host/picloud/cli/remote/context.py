@@ -1,4 +1,4 @@
-"""What every command over the API begins with: which server, as whom, in which app."""
+"""The context of commands that use the API: server, token and app."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ PROJECT = "picloud.toml"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a command goes.
+    """The server a command uses.
 
     Attributes:
-        url: of the server, normalised.
-        token: the credential, or None.
+        url: the normalized URL of the server.
+        token: the token, or None.
     """
 
     url: str
@@ -36,12 +36,12 @@ class Target:
 
 @dataclass(slots=True)
 class Context:
-    """A command at work.
+    """The context of a running command.
 
     Attributes:
-        client: calls the server.
-        arguments: of the command line.
-        source: name and text of the script that is being sent, so that errors can show their line.
+        client: the client of the server.
+        arguments: the command line arguments.
+        source: name and source of the script being sent, so that errors can show the line.
     """
 
     client: Client
@@ -58,40 +58,37 @@ class Context:
         """Id or slug of the app: `--app`, PICLOUD_APP, or the picloud.toml of this folder."""
         app = self.arguments.app or os.environ.get("PICLOUD_APP") or app_of_folder()
         if not app and Path(PROJECT).exists():
-            raise wrong_use(f"which app? {PROJECT} here names no app or is not valid TOML; give --app SLUG")
+            raise wrong_use(
+                f"no app given: {PROJECT} in this folder has no app or is not valid TOML; use --app SLUG"
+            )
         if not app:
             raise wrong_use(
-                f"which app? Give --app SLUG, set PICLOUD_APP, or go to a folder with a {PROJECT}"
+                f"no app given; use --app SLUG, set PICLOUD_APP, or change to a folder with a {PROJECT}"
             )
         return str(app)
 
     async def script_id(self, name: str) -> str:
-        """The id of a script. Args: name: its name in the app, or its id."""
+        """Return the id of a script, given by its name or id."""
         if _is_id(name):
             return name
         for script in await self.client.items("apps/{app}/scripts", app=self.app):
             if script["name"] == name:
                 return str(script["id"])
-        raise Failure(f"the app {self.app} has no script {name!r}", NOT_FOUND, "not_found")
+        raise Failure(f"script {name!r} not found in app {self.app}", NOT_FOUND, "not_found")
 
     async def user_id(self, name: str) -> str:
-        """The id of a user. Args: name: their name in any case, or their id."""
+        """Return the id of a user, given by username or id."""
         return str((await self.client.call("GET", "users/{user}", user=name))["id"])
 
     async def read_source(self, file: str) -> str:
-        """The text of a script. Args: file: its path, or `-` for standard input."""
+        """Read the source of a script from a path, or from standard input for `-`."""
         text = read_text(file)
         self.source = ("<stdin>" if file == "-" else file, text)
         return text
 
 
 def add_options(parser: argparse.ArgumentParser, app: bool = False) -> None:
-    """Add the options that all commands over the API have.
-
-    Args:
-        parser: of the command.
-        app: it happens in an app.
-    """
+    """Add the options of all commands that use the API; `app` adds `--app`."""
     if app:
         parser.add_argument(
             "--app", metavar="SLUG", help="the app (default: PICLOUD_APP, or ./picloud.toml's)"
@@ -100,21 +97,23 @@ def add_options(parser: argparse.ArgumentParser, app: bool = False) -> None:
     parser.add_argument(
         "--insecure", action="store_true", help="send the key over plain http to another machine"
     )
-    parser.add_argument("--json", action="store_true", help="the API's JSON, for programs")
+    parser.add_argument("--json", action="store_true", help="print the JSON of the API, for programs")
 
 
 def command(work: Callable[[Context], Awaitable[int]]) -> Callable[[argparse.Namespace], int]:
-    """Create a command's main function from the work it does on a logged-in server.
+    """Create the main function of a command that requires a login.
 
     Args:
-        work: does the work and returns the exit code.
+        work: runs the command and returns the exit code.
     """
 
     def main(arguments: argparse.Namespace) -> int:
         target = find_target(arguments)
         if target.token is None:
             raise Failure(
-                f"not logged in to {target.url}: picloud login {target.url}", NOT_ALLOWED, "unauthenticated"
+                f"not logged in to {target.url}; run picloud login {target.url}",
+                NOT_ALLOWED,
+                "unauthenticated",
             )
         return asyncio.run(_run(target, arguments, work))
 
@@ -135,32 +134,32 @@ async def _run(
 
 
 def find_target(arguments: argparse.Namespace, url: str | None = None) -> Target:
-    """Find the server and the credential: options over environment over the file of logins.
+    """Find the server and token: options over environment over stored logins.
 
     Args:
         arguments: with `url` and `insecure`.
         url: an explicit address.
 
     Raises:
-        Failure: the address is none, or the credential would cross a network in the clear.
+        Failure: the address is invalid, or the token would be sent unencrypted over a network.
     """
     kept = credentials.read()
     given = url or arguments.url or os.environ.get("PICLOUD_URL") or kept.default or DEFAULT
     address = normalise(given)
     if not is_safe(address) and not arguments.insecure:
         raise wrong_use(
-            f"{address} is plain http to another machine: anyone in between can read the credential. "
-            "Use https, or --insecure if the network between is yours"
+            f"{address} is plain http to another machine: others on the network could read the token; use "
+            "https, or --insecure on a trusted network"
         )
     login = kept.logins.get(address)
     return Target(address, os.environ.get("PICLOUD_TOKEN") or (login.key if login else None))
 
 
 def read_text(file: str) -> str:
-    """Read a file of UTF-8 text. Args: file: its path, or `-` for standard input.
+    """Read a UTF-8 file, or standard input for `-`.
 
     Raises:
-        Failure: it cannot be read, or is something else.
+        Failure: the file cannot be read, or is not UTF-8.
     """
     try:
         return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
@@ -179,12 +178,12 @@ class _SourcePosition:
 
 
 def parse_error(refused: ApiError, name: str, source: str) -> str:
-    """A parse error with the line it is on.
+    """Format a parse error with its line.
 
     Args:
         refused: the server's error, with `line`, `column` and `message` in its details.
-        name: of the file.
-        source: of the script.
+        name: name of the file.
+        source: source of the script.
     """
     details: Json = refused.details
     place = _SourcePosition(
@@ -197,7 +196,7 @@ def parse_error(refused: ApiError, name: str, source: str) -> str:
 
 
 def app_of_folder() -> str | None:
-    """The slug that the picloud.toml of this folder has, or None."""
+    """Return the slug in the picloud.toml of this folder, or None."""
     try:
         document = tomllib.loads(Path(PROJECT).read_text("utf-8"))
     except (OSError, ValueError, RecursionError):

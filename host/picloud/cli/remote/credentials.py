@@ -1,4 +1,4 @@
-"""The keys of servers this person has logged in to: `$XDG_CONFIG_HOME/picloud/credentials.toml`."""
+"""Stored logins of the user: `$XDG_CONFIG_HOME/picloud/credentials.toml`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class SavedLogin:
     """A key for a server.
 
     Attributes:
-        key: the secret.
-        key_id: its id, so that it can be revoked.
-        username: whose it is.
+        key: the token.
+        key_id: id of the key, to revoke it.
+        username: its user.
     """
 
     key: str = field(repr=False)
@@ -29,7 +29,7 @@ class SavedLogin:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the file holds.
+    """The content of the file.
 
     Attributes:
         default: address of the last login, or None.
@@ -40,36 +40,36 @@ class Credentials:
     logins: dict[str, SavedLogin]
 
     def with_login(self, url: str, login: SavedLogin) -> Credentials:
-        """With one more login, which becomes the default."""
+        """Add a login, which becomes the default."""
         return Credentials(url, {**self.logins, url: login})
 
     def without(self, url: str) -> Credentials:
-        """Without the login of a server; the most recent of the others becomes the default."""
+        """Remove the login of a server; the most recent of the others becomes the default."""
         logins = {other: login for other, login in self.logins.items() if other != url}
         default = next(reversed(logins), None) if self.default == url else self.default
         return Credentials(default, logins)
 
 
 def path() -> Path:
-    """Where the file is."""
+    """Return the path of the file."""
     base = os.environ.get("XDG_CONFIG_HOME") or ""
     folder = Path(base) if Path(base).is_absolute() else Path.home() / ".config"
     return folder / "picloud" / "credentials.toml"
 
 
 def read() -> Credentials:
-    """Read the file; without one there are no logins.
+    """Read the file; no file means no logins.
 
     Raises:
-        Failure: others can read it, or it is not as it was written.
+        Failure: other users can read it, or it is invalid.
     """
     file = path()
     try:
         with file.open("rb") as stream:
             if os.name == "posix" and (mode := os.fstat(stream.fileno()).st_mode & 0o077):
                 raise Failure(
-                    f"others can read the keys in {file} (mode {0o600 | mode:o}); fix it with: "
-                    f"chmod 600 {file} - and revoke the keys if others use this machine"
+                    f"other users can read the keys in {file} (mode {0o600 | mode:o}); run "
+                    f"chmod 600 {file} and, if others use this machine, revoke the keys"
                 )
             return _parse(tomllib.load(stream))
     except FileNotFoundError:
@@ -81,10 +81,7 @@ def read() -> Credentials:
 
 
 def write(credentials: Credentials) -> None:
-    """Write the file, readable by its owner alone.
-
-    Args:
-        credentials: all that is to be in it.
+    """Write the file, readable only by its owner.
 
     Raises:
         Failure: it cannot be written.
@@ -115,5 +112,5 @@ def _parse(document: dict[str, Any]) -> Credentials:
 
 def _is_text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is not text")
+        raise TypeError(f"{value!r} is not a string")
     return value

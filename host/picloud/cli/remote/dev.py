@@ -1,4 +1,4 @@
-"""`picloud dev`: push on save, and show executions."""
+"""`picloud dev`: pushes on save and follows executions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from picloud.cli.remote.push import add_folder_options, push, summary
 from picloud.cli.terminal import fail, paint, plain
 
 _LOOK_SECONDS = 0.2
-"""A folder is a few files, so looking at them is cheap, and works on every file system."""
+"""Polling a few files is cheap, and works on every file system."""
 
 Look = dict[Path, tuple[int, int, int]]
 
@@ -28,8 +28,8 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "dev",
         help="push on save and follow the logs",
-        description="Push a folder whenever a file in it is saved, show errors on their line, and follow "
-        "executions. Ctrl-C ends it.",
+        description="Push a folder whenever a file in it is saved, show errors with their line, and follow "
+        "executions. Press Ctrl-C to stop.",
     )
     add_folder_options(parser)
     parser.set_defaults(main=command(_dev))
@@ -37,7 +37,7 @@ def add(commands: Commands) -> None:
 
 async def _dev(context: Context) -> int:
     folder: Path = context.arguments.folder
-    if not folder.is_dir():  # a picloud.toml may come, a folder hardly
+    if not folder.is_dir():  # a missing picloud.toml may appear later, a missing folder is an error
         raise wrong_use(f"folder {folder} not found")
     dev = Dev(context)
     try:
@@ -49,10 +49,10 @@ async def _dev(context: Context) -> int:
 
 
 class Dev:
-    """A folder that is watched, and the logs of its app."""
+    """Watches a folder and follows the logs of its app."""
 
     def __init__(self, context: Context) -> None:
-        """Args: context: with the arguments of a push."""
+        """Create it; the context has the arguments of a push."""
         self._context = context
         self._folder: Path = context.arguments.folder
         self._pushed: Look | None = None
@@ -61,17 +61,17 @@ class Dev:
         self._away = False
 
     async def look(self) -> None:
-        """Look once, and push if something was saved.
+        """Check the files once, and push if one was saved.
 
         Raises:
-            Failure: retrying is pointless: not allowed, or app not found.
+            Failure: the error is permanent: permission denied, or app not found.
         """
         if self._logs is not None and self._logs.done():
             await self._logs
         seen = self._look()
         if seen == self._pushed:
             return
-        # Editors write in more than one go: only what has come to rest is pushed.
+        # Editors write in several steps: wait until the files no longer change.
         await asyncio.sleep(_LOOK_SECONDS)
         if self._look() == seen and await self._push():
             self._pushed = seen
@@ -129,11 +129,11 @@ class Dev:
 
 
 def urls(server_url: str, remote: Remote) -> list[str]:
-    """Where an app's routes answer, for people.
+    """Return the URLs of an app's routes, for display.
 
     Args:
-        server_url: of the server; its scheme and port are the routes' too.
-        remote: the app; a route for any host is shown on each host that is claimed as it is.
+        server_url: URL of the server, for scheme and port.
+        remote: the app; a route for any host is listed for each claimed host without a wildcard.
     """
     parts = urlsplit(server_url)
     port = f":{parts.port}" if parts.port else ""

@@ -75,7 +75,7 @@ NOUN = Noun(
             method="POST",
             path="apps/{app}/docs/{collection}",
             arguments=(COLLECTION, in_body("data", _DATA, read=read_json)),
-            said="created document {id}",
+            success="created document {id}",
         ),
         Verb(
             name="update",
@@ -95,7 +95,7 @@ NOUN = Noun(
             path=_DOCUMENT,
             arguments=(COLLECTION, _ID),
             destroys="deletes the document {id} of {collection}",
-            said="deleted {given_id}",
+            success="deleted {given_id}",
         ),
     ),
 )

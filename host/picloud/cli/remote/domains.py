@@ -11,16 +11,16 @@ from picloud.cli.remote.resource import FORCE, Noun, Verb, in_body, in_path
 
 
 async def _domain(context: Context, pattern: str) -> Any:
-    """The id of a claim, given as its host or its id."""
+    """Return the id of a domain, given by its host or id."""
     for domain in await context.client.items("apps/{app}/domains", app=context.app):
         if pattern.lower().removesuffix(".") in (domain["pattern"], domain["id"]):
             return domain["id"]
-    raise Failure(f"the app {context.app} does not claim {pattern!r}", NOT_FOUND, "not_found")
+    raise Failure(f"domain {pattern!r} not found in app {context.app}", NOT_FOUND, "not_found")
 
 
 NOUN = Noun(
     "domains",
-    "hosts that apps answer on",
+    "domains of an app",
     (
         Verb(
             name="list",
@@ -34,7 +34,7 @@ NOUN = Noun(
             method="POST",
             path="apps/{app}/domains",
             arguments=(in_body("pattern", "api.example.com, or *.example.com for all below"),),
-            said="the app answers on {pattern}",
+            success="the app answers on {pattern}",
         ),
         Verb(
             name="remove",
@@ -43,7 +43,7 @@ NOUN = Noun(
             path="apps/{app}/domains/{domain}",
             arguments=(in_path("domain", "the host as it is claimed, or its id", read=_domain), FORCE),
             destroys="releases {domain}: the app no longer answers there",
-            said="released {given_domain}",
+            success="released {given_domain}",
         ),
     ),
 )

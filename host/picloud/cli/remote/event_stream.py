@@ -1,4 +1,4 @@
-"""Reading server-sent events (WHATWG HTML, "Server-sent events"), in bounded memory."""
+"""Parses server-sent events (WHATWG HTML, "Server-sent events") in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True, slots=True)
 class ServerEvent:
-    """What a stream says between two blank lines.
+    """An event of a stream.
 
     Attributes:
-        id: the last id so far; "" where there was none.
-        type: "message" unless the event has another.
-        data: its data; None where only the id moved.
+        id: the last id so far; "" if there was none.
+        type: the event type; "message" by default.
+        data: its data; None if the event only updates the id.
     """
 
     id: str
@@ -26,35 +26,32 @@ class ServerEvent:
 
 
 class EventTooLong(Exception):
-    """An event has more bytes than the reader holds."""
+    """An event exceeds the maximum size."""
 
 
 class EventReader:
-    """Makes events from pieces of a stream, wherever it is cut.
+    """Parses events from chunks of a stream, split at any byte.
 
     Attributes:
-        retry: milliseconds the server asks to wait before connecting again, or None.
+        retry: milliseconds to wait before a reconnect, as requested by the server, or None.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        """Make a reader. Args: max_bytes: of one event."""
+        """Create a reader; `max_bytes` is the maximum size of an event."""
         self.retry: int | None = None
         self._max_bytes = max_bytes
-        self._line = bytearray()  # begun, not ended
-        self._after_return = False  # a line feed that comes now belongs to the carriage return before it
+        self._line = bytearray()  # the incomplete line
+        self._after_return = False  # a line feed now belongs to the previous carriage return
         self._is_first = True
-        self._size = 0  # of the event so far
+        self._size = 0  # of the incomplete event
         self._id, self._type, self._has_moved = "", "", False
         self._data: list[str] = []
 
     def feed(self, piece: bytes) -> Iterator[ServerEvent]:
-        """Take in a piece.
-
-        Args:
-            piece: any bytes.
+        """Parse a chunk.
 
         Yields:
-            The events it completes, without those that say nothing, as comments.
+            The events it completes, without empty ones such as comments.
 
         Raises:
             EventTooLong: the event has too many bytes.

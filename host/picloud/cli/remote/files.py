@@ -77,7 +77,7 @@ NOUN = Noun(
             path=_FILE,
             arguments=(COLLECTION, _ID),
             destroys="deletes the file {id} of {collection}",
-            said="deleted {given_id}",
+            success="deleted {given_id}",
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Executions as they are recorded: each once and none left out, also when the server was away."""
+"""Follows executions as they are recorded: each exactly once, also across reconnects."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from picloud.cli.remote.client import ApiError, ApiEvents, Client, Json, parse_e
 from picloud.cli.terminal import fail
 
 MAX_WAIT_SECONDS = 30.0
-"""The longest pause between two attempts to connect again."""
+"""Maximum delay between two attempts to reconnect."""
 _TOO_MANY_REQUESTS = 429
 
 
 async def follow(
     client: Client, path: str, query: Mapping[str, Any], parts: Mapping[str, str], limit: int
 ) -> AsyncGenerator[Json, None]:
-    """Give executions without end; a server that goes away is waited for, and a message says so.
+    """Yield executions without end; reconnects, with a message, if the server is not available.
 
     Args:
-        client: of the server.
-        path: of a list of executions, newest first; its stream is at `PATH:follow`.
-        query: parameters of both.
-        parts: what goes into the path.
-        limit: how many existing executions to begin with.
+        client: the client of the server.
+        path: path of a list of executions, newest first; its stream is at `PATH:follow`.
+        query: query parameters of both.
+        parts: path parameters.
+        limit: number of existing executions to start with.
 
     Yields:
         These, oldest first, then each execution when it is recorded.
@@ -37,7 +37,7 @@ async def follow(
     """
     stream = client.events(f"{path}:follow", query, **parts)
     has_begun, is_away, failures = False, False, 0
-    listed: set[str] = set()  # the stream began before the list was read: it may have some of them again
+    listed: set[str] = set()  # the stream started before the list was read, so it may repeat some
     while True:
         try:
             async with aclosing(stream.connect()) as events:
@@ -69,13 +69,13 @@ async def follow(
 
 
 def _is_passing(failure: Failure) -> bool:
-    """Whether connecting again may help."""
+    """Report whether a reconnect can help."""
     return failure.exit_code == UNREACHABLE or (
         isinstance(failure, ApiError) and failure.status == _TOO_MANY_REQUESTS
     )
 
 
 def _pause(stream: ApiEvents, failures: int) -> float:
-    """Seconds to wait: as the server asked, then longer and longer, and never all clients together."""
+    """Return the delay in seconds: the server's value with exponential backoff and jitter."""
     longest = min(MAX_WAIT_SECONDS, stream.retry_seconds * 2.0 ** min(failures, 10))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  # guards nothing

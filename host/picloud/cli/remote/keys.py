@@ -24,17 +24,17 @@ async def _app_id(context: Context, slug: str) -> Any:
 
 
 async def _key(context: Context, name: str) -> Any:
-    """The id of one of your keys, given as its name, prefix or id."""
+    """Return the id of one of your keys, given by name, prefix or id."""
     found = [
         key["id"] for key in await context.client.items("api-keys") if name in (key["name"], key["prefix"])
     ]
     if len(found) > 1:
-        raise wrong_use(f"{len(found)} keys are named {name!r}; give the prefix or the id of one")
+        raise wrong_use(f"{len(found)} keys have the name {name!r}; use a prefix or id")
     return found[0] if found else name
 
 
 async def expiry(_context: Context, text: str) -> str:
-    """Read when a key expires: `30d`, `12h`, `2w`, or a time in ISO 8601."""
+    """Parse the expiry of a key: `30d`, `12h`, `2w`, or a time in ISO 8601."""
     span = _SPAN.fullmatch(text)
     try:
         if span:
@@ -49,7 +49,7 @@ async def expiry(_context: Context, text: str) -> str:
 
 
 def _scopes(scopes: list[str]) -> str:
-    """A short form for lists."""
+    """Format scopes in a short form."""
     missing = [scope for scope in SCOPES if scope not in scopes]
     if len(missing) > 1 or not scopes:
         return cell(scopes)
@@ -110,7 +110,7 @@ NOUN = Noun(
             path="api-keys/{key}",
             arguments=(in_path("key", "name, prefix or id", read=_key),),
             destroys="revokes the key {key}",
-            said="revoked the key {given_key}",
+            success="revoked the key {given_key}",
             in_app=False,
         ),
     ),

@@ -33,14 +33,14 @@ async def _blob(_context: Context, file: str) -> str:
 
 
 def _show(_context: Context, answer: Json) -> None:
-    """The value and nothing else, so that it can go into another program."""
+    """Print only the value, so that it can be piped to another program."""
     if answer["blob"] is not None and not sys.stdout.isatty():
         sys.stdout.buffer.write(base64.b64decode(answer["blob"]))
     elif answer["value"] is not None:
         print_value(answer["value"])
     else:
-        kind = "a blob" if answer["blob"] is not None else "holds what JSON cannot say"
-        fail(f"the value ({answer['size']} bytes) is {kind}; --json prints it in base64")
+        kind = "a blob" if answer["blob"] is not None else "not valid as JSON"
+        fail(f"the value ({answer['size']} bytes) is {kind}; --json prints it as base64")
 
 
 NOUN = Noun(
@@ -85,7 +85,7 @@ NOUN = Noun(
                     metavar="SECONDS",
                 ),
             ),
-            said="wrote {key}, {size} bytes",
+            success="wrote {key}, {size} bytes",
         ),
         Verb(
             name="delete",
@@ -94,7 +94,7 @@ NOUN = Noun(
             path=_ENTRY,
             arguments=(COLLECTION, _KEY),
             destroys="deletes {key} of {collection}",
-            said="deleted {given_key}",
+            success="deleted {given_key}",
         ),
     ),
 )

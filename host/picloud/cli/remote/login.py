@@ -21,26 +21,26 @@ from picloud.cli.remote.temporary_session import session
 from picloud.cli.terminal import fail, plain
 from picloud.identity.capabilities import INSTANCE_SCOPES, SCOPES
 
-_SECRETS = "It is asked for at a terminal, else read from the first line of standard input."
+_SECRETS = "The secret is prompted for at a terminal; otherwise it is the first line of standard input."
 
 
 def add(commands: Commands) -> None:
     """Add the commands to the command line."""
     login = commands.add_parser(
         "login",
-        help="log in to a server and keep a key for it",
-        description=f"Log in with name and password, create an API key, and store it in {_file()}. "
-        f"{_SECRETS} The last login is where the other commands go.",
+        help="log in to a server and store an API key",
+        description=f"Log in with username and password, create an API key, and store it in {_file()}. "
+        f"{_SECRETS} Other commands use the server of the last login.",
     )
     login.add_argument(
         "address", nargs="?", metavar="URL", help="the server (default: http://localhost:8123)"
     )
-    login.add_argument("--username", metavar="NAME", help="prompted for when not given")
-    login.add_argument("--token", action="store_true", help="keep a key that exists instead of making one")
+    login.add_argument("--username", metavar="NAME", help="prompted for if not given")
+    login.add_argument("--token", action="store_true", help="store an existing key instead of creating one")
     add_options(login)
     login.set_defaults(main=_login)
 
-    logout = commands.add_parser("logout", help="revoke the key and forget it")
+    logout = commands.add_parser("logout", help="revoke the stored key and delete it")
     logout.add_argument("address", nargs="?", metavar="URL", help="the server (default: the last login)")
     add_options(logout)
     logout.set_defaults(main=_logout)
@@ -59,7 +59,7 @@ def _file() -> str:
 
 def _login(arguments: argparse.Namespace) -> int:
     target = find_target(arguments, arguments.address)
-    # Checked first: an unusable file must not leave behind a key that nobody stores.
+    # Read the file first: if it is invalid, no key must be created.
     kept = credentials.read()
     if arguments.token:
         login = asyncio.run(_with_key(target.url, ask_secret("Key:")))
@@ -75,24 +75,24 @@ def _login(arguments: argparse.Namespace) -> int:
     else:
         print(f"logged in to {target.url} as {plain(login.username)}; the key is in {credentials.path()}")
     if "PICLOUD_TOKEN" in os.environ or "PICLOUD_URL" in os.environ:
-        fail("PICLOUD_TOKEN or PICLOUD_URL is set and wins over this login")
+        fail("PICLOUD_TOKEN or PICLOUD_URL is set and overrides this login")
     return DONE
 
 
 def ask_username() -> str:
-    """Ask for the username.
+    """Prompt for the username.
 
     Raises:
-        Failure: there is no terminal, or the answer is empty.
+        Failure: there is no terminal, or the input is empty.
     """
     username = ask("Username:") if sys.stdin.isatty() else ""
     if not username:
-        raise wrong_use("who? Give --username NAME")
+        raise wrong_use("no username given; use --username NAME")
     return username
 
 
 async def _with_password(url: str, username: str, password: str) -> SavedLogin:
-    """Open a session while the key is created."""
+    """Create a key in a temporary session."""
     async with session(url, username, password) as opened:
         who = opened.user
         scopes = [one for one in SCOPES if who["role"] != "member" or one not in INSTANCE_SCOPES]
@@ -109,7 +109,7 @@ async def _with_key(url: str, key: str) -> SavedLogin:
 
 
 async def _revoke_former(url: str, login: SavedLogin) -> None:
-    """The key of the login before has no use any more; that it is gone already is as good."""
+    """Revoke the key of the previous login; ignores errors, as it may already be revoked."""
     async with connect(url, login.key) as client:
         with contextlib.suppress(ApiError, Unreachable):
             await client.call("DELETE", "api-keys/{key}", key=login.key_id)
@@ -135,14 +135,14 @@ def _logout(arguments: argparse.Namespace) -> int:
 
 
 async def _revoke(target: Target, login: SavedLogin) -> bool:
-    """Revoke the key; the login is forgotten also when that cannot be done, but never silently."""
+    """Revoke the key; if that fails, print a warning, and the login is deleted all the same."""
     async with connect(target.url, target.token) as client:
         try:
             await client.call("DELETE", "api-keys/{key}", key=login.key_id)
         except (ApiError, Unreachable) as error:
             if isinstance(error, ApiError) and error.status in (401, 404):
                 return True
-            fail(f"the key could not be revoked and is only forgotten here: {error.message}")
+            fail(f"the key could not be revoked; it was only deleted on this machine: {error.message}")
             return False
     return True
 

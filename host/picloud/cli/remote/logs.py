@@ -1,4 +1,4 @@
-"""`picloud logs`: executions, the lines they logged, and their calls to the outside."""
+"""`picloud logs`: executions with their log lines and outbound calls."""
 
 from __future__ import annotations
 
@@ -24,10 +24,9 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "logs",
-        help="executions, the lines they logged and their calls to the outside",
-        description="Show the last executions of an app, oldest first, with the lines they logged and what "
-        "became of their calls to the outside. "
-        "With --follow it goes on until Ctrl-C; --json then prints one execution a line.",
+        help="show executions with their log lines and outbound calls",
+        description="Show the last executions of an app, oldest first, with their log lines and outbound "
+        "calls. With --follow, print new executions until Ctrl-C; --json then prints one per line.",
     )
     parser.add_argument("--script", metavar="NAME", help="only of this script: name or id")
     parser.add_argument("--outcome", help="only with this outcome: ok, or an error's code")
@@ -65,15 +64,15 @@ async def _logs(context: Context) -> int:
 async def print_all(
     context: Context, path: str, query: Json, parts: dict[str, str], limit: int, app: str
 ) -> None:
-    """Print executions without end, as they are recorded: for programs one a line.
+    """Print executions without end, as they are recorded; for programs, one JSON object per line.
 
     Args:
         context: of the command.
-        path: of a list of executions.
-        query: its parameters.
-        parts: what goes into the path.
-        limit: how many existing executions to begin with.
-        app: id or slug, for the names of scripts; "" when all is about one script.
+        path: path of a list of executions.
+        query: its query parameters.
+        parts: its path parameters.
+        limit: number of existing executions to start with.
+        app: id or slug, to look up names of scripts; "" if all are of one script.
     """
     names = Names(context.client, app)
     async with aclosing(follow(context.client, path, query, parts, limit)) as items:
@@ -82,15 +81,15 @@ async def print_all(
 
 
 class Names:
-    """Names of an app's scripts, read when one is not known yet."""
+    """Names of an app's scripts, reloaded when one is unknown."""
 
     def __init__(self, client: Client, app: str) -> None:
-        """Args: client: of the server. app: id or slug, or "" when all is about one script."""
+        """Create it for an app, given by id or slug; "" if all executions are of one script."""
         self._client, self._app = client, app
         self._known: dict[str, str] = {}
 
     async def of(self, script_id: str) -> str:
-        """The name of a script; one that is gone has its id."""
+        """Return the name of a script, or the start of its id if it was deleted."""
         if script_id not in self._known and self._app:
             scripts = await self._client.items("apps/{app}/scripts", app=self._app)
             self._known |= {script_id: script_id[:8]} | {one["id"]: one["name"] for one in scripts}
@@ -98,12 +97,7 @@ class Names:
 
 
 async def shown(item: Json, names: Names) -> str:
-    """An execution for people: a line about it, then one for each that it logged and each call it made.
-
-    Args:
-        item: an execution of the API.
-        names: of scripts.
-    """
+    """Format an execution: a summary, then its log lines and outbound calls."""
     began = datetime.fromisoformat(item["started_at"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
     # What started it: method and path of a request, source and operation of an event.
     about: Json = item.get("request") or item.get("event") or {}
@@ -133,7 +127,7 @@ def _line(line: Json) -> str:
 
 
 def _call(decision: Json) -> str:
-    """An outbound call: its target, result and cost."""
+    """Format an outbound call: target, result and cost."""
     allowed = decision["category"] == "allowed"
     came = decision["error"] or decision["status"] or "-" if allowed else f"refused: {decision['category']}"
     fine = allowed and not decision["error"]

@@ -31,15 +31,15 @@ NOUN = Noun(
             method="PUT",
             path="apps/{app}/members/{user}",
             arguments=(_USER, _ROLE),
-            said="{username} is {role}",
+            success="{username} is {role}",
         ),
         Verb(
             name="change",
-            help="change what a member may do",
+            help="change the role of a member",
             method="PATCH",
             path="apps/{app}/members/{user}",
             arguments=(_USER, _ROLE),
-            said="{username} is {role}",
+            success="{username} is {role}",
         ),
         Verb(
             name="remove",
@@ -48,7 +48,7 @@ NOUN = Noun(
             path="apps/{app}/members/{user}",
             arguments=(_USER,),
             destroys="takes {user} out of the app",
-            said="removed {given_user} from the app",
+            success="removed {given_user} from the app",
         ),
     ),
 )

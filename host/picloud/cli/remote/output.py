@@ -1,4 +1,4 @@
-"""What people and programs get to see of the API's answers."""
+"""Output of API responses: tables for users, JSON for programs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Column:
 
     Attributes:
         title: its heading.
-        field: of the item.
-        shown: turns the field's value into text.
+        field: the field of the item.
+        shown: formats the value of the field.
     """
 
     title: str
@@ -27,18 +27,12 @@ class Column:
 
 
 def column(field: str, title: str = "", shown: Callable[[Any], str] | None = None) -> Column:
-    """A column for a field of the API.
-
-    Args:
-        field: its name.
-        title: the field's name when empty.
-        shown: `cell` when None.
-    """
+    """Create a column for a field; by default with the field's name as title, formatted by `cell`."""
     return Column(title or field, field, shown or cell)
 
 
 def cell(value: object) -> str:
-    """A value of the API in a few words, on one line."""
+    """Format a value on one line."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
@@ -51,7 +45,7 @@ def cell(value: object) -> str:
 
 
 def moment(value: str | None) -> str:
-    """A time of the API in this machine's time zone, to the minute."""
+    """Format a time in the local time zone, to the minute."""
     return datetime.fromisoformat(value).astimezone().strftime("%Y-%m-%d %H:%M") if value else "-"
 
 
@@ -61,24 +55,13 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[Column], items: Iterable[Json], nothing: str) -> None:
-    """Print items as a table.
-
-    Args:
-        columns: of the table.
-        items: objects of the API.
-        nothing: what to say when there are none.
-    """
+    """Print items as a table, or the text `nothing` if there are none."""
     rows = [[one.shown(item.get(one.field)) for one in columns] for item in items]
     print(table([one.title for one in columns], rows) if rows else paint(nothing, "2"))
 
 
 def print_fields(item: Json, leave_out: Sequence[str] = ()) -> None:
-    """Print an object, a line a field.
-
-    Args:
-        item: object of the API.
-        leave_out: fields that are not shown.
-    """
+    """Print an object, one field per line, without the fields in `leave_out`."""
     shown = {plain(name): value for name, value in item.items() if name not in leave_out}
     width = max(map(len, shown), default=0)
     for name, value in shown.items():

@@ -1,4 +1,4 @@
-"""`picloud pull`: write an app of a server into a folder."""
+"""`picloud pull`: writes an app into a folder."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "pull",
         help="write an app into a folder",
-        description="Write an app's picloud.toml and scripts into a folder. What was changed there since the "
-        "last pull or push is not overwritten without --force.",
+        description="Write the picloud.toml and scripts of an app into a folder. Local changes since the "
+        "last pull or push are overwritten only with --force.",
     )
     parser.add_argument("slug", nargs="?", metavar="APP", help="slug or id (default: this folder's)")
     parser.add_argument(
@@ -39,12 +39,12 @@ def add(commands: Commands) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """What a pull is about to do in a folder.
+    """The plan of a pull.
 
     Attributes:
         files: file -> its new content.
         gone: files of scripts that were deleted on the server.
-        changed: files that were changed here, for people; a pull would lose that.
+        changed: files with local changes, for display; a pull would overwrite them.
         bases: the common state afterwards.
     """
 
@@ -102,18 +102,18 @@ def compare(folder: Path, remote: Remote, common: State) -> Writing:
     """Plan a pull: the files it writes, and the local changes it would overwrite.
 
     Args:
-        folder: need not exist.
-        remote: what the server has.
-        common: what both had when they last met.
+        folder: the folder; may not exist yet.
+        remote: the app on the server.
+        common: the common state after the last sync.
 
     Raises:
-        Failure: a file of the folder leads out of it.
+        Failure: a file is a link to outside the folder.
     """
     local = _local(folder)
     taken = {name: base.file for name, base in common.scripts.items() if is_script_file(base.file)}
     files = file_names(remote.scripts, _kept(folder, taken | dict(local.files if local else {}), remote))
     wanted = text.project_of(remote.slug, remote, files)
-    if local is not None:  # what the folder leaves to the server stays left to it
+    if local is not None:  # keys that are absent in the folder stay absent
         fields = ("name", "description", "domains", "routes", "variables")
         silent: dict[str, Any] = {name: None for name in fields if getattr(local, name) is None}
         wanted = replace(wanted, **silent)
@@ -155,7 +155,7 @@ def _local(folder: Path) -> Project | None:
 
 
 def _kept(folder: Path, taken: dict[str, str], remote: Remote) -> dict[str, str]:
-    """Files that scripts have already, of those the server has; none may be written outside the folder."""
+    """Return the existing files of the server's scripts; without files outside the folder."""
     root = folder.resolve()
     return {
         name: file
@@ -165,7 +165,7 @@ def _kept(folder: Path, taken: dict[str, str], remote: Remote) -> dict[str, str]
 
 
 def _text(folder: Path, file: str) -> str | None:
-    """The content of a file, or None if it does not exist."""
+    """Return the content of a file, or None if it does not exist."""
     path = folder / file
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise wrong_use(f"{path} is not a regular file; move it away")

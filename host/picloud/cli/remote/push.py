@@ -1,4 +1,4 @@
-"""`picloud push`: update an app on a server from a folder."""
+"""`picloud push`: updates an app on a server from a folder."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "push",
         help="update an app from a folder",
-        description="Make an app on the server what a folder with a picloud.toml says. Every source is "
-        "parsed before anything changes; objects missing from the folder stay, unless --prune is given.",
+        description="Update an app on the server to match a folder with a picloud.toml. All sources are "
+        "parsed before anything changes. Objects missing from the folder are kept, unless --prune is given.",
     )
     add_folder_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only show what would be done")
+    parser.add_argument("--dry-run", action="store_true", help="only print the plan")
     parser.set_defaults(main=command(_push))
 
 
 def add_folder_options(parser: argparse.ArgumentParser) -> None:
-    """Add what `push` and `dev` take. Args: parser: of the command."""
+    """Add the options of `push` and `dev`."""
     parser.add_argument(
         "folder", nargs="?", type=Path, default=Path(), metavar="DIR", help="default: this one"
     )
     parser.add_argument("--prune", action="store_true", help="delete objects missing from the folder")
     parser.add_argument(
-        "--force", action="store_true", help="write over what others changed since the last pull"
+        "--force", action="store_true", help="overwrite changes made on the server since the last pull"
     )
     parser.add_argument("--create-app", action="store_true", help="create the app if it does not exist")
-    parser.add_argument("--message", "-m", default="", help="about the versions that are saved")
-    parser.add_argument("--yes", action="store_true", help="do not ask before something is deleted")
+    parser.add_argument("--message", "-m", default="", help="message of the saved versions")
+    parser.add_argument("--yes", action="store_true", help="delete without confirmation")
     add_options(parser, app=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push found and did.
+    """The result of a push.
 
     Attributes:
-        project: of the folder.
-        app_id: of the app; "" if it does not exist and was not created.
-        steps: of the plan.
-        left_over: what the server has and the folder does not say.
+        project: the project of the folder.
+        app_id: id of the app; "" if it does not exist and was not created.
+        steps: the steps of the plan.
+        left_over: objects on the server that are missing from the folder.
         missing: imported modules that do not exist.
     """
 
@@ -73,7 +73,7 @@ class Pushed:
 
     @property
     def as_json(self) -> Json:
-        """For programs."""
+        """The result as JSON."""
         names = ("verb", "noun", "name", "about")
         steps = [{name: getattr(step, name) for name in names} for step in self.steps]
         return {
@@ -93,30 +93,30 @@ async def _push(context: Context) -> int:
     print(summary(pushed, dry))
     if pushed.left_over:
         left = ", ".join(map(plain, pushed.left_over))
-        print(paint(f"not in the folder, and left alone (--prune deletes them): {left}", "2"))
+        print(paint(f"not in the folder, kept on the server (--prune deletes them): {left}", "2"))
     return DONE
 
 
 def summary(pushed: Pushed, dry: bool = False) -> str:
-    """A line about a push, and one for each import of something that is missing."""
+    """Format a push: a summary line, and a line for each import of a missing module."""
     if not pushed.steps:
         return f"{plain(pushed.project.slug)}: nothing to do"
     counts = Counter(step.verb for step in pushed.steps)
     words: dict[Verb, str] = {"create": "new", "update": "changed", "delete": "deleted"}
-    told = ", ".join(f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb])
-    said = f"{plain(pushed.project.slug)}: {told}" + (" (dry run: no changes made)" if dry else "")
-    return "\n".join([said, *(f"{paint('note', '33')}: {line}" for line in pushed.missing)])
+    changes = ", ".join(f"{counts[verb]} {word}" for verb, word in words.items() if counts[verb])
+    first = f"{plain(pushed.project.slug)}: {changes}" + (" (dry run: no changes made)" if dry else "")
+    return "\n".join([first, *(f"{paint('note', '33')}: {line}" for line in pushed.missing)])
 
 
 async def push(context: Context, dry: bool = False) -> Pushed:
-    """Plan, show the plan to people, and do it.
+    """Plan, print the plan, and apply it.
 
     Args:
         context: with the arguments of `add_folder_options`.
-        dry: stop after the plan; sources are parsed all the same.
+        dry: stop after the plan; sources are parsed too.
 
     Raises:
-        Failure: nothing was done; or a step failed after the steps before it were done.
+        Failure: nothing was changed, or a step failed after the previous ones were applied.
     """
     typed, client = context.arguments, context.client
     wanted = project.load(typed.folder)
@@ -136,7 +136,7 @@ async def push(context: Context, dry: bool = False) -> Pushed:
     if remote.id is not None:
         names = await server.validate(client, remote.id, wanted, remote, steps)
         if not typed.force:
-            await imports.refuse_taking(client, remote, steps, names)
+            await imports.reject_deletions(client, remote, steps, names)
     if dry:
         return Pushed(
             wanted, remote.id or "", steps, left_over, imports.missing(wanted, remote, steps, names)
@@ -154,7 +154,7 @@ async def push(context: Context, dry: bool = False) -> Pushed:
 
 
 def shown(step: Step) -> str:
-    """A step for people."""
+    """Format a step."""
     sign, colour = _SIGNS[step.verb]
     about = paint(f"  {plain(step.about)}", "2") if step.about else ""
     return f"{paint(sign, colour)} {step.noun} {plain(step.name)}{about}"
@@ -169,17 +169,17 @@ def _agree_to_make(context: Context, slug: str) -> None:
             "yes",
         ):
             return
-        raise Failure("nothing was done", NOT_FOUND, "not_found")
+        raise Failure("nothing was changed", NOT_FOUND, "not_found")
     raise Failure(f"app {slug!r} not found; create it with --create-app", NOT_FOUND, "not_found")
 
 
 async def _make_app(
     client: Client, wanted: Project, remote: Remote, steps: list[Step]
 ) -> tuple[str, dict[str, list[str]]]:
-    """Make the app and parse the sources in it; if they do not, nothing of it stays.
+    """Create the app and validate the sources in it; if one is invalid, delete the app.
 
     Returns:
-        Its id, and what the scripts import.
+        Its id, and the imports of the scripts.
     """
     made: Json = await client.call("POST", "apps", steps[0].body)
     app_id = str(made["id"])
@@ -215,14 +215,14 @@ async def _apply(
         if not context.json:
             step = steps[count]
             what = f"{step.verb} {step.noun} {plain(step.name)}"
-            fail(f"{count} of {len(steps)} steps were done; this failed: {what}")
+            fail(f"applied {count} of {len(steps)} steps; this one failed: {what}")
         raise
     finally:
         state.write(context.arguments.folder, context.client.url, app_id, bases)
 
 
 def _bases(wanted: Project, remote: Remote, common: State, steps: list[Step]) -> dict[str, Base]:
-    """What is in common before the steps: all there is when the two never met, and what has no step."""
+    """Return the common state before the steps: everything before the first sync, else what has no step."""
     waiting = {step.name for step in steps if step.noun == "script"}
     bases = {} if not common.has_synced else dict(common.scripts)
     for name, script in remote.scripts.items():

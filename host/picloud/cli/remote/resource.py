@@ -1,4 +1,4 @@
-"""Commands as rows of a table: a resource, its actions, their arguments, and the request each sends."""
+"""Declares commands: a resource, its verbs, their arguments, and the request each sends."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Argument:
     """An argument of a verb.
 
     Attributes:
-        flag: `name` of a positional one, `--name` of an option.
+        flag: `name` for a positional argument, `--name` for an option.
         help: one line.
-        to: where its value goes; "nothing" is for the verb's own use.
-        field: its name there.
+        to: the part of the request for its value; "nothing" if the verb's own code uses it.
+        field: its name in the request.
         read: converts the command line value, or None.
-        options: further ones of argparse's `add_argument`.
+        options: other arguments of argparse's `add_argument`.
     """
 
     flag: str
@@ -41,11 +41,11 @@ class Argument:
 
     @property
     def name(self) -> str:
-        """Its name among the parsed arguments."""
+        """Its name in the parsed arguments."""
         return f"given_{self.flag.lstrip('-').replace('-', '_')}"
 
     def add(self, parser: argparse.ArgumentParser) -> None:
-        """Add it to a verb."""
+        """Add it to the parser of a verb."""
         word = self.flag.lstrip("-").upper()
         takes_text = self.options.get("action", "append") == "append" and "choices" not in self.options
         metavar = {"metavar": word} if takes_text else {}
@@ -66,7 +66,7 @@ def argument(
     read: Reader | None = None,
     **options: Any,
 ) -> Argument:
-    """An argument; its field has the flag's name unless another is given."""
+    """Create an argument; its field is named like the flag by default."""
     return Argument(flag, help, to, field or flag.lstrip("-").replace("-", "_"), read, options)
 
 
@@ -84,18 +84,18 @@ class Verb:
     Attributes:
         name: the verb.
         help: one line.
-        method: of the call.
-        path: of the call; see `Client.call`.
-        arguments: what it takes.
-        said: to a person afterwards, with `{fields}` of the answer and of the path; without one the
-            answer is shown.
+        method: HTTP method of the request.
+        path: path of the request; see `Client.call`.
+        arguments: its arguments.
+        success: message printed afterwards, with `{fields}` of the response and the path; without one, the
+            response is printed.
         destroys: warning before a destructive action, with `{arguments}`; it must be confirmed.
-        columns: of the table, where the answer is a list.
-        leave_out: fields of the answer that are not shown to people.
-        in_app: it happens in an app.
+        columns: columns of the table, if the response is a list.
+        leave_out: fields of the response that are not printed.
+        in_app: it needs an app.
         finish: completes the body before it is sent.
-        show: shows the answer to people in a way of its own.
-        run: does all of it in a way of its own.
+        show: prints the response, instead of the default.
+        run: runs the whole command, instead of the default.
     """
 
     name: str
@@ -103,7 +103,7 @@ class Verb:
     method: str = "GET"
     path: str = ""
     arguments: tuple[Argument, ...] = ()
-    said: str = ""
+    success: str = ""
     destroys: str = ""
     columns: tuple[Column, ...] = ()
     leave_out: tuple[str, ...] = ()
@@ -120,7 +120,7 @@ class Noun:
     Attributes:
         name: the noun, in the plural.
         help: one line.
-        verbs: what can be done with it.
+        verbs: its verbs.
     """
 
     name: str
@@ -128,7 +128,7 @@ class Noun:
     verbs: tuple[Verb, ...]
 
     def add(self, commands: Commands) -> None:
-        """Add it to the command line."""
+        """Add the command to the command line."""
         noun = commands.add_parser(self.name, help=self.help, description=f"{self.help.capitalize()}.")
         verbs = noun.add_subparsers(dest="verb", metavar="VERB", required=True)
         for verb in self.verbs:
@@ -146,7 +146,7 @@ class Noun:
 
 
 def positive(text: str) -> int:
-    """A whole number, 1 or more, of the command line."""
+    """Parse an integer of 1 or more."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
@@ -154,22 +154,22 @@ def positive(text: str) -> int:
 
 
 async def no_value(_context: Context, text: str) -> str | None:
-    """Read an empty text as null, which clears a field."""
+    """Convert an empty string to null, which clears a field."""
     return text or None
 
 
 async def any_method(_context: Context, method: str) -> str | None:
-    """Read a route's method: ANY is null."""
+    """Convert a route's method: ANY is null."""
     return None if method.upper() in ("ANY", "*") else method.upper()
 
 
 async def script(context: Context, name: str) -> str:
-    """Read a script's name or id."""
+    """Convert a script's name or id to its id."""
     return await context.script_id(name)
 
 
 async def user(context: Context, name: str) -> str:
-    """Read a user's name or id."""
+    """Convert a username or user id to the id."""
     return await context.user_id(name)
 
 
@@ -194,16 +194,16 @@ async def _run(verb: Verb, context: Context) -> int:
             print_json(answer)
     elif verb.show is not None:
         verb.show(context, answer)
-    elif verb.said:
+    elif verb.success:
         known = {**path, **vars(context.arguments), **(answer or {})}
-        print(verb.said.format_map({name: cell(value) for name, value in known.items()}))
+        print(verb.success.format_map({name: cell(value) for name, value in known.items()}))
     else:
         print_fields(answer, verb.leave_out)
     return DONE
 
 
 async def _values(verb: Verb, context: Context) -> tuple[dict[str, str], Json, Json]:
-    """Path parts, parameters and body, from the command line."""
+    """Return path parameters, query parameters and body from the command line."""
     values: dict[str, Json] = {"path": {}, "query": {}, "body": {}, "nothing": {}}
     for one in verb.arguments:
         typed = getattr(context.arguments, one.name)
@@ -216,5 +216,5 @@ async def _values(verb: Verb, context: Context) -> tuple[dict[str, str], Json, J
         verb.finish(context, values["body"])
     if verb.method == "PATCH" and not values["body"]:
         options = ", ".join(one.flag for one in verb.arguments if one.to == "body")
-        raise wrong_use(f"nothing to change: give {options}")
+        raise wrong_use(f"nothing to change; use {options}")
     return values["path"], values["query"], values["body"]

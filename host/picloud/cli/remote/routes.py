@@ -24,15 +24,15 @@ _PATH = in_body("path", "/users, /users/:id, or /files/* for all below")
 _HOST = in_body("--host", "any (default), or a host of the app's domains")
 _MODE = in_body(
     "--mode",
-    "sync answers the request; async is to come, no server takes it yet",
+    "sync (default); no server supports async yet",
     "dispatch_mode",
     choices=("sync", "async"),
 )
-_SCRIPT = in_body("--script", "the script that answers", "script_id", script)
+_SCRIPT = in_body("--script", "the script to run", "script_id", script)
 
 
 async def _route(context: Context, what: str) -> Any:
-    """The id of a route, given as `METHOD PATH`, as a path that only one route has, or as its id."""
+    """Return the id of a route, given as `METHOD PATH`, as a path that only one route has, or as id."""
     method, _, path = what.rpartition(" ")
     found = [
         route
@@ -42,9 +42,9 @@ async def _route(context: Context, what: str) -> Any:
     ]
     if len(found) > 1:
         ids = ", ".join(f"{route['method'] or 'ANY'} on {route['host']} is {route['id']}" for route in found)
-        raise wrong_use(f"more than one route is {what!r}: {ids}")
+        raise wrong_use(f"more than one route matches {what!r}; use an id: {ids}")
     if not found:
-        raise Failure(f"the app {context.app} has no route {what!r}", NOT_FOUND, "not_found")
+        raise Failure(f"route {what!r} not found in app {context.app}", NOT_FOUND, "not_found")
     return found[0]["id"]
 
 
@@ -82,7 +82,7 @@ async def _match(context: Context) -> int:
     if context.json:
         print_json(answer)
     elif route is None:
-        raise Failure(f"no route answers: {answer['reason']}", NOT_FOUND, "not_found")
+        raise Failure(f"no route matches: {answer['reason']}", NOT_FOUND, "not_found")
     else:
         print_table(_COLUMNS, await _with_scripts(context, [route]), "")
         parts = dict(answer["params"]) | ({"rest": answer["rest"]} if answer["rest"] else {})
@@ -99,26 +99,26 @@ async def _with_scripts(context: Context, routes: list[Json]) -> list[Json]:
 
 NOUN = Noun(
     "routes",
-    "which script answers which requests",
+    "routes of an app",
     (
         Verb(name="list", help="list the routes of an app", columns=_COLUMNS, run=_list),
         Verb(
             name="add",
-            help="let a script answer requests",
+            help="create a route for a script",
             method="POST",
             path="apps/{app}/routes",
             arguments=(
                 _METHOD,
                 _PATH,
-                in_body("script", "the script that answers", "script_id", script),
+                in_body("script", "the script to run", "script_id", script),
                 _HOST,
                 _MODE,
             ),
-            said="{given_script} answers {given_method} {path}",
+            success="created route {given_method} {path} for script {given_script}",
         ),
         Verb(
             name="update",
-            help="change a route in place: nothing is unanswered meanwhile",
+            help="change a route in place, without downtime",
             method="PATCH",
             path="apps/{app}/routes/{route}",
             arguments=(
@@ -129,7 +129,7 @@ NOUN = Noun(
                 _HOST,
                 _MODE,
             ),
-            said="changed the route {path}",
+            success="changed the route {path}",
         ),
         Verb(
             name="remove",
@@ -138,7 +138,7 @@ NOUN = Noun(
             path="apps/{app}/routes/{route}",
             arguments=(in_path("route", "'GET /users', a path, or an id", read=_route),),
             destroys="removes the route {route}",
-            said="removed the route {given_route}",
+            success="removed the route {given_route}",
         ),
         Verb(
             name="check",
@@ -146,14 +146,14 @@ NOUN = Noun(
             arguments=(
                 own("method", "GET, POST, ..., or ANY"),
                 own("path", "its path"),
-                own("script", "the script that would answer"),
+                own("script", "the script to run"),
                 own("--host", "any (default), or a host of the app's domains"),
             ),
             run=_check,
         ),
         Verb(
             name="match",
-            help="which route answers a request?",
+            help="find the route that matches a request",
             arguments=(own("method", "GET, POST, ..."), own("url", "http://host/path, or a path")),
             run=_match,
         ),

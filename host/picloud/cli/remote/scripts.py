@@ -13,7 +13,7 @@ from picloud.cli.terminal import paint, plain
 
 _SCRIPT = in_path("script", "name or id", read=script)
 _SECONDS_TO_EXECUTE = 330
-"""A script may run for the largest `timeout_seconds` there is, and its answer has to come back."""
+"""The largest `timeout_seconds` of a script, and some time for the response."""
 
 
 async def _source(context: Context, file: str) -> str:
@@ -21,7 +21,7 @@ async def _source(context: Context, file: str) -> str:
 
 
 async def _limits(_context: Context, typed: list[str]) -> dict[str, int | None]:
-    """Read `NAME=N` pairs; `NAME=` takes an override away."""
+    """Parse `NAME=N` pairs; `NAME=` removes an override."""
     limits: dict[str, int | None] = {}
     for pair in typed:
         name, equals, value = pair.partition("=")
@@ -36,7 +36,7 @@ _FIELDS = (
     in_body("--description", "description"),
     in_body(
         "--limit-to",
-        "a limit of its own, such as max_fuel=1000000; may be repeated",
+        "limit of the script, such as max_fuel=1000000; can be repeated",
         "sandbox",
         _limits,
         action="append",
@@ -82,7 +82,7 @@ async def _validate(context: Context) -> int:
     if context.json:
         print_json(answer)
         return DONE
-    print("it parses")
+    print("valid")
     for one in answer["imports"]:
         if one["problem"]:
             print(f"{paint('note', '33')}: import {plain(one['name'])!r}: {plain(one['problem'])}")
@@ -90,7 +90,7 @@ async def _validate(context: Context) -> int:
 
 
 async def _execute(context: Context) -> int:
-    """Execute a script by its id; the body of its answer goes to standard output as it is."""
+    """Execute a script by its id; the response body goes to standard output unchanged."""
     typed = context.arguments
     script_id = await context.script_id(typed.given_script)
     body, headers = typed.given_body, {}
@@ -138,7 +138,7 @@ NOUN = Noun(
                 in_body("file", "a .rhai file, or - for standard input", "source", _source),
                 *_FIELDS,
             ),
-            said="created script {name}, version {version}",
+            success="created script {name}, version {version}",
         ),
         Verb(
             name="show",
@@ -160,7 +160,7 @@ NOUN = Noun(
                 *_FIELDS,
                 FORCE,
             ),
-            said="saved the script {name}, version {version}",
+            success="saved the script {name}, version {version}",
         ),
         Verb(
             name="delete",
@@ -169,7 +169,7 @@ NOUN = Noun(
             path="scripts/{script}",
             arguments=(_SCRIPT, FORCE),
             destroys="deletes the script {script} with all its versions",
-            said="deleted the script {given_script}",
+            success="deleted the script {given_script}",
         ),
         Verb(
             name="versions",
@@ -200,7 +200,7 @@ NOUN = Noun(
             method="POST",
             path="scripts/{script}/versions/{version}:restore",
             arguments=(_SCRIPT, in_path("version", "its number"), MESSAGE),
-            said="saved the script {name}, version {version}",
+            success="saved the script {name}, version {version}",
         ),
         Verb(
             name="imports",

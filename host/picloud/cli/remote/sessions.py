@@ -1,4 +1,4 @@
-"""`picloud sessions`: where one is logged in by a password, and an end to that. No key will do."""
+"""`picloud sessions`: lists and ends your sessions. Requires your password; an API key is not enough."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from picloud.cli.remote.output import column, moment, print_json, print_table
 from picloud.cli.remote.temporary_session import TemporarySession, session
 
 _ASKED = (
-    "This needs your password: a key will not do. It is asked for at a terminal, else read from the first "
-    "line of standard input. The session that the command itself opens for it is left out."
+    "This requires your password; an API key is not enough. It is prompted for at a terminal; otherwise it "
+    "is the first line of standard input. The command's own temporary session is left out."
 )
 _COLUMNS = (
     column("id"),
@@ -32,18 +32,18 @@ _COLUMNS = (
 
 def add(commands: Commands) -> None:
     """Add the commands to the command line."""
-    about = "your sessions: where you are logged in by password"
+    about = "your sessions"
     verbs = commands.add_parser("sessions", help=about, description=f"{about.capitalize()}.").add_subparsers(
         dest="verb", metavar="VERB", required=True
     )
-    listing = verbs.add_parser("list", help="list your sessions", description=f"List them. {_ASKED}")
+    listing = verbs.add_parser("list", help="list your sessions", description=f"List your sessions. {_ASKED}")
     _add_options(listing)
     listing.set_defaults(main=_command(_list))
 
-    revoke = verbs.add_parser("revoke", help="end sessions of yours", description=f"End some. {_ASKED}")
-    revoke.add_argument("sessions", nargs="*", metavar="SESSION", help="its id")
-    revoke.add_argument("--all", action="store_true", help="every session")
-    revoke.add_argument("--yes", action="store_true", help="do not ask")
+    revoke = verbs.add_parser("revoke", help="end sessions", description=f"End your sessions. {_ASKED}")
+    revoke.add_argument("sessions", nargs="*", metavar="SESSION", help="id of the session")
+    revoke.add_argument("--all", action="store_true", help="end all sessions")
+    revoke.add_argument("--yes", action="store_true", help="do not ask for confirmation")
     _add_options(revoke)
     revoke.set_defaults(main=_revoke)
 
@@ -56,7 +56,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 def _command(
     work: Callable[[TemporarySession, argparse.Namespace], Awaitable[int]],
 ) -> Callable[[argparse.Namespace], int]:
-    """Make a main of what is done in a session of the command's own."""
+    """Create the main function of a command that runs in a temporary session."""
 
     def main(arguments: argparse.Namespace) -> int:
         url = find_target(arguments).url

@@ -1,4 +1,4 @@
-"""`picloud settings`: what pages of other origins may do with an app (CORS)."""
+"""`picloud settings`: settings of an app, such as CORS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ async def _yes(_context: Context, typed: str) -> bool:
 
 
 def _cors(context: Context, body: Json) -> None:
-    """Move command line values to their place in the request body."""
+    """Move command line values into the `cors` field of the request body."""
     typed = context.arguments
     cors = {**dict.fromkeys(typed.given_reset or ()), **body}
     body.clear()
@@ -31,14 +31,14 @@ def _cors(context: Context, body: Json) -> None:
 
 def _show(_context: Context, answer: Json) -> None:
     if answer["cors"] is None:
-        print(paint("no CORS settings: pages of other origins cannot read what the app answers", "2"))
+        print(paint("no CORS settings: pages of other origins cannot read the app's responses", "2"))
     else:
         print_fields(answer["cors"])
 
 
 NOUN = Noun(
     "settings",
-    "what pages of other origins may do with an app (CORS)",
+    "settings of an app: access for pages of other origins (CORS)",
     (
         Verb(name="show", help="show an app's settings", path="apps/{app}/settings", show=_show),
         Verb(
@@ -55,32 +55,32 @@ NOUN = Noun(
                 ),
                 in_body(
                     "--method",
-                    "a method its pages may use, or '*'; repeat it for more",
+                    "allowed method, or '*'; can be repeated",
                     "methods",
                     action="append",
                 ),
                 in_body(
                     "--header",
-                    "a request header they may set, or '*'; repeat it for more",
+                    "allowed request header, or '*'; can be repeated",
                     "headers",
                     action="append",
                 ),
                 in_body(
                     "--expose",
-                    "a response header they may read, or '*'; repeat it for more",
+                    "response header that pages can read, or '*'; can be repeated",
                     "expose_headers",
                     action="append",
                     metavar="HEADER",
                 ),
                 in_body(
                     "--credentials",
-                    "whether cookies and Authorization may come along",
+                    "allow cookies and Authorization",
                     read=_yes,
                     choices=("yes", "no"),
                 ),
                 in_body(
                     "--max-age",
-                    "how long a browser may remember the answer",
+                    "how long browsers cache the preflight response",
                     "max_age_seconds",
                     type=int,
                     metavar="SECONDS",

@@ -1,4 +1,4 @@
-"""A session for as long as a command needs one: what no key will do."""
+"""A temporary session for commands that do not work with an API key."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class TemporarySession:
     """A session.
 
     Attributes:
-        client: calls the server in it.
-        user: who logged in, as the API shows them.
+        client: the client, authenticated by the session.
+        user: the user, as returned by the API.
     """
 
     client: Client
@@ -26,15 +26,10 @@ class TemporarySession:
 
 @asynccontextmanager
 async def session(url: str, username: str, password: str) -> AsyncIterator[TemporarySession]:
-    """Log in, and out again at the end.
-
-    Args:
-        url: of the server.
-        username: as typed.
-        password: as typed.
+    """Log in, and log out at the end of the block.
 
     Raises:
-        Failure: name and password do not fit.
+        Failure: the username or password is wrong.
     """
     async with connect(url, None) as nobody:
         try:
@@ -42,7 +37,7 @@ async def session(url: str, username: str, password: str) -> AsyncIterator[Tempo
             opened = await nobody.call("POST", "auth/login", body)
         except ApiError as refused:
             if refused.status == 401:
-                raise Failure("wrong name or password", NOT_ALLOWED, refused.code) from None
+                raise Failure("wrong username or password", NOT_ALLOWED, refused.code) from None
             raise
     async with connect(url, opened["token"]) as client:
         try:

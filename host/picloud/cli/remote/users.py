@@ -58,7 +58,7 @@ NOUN = Noun(
                 _EMAIL,
             ),
             finish=_password,
-            said="created {role} {username}",
+            success="created {role} {username}",
             in_app=False,
         ),
         Verb(
@@ -80,7 +80,7 @@ NOUN = Noun(
                 ),
                 in_body("--password", "ask for a new one", read=_new_password, action="store_true"),
             ),
-            said="changed the user {username}",
+            success="changed the user {username}",
             in_app=False,
         ),
         Verb(
@@ -90,7 +90,7 @@ NOUN = Noun(
             path="users/{user}",
             arguments=(_USER,),
             destroys="deletes the user {user}",
-            said="deleted the user {given_user}",
+            success="deleted the user {given_user}",
             in_app=False,
         ),
     ),

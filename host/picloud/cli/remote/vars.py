@@ -16,7 +16,7 @@ async def _value(_context: Context, text: str) -> str:
 
 
 def _show(_context: Context, answer: Json) -> None:
-    """The value and nothing else, so that another program can read it."""
+    """Print only the value, so that it can be piped to another program."""
     print(answer["value"])
 
 
@@ -47,7 +47,7 @@ NOUN = Noun(
                     _value,
                 ),
             ),
-            said="set {name}",
+            success="set {name}",
         ),
         Verb(
             name="delete",
@@ -56,7 +56,7 @@ NOUN = Noun(
             path=_VARIABLE,
             arguments=(_NAME,),
             destroys="deletes the variable {name}: scripts that read it get an error",
-            said="deleted {given_name}",
+            success="deleted {given_name}",
         ),
     ),
 )

@@ -1,1 +1,1 @@
-"""What callers of scripts meet: routes, execution by id, answers."""
+"""The data plane: routes, execution by id, responses of scripts."""

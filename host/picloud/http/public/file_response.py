@@ -92,7 +92,7 @@ class FileDelivery:
         return headers
 
     def _part(self, file: File) -> tuple[int, int] | None:
-        """The part that is asked for; None for all of it."""
+        """Return offset and length of the requested range; None for the whole file."""
         reference = self.request_headers.get(hdrs.RANGE)
         if not self._is_whole_get or reference is None or not file.size:
             return None

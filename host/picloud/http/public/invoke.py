@@ -32,8 +32,8 @@ EMPTY: dict[str, str] = {}  # shared, never modified
 
 OUTCOME_MESSAGES = {
     "script_invalid": "the script does not parse",
-    "response_invalid": "the script's answer is no valid response",
-    "request_invalid": "the body is not what its content type says",
+    "response_invalid": "the script did not return a valid response",
+    "request_invalid": "the body does not match its content type",
     "script_error": "the script failed",
     "overloaded": "all execution slots are in use; try again in a second",
     "timeout": "the script exceeded its deadline",
@@ -113,7 +113,7 @@ async def invoke(
 
 
 def _report_delivery(delivery: ResponseDelivery, response: web.Response) -> None:
-    """See to it that the end of an answer is told, which that of a file comes to later."""
+    """Report the end of the delivery; a file's comes later than that of other responses."""
     status, headers = response.status, [(name.lower(), value) for name, value in response.headers.items()]
     if isinstance(response, FileResponse):
         response.part.on_end = lambda size: delivery.end(Delivered(status, headers, size))
@@ -124,14 +124,11 @@ def _report_delivery(delivery: ResponseDelivery, response: web.Response) -> None
 
 
 def script_headers(request: web.Request) -> dict[str, str]:
-    """The headers a script sees.
-
-    Args:
-        request: the request.
+    """Return the headers that a script sees.
 
     Returns:
-        Lower-case names; repeated ones joined; without any that holds a credential of PiCloud's own (of
-        cookies only those), which would let the script's author act as the caller.
+        Headers by lower-case name, repeated ones joined. Headers that contain a PiCloud token are left out
+        (of cookies, only those): the script's author could use it to act as the caller.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -193,7 +190,7 @@ def to_response(outcome: Outcome, request_id: str) -> web.Response:
 
 
 class _OutcomeError(PicloudError):
-    """The execution ended without an answer."""
+    """The execution ended without a response."""
 
     def __init__(self, outcome: Outcome) -> None:
         error, code = outcome.error, outcome.code

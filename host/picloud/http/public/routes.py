@@ -85,8 +85,7 @@ class Public:
             if request.method == hdrs.METH_OPTIONS:
                 return web.Response(status=204, headers=error.headers)
             raise
-        # The body first: who calls is asked when all of it is there, so that a key which is revoked while
-        # it arrives counts no longer.
+        # Read the body first, then look up the caller: a key revoked in the meantime must not count.
         body = await read_body(request, MAX_BODY, self._services.body_seconds)
         principal = await optional_principal(self._services.principals, request)
         live = await self._services.live_scripts.get(app.app_id, match.route.script_id)

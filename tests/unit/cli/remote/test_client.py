@@ -65,7 +65,7 @@ def test_a_failure_of_the_servers_own_names_the_request_to_look_for() -> None:
 
 def test_who_is_not_logged_in_is_told_how_to() -> None:
     error = {"message": "Log in, or send a valid bearer token."}
-    assert ApiError(401, error).message == "not logged in, or not any more: picloud login"
+    assert ApiError(401, error).message == "not logged in, or the session has expired; run picloud login"
 
 
 def test_who_sends_a_key_that_ended_is_told_where_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_who_sends_a_key_that_ended_is_told_where_it_stands(monkeypatch: pytest.
 def test_who_sees_no_such_app_is_told_where_theirs_are() -> None:
     needs = "requires the capability app.read"
     of_others = ApiError(403, {"message": f"{needs} (role viewer in the app)"})
-    assert of_others.message.endswith("; picloud apps list has the apps that are yours")
+    assert of_others.message.endswith("; picloud apps list shows your apps")
     by_key = f"{needs}; the key lacks the scope script:read"
     assert ApiError(403, {"message": by_key}).message == by_key
 

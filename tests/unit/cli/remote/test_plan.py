@@ -208,11 +208,11 @@ def projects(draw: st.DrawFn) -> Project:
 def _done(project: Project, model: Model, *, prune: bool) -> list[Step]:
     """Make the plan and do it; what answered before and is wanted answers after every step."""
     steps = plan.make(project, model.remote, _NEVER_MET, prune)
-    places = {route.place for route in project.routes or ()}
-    works = {route.place for route in model.routes.values()} & places
+    places = {route.match_key for route in project.routes or ()}
+    works = {route.match_key for route in model.routes.values()} & places
     for step in steps:
         model.do(step)
-        assert works <= {route.place for route in model.routes.values()}, step
+        assert works <= {route.match_key for route in model.routes.values()}, step
     return steps
 
 
@@ -330,7 +330,7 @@ def test_renaming_a_parameter_changes_the_route_in_place() -> None:
 def test_a_route_in_the_way_that_answers_other_requests_too_goes_only_with_prune() -> None:
     old, new = ProjectRoute("a", "GET", "/:x/b/:y"), ProjectRoute("a", "GET", "/:x/:z/c")
     project = Project("shop", scripts={"a": ProjectScript("a", "1")}, routes=(new,))
-    with pytest.raises(Failure, match="--prune takes its place"):
+    with pytest.raises(Failure, match="--prune replaces it"):
         plan.make(project, _server(3, old), _NEVER_MET)
     (step,) = plan.make(project, _server(3, old), _NEVER_MET, prune=True)
     assert (step.verb, step.id) == ("update", "id-0")

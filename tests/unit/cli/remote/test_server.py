@@ -133,8 +133,8 @@ async def test_json_that_is_nested_too_deeply_is_none() -> None:
 
 
 async def test_an_answer_that_swells_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_MAX_ANSWER", 1024 * 1024)
+    monkeypatch.setattr(client, "_MAX_RESPONSE", 1024 * 1024)
     bomb = gzip.compress(bytes(50 * 1024 * 1024))
     async with answering(lambda: web.Response(body=bomb, headers={"Content-Encoding": "gzip"})) as asking:
-        with pytest.raises(Unreachable, match="answers with more than 1048576 bytes"):
+        with pytest.raises(Unreachable, match="returned more than 1048576 bytes"):
             await asking.call("GET", "apps")

@@ -1,1 +1,1 @@
-"""An app as a folder: `picloud.toml` and `.rhai` files, what a server has of it, and the way between."""
+"""Apps as folders: `picloud.toml` and `.rhai` files, and their sync with a server."""

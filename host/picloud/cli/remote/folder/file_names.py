@@ -1,4 +1,4 @@
-"""File names for scripts: any name a script can have, any file system it may be written to."""
+"""File names for scripts, valid on all file systems."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _MAX_BYTES = 100
 _DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(10)))
 )
-"""What Windows takes for a device, with any suffix."""
+"""Names that Windows reserves for devices, with any suffix."""
 
 
 def file_names(scripts: Iterable[str], taken: Mapping[str, str]) -> dict[str, str]:
     """Choose a file for each script.
 
     Args:
-        scripts: their names; any text.
-        taken: script name -> file it has already; those are kept.
+        scripts: names of the scripts.
+        taken: script name -> existing file; these are kept.
 
     Returns:
-        Script name -> file, in the order of the names. Two never differ in case or accents' spelling only,
-        and a new one lies in the folder itself, is visible, and is no device and no option.
+        Script name -> file, sorted by name. No two files differ only in case or Unicode normalization. A new
+        file is in the folder itself, is visible, and is neither a device nor looks like an option.
     """
     names = sorted(scripts)
     chosen = {name: taken[name] for name in names if name in taken}
     used = {_folded(file) for file in chosen.values()}
-    # Those that can be called as they are come first, so that no other takes their place.
+    # Names that are valid file names come first, so that they keep their name.
     for name in sorted(names, key=lambda name: (_stem(name) != name, name)):
         if name in chosen:
             continue
@@ -44,22 +44,18 @@ def file_names(scripts: Iterable[str], taken: Mapping[str, str]) -> dict[str, st
 
 
 def is_script_file(file: str) -> bool:
-    """Whether a script may be in a file: it ends in `.rhai`, and neither it nor a folder above it is hidden.
-
-    Args:
-        file: relative to the project's folder.
-    """
+    """Report whether a file can be a script: it ends in `.rhai`, and no part of its path is hidden."""
     path = PurePath(file)
     return path.name.endswith(SUFFIX) and not any(part.startswith(".") for part in path.parts)
 
 
 def script_name(file: str) -> str:
-    """The name of a script that has a file and no entry. Args: file: its name, with the suffix."""
+    """Return the name of a script without an entry from its file name."""
     return unicodedata.normalize("NFC", file.removesuffix(SUFFIX))
 
 
 def _stem(name: str) -> str:
-    """The name itself where it can be a file's, else one like it."""
+    """Return the name if it is a valid file name, else a similar one."""
     stem = unicodedata.normalize("NFC", name)
     stem = "".join(one if one.isalnum() or one in "_- ." else "_" for one in stem)
     stem = stem.encode()[:_MAX_BYTES].decode(errors="ignore").lstrip("-. ").rstrip(". ")

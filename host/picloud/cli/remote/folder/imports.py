@@ -1,4 +1,4 @@
-"""What the scripts of a folder import: whether it will be there once the folder is pushed."""
+"""Checks that the imports of a folder's scripts exist after a push."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from picloud.cli.remote.folder.plan import Step
 from picloud.cli.terminal import plain
 
 Imports = Mapping[str, Sequence[str]]
-"""Script name -> names that its new source imports literally, of the scripts that are saved."""
+"""Script name -> its literal imports, for the scripts that are saved."""
 
 
 def missing(project: Project, remote: Remote, steps: Sequence[Step], imports: Imports) -> list[str]:
-    """List imports of modules that will not exist; saving such a script is not an error.
+    """Return a message for each import of a module that will not exist; such a script can be saved.
 
     Args:
         project: the desired state.
         remote: the current state of the server.
-        steps: of the plan.
-        imports: of the scripts that are saved.
-
-    Returns:
-        A line for each.
+        steps: the steps of the plan.
+        imports: imports of the scripts that are saved.
     """
     gone = _gone(steps)
     kinds = {name: script.kind for name, script in remote.scripts.items() if name not in gone}
@@ -39,17 +36,17 @@ def missing(project: Project, remote: Remote, steps: Sequence[Step], imports: Im
     return lines
 
 
-async def refuse_taking(client: Client, remote: Remote, steps: Sequence[Step], imports: Imports) -> None:
-    """Refuse to delete modules that scripts which stay import.
+async def reject_deletions(client: Client, remote: Remote, steps: Sequence[Step], imports: Imports) -> None:
+    """Reject the deletion of modules that remaining scripts import.
 
     Args:
-        client: of the server.
+        client: the client of the server.
         remote: the current state of the server.
-        steps: of the plan.
-        imports: of the scripts that are saved.
+        steps: the steps of the plan.
+        imports: imports of the scripts that are saved.
 
     Raises:
-        Failure: there are some; it names them.
+        Failure: a module is still imported; lists the importers.
     """
     gone = _gone(steps)
     for name in sorted(gone):
@@ -61,7 +58,7 @@ async def refuse_taking(client: Client, remote: Remote, steps: Sequence[Step], i
         if stay:
             raise Failure(
                 f"the script {plain(name)} cannot be deleted: it is imported by "
-                f"{', '.join(map(plain, sorted(stay)))}; --force deletes it all the same",
+                f"{', '.join(map(plain, sorted(stay)))}; --force deletes it anyway",
                 CONFLICT,
                 "conflict",
             )

@@ -1,4 +1,4 @@
-"""Limits that a folder asks for, checked before anything is changed."""
+"""Checks the limits in a folder before anything is changed."""
 
 from __future__ import annotations
 
@@ -11,15 +11,11 @@ from picloud.cli.remote.folder.model import Project
 
 
 async def check(client: Client, wanted: Project) -> None:
-    """See that the server has these limits, and lets scripts have so much.
-
-    Args:
-        client: of the server.
-        wanted: what the folder says.
+    """Check that the server knows the limits, and that they are within its ceilings.
 
     Raises:
-        Failure: a limit is not there or above its ceiling; the message says which.
-        Refused, Unreachable: as for `Client.call`.
+        Failure: a limit is unknown or above its ceiling.
+        ApiError, Unreachable: as for `Client.call`.
     """
     asked = {name: script.sandbox for name, script in wanted.scripts.items() if script.sandbox}
     if not asked:

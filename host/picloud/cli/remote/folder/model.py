@@ -1,4 +1,4 @@
-"""The parts of an app that a folder holds, on either side: here, or on a server."""
+"""The parts of an app in a folder, and their state on a server."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from picloud.routing.pattern import parse_path
 
 @dataclass(frozen=True, slots=True)
 class ProjectScript:
-    """A script. In a folder, fields that are None are left on the server as they are.
+    """A script. In a folder, None fields are not changed on the server.
 
     Attributes:
-        name: in the app.
-        source: Rhai.
+        name: its name in the app.
+        source: the Rhai source.
         kind: "endpoint" or "module".
-        description: what it does.
+        description: its description.
         execute_access: "open" or "members".
         sandbox: all its limit overrides by name.
     """
@@ -34,13 +34,13 @@ class ProjectScript:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRoute:
-    """A route, its patterns in canonical text (see picloud.routing).
+    """A route with canonical patterns (see picloud.routing).
 
     Attributes:
-        script: name of the script that answers.
-        method: upper-case method, or None for any.
+        script: name of the script.
+        method: uppercase method, or None for all methods.
         host: "any", a host, or a wildcard.
-        path: the path's pattern.
+        path: the path pattern.
         dispatch_mode: "sync" or "async".
     """
 
@@ -51,26 +51,26 @@ class ProjectRoute:
     dispatch_mode: str = "sync"
 
     @property
-    def place(self) -> tuple[str | None, str, str]:
+    def match_key(self) -> tuple[str | None, str, str]:
         """Identifies the route."""
         return self.method, self.host, self.path
 
     @property
     def pattern(self) -> RoutePattern:
-        """The requests it answers."""
+        """The requests it matches."""
         return _pattern(self.method, self.host, self.path)
 
     def __str__(self) -> str:
-        """For people."""
+        """Format the route."""
         host = "" if self.host == "any" else f" on {self.host}"
         return f"{self.method or 'ANY'} {self.path}{host}"
 
     def conflicts(self, other: ProjectRoute) -> bool:
-        """Whether the app cannot have both."""
+        """Report whether the app cannot have both routes."""
         return conflict(self.pattern, other.pattern)
 
     def replaces(self, other: ProjectRoute) -> bool:
-        """Whether both answer exactly the same requests: only names of parameters differ."""
+        """Report whether both match the same requests: only names of parameters differ."""
         ours, theirs = self.pattern, other.pattern
         same = (ours.method, ours.stem, ours.tail, ours.shape) == (
             theirs.method,
@@ -78,7 +78,7 @@ class ProjectRoute:
             theirs.tail,
             theirs.shape,
         )
-        return same and self.place != other.place
+        return same and self.match_key != other.match_key
 
 
 @lru_cache(maxsize=65536)
@@ -88,16 +88,16 @@ def _pattern(method: str | None, host: str, path: str) -> RoutePattern:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What a folder says an app is.
+    """An app as described by a folder. None fields are not changed on the server.
 
     Attributes:
-        slug: of the app.
-        name: for people; None leaves it as it is.
-        description: what it is for; None leaves it as it is.
-        domains: hosts it claims, normalised; None leaves them as they are.
+        slug: slug of the app.
+        name: display name.
+        description: its description.
+        domains: the claimed hosts, normalized.
         scripts: by name.
         files: script name -> its file, relative to the folder, with slashes.
-        routes: all its routes; None leaves them as they are.
+        routes: all routes.
         variables: name -> value; None leaves them as they are.
     """
 
@@ -113,11 +113,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class RemoteRef:
-    """A thing a server has.
+    """An object on a server.
 
     Attributes:
         id: its id.
-        version: of a script; 0 for other things.
+        version: of a script; 0 for other objects.
     """
 
     id: str
@@ -126,14 +126,14 @@ class RemoteRef:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """What a server has of an app; every field of a script is known.
+    """An app on a server; all fields of scripts are set.
 
     Attributes:
-        id: of the app, or None if it does not exist.
-        slug: of the app, as it is now.
-        name: for people.
-        description: what it is for.
-        domains: normalised host -> its id.
+        id: id of the app, or None if it does not exist.
+        slug: its current slug.
+        name: display name.
+        description: its description.
+        domains: normalized host -> its id.
         scripts: by name.
         held: script name -> its id and version.
         routes: route -> its id.

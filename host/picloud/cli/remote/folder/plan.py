@@ -22,16 +22,16 @@ Verb = Literal["create", "update", "delete"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call to the server.
+    """A request to the server.
 
     Attributes:
-        verb: what it does.
-        noun: to what.
-        name: of the thing, for people.
-        id: of the thing, where it is there already.
-        body: what the API gets; a route's `script_id` is added when it is known.
-        script: the script a route is to have, where the step says so.
-        about: what changes, for people.
+        verb: the action.
+        noun: the kind of object.
+        name: name of the object, for display.
+        id: id of the object, if it exists.
+        body: the request body; a route's `script_id` is added when it is known.
+        script: the new script of a route, if it changes.
+        about: the changes, for display.
     """
 
     verb: Verb
@@ -46,14 +46,14 @@ class Step:
 def make(
     project: Project, remote: Remote, state: State, prune: bool = False, force: bool = False
 ) -> list[Step]:
-    """Plan.
+    """Plan the steps.
 
     Args:
         project: the desired state.
         remote: the current state of the server.
-        state: what both had in common when they last met.
+        state: the common state after the last sync.
         prune: delete objects missing from the folder.
-        force: also what others changed since.
+        force: overwrite changes made on the server since then.
 
     Returns:
         The steps, in the order they are to be done; none when all is as it should be.
@@ -65,8 +65,8 @@ def make(
     into_modules = [step for step in scripts if step.body.get("kind") == "module" and step.verb == "update"]
     gone = [*_gone_scripts(project, remote), *_gone_domains(project, remote)] if prune else []
     if not force:
-        _refuse_undoing([step for step in (*scripts, *gone) if step.noun == "script"], remote, state)
-    _refuse_stranded([*into_modules, *gone], project, remote, prune)
+        _reject_overwrites([step for step in (*scripts, *gone) if step.noun == "script"], remote, state)
+    _reject_dangling([*into_modules, *gone], project, remote, prune)
     return [
         *_app(project, remote),
         *_new_domains(project, remote),
@@ -80,7 +80,7 @@ def make(
 
 
 def left_over(project: Project, remote: Remote) -> list[str]:
-    """What the server has and the folder does not say, for people: `prune` would take it away."""
+    """List the objects on the server that are missing from the folder; `prune` deletes them."""
     routes = [] if project.routes is None else _extra_routes(project, remote)
     kept = {old for old in routes if any(new.replaces(old) for new in _new_routes(project, remote))}
     return [
@@ -94,8 +94,8 @@ def left_over(project: Project, remote: Remote) -> list[str]:
 def _app(project: Project, remote: Remote) -> Iterator[Step]:
     wanted = {"name": project.name, "description": project.description}
     if remote.id is None:
-        said = {name: value for name, value in wanted.items() if value is not None}
-        yield Step("create", "app", project.slug, body={"slug": project.slug, "name": project.slug, **said})
+        given = {name: value for name, value in wanted.items() if value is not None}
+        yield Step("create", "app", project.slug, body={"slug": project.slug, "name": project.slug, **given})
         return
     changes = {
         name: value for name, value in wanted.items() if value is not None and value != getattr(remote, name)
@@ -132,38 +132,38 @@ def _gone_variables(project: Project, remote: Remote) -> Iterator[Step]:
 
 
 def _scripts(project: Project, remote: Remote) -> Iterator[Step]:
-    """Modules first, so that what imports them finds them."""
+    """Plan the scripts: modules first, so that their importers find them."""
     for name in sorted(project.scripts, key=lambda name: (project.scripts[name].kind != "module", name)):
         wanted, there = project.scripts[name], remote.scripts.get(name)
         if there is None:
-            yield Step("create", "script", name, body=_said(wanted))
+            yield Step("create", "script", name, body=_given_fields(wanted))
             continue
         changes = _changes(wanted, there)
         if changes:
             held = remote.held[name]
-            about = ", ".join(_told(field, there, wanted) for field in changes)
+            about = ", ".join(_describe_change(field, there, wanted) for field in changes)
             yield Step("update", "script", name, held.id, {**changes, "version": held.version}, about=about)
 
 
-def _said(script: ProjectScript) -> dict[str, Any]:
+def _given_fields(script: ProjectScript) -> dict[str, Any]:
     fields = ("name", "source", "kind", "description", "execute_access", "sandbox")
     return {name: value for name in fields if (value := getattr(script, name)) is not None}
 
 
 def _changes(wanted: ProjectScript, there: ProjectScript) -> dict[str, Any]:
-    changes = {name: value for name, value in _said(wanted).items() if value != getattr(there, name)}
+    changes = {name: value for name, value in _given_fields(wanted).items() if value != getattr(there, name)}
     if "sandbox" in changes:  # a merge patch: null removes
         changes["sandbox"] = {**dict.fromkeys(there.sandbox or {}), **changes["sandbox"]}
     return changes
 
 
-def _told(field: str, there: ProjectScript, wanted: ProjectScript) -> str:
+def _describe_change(field: str, there: ProjectScript, wanted: ProjectScript) -> str:
     if field in ("source", "description"):
         return field
-    return f"{field} {_plain(getattr(there, field))} -> {_plain(getattr(wanted, field))}"
+    return f"{field} {_format_value(getattr(there, field))} -> {_format_value(getattr(wanted, field))}"
 
 
-def _plain(value: object) -> str:
+def _format_value(value: object) -> str:
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{name} = {number}" for name, number in sorted(value.items())) + "}"
     return str(value)
@@ -176,31 +176,31 @@ def _gone_scripts(project: Project, remote: Remote) -> Iterator[Step]:
 
 
 def _extra_routes(project: Project, remote: Remote) -> list[ProjectRoute]:
-    places = {route.place for route in project.routes or ()}
-    return [route for route in remote.routes if route.place not in places]
+    keys = {route.match_key for route in project.routes or ()}
+    return [route for route in remote.routes if route.match_key not in keys]
 
 
 def _new_routes(project: Project, remote: Remote) -> list[ProjectRoute]:
-    places = {route.place for route in remote.routes}
-    return [route for route in project.routes or () if route.place not in places]
+    keys = {route.match_key for route in remote.routes}
+    return [route for route in project.routes or () if route.match_key not in keys]
 
 
 def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
     if project.routes is None:
         return
-    there = {route.place: route for route in remote.routes}
+    there = {route.match_key: route for route in remote.routes}
     extra = dict.fromkeys(_extra_routes(project, remote))
-    alike: dict[tuple[str | None, str], list[ProjectRoute]] = {}  # only such can be in each other's way
+    candidates: dict[tuple[str | None, str], list[ProjectRoute]] = {}  # only such can be in each other's way
     for route in extra:
-        alike.setdefault((route.method, route.pattern.stem), []).append(route)
+        candidates.setdefault((route.method, route.pattern.stem), []).append(route)
     for wanted in project.routes:
-        old = there.get(wanted.place)
+        old = there.get(wanted.match_key)
         if old is None:
-            near = alike.get((wanted.method, wanted.pattern.stem), [])
-            in_the_way = [route for route in near if route in extra and wanted.conflicts(route)]
-            for route in in_the_way:
+            near = candidates.get((wanted.method, wanted.pattern.stem), [])
+            conflicting = [route for route in near if route in extra and wanted.conflicts(route)]
+            for route in conflicting:
                 del extra[route]
-            yield from _new_route(wanted, in_the_way, remote, prune)
+            yield from _new_route(wanted, conflicting, remote, prune)
         elif old != wanted:
             yield _changed_route(old, wanted, remote)
     if prune:
@@ -209,10 +209,10 @@ def _routes(project: Project, remote: Remote, prune: bool) -> Iterator[Step]:
 
 
 def _new_route(
-    wanted: ProjectRoute, in_the_way: list[ProjectRoute], remote: Remote, prune: bool
+    wanted: ProjectRoute, conflicting: list[ProjectRoute], remote: Remote, prune: bool
 ) -> Iterator[Step]:
     """Add a route; one conflicting route is changed into it, the others are deleted."""
-    if not in_the_way:
+    if not conflicting:
         body = {"method": wanted.method, "host": wanted.host, "path": wanted.path}
         yield Step(
             "create",
@@ -223,21 +223,21 @@ def _new_route(
             about=wanted.script,
         )
         return
-    if not prune and not wanted.replaces(in_the_way[0]):
-        others = ", ".join(map(str, in_the_way))
+    if not prune and not wanted.replaces(conflicting[0]):
+        others = ", ".join(map(str, conflicting))
         raise _conflict(
             f"the route {wanted} has requests in common with {others}, which is on the server and not in the "
-            "folder; --prune takes its place"
+            "folder; --prune replaces it"
         )
-    for route in in_the_way[1:]:
+    for route in conflicting[1:]:
         yield Step("delete", "route", str(route), remote.routes[route])
-    yield _changed_route(in_the_way[0], wanted, remote)
+    yield _changed_route(conflicting[0], wanted, remote)
 
 
 def _changed_route(old: ProjectRoute, wanted: ProjectRoute, remote: Remote) -> Step:
     names = ("method", "host", "path", "dispatch_mode")
     changes = {name: getattr(wanted, name) for name in names if getattr(wanted, name) != getattr(old, name)}
-    moved = old.place != wanted.place
+    moved = old.match_key != wanted.match_key
     about = [f"was {old}"] if moved else []
     if wanted.script != old.script:
         about.append(f"{old.script} -> {wanted.script}")
@@ -247,8 +247,8 @@ def _changed_route(old: ProjectRoute, wanted: ProjectRoute, remote: Remote) -> S
     return Step("update", "route", str(wanted), remote.routes[old], changes, script, ", ".join(about))
 
 
-def _refuse_undoing(steps: list[Step], remote: Remote, state: State) -> None:
-    """Refuse to write over what others wrote since this folder last met the server."""
+def _reject_overwrites(steps: list[Step], remote: Remote, state: State) -> None:
+    """Reject steps that overwrite changes made on the server since the last sync."""
     if not state.has_synced:
         return
     changed = []
@@ -267,12 +267,12 @@ def _refuse_undoing(steps: list[Step], remote: Remote, state: State) -> None:
         )
 
 
-def _refuse_stranded(leaving: list[Step], project: Project, remote: Remote, prune: bool) -> None:
-    """Refuse to take from routes what they need: their script, that it is an endpoint, their host."""
+def _reject_dangling(leaving: list[Step], project: Project, remote: Remote, prune: bool) -> None:
+    """Reject steps that would break routes: without their script, endpoint or host."""
     staying = list(remote.routes)
     if project.routes is not None:
-        places = {route.place for route in project.routes}
-        extra = [] if prune else [route for route in remote.routes if route.place not in places]
+        keys = {route.match_key for route in project.routes}
+        extra = [] if prune else [route for route in remote.routes if route.match_key not in keys]
         staying = [*project.routes, *extra]
     for step in leaving:
         needing = [route for route in staying if _needs(route, step, project)]
@@ -290,7 +290,7 @@ def _refuse_stranded(leaving: list[Step], project: Project, remote: Remote, prun
 
 
 def _needs(route: ProjectRoute, step: Step, project: Project) -> bool:
-    """Whether a route cannot be without what a step takes away."""
+    """Report whether a route depends on what a step removes."""
     if step.noun == "script":
         return route.script == step.name
     claims = covering(route.pattern.host.shape)

@@ -1,31 +1,31 @@
-"""Read a folder: `picloud.toml` and its scripts.
+"""Reads a folder: `picloud.toml` and its scripts.
 
 The grammar of `picloud.toml`::
 
     [app]
-    slug = "shop"                      # needed
-    name = "Shop"                      # absent: left as it is on the server
-    description = "Sells things."      # absent: left as it is
-    domains = ["shop.example.com", "*.shop.example.com"]   # absent: left as they are; [] is none
+    slug = "shop"                      # required
+    name = "Shop"                      # absent: not changed on the server
+    description = "Sells things."      # absent: not changed
+    domains = ["shop.example.com", "*.shop.example.com"]   # absent: not changed; [] means none
 
-    [vars]                             # absent: left as they are; without entries: none
+    [vars]                             # absent: not changed; without entries: none
     API_URL = "https://api.example.com"
 
-    [scripts.checkout]                 # only for what differs from the defaults
+    [scripts.checkout]                 # only to change defaults
     file = "checkout.rhai"             # default: the name and .rhai; visible, in this folder or below
-    kind = "endpoint"                  # or "module"; this and what follows: absent is left as it is
+    kind = "endpoint"                  # or "module"; this and the following keys: absent: not changed
     description = "Takes an order."
     execute_access = "open"            # or "members"
-    sandbox = { max_fuel = 5000000 }   # all overrides it has
+    sandbox = { max_fuel = 5000000 }   # all its overrides
 
-    [[routes]]                         # no routes at all: left as they are; routes = [] is none
+    [[routes]]                         # absent: not changed; routes = [] means none
     script = "checkout"
-    method = "POST"                    # absent: any
+    method = "POST"                    # absent: all methods
     path = "/orders/:id"
     host = "any"                       # default; or a host, "*.example.com", ":tenant.example.com"
-    dispatch_mode = "sync"             # default; "async" is to come: no server takes it yet
+    dispatch_mode = "sync"             # default; no server supports "async" yet
 
-Every other visible `*.rhai` file of the folder is a script named like its file.
+Every other visible `*.rhai` file in the folder is a script with the name of the file.
 """
 
 from __future__ import annotations
@@ -85,13 +85,10 @@ def load(folder: Path) -> Project:
     """Read a folder.
 
     Args:
-        folder: with a `picloud.toml`.
-
-    Returns:
-        What it says.
+        folder: a folder with a `picloud.toml`.
 
     Raises:
-        Failure: the file or one it names is missing or wrong; the message says where.
+        Failure: `picloud.toml` or a file it refers to is missing or invalid; the message says where.
     """
     file = folder / PROJECT
     if not file.is_file():
@@ -136,7 +133,7 @@ def _parse(text: str, where: str) -> _Document:
 
 
 def _place(parts: tuple[int | str, ...]) -> str:
-    """`routes[2].path`; entries count from 1, as people do."""
+    """Format a path such as `routes[2].path`; indexes start at 1."""
     return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(
         "."
     )
@@ -151,7 +148,7 @@ def _say(place: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
-    """Script name -> file, as the entries say and as the other files are called."""
+    """Return script name -> file, from the entries and the other files."""
     named = {name: entry.file or name + SUFFIX for name, entry in document.scripts.items()}
     for name, path in named.items():
         if (problem := _unfit(folder, path)) is not None:
@@ -175,7 +172,7 @@ def _files(folder: Path, document: _Document, where: str) -> dict[str, str]:
 
 
 def _unfit(folder: Path, path: str) -> str | None:
-    """Why a file is not accepted as a script: a typing error must not upload other files."""
+    """Return why a file is not accepted as a script, so that a typing error does not upload other files."""
     root = folder.resolve()
     if "\0" in path or not (meant := (folder / path).resolve()).is_relative_to(root):
         is_link = "\0" not in path and (folder / path).is_symlink()

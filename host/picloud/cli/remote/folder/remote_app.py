@@ -1,4 +1,4 @@
-"""What a server has of an app, and doing the steps of a plan there."""
+"""Reads an app from a server, and applies the steps of a plan."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _Text = Annotated[str, AfterValidator(_encodable)]
 
 
 class _Item(BaseModel):
-    """What is written into a folder, or shown: nothing else may come in its place."""
+    """A part of a response that is written into a folder or printed; strictly validated."""
 
     model_config = ConfigDict(strict=True, frozen=True)
 
@@ -149,20 +149,20 @@ def _route(item: _Route, names: Mapping[str, str]) -> ProjectRoute:
 async def validate(
     client: Client, app: str, project: Project, remote: Remote, steps: list[Step]
 ) -> dict[str, list[str]]:
-    """Let the server parse every source that is about to be saved, before anything is.
+    """Validate all sources on the server before anything is saved.
 
     Args:
-        client: of the server.
-        app: its id.
-        project: has the sources and their files.
+        client: the client of the server.
+        app: id of the app.
+        project: the sources and their files.
         remote: the current state of the server.
-        steps: of the plan.
+        steps: the steps of the plan.
 
     Returns:
-        Script name -> names that its source imports literally.
+        Script name -> its literal imports.
 
     Raises:
-        Failure: some do not parse; it shows each with its line.
+        Failure: sources do not parse; shows each with its line.
     """
     imports: dict[str, list[str]] = {}
 
@@ -196,18 +196,18 @@ async def apply(
     message: str,
     done: Callable[[Step, Json], None],
 ) -> None:
-    """Do the steps of a plan.
+    """Apply the steps of a plan.
 
     Args:
-        client: of the server.
-        app: id or slug; of the app that is made, where the plan makes it.
+        client: the client of the server.
+        app: id or slug of the app, also if the plan creates it.
         remote: the current state of the server.
-        steps: of the plan.
-        message: about the versions that are saved.
+        steps: the steps of the plan.
+        message: message of the saved versions.
         done: called after each step with the server's response ({} for a deletion).
 
     Raises:
-        ApiError, Unreachable: a step failed; the steps before it are done.
+        ApiError, Unreachable: a step failed; the previous steps were applied.
     """
     ids = {name: held.id for name, held in remote.held.items()}
     for step in steps:
@@ -232,7 +232,7 @@ def _is_module(remote: Remote, name: str) -> bool:
 
 
 async def _each(items: list[Any], work: Callable[[Any], Any]) -> list[Any]:
-    """Do something for each, a few at once, in order."""
+    """Call a function for each step, a few at once, and return the results in order."""
     turn = asyncio.Semaphore(_AT_ONCE)
 
     async def one(item: Any) -> Any:

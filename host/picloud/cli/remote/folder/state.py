@@ -1,6 +1,6 @@
-"""What a folder and a server had in common when they last met: `.picloud/state.json`.
+"""The common state of a folder and a server after the last sync: `.picloud/state.json`.
 
-By it `push` sees what others changed on the server since, and `pull` what was changed here.
+`push` uses it to detect changes on the server, and `pull` to detect changes in the folder.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ FOLDER = ".picloud"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A script as it was on both sides.
+    """A script after the last sync.
 
     Attributes:
-        version: the server's.
-        sha256: of the source, in hexadecimal.
-        file: where it was, relative to the folder.
+        version: its version on the server.
+        sha256: SHA-256 of the source, in hexadecimal.
+        file: its file, relative to the folder.
     """
 
     version: int
@@ -35,10 +35,10 @@ class Base:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What was in common with one app of one server.
+    """The common state with an app on a server.
 
     Attributes:
-        met: they have met at all.
+        has_synced: whether there was a sync.
         scripts: by name.
     """
 
@@ -47,12 +47,12 @@ class State:
 
 
 def digest(source: str) -> str:
-    """SHA-256 of a source, in hexadecimal; bytes that are not UTF-8 as surrogate escapes."""
+    """Return the SHA-256 of a source, in hexadecimal; bytes that are not UTF-8 are surrogate escapes."""
     return hashlib.sha256(source.encode(errors="surrogateescape")).hexdigest()
 
 
 def read(folder: Path, url: str, app_id: str | None) -> State:
-    """Read what a folder had in common with an app.
+    """Read the common state with an app.
 
     Args:
         folder: with the project.

@@ -1,8 +1,8 @@
-"""Writing `picloud.toml`; see `project.py` for its grammar.
+"""Writes `picloud.toml`; see `project.py` for its grammar.
 
-The format is stable to the byte: `pull` asks for --force when a `picloud.toml` differs from what this writes,
-because then someone edited it. tomli-w 1.2 writes arrays, inline tables and `[[routes]]` in another form, and
-leaves control and bidirectional characters as they are.
+The output is stable to the byte: if a `picloud.toml` differs from it, the user has edited it, and `pull`
+requires --force. tomli-w 1.2 formats arrays, inline tables and `[[routes]]` differently, and does not escape
+control and bidirectional characters.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ DEFAULTS: Mapping[str, object] = {
     "execute_access": "open",
     "sandbox": {},
 }
-"""What a script has when nothing is said at its making."""
+"""Defaults of a new script."""
 
 
 def project_of(slug: str, remote: Remote, files: Mapping[str, str]) -> Project:
-    """The folder of an app as a server has it: all is said but what is the default.
+    """Return the project for an app on a server, with all values except defaults.
 
     Args:
-        slug: of the app.
-        remote: what the server has.
+        slug: slug of the app.
+        remote: the app on the server.
         files: script name -> file.
     """
     return arranged(
@@ -46,7 +46,7 @@ def project_of(slug: str, remote: Remote, files: Mapping[str, str]) -> Project:
 
 
 def arranged(project: Project) -> Project:
-    """The same with domains and routes in the order that `pull` gives them. Args: project: in any order."""
+    """Sort domains and routes in the order that `pull` writes."""
     domains, routes = project.domains, project.routes
     if domains is not None:
         domains = tuple(sorted(domains))
@@ -56,7 +56,7 @@ def arranged(project: Project) -> Project:
 
 
 def write(project: Project) -> str:
-    """The text of a `picloud.toml`. Args: project: its content."""
+    """Return the content of `picloud.toml`."""
     lines = ["[app]", f"slug = {toml_text(project.slug)}"]
     if project.name is not None:
         lines.append(f"name = {toml_text(project.name)}")
