@@ -74,9 +74,9 @@ class Admission:
         self._reserved_until = 0.0  # 0: no lane was denied a permit recently
 
     @property
-    def refused(self) -> int:
+    def denied(self) -> int:
         """How often this worker denied a permit."""
-        return int(sum(refused.value for refused in self._denied.values()))
+        return int(sum(denied.value for denied in self._denied.values()))
 
     def acquire(self, app_id: UUID, permit: PermitClass = "http") -> None:
         """Take a permit; the caller must call `release`.

@@ -1,6 +1,6 @@
-"""The binary form of calls between guest and host.
+"""The encoding of calls between guest and host.
 
-The guest's side of the same rules is in `sdk-bindings/src/host.rs`.
+The guest's implementation is in `sdk-bindings/src/host.rs`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DEFERRED_BIT = 1 << 33
 
 
 class RunAnswered(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
-    """What `run` returns of a script that ended: `[0, operations, status, headers, kind, body]`."""
+    """The result of `run` for a script that completed: `[0, operations, status, headers, kind, body]`."""
 
     operations: int
     status: int
@@ -28,26 +28,26 @@ class RunAnswered(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
 
 
 class RunFailed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
-    """What `run` returns of a script that failed: `[1, operations, {code, message, ...}]`."""
+    """The result of `run` for a script that failed: `[1, operations, {code, message, ...}]`."""
 
     operations: int
     error: dict[str, Any]
 
 
 class Compilation(Struct):
-    """What the guest knows of a script that it compiled. Attributes: imports: names of modules."""
+    """A compiled script. Attributes: imports: names of its literal imports."""
 
     imports: list[str]
 
 
 class Compiled(Struct, array_like=True, tag=0, forbid_unknown_fields=True):
-    """What `compile` returns of a valid script: `[0, {imports}]`."""
+    """The result of `compile` for a valid script: `[0, {imports}]`."""
 
     script: Compilation
 
 
 class CompileFailed(Struct, array_like=True, tag=1, forbid_unknown_fields=True):
-    """What `compile` returns of an invalid script: `[1, {message, line, column, module}]`."""
+    """The result of `compile` for an invalid script: `[1, {message, line, column, module}]`."""
 
     error: dict[str, Any]
 
@@ -58,10 +58,10 @@ FILE_REFERENCE = BoundedDecoder[tuple[str, str]](tuple[str, str])
 
 
 def encode_error(message: str) -> bytes:
-    """Pack the message of a refusal, for a reply with the error bit."""
+    """Encode an error message, for a reply with the error bit."""
     return encode(message)
 
 
 def unpack_address(word: int) -> tuple[int, int]:
-    """Split an export's result into (pointer, length), both unsigned 32 bits."""
+    """Split the result of an export into (pointer, length), both unsigned 32 bits."""
     return word >> 32, word & 0xFFFF_FFFF

@@ -1,4 +1,4 @@
-"""The image cache: compiled scripts of this process, over those that the node shares."""
+"""The image cache: compiled scripts of this process, backed by those that the node shares."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from picloud.core.single_flight import SingleFlight
 from picloud.sandbox.image import Image
 from picloud.sandbox.store import ImageStore
 
-OVERHEAD = 512  # bytes an image takes beside its pages
+OVERHEAD = 512  # bytes of an image in addition to its pages
 
 ENTRIES = Family("picloud_images", "Compiled scripts in the memory of the workers.", "gauge")
-BYTES = Family("picloud_image_bytes", "Memory that compiled scripts take in the workers, in bytes.", "gauge")
+BYTES = Family("picloud_image_bytes", "Memory of compiled scripts in the workers, in bytes.", "gauge")
 HITS = Family(
     "picloud_image_hits_total",
-    "Compiled scripts that were found: in the worker's memory, or on disk where another worker put them.",
+    "Compiled scripts found in the memory of the worker, or on disk, written by another worker.",
     labels={"where": ("memory", "disk")},
 )
-COMPILED = Family("picloud_images_compiled_total", "Scripts that were compiled to be executed.")
+COMPILED = Family("picloud_images_compiled_total", "Scripts compiled for an execution.")
 METRICS = (ENTRIES, BYTES, HITS, COMPILED)
 
 
 class ImageCache:
-    """The images of this process, least recently used out first, each compiled once.
+    """An LRU cache of the images of this process; concurrent callers share one compile.
 
     Attributes:
-        turns: held by whoever compiles.
+        turns: limits concurrent compiles.
     """
 
     def __init__(
@@ -40,32 +40,32 @@ class ImageCache:
         compiles_at_once: int = 4,
         metrics: Metrics | None = None,
     ) -> None:
-        """Make an empty cache.
+        """Create an empty cache.
 
         Args:
-            count: most images.
-            megabytes: most bytes of images, in MiB.
-            store: where the workers of the node share what they compiled; None where there is one only.
-            compiles_at_once: how many compiles may run together.
-            metrics: where it counts; None for itself.
+            count: maximum number of images.
+            megabytes: maximum size of all images, in MiB.
+            store: images shared by the workers of the node; None for a single worker.
+            compiles_at_once: maximum of concurrent compiles.
+            metrics: metrics of the worker; None for its own.
         """
         metrics = metrics or Metrics(METRICS)
         self._images: LRUCache[Hashable, Image] = LRUCache(
             megabytes << 20, getsizeof=lambda image: image.size + OVERHEAD
         )
         self._count, self._store = count, store
-        self._flights: SingleFlight[Hashable] = SingleFlight()
+        self._loads: SingleFlight[Hashable] = SingleFlight()
         self.turns = asyncio.Semaphore(compiles_at_once)
         self._entries, self._bytes = metrics.series(ENTRIES), metrics.series(BYTES)
         self._hits, self._compiled = metrics.by_value(HITS), metrics.series(COMPILED)
 
     @property
     def compiled(self) -> int:
-        """How many compiles were kept."""
+        """The number of compiled scripts."""
         return int(self._compiled.value)
 
     def find(self, key: Hashable) -> Image | None:
-        """The image of this key, if this worker or another one of the node has it."""
+        """Return the image of a key, from this worker or another one of the node, or None."""
         image = self._images.get(key)
         if image is not None:
             self._hits["memory"].inc()
@@ -77,16 +77,13 @@ class ImageCache:
         return image
 
     async def get(self, key: Hashable, make: Callable[[], Awaitable[Image]]) -> Image:
-        """The image of this key, compiled if need be: once for all who ask in the meantime.
+        """Return the image of a key, compiled if necessary; concurrent callers share one compile.
 
         Args:
             key: script, version and the versions of its modules.
-            make: compiles it, in a turn; whoever gives up or fails leaves that to the next who waits.
-
-        Returns:
-            It.
+            make: compiles the script; if it fails or is cancelled, the next waiting caller compiles.
         """
-        return await self._flights.get(key, lambda: self.find(key), lambda: self._made(key, make))
+        return await self._loads.get(key, lambda: self.find(key), lambda: self._made(key, make))
 
     async def _made(self, key: Hashable, make: Callable[[], Awaitable[Image]]) -> Image:
         async with self.turns:

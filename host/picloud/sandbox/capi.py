@@ -118,7 +118,7 @@ TRAP_STACK_OVERFLOW, TRAP_UNREACHABLE, TRAP_OUT_OF_FUEL = 0, 9, 11
 
 
 class WasmError(Exception):
-    """wasmtime refused something: a bad module, no free slot in the pool, a host-side failure."""
+    """An error of wasmtime: invalid module, no free slot in the pool, or a failure in the host."""
 
 
 class Trap(Exception):
@@ -129,7 +129,7 @@ class Trap(Exception):
     """
 
     def __init__(self, code: int | None, message: str) -> None:
-        """Make a trap from wasmtime's code and message."""
+        """Create a trap from the code and message of wasmtime."""
         super().__init__(message)
         self.code = code
 
@@ -155,22 +155,22 @@ class WasmEngine:
     def __init__(
         self, slots: int, max_memory: int, max_wasm_stack: int, async_stack: int, keep_resident: int
     ) -> None:
-        """Make an engine.
+        """Create an engine.
 
         Args:
-            slots: how many guest instances may live at once; each reserves address space only.
+            slots: maximum of guest instances; each only reserves address space.
             max_memory: largest linear memory of an instance, in bytes.
-            max_wasm_stack: stack a guest may use, in bytes.
-            async_stack: size of the separate stack of an execution, in bytes; what exceeds
-                `max_wasm_stack` is head room for host calls, which run on it.
+            max_wasm_stack: maximum stack of a guest, in bytes.
+            async_stack: size of the separate stack of an execution, in bytes; the part above
+                `max_wasm_stack` is for host calls, which run on it.
             keep_resident: bytes of a freed slot's memory that are zeroed rather than given back
                 to the kernel, which saves page faults at the next use.
 
         Raises:
-            WasmError: another wasmtime version is installed than the one this file is written for.
+            WasmError: the installed wasmtime is not the supported version.
         """
         if (installed := version("wasmtime")) != WASMTIME_VERSION:
-            raise WasmError(f"wasmtime {WASMTIME_VERSION} is needed, {installed} is installed")
+            raise WasmError(f"wasmtime {WASMTIME_VERSION} is required, but {installed} is installed")
         config = _config_new()
         for name, kind, value in (
             ("consume_fuel", c_bool, True),
@@ -204,7 +204,7 @@ class WasmEngine:
         _pool_delete(pool)
         self._pointer = _engine_new(config)
         if not self._pointer:
-            raise WasmError("wasmtime could not make an engine with this configuration")
+            raise WasmError("wasmtime could not create an engine with this configuration")
 
     def compile(self, wasm: bytes) -> bytes:
         """Compile a module to machine code.
@@ -229,26 +229,26 @@ class WasmEngine:
             _module_delete(module)
 
     def close(self) -> None:
-        """Free the engine; every template and guest of it must be closed before."""
+        """Free the engine. Close its templates and guests first."""
         _engine_delete(self._pointer)
 
 
 TABLE_ELEMENTS: Final = 10_000
 
 OnCall = Callable[["Guest", int, int, int], int | None]
-"""Called in the middle of guest code: (guest, import index, pointer, length) -> the reply word, or
-None to suspend the guest until `Guest.answer`. It runs on the thread that polls, on the guest's stack."""
+"""Called during guest code: (guest, import index, pointer, length) -> the reply word, or None to suspend
+the guest until `Guest.answer`. It runs on the polling thread, on the stack of the guest."""
 
 
 class Template:
-    """A compiled module with its imports bound: what guests are made from."""
+    """A compiled module with bound imports; creates guests."""
 
     def __init__(self, engine: WasmEngine, artifact: Path, imports: list[str], on_call: OnCall) -> None:
         """Load a compiled artifact and bind its imports.
 
         Args:
             engine: the engine it was compiled for.
-            artifact: file written from `Engine.compile`; it must be trusted, it is machine code.
+            artifact: file written from `Engine.compile`; it is machine code and must be trusted.
             imports: names of the host functions under module `picloud`, each `(i32, i32) -> i64`.
             on_call: receives every call of an import, with the index into `imports`.
 
@@ -305,7 +305,9 @@ class Template:
                 pointer = c_uint32.from_address(arguments + 8).value
                 length = c_uint32.from_address(arguments + 40).value
                 word = on_call(guest, index, pointer, length)
-            except BaseException as error:  # nothing may unwind through wasm; `poll` raises it again
+            except (
+                BaseException
+            ) as error:  # an exception must not unwind through wasm; `poll` raises it again
                 guest.failure = error
                 word = None
             if word is None:
@@ -316,18 +318,18 @@ class Template:
         return _HostCallback(called)
 
     def close(self) -> None:
-        """Free the module; no guest of it may be alive."""
+        """Free the module. Close its guests first."""
         _pre_delete(self._pre)
         _module_delete(self._module)
 
 
 class Guest:
-    """One store with one guest instance, used once and thrown away.
+    """One store with one guest instance, for one use.
 
-    Never polled by two threads at once. `close` is owed in every case.
+    Only one thread can poll it at a time. The caller must call `close`, also on error.
 
     Attributes:
-        owner: whoever drives this guest; for the `on_call` function to find.
+        owner: the object that polls this guest, for the `on_call` function.
         failure: an exception raised inside a host call; the guest is suspended permanently.
     """
 
@@ -348,14 +350,14 @@ class Guest:
     def __init__(
         self, template: Template, memory_limit: int, fuel: int, slice_fuel: int, owner: Any = None
     ) -> None:
-        """Instantiate the template.
+        """Create an instance of the template.
 
         Args:
-            template: what to instantiate.
+            template: the template.
             memory_limit: largest linear memory, in bytes.
-            fuel: how much the guest may burn.
-            slice_fuel: after this much fuel `poll` returns, so that others get a turn.
-            owner: kept as `owner`.
+            fuel: fuel of the guest.
+            slice_fuel: fuel after which `poll` returns, so that others can run.
+            owner: see the attributes.
 
         Raises:
             WasmError: no free slot, the module needs more than the limits, or its start function calls out.
@@ -372,7 +374,7 @@ class Guest:
             self._context = context = _store_context(self._store)
             template._guests[context] = self
             _store_limiter(self._store, memory_limit, TABLE_ELEMENTS, 1, 4, 1)
-            _check(_set_fuel(context, slice_fuel))  # all that a start function gets: it runs in one go
+            _check(_set_fuel(context, slice_fuel))  # the limit of a start function, which is not interrupted
             _TWO_POINTERS.pack_into(self._block, _TRAP, 0, 0)
             future = _instantiate(template._pre, context, address, address + _TRAP, address + _ERROR)
             ended = _poll_held(future)
@@ -390,18 +392,18 @@ class Guest:
             raise
 
     def exports(self, name: bytes) -> bool:
-        """Whether the module exports a function of this name."""
+        """Return whether the module exports a function."""
         return self._export(name, _FUNC, _EXTERN_FUNC)
 
     def start(self, export: bytes, *arguments: int) -> None:
-        """Begin a call of an exported function; `poll` runs it.
+        """Start a call of an exported function; `poll` runs it.
 
         Args:
             export: its name.
             arguments: none, one or two i32 arguments, as unsigned.
 
         Raises:
-            WasmError: there is no such function, or it has another signature.
+            WasmError: the function does not exist, or has another signature.
         """
         address = self._address
         if not self._export(export, _FUNC, _EXTERN_FUNC):
@@ -420,7 +422,7 @@ class Guest:
         )
 
     def poll(self) -> bool:
-        """Run guest code on this thread until it ends, suspends, or has burnt its slice.
+        """Run guest code on this thread until it ends, suspends, or has used its slice.
 
         Returns:
             True when the call ended; `result` has its value.
@@ -432,7 +434,7 @@ class Guest:
         return self._polled(_poll_held(self._future))
 
     def poll_releasing_gil(self) -> bool:
-        """As `poll`, for a thread: other Python threads run in the meantime."""
+        """Like `poll`, but releases the GIL, so that other Python threads run."""
         return self._polled(_poll_released(self._future))
 
     def _polled(self, ended: bool) -> bool:
@@ -445,37 +447,37 @@ class Guest:
         return ended
 
     def result(self) -> int:
-        """The value of the call that ended: an i32 or i64, as unsigned 64 bits."""
+        """Return the result of the ended call: an i32 or i64, as unsigned 64 bits."""
         kind, value = _ONE_I64.unpack_from(self._block, _RESULT)
         return int(value) & (0xFFFF_FFFF if kind == _I32 else 0xFFFF_FFFF_FFFF_FFFF)
 
     def answer(self, word: int) -> None:
-        """Give the reply word of the host call in progress; the next poll continues the guest."""
+        """Set the reply word of the current host call; the next poll continues the guest."""
         c_uint64.from_address(self._reply + 8).value = word
         self._block[_READY] = b"\1"
 
     def fuel(self) -> int:
-        """Fuel left."""
+        """Return the remaining fuel."""
         _check(_get_fuel(self._context, self._address + _FUEL))
         left: int = _ONE_U64.unpack_from(self._block, _FUEL)[0]
         return left
 
     def set_fuel(self, fuel: int) -> None:
-        """Set the fuel left; a negative amount would be unlimited and is taken as none."""
+        """Set the remaining fuel; a negative amount, which would mean unlimited, is set to 0."""
         _check(_set_fuel(self._context, max(fuel, 0)))
 
     def memory_size(self) -> int:
-        """Current size of the linear memory, in bytes; it never shrinks."""
+        """Return the size of the linear memory in bytes; it never shrinks."""
         self._size = int(_memory_size(self._context, self._address + _MEMORY + 8))
         return self._size
 
     def _holds(self, pointer: int, length: int) -> bool:
-        """Whether a range lies inside the linear memory, which only ever grows."""
+        """Return whether a range is inside the linear memory, which never shrinks."""
         end = pointer + length
         return pointer >= 0 and length >= 0 and (end <= self._size or end <= self.memory_size())
 
     def load(self, size: int, runs: tuple[tuple[int, bytes], ...]) -> None:
-        """Make the linear memory `size` bytes large and write pages into it.
+        """Grow the linear memory to `size` bytes and write pages into it.
 
         Args:
             size: in bytes, a multiple of `PAGE`.
@@ -513,7 +515,7 @@ class Guest:
         ctypes.memmove(self._base + pointer, data, len(data))
 
     def differences(self, reference: bytes, ranges: Iterable[tuple[int, int]], step: int) -> list[int]:
-        """Where the memory is not what it was.
+        """Find the pages that differ from earlier content.
 
         Args:
             reference: what it was, from address 0; what it has grown since was zero.
@@ -543,23 +545,23 @@ class Guest:
         return found
 
     def unwind(self) -> None:
-        """Give up the call in progress, if there is one: its stack is unwound."""
+        """Cancel the current call, if any, and unwind its stack."""
         if self._future is not None:
             _future_delete(self._future)
             self._future = None
 
     def close(self) -> None:
-        """Unwind, and free everything. Harmless when done twice."""
+        """Unwind and free everything. It can be called twice."""
         if self._store is None:
             return
         self.unwind()
         self._template._guests.pop(self._context, None)
         _store_delete(self._store)
-        self._store = self.owner = None  # no cycle is left for the garbage collector
+        self._store = self.owner = None  # leaves no reference cycle
         self._template._blocks.append(self._block)
 
     def _export(self, name: bytes, offset: int, kind: bytes) -> bool:
-        """Put an export of this kind at `offset` of the block; wasmtime aborts on one of another kind."""
+        """Write an export of a kind at `offset` of the block; wasmtime aborts on another kind."""
         address = self._address
         found = _export_get(self._context, address, name, len(name), address + offset)
         return found and self._block[offset] == kind

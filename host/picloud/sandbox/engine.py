@@ -1,4 +1,4 @@
-"""The compiled guest: wasmtime's engine, its machine code on disk, and what the guest says of itself."""
+"""The compiled guest: the wasmtime engine, machine code on disk, and the `info` of the guest."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ GUEST_FILE = Path(__file__).parents[1] / "assets" / "guest.wasm"
 
 EXPORTS = (b"info", b"reserve", b"compile", b"run")
 
-# How much a guest burns before others get a turn: 0.3-0.5 ms on the machines this was measured on.
+# Fuel of a guest before other tasks run: 0.3 to 0.5 ms on the measured machines.
 SLICE_FUEL = 1_000_000
-# A stack that holds the deepest script the ceilings allow; what is left of ASYNC_STACK is for host calls,
+# Large enough for the deepest script that the ceilings allow. The rest of ASYNC_STACK is for host calls,
 # which run Python on it.
 WASM_STACK = 1024 * 1024
 ASYNC_STACK = 2 * 1024 * 1024
 KEEP_RESIDENT = 8 * 1024 * 1024
 PAGE = 4096
-"""What images are made of, in bytes; the unit in which guest memory is compared and copied."""
+"""Bytes of a page; guest memory is compared and copied in pages."""
 
 
 class GuestInfo(Struct, frozen=True):
-    """What the guest's `info` export says; addresses are the same in every instance.
+    """The result of the `info` export of the guest; addresses are equal in every instance.
 
     Attributes:
-        abi: version of the ABI it was built for.
+        abi: ABI version.
         interface: SHA-256 of the interface.toml it was built from, in hex.
         sdk: SDK version.
         rhai: interpreter version.
         input: (address, capacity) of the input buffer.
         reply: (address, capacity) of the reply buffer.
-        oom: address of the u32 that is 1 once the guest's memory could not grow.
-        scratch: address ranges [start, end) whose content is dead between two calls, so no image needs them.
+        oom: address of the u32 that becomes 1 when the memory could not grow.
+        scratch: address ranges [start, end) that are unused between calls, and not part of images.
     """
 
     abi: int
@@ -58,13 +58,13 @@ _INFO = Decoder(GuestInfo)
 
 
 class Engine:
-    """What guests are made from: one a process.
+    """Creates guest instances; one per process.
 
     Attributes:
-        interface: the host interface it was checked against.
-        info: what the guest says of itself.
-        pristine: linear memory of a fresh instance, for telling which pages a compile changed.
-        live: the (start, end) of it that an image may need: all but the scratch space, in whole pages.
+        interface: the host interface of the guest.
+        info: the `info` of the guest.
+        pristine: linear memory of a new instance, to find the pages that a compile changed.
+        live: its (start, end) ranges for images: all but the scratch space, in whole pages.
         digest: SHA-256 of guest.wasm in hex.
     """
 
@@ -76,18 +76,18 @@ class Engine:
         guest: Path = GUEST_FILE,
         interface: Interface | None = None,
     ) -> None:
-        """Load the guest, compiling it first where this machine has not yet.
+        """Load the guest; compile it first, if the machine code is not cached.
 
         Args:
-            cache_folder: folder for the machine code; only this user may write it.
-            slots: how many guest instances may live at once.
+            cache_folder: folder for the machine code; only this user can write to it.
+            slots: maximum of guest instances.
             max_memory_mb: largest linear memory of a guest, in MiB.
-            guest: the guest's WebAssembly.
-            interface: what to check it against; the packaged interface.toml when None.
+            guest: WebAssembly file of the guest.
+            interface: the expected interface; None for the packaged interface.toml.
 
         Raises:
-            InterfaceMismatch: the guest was built from another interface.
-            capi.WasmError: the guest is not valid, or needs imports that are not ours.
+            InterfaceMismatch: the guest was built with another interface.
+            capi.WasmError: the guest is not valid, or has unknown imports.
         """
         self.interface = interface or Interface.load()
         wasm = guest.read_bytes()
@@ -107,31 +107,31 @@ class Engine:
             pristine = guest.read(0, guest.memory_size())
             guest.start(b"info")
             if not guest.poll():
-                raise InterfaceMismatch("the guest's info does not answer")
+                raise InterfaceMismatch("the info of the guest does not return")
             info = _INFO.decode(guest.read(*unpack_address(guest.result())))
         except ValueError as error:
-            raise InterfaceMismatch(f"the guest's info cannot be read: {error}") from None
+            raise InterfaceMismatch(f"invalid info of the guest: {error}") from None
         finally:
             guest.close()
         if info.abi != ABI_VERSION or info.interface != self.interface.digest:
             raise InterfaceMismatch(
-                "guest.wasm was built from another interface.toml; run guest-runtime/build.sh"
+                "guest.wasm was built with another interface.toml; run guest-runtime/build.sh"
             )
         return info, pristine
 
     def close(self) -> None:
-        """Free the engine; no guest of it may be alive."""
+        """Free the engine. Close its guests first."""
         self.template.close()
         self._engine.close()
 
 
 def _forward(guest: capi.Guest, index: int, pointer: int, length: int) -> int | None:
-    """Hand a host call to whoever drives the guest (`run.Run`)."""
+    """Pass a host call to the owner of the guest (`run.Run`)."""
     return guest.owner.called(index, pointer, length)  # type: ignore[no-any-return]  # owner is a run
 
 
 def _live(info: GuestInfo, size: int) -> tuple[tuple[int, int], ...]:
-    """The memory between the dead ranges; the guest's buffers are dead between two calls, too."""
+    """Return the memory outside the unused ranges; the buffers of the guest are unused between calls too."""
     buffers = [(start, start + capacity) for start, capacity in (info.input, info.reply)]
     live, at = [], 0
     for start, end in sorted((*info.scratch, *buffers)):
@@ -143,16 +143,16 @@ def _live(info: GuestInfo, size: int) -> tuple[tuple[int, int], ...]:
 
 
 def _machine_code(engine: capi.WasmEngine, wasm: bytes, digest: str, folder: Path) -> Path:
-    """The compiled guest's file, made if it is not there.
+    """Return the file of the compiled guest, created if missing.
 
-    The name holds everything the code depends on. wasmtime runs this file's content as machine code, so
-    the folder must be ours alone, and the file appears whole or not at all.
+    Its name depends on everything that affects the code. wasmtime runs the file as machine code, so only this
+    user can write to the folder, and the file is written atomically.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     owner = folder.stat()
     if owner.st_uid != os.geteuid() or owner.st_mode & 0o022:
         raise PermissionError(
-            f"{folder} must belong to the user that runs PiCloud and be writable by no one else"
+            f"{folder} must belong to the user that runs PiCloud, and other users must not have write access"
         )
     settings = f"{capi.WASMTIME_VERSION}|{WASM_STACK}|{platform.machine()}|{_cpu_features()}"
     key = hashlib.sha256(settings.encode()).hexdigest()[:16]
@@ -162,14 +162,16 @@ def _machine_code(engine: capi.WasmEngine, wasm: bytes, digest: str, folder: Pat
         with tempfile.NamedTemporaryFile(dir=folder, delete=False) as temporary:
             temporary.write(artifact)
         Path(temporary.name).replace(file)
-        for other in folder.glob("guest-*.cwasm"):  # of versions before; who runs one still has it open
+        for other in folder.glob(
+            "guest-*.cwasm"
+        ):  # of older versions; a running process still has its file open
             if other != file:
                 other.unlink(missing_ok=True)
     return file
 
 
 def _cpu_features() -> str:
-    """A line that changes when the data folder is moved to a machine with another CPU."""
+    """Return a line that differs between CPUs, in case the data folder moves to another machine."""
     try:
         with Path("/proc/cpuinfo").open() as lines:
             return next((line for line in lines if line.startswith(("flags", "Features"))), "")

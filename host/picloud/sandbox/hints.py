@@ -1,4 +1,4 @@
-"""What a script could have meant: beside an error of the language, what there is instead."""
+"""Hints for errors of a script: what the author could have meant."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from picloud.core.interface import Interface
 
 _NOT_FOUND = re.compile(r"Function not found: ([\w:]+) \(((?:\(\)|[^()])*)\)")
 _STRING = "&str | ImmutableString | String"
-"""How the interpreter calls a string that is a literal."""
+"""The interpreter's type name of a string literal."""
 _NOT_JSON = {
     f"a value of type {kind} cannot be written as JSON": hint
     for kind, hint in {
-        "file": "answer #{ statusCode: 200, body: file }",
-        "blob": "base64::encode makes text of it, or answer #{ statusCode: 200, body: blob }",
+        "file": "return #{ statusCode: 200, body: file }",
+        "blob": "convert it with base64::encode, or return #{ statusCode: 200, body: blob }",
     }.items()
 }
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What interface.toml has of one namespace: name -> signature.
+    """The functions of one namespace in interface.toml: name -> signature.
 
     Attributes:
         functions: called as `namespace::name`.
@@ -36,23 +36,22 @@ class _Known:
 
 
 def hinted(message: str) -> str:
-    """An error with a hint, where there is one.
+    """Add a hint to an error, if there is one.
 
     Args:
         message: an error of the guest.
 
     Returns:
-        The message, in the names of types that `type_of` gives, with what there is instead; any other one as
-        it is.
+        The message with the type names of `type_of` and a hint; any other message unchanged.
     """
     if message in _NOT_JSON:
         return f"{message}; {_NOT_JSON[message]}"
     if (found := _NOT_FOUND.match(message)) is None:
         return message
     name, types = found[1], found[2].replace(_STRING, "string").split(", ")
-    said = f"Function not found: {name} ({', '.join(types)}){message[found.end() :]}"
+    text = f"Function not found: {name} ({', '.join(types)}){message[found.end() :]}"
     hint = _hint(name, types[0])
-    return f"{said}; {hint}" if hint else said
+    return f"{text}; {hint}" if hint else text
 
 
 def _hint(name: str, first: str) -> str | None:
@@ -60,18 +59,18 @@ def _hint(name: str, first: str) -> str | None:
     if colons and namespace in _known():
         known = _known()[namespace]
         if function in known.methods and function not in known.functions:
-            return f"there is {namespace}::collection(name).{known.methods[function]}"
+            return f"use {namespace}::collection(name).{known.methods[function]}"
         return _nearest(function, known.functions, f"{namespace}::", namespace)
     namespace = first.removesuffix("::collection")
     if namespace != first and namespace in _known():
         return _nearest(name, _known()[namespace].methods, "", "it")
-    return "() stands for what is not there" if first == "()" else None
+    return "() means that a value is absent" if first == "()" else None
 
 
 def _nearest(name: str, known: Mapping[str, str], prefix: str, whose: str) -> str:
-    """The signature of that name or of one much like it, else all names."""
+    """Suggest the function with the closest name, else list all names."""
     if near := get_close_matches(name, known, 1):
-        return f"there is {prefix}{known[near[0]]}"
+        return f"use {prefix}{known[near[0]]}"
     return f"{whose} has {', '.join(sorted(known))}"
 
 

@@ -1,7 +1,7 @@
-"""Images: a compiled script as the pages of guest memory that compiling it changed.
+"""Images: the pages of guest memory that changed when a script was compiled.
 
-Starting from an image is instantiating and copying those pages, so a cached execution neither parses nor
-compiles, and still begins with memory that no other execution has touched.
+A cached execution creates an instance and copies these pages. So it neither parses nor compiles, and its
+memory was never used by another execution.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ class Image:
     """A compiled script.
 
     Attributes:
-        memory_size: how large the linear memory was, in bytes.
+        memory_size: size of the linear memory in bytes.
         runs: (address, content) of each run of changed pages.
-        size: bytes of content.
-        imports: names of the modules it imports literally.
+        size: total bytes of content.
+        imports: names of its literal imports.
     """
 
     memory_size: int
@@ -30,12 +30,12 @@ class Image:
 
     @classmethod
     def take(cls, engine: Engine, guest: Guest, imports: tuple[str, ...]) -> Image:
-        """Snapshot a guest after a compile.
+        """Take an image of a guest after a compile.
 
         Args:
-            engine: the engine it is of.
-            guest: not in a call.
-            imports: as `Image.imports`.
+            engine: its engine.
+            guest: a guest that is not in a call.
+            imports: see `Image.imports`.
         """
         size = guest.memory_size()
         runs: list[list[int]] = []  # [start, end) of neighbouring pages
@@ -48,9 +48,9 @@ class Image:
         return cls(size, copied, sum(len(content) for _, content in copied), imports)
 
     def restore(self, guest: Guest) -> None:
-        """Make a fresh guest's memory this image.
+        """Copy the image into the memory of a new guest.
 
         Raises:
-            capi.WasmError: the guest's memory limit is below the image's size.
+            capi.WasmError: the image exceeds the memory limit of the guest.
         """
         guest.load(self.memory_size, self.runs)

@@ -1,7 +1,7 @@
-"""The limits of one execution: defaults, ceilings, and what a script may override.
+"""The limits of one execution: defaults, ceilings, and overrides of scripts.
 
-One table (`LIMIT_SPECS`) feeds enforcement, `GET /api/v1/admin/limits`, validation at write time and
-the reference page. The values are those of the specification's limits table.
+One table (`LIMIT_SPECS`) is the source of enforcement, `GET /api/v1/admin/limits`, validation of writes and
+the reference page.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ class LimitSpec:
 
     Attributes:
         name: field name in a script's `sandbox` overrides.
-        default: value when a script does not override it.
-        ceiling: largest override the instance accepts, before `env` changes it.
-        unit: what the number counts.
-        enforced_by: the part of PiCloud that holds it.
-        per_script: False for a limit that no script can override.
-        moved_by: environment variable, where it has not the usual name.
+        default: value without an override.
+        ceiling: default of the largest override; `env` changes it.
+        unit: unit of the value.
+        enforced_by: the component that enforces it.
+        per_script: whether a script can override it.
+        moved_by: environment variable with a different name than usual.
     """
 
     name: str
@@ -39,12 +39,12 @@ class LimitSpec:
 
     @property
     def env(self) -> str | None:
-        """Name of the environment variable that moves the ceiling, or None where it is fixed."""
+        """The environment variable of the ceiling, or None if it is fixed."""
         return self.moved_by or (f"PICLOUD_SANDBOX_{self.name.upper()}" if self.per_script else None)
 
 
 def _shared(name: str) -> int:
-    """The default that the guest has, too."""
+    """The default, shared with the guest."""
     return LIMITS.number(f"default_{name}")
 
 
@@ -93,7 +93,7 @@ class Limits:
     max_import_depth: int
 
     def for_guest(self) -> dict[str, int]:
-        """What the guest enforces itself, in the shape of its `compile` input."""
+        """Return the limits that the guest enforces, for its `compile` input."""
         return {name: getattr(self, name) for name in _GUEST_ENFORCED}
 
 
@@ -103,63 +103,62 @@ _GUEST_ENFORCED = tuple(limit.name for limit in LIMIT_SPECS if limit.enforced_by
 _FIELDS = [field.name for field in fields(Limits)]
 
 
-class LimitRefused(ValueError):
+class LimitRejected(ValueError):
     """An override that the instance does not accept.
 
     Attributes:
         field: the override's name.
-        details: what was asked for and what is possible, for the error's `details`.
+        details: the requested and the possible value, for the details of the error.
     """
 
     def __init__(self, message: str, field: str, **details: object) -> None:
-        """Make a refusal."""
         super().__init__(message)
         self.field = field
         self.details = {"field": field, **details}
 
 
 class Ceilings:
-    """The largest overrides this instance accepts."""
+    """The maximum overrides of this instance."""
 
     def __init__(self, changed: Mapping[str, int] | None = None) -> None:
-        """Make the table.
+        """Create the table.
 
         Args:
-            changed: limit name to ceiling, for those that the operator moved.
+            changed: ceilings by limit name that the operator has changed.
         """
         self._values = {limit.name: limit.ceiling for limit in LIMIT_SPECS} | dict(changed or {})
 
     def __getitem__(self, name: str) -> int:
-        """The ceiling of a per-script limit."""
+        """Return the ceiling of a limit."""
         return self._values[name]
 
     def resolve(self, overrides: Mapping[str, object]) -> Limits:
-        """The limits of a script with these overrides.
+        """Return the limits of a script.
 
         Args:
-            overrides: limit name to value, as stored in the script's `sandbox`.
+            overrides: values by limit name, from the `sandbox` of the script.
 
         Returns:
-            Every limit: the override where there is one, else the default, never above the ceiling.
+            Every limit: the override or the default, at most the ceiling.
 
         Raises:
-            LimitRefused: an unknown name, not a positive integer, or above its ceiling.
+            LimitRejected: an unknown name, not a positive integer, or above its ceiling.
         """
         for name, value in overrides.items():
             if name not in PER_SCRIPT:
-                raise LimitRefused(f"there is no limit {name!r}", name, known=sorted(PER_SCRIPT))
+                raise LimitRejected(f"unknown limit {name!r}", name, known=sorted(PER_SCRIPT))
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise LimitRefused(f"{name} must be a positive integer", name, requested=value)
+                raise LimitRejected(f"{name} must be a positive integer", name, requested=value)
             if value > self._values[name]:
                 ceiling = self._values[name]
-                message = f"{name} is {value}, above this instance's ceiling of {ceiling}"
-                raise LimitRefused(message, name, requested=value, ceiling=ceiling)
+                message = f"{name} must be at most {ceiling} on this instance, not {value}"
+                raise LimitRejected(message, name, requested=value, ceiling=ceiling)
         chosen = {limit.name: min(limit.default, self._values[limit.name]) for limit in LIMIT_SPECS}
         chosen |= overrides  # type: ignore[arg-type]  # every value was checked to be an integer
         return Limits(**{name: chosen[name] for name in _FIELDS})
 
     def table(self) -> list[dict[str, Any]]:
-        """The rows of `GET /api/v1/admin/limits`: name, default, ceiling, unit, enforced_by, env."""
+        """Return the rows of `GET /api/v1/admin/limits`: name, default, ceiling, unit, enforced_by, env."""
         return [
             {
                 "name": limit.name,

@@ -1,4 +1,4 @@
-"""What came of an execution: the script's answer or an error, its log lines and its figures."""
+"""The outcome of an execution: the response or an error, log lines and figures."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ STATUS = {
     "internal": 500,
     "cancelled": 499,
 }
-"""HTTP status of every outcome but ok (the specification's table); 499 is only for the log."""
+"""HTTP status of every outcome except ok; 499 is only used in the log."""
 OUTCOMES = (OK, *STATUS)
 IMAGES = ("cold", "cached", "none")
-"""Whether the script was compiled for an execution, an image was there, or it did not come to that."""
+"""Whether the script was compiled, an image was used, or neither."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileReference:
-    """A file that a script answers with. It need not be there: only its app's files may be looked among.
+    """The file of a response. It need not exist; only files of the same app are searched.
 
     Attributes:
-        collection: of the script's choosing, 1 to 128 bytes.
-        id: as the script gave it.
+        collection: name of 1 to 128 bytes.
+        id: from the script.
     """
 
     collection: str
@@ -41,14 +41,14 @@ class FileReference:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A script's HTTP response, checked: every header is safe to send.
+    """The checked HTTP response of a script: every header is safe to send.
 
     Attributes:
         status: 200 to 599.
-        headers: lower-case names and values, in order; a content-type is among them unless there is no body,
-            or it is that of the file.
+        headers: lower-case names and values, in order; with a content-type unless there is no body or the
+            body is a file.
         body: the bytes to send.
-        file: the file to send in its place, or None.
+        file: the file to send instead, or None.
     """
 
     status: int
@@ -59,13 +59,13 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class ScriptError:
-    """What a script did wrong.
+    """An error of a script.
 
     Attributes:
-        message: for the author, in their words where they threw it.
-        line: 1-based, or None where there is no position.
-        column: 1-based, or None.
-        module: name of the imported module it happened in, or None for the script itself.
+        message: for the author; the thrown value if the script threw it.
+        line: 1-based, or None if unknown.
+        column: 1-based, or None if unknown.
+        module: name of the imported module with the error, or None for the script itself.
     """
 
     message: str
@@ -76,12 +76,12 @@ class ScriptError:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line a script logged.
+    """A log line of a script.
 
     Attributes:
         level: trace, debug, info, warn or error.
         message: the text.
-        data: JSON text of the map given with it, or None.
+        data: JSON text of its data, or None.
         at: milliseconds since 1970-01-01 UTC.
     """
 
@@ -93,16 +93,16 @@ class LogLine:
 
 @dataclass(slots=True)
 class Figures:
-    """What an execution cost.
+    """The cost of an execution.
 
     Attributes:
         cache: one of `IMAGES`.
-        fuel: burnt by the run, host calls included, compiling excluded.
-        operations: Rhai operations, or None where the guest could not tell (it trapped).
+        fuel: fuel used, with host calls and without compiling.
+        operations: Rhai operations, or None if unknown after a trap.
         peak_memory_bytes: largest size of the linear memory.
-        wall_ms: from permit to answer.
-        host_call_ms: of these, spent in host calls.
-        host_calls: how many of each name.
+        wall_ms: time from admission to the result, in milliseconds.
+        host_call_ms: part of it spent in host calls.
+        host_calls: number of calls by name.
     """
 
     cache: str = "none"
@@ -116,15 +116,15 @@ class Figures:
 
 @dataclass(slots=True)
 class Outcome:
-    """How an execution ended.
+    """The outcome of an execution.
 
     Attributes:
         code: "ok" or a key of `STATUS`.
-        response: the script's answer when ok.
-        error: what went wrong when not.
-        figures: what it cost.
-        logs: what it logged, within the limits.
-        logs_dropped: lines over the limits.
+        response: the response, if ok.
+        error: the error, if not ok.
+        figures: its cost.
+        logs: its log lines, within the limits.
+        logs_dropped: lines dropped by the limits.
     """
 
     code: str = "internal"
@@ -136,5 +136,5 @@ class Outcome:
 
     @property
     def status(self) -> int:
-        """The HTTP status this outcome is sent with."""
+        """The HTTP status of the response."""
         return self.response.status if self.response is not None else STATUS[self.code]

@@ -1,4 +1,4 @@
-"""A guest's answer, checked: nothing of it is believed because the guest says so."""
+"""Checks the result of the guest, which is not trusted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FILE = 4  # the body is MessagePack of [collection, id]
 _NO_BODY = (204, 205, 304)
 _MAX_COLLECTION, _MAX_ID = LIMITS.number("max_collection_name_bytes"), 64  # bytes; a UUID has 36
 _MAX_HEADERS, _MAX_HEADER_BYTES = 100, 32 * 1024
-# The guest denies what belongs to the connection; the host also what it sets itself.
+# The guest rejects headers of the connection; the host also those that it sets itself.
 _RESERVED = LIMITS.names("reserved_response_headers") | {
     "proxy-authorization",
     "x-request-id",
@@ -30,32 +30,32 @@ _CODES = frozenset(
 )
 
 
-class AnswerRefused(Exception):
-    """The script answered with something that must not be sent; the text says what."""
+class ResponseRejected(Exception):
+    """The response of the script is not valid; the message has the reason."""
 
 
 class CheckedResult:
-    """What the guest's `run` gave back.
+    """The checked result of `run`.
 
     Attributes:
-        operations: Rhai operations, as the guest counted.
+        operations: Rhai operations, counted by the guest.
         code: "ok" or an error code.
-        response: when ok.
-        error: when not.
+        response: the response, if ok.
+        error: the error, if not ok.
     """
 
     __slots__ = ("code", "error", "operations", "response")
 
     def __init__(self, data: bytes, reserved_cookies: Collection[str] = ()) -> None:
-        """Unpack and check an answer.
+        """Decode and check a result.
 
         Args:
-            data: MessagePack as in the guest ABI: `[0, operations, status, headers, kind, body]` or
+            data: MessagePack of the guest ABI: `[0, operations, status, headers, kind, body]` or
                 `[1, operations, {code, message, line, column, module}]`.
             reserved_cookies: cookies that no response can set, in lower case.
 
         Raises:
-            InterfaceViolation: it is not of that form.
+            InterfaceViolation: it has another form.
         """
         self.code = "ok"
         self.operations = 0
@@ -74,31 +74,31 @@ class CheckedResult:
             if isinstance(answer, abi.RunAnswered):
                 self.response = _response(answer, reserved_cookies)
             else:
-                said = answer.error.get("code")
-                self.code = said if isinstance(said, str) and said in _CODES else "script_error"
+                code = answer.error.get("code")
+                self.code = code if isinstance(code, str) and code in _CODES else "script_error"
                 self.error = script_error(answer.error)
-        except AnswerRefused as refusal:
-            self.code, self.error = "response_invalid", ScriptError(str(refusal))
+        except ResponseRejected as error:
+            self.code, self.error = "response_invalid", ScriptError(str(error))
 
 
-def script_error(said: Mapping[str, object]) -> ScriptError:
-    """The error a guest reports, with every field of the right type."""
+def script_error(fields: Mapping[str, object]) -> ScriptError:
+    """Convert an error of the guest, with checked types."""
 
     def number(name: str) -> int | None:
-        value = said.get(name)
+        value = fields.get(name)
         return value if type(value) is int and 0 < value < 1 << 31 else None
 
-    module = said.get("module")
-    message = hinted(str(said.get("message") or "unknown error")[:4096])
+    module = fields.get("module")
+    message = hinted(str(fields.get("message") or "unknown error")[:4096])
     return ScriptError(message, number("line"), number("column"), module if isinstance(module, str) else None)
 
 
 def _response(answer: abi.RunAnswered, reserved_cookies: Collection[str]) -> Response:
     status, kind, body = answer.status, answer.kind, answer.body
     if not 200 <= status <= 599:
-        raise AnswerRefused(f"statusCode must be from 200 to 599, not {status}")
+        raise ResponseRejected(f"statusCode must be from 200 to 599, not {status}")
     if len(body) > FIXED["max_response_body"]:
-        raise AnswerRefused(f"the body is larger than {FIXED['max_response_body']} bytes")
+        raise ResponseRejected(f"the body must have at most {FIXED['max_response_body']} bytes")
     checked = _headers(answer.headers, reserved_cookies)
     if kind == _FILE:
         file = _file(body)
@@ -116,12 +116,12 @@ def _file(reference: bytes) -> FileReference:
     except ValueError as error:
         raise InterfaceViolation(f"run: invalid file: {error}") from None
     if not 1 <= len(file.collection.encode()) <= _MAX_COLLECTION or len(file.id.encode()) > _MAX_ID:
-        raise AnswerRefused("there is no file of that collection and id")
+        raise ResponseRejected("invalid collection or id of a file")
     return file
 
 
 def _cookie_name(value: str) -> str:
-    """The name a browser sends it back under: it forgets the `=` before a cookie that has none."""
+    """Return the name under which a browser returns a cookie; it drops a leading `=`."""
     return re.split("[=;]", value.lstrip("= \t"), maxsplit=1)[0].strip().lower()
 
 
@@ -129,21 +129,21 @@ def _headers(headers: Mapping[str, object], reserved_cookies: Collection[str]) -
     fields: list[tuple[str, str]] = []
     for name, values in headers.items():
         if not _TOKEN.fullmatch(name):
-            raise AnswerRefused(f"header name {name[:64]!r} is not a token (RFC 9110)")
+            raise ResponseRejected(f"invalid header name {name[:64]!r}")
         lower = name.lower()
         if lower in _RESERVED:
-            raise AnswerRefused(f"header {lower!r} belongs to the server")
+            raise ResponseRejected(f"scripts cannot set the header {lower!r}")
         for value in values if isinstance(values, list) else [values]:
             if not isinstance(value, str) or not _VALUE.fullmatch(value):
-                raise AnswerRefused(f"the value of header {lower!r} has characters that no header may have")
+                raise ResponseRejected(f"header {lower!r} contains an invalid character, or is too long")
             if lower == "set-cookie" and (cookie := _cookie_name(value)) in reserved_cookies:
-                raise AnswerRefused(f"a script cannot set the cookie {cookie}")
+                raise ResponseRejected(f"a script cannot set the cookie {cookie}")
             fields.append((lower, value))
     if (
         len(fields) > _MAX_HEADERS
         or sum(len(name) + len(value) for name, value in fields) > _MAX_HEADER_BYTES
     ):
-        raise AnswerRefused(
-            f"more than {_MAX_HEADERS} headers, or more than {_MAX_HEADER_BYTES} bytes of them"
+        raise ResponseRejected(
+            f"at most {_MAX_HEADERS} headers with {_MAX_HEADER_BYTES} bytes in total can be sent"
         )
     return fields

@@ -1,8 +1,8 @@
-"""One guest at work: calls into it, host calls out of it, and every limit the host holds.
+"""A run of one guest: calls of its functions, its host calls, and the limits that the host enforces.
 
-A call into the guest is a coroutine: it polls on the event loop; a host call that must wait suspends the
-guest and awaits the service, with no thread parked; a guest that computes longer than `LOOP_FUEL` is polled
-on a thread from then on. Cancelling the coroutine (deadline, client gone) unwinds the guest.
+A call of the guest is a coroutine that polls it on the event loop. A host call that waits suspends the guest
+and awaits the service without blocking a thread. A guest that computes longer than `LOOP_FUEL` is then polled
+on a thread. Cancelling the coroutine (deadline, disconnected client) unwinds the guest.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from picloud.sandbox.threads import Threads
 LOOP_FUEL = 3 * SLICE_FUEL
 COMPILE_FUEL = 20_000_000_000
 CALL_FUEL = 1_000
-"""What a host call costs, besides one fuel for each byte in and out."""
+"""Fuel of a host call, in addition to one per byte in and out."""
 
 MAX_REQUEST = 16 * MIB
-MAX_ANSWER = FIXED["max_response_body"] + MIB
+MAX_RESULT = FIXED["max_response_body"] + MIB
 
 
 class Stopped(Exception):
-    """The host ended the execution.
+    """The host stopped the execution.
 
     Attributes:
-        code: the outcome's code.
+        code: the outcome code.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -43,26 +43,26 @@ class Stopped(Exception):
 
 
 class Run:
-    """A guest instance and what it may do. Use once; `close` is owed in every case.
+    """A guest instance with its limits, for one use. The caller must call `close`, also on error.
 
     Attributes:
-        figures: filled while it runs.
-        logs: lines the script logged.
-        logs_dropped: lines over the limits.
-        suspended: the guest waits for a host call.
+        figures: its figures, updated while it runs.
+        logs: log lines of the script.
+        logs_dropped: lines dropped by the limits.
+        suspended: whether the guest waits for a host call.
     """
 
     def __init__(self, engine: Engine, threads: Threads, limits: Limits, deadline: float) -> None:
-        """Instantiate a guest: it can compile, and run after `begin`.
+        """Create a guest. It can compile, and after `begin` it can run.
 
         Args:
-            engine: what to instantiate.
-            threads: where it computes when that takes long.
-            limits: what it may use.
+            engine: creates the guest.
+            threads: run long computations.
+            limits: limits of the run.
             deadline: when it is stopped, in seconds of `time.monotonic`.
 
         Raises:
-            Stopped: the memory limit is below what the interpreter begins with.
+            Stopped: the memory limit is smaller than the initial memory of the interpreter.
             capi.WasmError: no free slot.
         """
         self._engine, self._threads, self._limits = engine, threads, limits
@@ -73,7 +73,9 @@ class Run:
         self._word: int | None = None
         self._deferred: tuple[bytes, int] | None = None
         self._on_loop = True
-        self._fuel = self._accounted = COMPILE_FUEL  # left at the last host call; as counted in _loop_fuel
+        self._fuel = self._accounted = (
+            COMPILE_FUEL  # fuel left at the last host call; and already counted in _loop_fuel
+        )
         self._loop_fuel = 0
         self._counted = self._log_bytes = 0
         self.figures = Figures()
@@ -81,15 +83,15 @@ class Run:
         self.logs_dropped = 0
         self.suspended = False
         if limits.memory_limit_mb << 20 < len(engine.pristine):
-            raise Stopped("memory_limit", "the interpreter alone needs more memory")
+            raise Stopped("memory_limit", "the memory limit is too low for the interpreter")
         memory = limits.memory_limit_mb << 20
         self.guest = capi.Guest(engine.template, memory, COMPILE_FUEL, SLICE_FUEL, self)
 
     def begin(self, functions: Mapping[str, HostFunction], call: object) -> None:
-        """Let the guest call the host; the fuel of the limits is what it has from here on.
+        """Allow host calls, and set the fuel to that of the limits.
 
         Args:
-            functions: the host functions, by import name.
+            functions: host functions by import name.
             call: passed to every host function as its first argument.
         """
         self._functions, self._call = functions, call
@@ -98,19 +100,19 @@ class Run:
         self.guest.set_fuel(self._limits.max_fuel)
 
     async def invoke(self, export: bytes, data: bytes) -> bytes:
-        """Call a function of the guest that takes and gives bytes.
+        """Call a function of the guest that takes and returns bytes.
 
         Args:
             export: `compile` or `run`.
             data: its input.
 
         Returns:
-            Its answer, copied out of the guest.
+            The result, copied from the guest.
 
         Raises:
-            Stopped: a limit of the host's was reached.
+            Stopped: a limit was exceeded.
             capi.Trap: the guest trapped.
-            interface.InterfaceViolation: the guest broke its interface.
+            interface.InterfaceViolation: the guest violated the interface.
         """
         address, capacity = self._engine.info.input
         if len(data) > capacity:
@@ -118,20 +120,20 @@ class Run:
             await self._drive()
             address = self.guest.result()
             if not address:
-                raise Stopped("memory_limit", "the request does not fit into the script's memory")
+                raise Stopped("memory_limit", "the request exceeds the memory limit of the script")
         try:
             self.guest.write(address, data)
             self.guest.start(export, address, len(data))
             await self._drive()
             pointer, length = abi.unpack_address(self.guest.result())
-            if length > MAX_ANSWER:
-                raise interface.InterfaceViolation(f"{export.decode()}: an answer of {length} bytes")
+            if length > MAX_RESULT:
+                raise interface.InterfaceViolation(f"{export.decode()}: a result of {length} bytes")
             return self.guest.read(pointer, length)
         except IndexError as error:
             raise interface.InterfaceViolation(str(error)) from None
 
     def close(self) -> None:
-        """Unwind the guest and free it; the final figures are taken here."""
+        """Unwind and free the guest, and set the final figures."""
         if self._pending is not None:
             self._pending[1].close()
             self._pending = None
@@ -142,7 +144,7 @@ class Run:
         self.guest.close()
 
     def out_of_memory(self) -> bool:
-        """Whether the guest's allocator was refused memory before it trapped."""
+        """Return whether the guest failed to allocate memory before it trapped."""
         return self.guest.read(self._engine.info.oom, 4) != bytes(4)
 
     async def _drive(self) -> None:
@@ -170,7 +172,7 @@ class Run:
                 raise self._timeout()
 
     def called(self, index: int, pointer: int, length: int) -> int | None:
-        """A host call: runs in the middle of guest code, on its stack (see `capi.OnCall`)."""
+        """Handle a host call, on the stack of the guest (see `capi.OnCall`)."""
         if self._functions is None:
             raise interface.InterfaceViolation("a host call while compiling")
         functions = self._engine.interface.hosts
@@ -186,23 +188,23 @@ class Run:
         self._fuel = self.guest.fuel()
         self._burn(CALL_FUEL + length)
         if length > MAX_REQUEST:
-            refusal = f"more than {MAX_REQUEST} bytes in one call"
-            return self._turn_over(self._reply(abi.encode_error(refusal), abi.ERROR_BIT))
+            message = f"more than {MAX_REQUEST} bytes in one call"
+            return self._answer(self._reply(abi.encode_error(message), abi.ERROR_BIT))
         try:
             params = signature.decode(self.guest.read(pointer, length))
         except IndexError as error:
             raise interface.InterfaceViolation(str(error)) from None
         if name == "log_write":
             self._log(*params)  # type: ignore[arg-type]  # decoded by its signature
-            return self._turn_over(self._reply(interface.NIL, 0))
+            return self._answer(self._reply(interface.NIL, 0))
         work = self._functions[name](self._call, *params)
-        if not self._on_loop:  # a service belongs to the loop; it will run when this thread's turn ends
+        if not self._on_loop:  # services run in the event loop, after the turn of this thread
             self._suspend(signature, work)
             return None
         return self._begin(signature, work)
 
     def _begin(self, signature: Signature, work: Coroutine[Any, Any, object]) -> int | None:
-        """Run a service's first step at once: what needs no waiting is answered without suspending."""
+        """Run the first step of a service at once; if it completes, the guest is not suspended."""
         began = time.perf_counter()
         try:
             first = work.send(None)
@@ -215,13 +217,13 @@ class Run:
             return None
         finally:
             self.figures.host_call_ms += (time.perf_counter() - began) * 1000
-        return self._turn_over(reply)
+        return self._answer(reply)
 
-    def _turn_over(self, word: int) -> int | None:
-        """Answer at once, unless the guest has had its slice: then it is suspended for others to run.
+    def _answer(self, word: int) -> int | None:
+        """Return a reply at once, unless the guest has used its slice: then suspend it, so that others run.
 
-        Setting the fuel begins a new slice, so without this a guest that keeps calling would never yield:
-        not to the loop, and on a thread not to its deadline either.
+        Setting the fuel starts a new slice. Without this, a guest with many calls would never yield to the
+        event loop or, on a thread, to its deadline.
         """
         if self._accounted - self._fuel > SLICE_FUEL:
             self._word, self.suspended = word, True
@@ -250,8 +252,8 @@ class Run:
             except ServiceError as error:
                 word = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
             except TimeoutError:
-                if not limit.expired():  # by the loop's clock, which may be ahead of the deadline's
-                    raise  # the service's own, which it should have translated
+                if not limit.expired():  # by the clock of the loop, which can be ahead of the deadline
+                    raise  # raised by the service itself
                 raise self._timeout() from None
             finally:
                 self._pending = None
@@ -260,7 +262,7 @@ class Run:
         self.guest.answer(word)
 
     def _reply(self, data: bytes, flags: int) -> int:
-        """Put a reply where the guest finds it, and make the word that tells how."""
+        """Write a reply into the guest, and return the word that describes it."""
         self._burn(len(data))
         self.guest.set_fuel(self._fuel)
         address, capacity = self._engine.info.reply
@@ -272,7 +274,7 @@ class Run:
 
     def _take_reply(self, pointer: int, length: int) -> int:
         if self._deferred is None or length < len(self._deferred[0]):
-            raise interface.InterfaceViolation("reply_take: there is no such reply")
+            raise interface.InterfaceViolation("reply_take: no such reply")
         (data, flags), self._deferred = self._deferred, None
         try:
             self.guest.write(pointer, data)
@@ -281,7 +283,7 @@ class Run:
         return len(data) | flags
 
     def _burn(self, amount: int) -> None:
-        """Charge the guest for a host call; it feels that when it goes on (`_reply` sets its fuel)."""
+        """Charge the guest for a host call; `_reply` then sets its fuel."""
         self._fuel -= amount
         if self._fuel <= 0:
             self.guest.set_fuel(0)
@@ -301,9 +303,9 @@ class Run:
 
 
 class _Begun:
-    """A coroutine whose first step has run, as something to await.
+    """An awaitable for a coroutine whose first step has already run.
 
-    Awaiting goes on where the first step stopped: what it waits for is yielded to the task first.
+    Awaiting continues after the first step, and yields its result to the task first.
     """
 
     def __init__(self, coroutine: Coroutine[Any, Any, object], first: Any) -> None:

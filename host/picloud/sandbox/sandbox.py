@@ -29,12 +29,12 @@ COMPILE_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What to compile.
+    """The sources to compile.
 
     Attributes:
         source: Rhai, UTF-8.
         kind: "endpoint" or "module".
-        modules: source of every module it may import, by name.
+        modules: sources of the modules it can import, by name.
     """
 
     source: bytes
@@ -43,7 +43,7 @@ class Program:
 
 
 class Sandbox:
-    """Runs scripts, each execution in a guest instance of its own."""
+    """Runs scripts, each execution in a new guest instance."""
 
     def __init__(
         self,
@@ -53,17 +53,17 @@ class Sandbox:
         functions: Mapping[str, HostFunction],
         reserved_cookies: Collection[str] = (),
     ) -> None:
-        """Make a sandbox.
+        """Create a sandbox.
 
         Args:
-            engine: what guests are made from.
-            cache: where images are kept.
-            threads: where long computations go.
-            functions: every host function of interface.toml but the log.
+            engine: creates guests.
+            cache: caches images.
+            threads: run long computations.
+            functions: every host function of interface.toml except the log.
             reserved_cookies: names of cookies that no script can set.
 
         Raises:
-            InterfaceMismatch: a host function is missing or too many.
+            InterfaceMismatch: a host function is missing or unknown.
         """
         engine.interface.check_table(functions)
         self.engine, self.cache = engine, cache
@@ -71,16 +71,16 @@ class Sandbox:
         self._reserved_cookies = frozenset(map(str.lower, reserved_cookies))
 
     async def check(self, program: Program, limits: Limits) -> tuple[str, ...]:
-        """Compile a script to see whether it is valid; nothing is kept.
+        """Check a script by compiling it; nothing is stored.
 
         Args:
             program: the script.
 
         Returns:
-            The names of the modules it imports literally.
+            The names of its literal imports.
 
         Raises:
-            ScriptInvalid: with `line`, `column` and `message` in its details where it does not parse.
+            ScriptInvalid: it does not parse; the details have `line`, `column` and `message`.
         """
         run: Run | None = None
         try:
@@ -89,10 +89,10 @@ class Sandbox:
                 run = Run(self.engine, self._threads, compiling, time.monotonic() + COMPILE_SECONDS)
                 return (await self._compile(run, program, limits)).imports
         except Exception as error:
-            code, said = _classify(error, run)
+            code, script_fault = _classify(error, run)
             if code in ("overloaded", "internal"):
                 raise
-            raise _invalid(said) from None
+            raise _invalid(script_fault) from None
         finally:
             if run is not None:
                 run.close()
@@ -110,16 +110,16 @@ class Sandbox:
         """Run a script once.
 
         Args:
-            key: names this version of the script and of all its modules, for the image cache.
-            program: what to compile when there is no image of `key`.
-            request: the guest's `run` input, MessagePack.
-            limits: what the run may use.
-            deadline: when it is ended, compiling included, in seconds of `time.monotonic`.
+            key: key of the image: the versions of the script and its modules.
+            program: compiled if there is no image.
+            request: input of `run`, MessagePack.
+            limits: limits of the run.
+            deadline: when it is stopped, including the compile, in seconds of `time.monotonic`.
             call: first argument of every host function.
-            outcome: filled in whatever happens; script errors and limits are outcomes, not exceptions.
+            outcome: always set; script errors and limits are outcomes, not exceptions.
 
         Raises:
-            asyncio.CancelledError: the caller gave up; the guest is gone.
+            asyncio.CancelledError: the caller was cancelled; the guest is closed.
         """
         began = time.perf_counter()
         run: Run | None = None
@@ -142,7 +142,7 @@ class Sandbox:
             outcome.code, outcome.response, outcome.error = answer.code, answer.response, answer.error
             run.figures.operations = answer.operations
         except asyncio.CancelledError:
-            outcome.code, outcome.error = "cancelled", ScriptError("the caller did not wait for the answer")
+            outcome.code, outcome.error = "cancelled", ScriptError("the caller did not wait for the response")
             raise
         except Exception as error:
             outcome.code, outcome.error = _classify(error, run)
@@ -154,24 +154,24 @@ class Sandbox:
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
 
     async def _first(self, key: Hashable, deadline: float, compile_: Callable[[], Awaitable[Image]]) -> Image:
-        """An image that was not there: waiting for the compile counts as running."""
+        """Get a missing image; waiting for the compile counts as running time."""
         try:
             async with asyncio.timeout(deadline - time.monotonic()):
                 return await self.cache.get(key, compile_)
         except TimeoutError:
-            raise Stopped("timeout", "the script could not be compiled in time") from None
+            raise Stopped("timeout", "the script was not compiled in time") from None
 
     async def _compile(self, run: Run, program: Program, limits: Limits) -> Image:
-        """Compile in a fresh guest, which can then run what it compiled."""
+        """Compile in a new guest, which can then run the script."""
         request = {
             "source": program.source,
             "kind": program.kind,
             "limits": limits.for_guest(),
             "modules": dict(program.modules),
         }
-        said = await run.invoke(b"compile", encode(request))
+        result = await run.invoke(b"compile", encode(request))
         try:
-            answer = abi.COMPILE_RESULT.decode(said)
+            answer = abi.COMPILE_RESULT.decode(result)
             if isinstance(answer, abi.CompileFailed):
                 require_plain(answer.error)
         except ValueError as error:
@@ -187,7 +187,7 @@ def _invalid(error: ScriptError) -> ScriptInvalid:
 
 
 def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptError]:
-    """The outcome code of an exception, and what to tell the script's author."""
+    """Return the outcome code of an exception, and the error for the script author."""
     match error:
         case Stopped():
             return error.code, ScriptError(str(error))
@@ -198,11 +198,11 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
             module = error.details.get("module")
             return error.code, ScriptError(error.message, line, column, module)  # type: ignore[arg-type]
         case interface.InterfaceViolation():
-            logger.error("a guest broke its interface: %s", error)
-            return "script_error", ScriptError("the interpreter broke its interface with the host")
+            logger.error("a guest violated its interface: %s", error)
+            return "script_error", ScriptError("the interpreter violated the interface of the host")
         case Overloaded():
             return error.code, ScriptError(error.message)
-        case Unavailable():  # the pool said so in a line; a trace of every execution would fill disks
+        case Unavailable():  # the pool logged one line; a traceback per execution would fill the disk
             return "internal", ScriptError(error.message)
         case _:
             logger.exception("an execution failed", exc_info=error)

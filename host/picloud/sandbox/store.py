@@ -1,8 +1,7 @@
-"""Images that the workers of a node share: what one compiled, the others restore.
+"""Images shared by the workers of a node: one compiles, the others restore.
 
-One file an image in a folder of this run of the server (the parent empties it at start). A file appears whole
-or not at all; one that does not read back is as good as none. The folder must be ours alone: an image is
-what guests start from.
+Each image is a file in a folder, which the parent process empties at start. Files are written atomically;
+unreadable ones are ignored. Only this user can write to the folder, because guests start from images.
 """
 
 from __future__ import annotations
@@ -24,15 +23,17 @@ class ImageStore:
     """A folder of images."""
 
     def __init__(self, folder: Path, megabytes: int) -> None:
-        """Use a folder.
+        """Open a store.
 
         Args:
-            folder: made if it is not there; only this user may write it.
-            megabytes: most bytes of images, in MiB, give or take an eighth a worker; the oldest go first.
+            folder: created if missing; only this user can write to it.
+            megabytes: maximum size in MiB, within an eighth per worker; the oldest images are removed.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._folder, self._most = folder, megabytes << 20
-        self._unchecked = self._most  # bytes put since the folder was last measured: at once at the start
+        self._folder, self._max_bytes = folder, megabytes << 20
+        self._unchecked = (
+            self._max_bytes
+        )  # bytes written since the size was measured; measured first at start
 
     def clear(self) -> None:
         """Remove every image."""
@@ -40,7 +41,7 @@ class ImageStore:
             file.unlink(missing_ok=True)
 
     def get(self, key: object) -> Image | None:
-        """The image of a key, or None."""
+        """Return the image of a key, or None."""
         try:
             size, runs, imports = _DECODER.decode(self._file(key).read_bytes())
         except (OSError, ValueError):
@@ -48,7 +49,7 @@ class ImageStore:
         return Image(size, runs, sum(len(content) for _, content in runs), imports)
 
     def put(self, key: object, image: Image) -> None:
-        """Keep an image. A full disk costs only that the others compile for themselves."""
+        """Store an image. On a full disk the other workers compile it themselves."""
         content = encode((image.memory_size, image.runs, image.imports))
         with contextlib.suppress(OSError):
             self._make_room(len(content))
@@ -58,15 +59,15 @@ class ImageStore:
 
     def _make_room(self, size: int) -> None:
         self._unchecked += size
-        if self._unchecked < self._most // 8:
+        if self._unchecked < self._max_bytes // 8:
             return
         self._unchecked = 0
-        kept = sorted(
+        images = sorted(
             ((file.stat(), file) for file in self._folder.iterdir()), key=lambda entry: entry[0].st_mtime
         )
-        total = size + sum(stat.st_size for stat, _ in kept)
-        for stat, file in kept:
-            if total <= self._most:
+        total = size + sum(stat.st_size for stat, _ in images)
+        for stat, file in images:
+            if total <= self._max_bytes:
                 return
             file.unlink(missing_ok=True)
             total -= stat.st_size

@@ -1,8 +1,8 @@
-"""The threads that long-running guests are polled on.
+"""The threads that poll long-running guests.
 
-They run at a lower priority than the event loop's thread, so that a light request is served at once while
-scripts that only compute share what is left. A guest holds a thread for one turn and then queues again
-behind the others, so a dozen endless loops get equal shares of the cores.
+They have a lower priority than the thread of the event loop, so that short requests are served at once and
+computing scripts share the rest. A guest has a thread for one turn and then queues again, so that endless
+loops get equal shares of the cores.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from concurrent.futures import ThreadPoolExecutor
 from picloud.sandbox.capi import Guest
 
 TURN_SECONDS = 0.010
-# Not much lower: such a thread may lose its core while it holds the GIL, and then everyone waits for it.
+# Not much lower: a thread that loses its core while it has the GIL blocks all others.
 NICENESS = 3
 
 
 class Threads:
-    """A small pool of threads for polling guests."""
+    """A pool of threads that poll guests."""
 
     def __init__(self, count: int) -> None:
-        """Make the pool; threads start when first needed.
+        """Create the pool; threads start when needed.
 
         Args:
-            count: how many; the number of cores is right.
+            count: number of threads, usually the number of cores.
         """
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="guest", initializer=_lower_priority)
 
     async def turn(self, guest: Guest, deadline: float) -> bool:
-        """Poll a guest on a thread for one turn: until it ends, suspends in a host call, or time is up.
+        """Poll a guest on a thread for one turn: until it ends, suspends in a host call, or the turn is over.
 
-        When this is cancelled, the thread is awaited first (it stops within one slice of fuel), because a
-        guest must not be closed while it is polled.
+        If cancelled, it first waits for the thread (at most one slice of fuel), because a guest must not be
+        closed while it is polled.
 
         Args:
-            guest: the guest; nobody else polls it in the meantime.
-            deadline: `time.monotonic()` value after which the turn ends.
+            guest: the guest; no one else can poll it at the same time.
+            deadline: latest end of the turn, in seconds of `time.monotonic`.
 
         Returns:
-            True when the guest's call ended.
+            True when the call of the guest ended.
 
         Raises:
             capi.Trap: the guest trapped.
@@ -61,7 +61,7 @@ class Threads:
             raise
 
     def close(self) -> None:
-        """Stop the threads; every turn must have ended."""
+        """Stop the threads, after every turn has ended."""
         self._pool.shutdown()
 
 
@@ -75,6 +75,6 @@ def _poll(guest: Guest, deadline: float, stop: threading.Event) -> bool:
 
 
 def _lower_priority() -> None:
-    """On Linux the niceness belongs to the thread; elsewhere threads keep the process's priority."""
+    """Lower the priority of this thread on Linux; elsewhere niceness applies to the whole process."""
     if hasattr(os, "sched_getaffinity"):
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

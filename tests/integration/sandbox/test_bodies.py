@@ -12,7 +12,7 @@ import pytest
 from picloud.core.errors import ServiceError
 from picloud.core.interface import HostFunction
 from picloud.execution.cause import ScriptRequest
-from picloud.execution.invocation import BODY_COMES_ALONG
+from picloud.execution.invocation import MAX_INLINE_BODY
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import FIXED, MIB
 from picloud.sandbox.outcome import FileReference, Outcome
@@ -53,7 +53,7 @@ async def test_a_body_stays_at_the_host_until_it_is_looked_at(make: Callable[...
     assert outcome.figures.peak_memory_bytes < 4 * MIB
 
 
-@pytest.mark.parametrize("size", [1, BODY_COMES_ALONG, BODY_COMES_ALONG + 1, MOST])
+@pytest.mark.parametrize("size", [1, MAX_INLINE_BODY, MAX_INLINE_BODY + 1, MOST])
 async def test_a_body_of_any_size_comes_back_as_it_went_in(make: Callable[..., Workbench], size: int) -> None:
     body = os.urandom(size)
     outcome = await make().run("#{ statusCode: 200, body: ctx.request.body }", post(body))

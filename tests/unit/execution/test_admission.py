@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.core.errors import Overloaded
-from picloud.execution.admission import KEEP_SECONDS, Admission, PermitClass
+from picloud.execution.admission import RESERVE_SECONDS, Admission, PermitClass
 
 A, B, C = (UUID(int=number) for number in range(3))
 
@@ -45,7 +45,7 @@ def test_one_app_cannot_hold_it_all() -> None:
     admission.acquire(B)
     with pytest.raises(Overloaded):
         admission.acquire(C)
-    assert (admission.running, admission.refused) == (4, 2)
+    assert (admission.running, admission.denied) == (4, 2)
     admission.release(A)
     admission.acquire(C)
 
@@ -88,7 +88,7 @@ def test_permits_are_not_kept_for_events_that_do_not_come_back() -> None:
     assert acquired(admission, B, "event") == 0
     admission.release(A, "http")
     assert acquired(admission, A, "http") == 0
-    clock.now += KEEP_SECONDS
+    clock.now += RESERVE_SECONDS
     assert acquired(admission, A, "http") == 1
 
 

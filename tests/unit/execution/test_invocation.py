@@ -8,7 +8,7 @@ import ormsgpack
 import pytest
 
 from picloud.execution.cause import HttpCause, ScriptRequest
-from picloud.execution.invocation import BODY_COMES_ALONG, Invocation
+from picloud.execution.invocation import MAX_INLINE_BODY, Invocation
 from picloud.identity.principal import Principal
 from tests.workbench import script
 
@@ -48,11 +48,11 @@ def test_an_empty_body_is_none() -> None:
 
 
 def test_a_long_body_stays_behind() -> None:
-    short = pack(ScriptRequest(body=bytes(BODY_COMES_ALONG)))
-    assert short["body"] == bytes(BODY_COMES_ALONG)
+    short = pack(ScriptRequest(body=bytes(MAX_INLINE_BODY)))
+    assert short["body"] == bytes(MAX_INLINE_BODY)
     assert "body_length" not in short
-    long = pack(ScriptRequest(body=bytes(BODY_COMES_ALONG + 1)))
-    assert long["body_length"] == BODY_COMES_ALONG + 1
+    long = pack(ScriptRequest(body=bytes(MAX_INLINE_BODY + 1)))
+    assert long["body_length"] == MAX_INLINE_BODY + 1
     assert "body" not in long
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from picloud.sandbox.limits import FIXED, LIMIT_SPECS, MIB, PER_SCRIPT, Ceilings, LimitRefused
+from picloud.sandbox.limits import FIXED, LIMIT_SPECS, MIB, PER_SCRIPT, Ceilings, LimitRejected
 
 TABLE = {
     "max_fuel": (2_000_000_000, 50_000_000_000),
@@ -39,21 +39,21 @@ def test_an_override_up_to_its_ceiling_is_taken_and_above_it_refused(name: str) 
     ceiling = TABLE[name][1]
     assert getattr(Ceilings().resolve({name: ceiling}), name) == ceiling
     assert getattr(Ceilings().resolve({name: 1}), name) == 1
-    with pytest.raises(LimitRefused) as refusal:
+    with pytest.raises(LimitRejected) as refusal:
         Ceilings().resolve({name: ceiling + 1})
     assert refusal.value.details == {"field": name, "requested": ceiling + 1, "ceiling": ceiling}
 
 
 @pytest.mark.parametrize("value", [0, -1, True, False, None, "5", 1.5, [], {}, 2**70])
 def test_an_override_of_another_kind_is_refused(value: object) -> None:
-    with pytest.raises(LimitRefused) as refusal:
+    with pytest.raises(LimitRejected) as refusal:
         Ceilings().resolve({"max_fuel": value})
     assert refusal.value.field == "max_fuel"
 
 
 @pytest.mark.parametrize("name", ["fuel", "", "MAX_FUEL", "max_log_lines", "max_import_depth", "max_fuel "])
 def test_an_unknown_override_is_refused_naming_those_there_are(name: str) -> None:
-    with pytest.raises(LimitRefused) as refusal:
+    with pytest.raises(LimitRejected) as refusal:
         Ceilings().resolve({name: 1})
     assert refusal.value.details["known"] == sorted(TABLE)
 
@@ -61,7 +61,7 @@ def test_an_unknown_override_is_refused_naming_those_there_are(name: str) -> Non
 def test_a_lowered_ceiling_lowers_the_default_too() -> None:
     ceilings = Ceilings({"timeout_seconds": 5})
     assert ceilings.resolve({}).timeout_seconds == 5
-    with pytest.raises(LimitRefused):
+    with pytest.raises(LimitRejected):
         ceilings.resolve({"timeout_seconds": 6})
 
 

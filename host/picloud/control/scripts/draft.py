@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from picloud.core.errors import Invalid
 from picloud.core.validation import check_description, check_name, require_not_null
-from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRefused, Limits
+from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRejected, Limits
 from picloud.services.modules.names import check_module_name
 
 Kind: TypeAlias = Literal["endpoint", "module"]
@@ -80,9 +80,9 @@ class Draft:
         check_source(self.source)
         try:
             return ceilings.resolve(self.sandbox)
-        except LimitRefused as refusal:
-            details = dict(refusal.details) | {"field": f"sandbox.{refusal.field}"}
-            raise Invalid(str(refusal), **details) from None
+        except LimitRejected as error:
+            details = dict(error.details) | {"field": f"sandbox.{error.field}"}
+            raise Invalid(str(error), **details) from None
 
 
 def check_source(source: str) -> None:
