@@ -116,7 +116,7 @@ class ExecutionFeed:
     def __init__(
         self, database: Database, wake_up: WakeUp, all_written: Callable[[], Awaitable[bool]]
     ) -> None:
-        """Make a feed, idle.
+        """Create a feed.
 
         Args:
             wake_up: wakes when a worker of this node has written records.

@@ -13,7 +13,7 @@ import weakref
 
 
 class Doorbell:
-    """Wakes whoever watches its descriptor. Its descriptors are closed when it is garbage."""
+    """Wakes the watchers of its descriptor. Garbage collection closes its descriptors."""
 
     def __init__(self) -> None:
         """Open it; nobody has rung."""

@@ -18,7 +18,7 @@ class PicloudError(Exception):
     headers: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, message: str | None = None, /, **details: object) -> None:
-        """Make an error.
+        """Create an error.
 
         Args:
             message: public text; the class docstring's first line when None. It must not hold
@@ -31,7 +31,7 @@ class PicloudError(Exception):
 
 
 class ServiceError(Exception):
-    """A service's refusal that the calling script sees as a thrown error; the text has no function name."""
+    """An error of a service, thrown in the calling script; the message has no function name."""
 
 
 class BadRequest(PicloudError):
@@ -48,21 +48,21 @@ class Unauthenticated(PicloudError):
 
 
 class Forbidden(PicloudError):
-    """You may not do this."""
+    """Permission denied."""
 
     code, status = "forbidden", 403
 
 
 class NotFound(PicloudError):
-    """There is nothing here."""
+    """Not found."""
 
     code, status = "not_found", 404
 
     def __init__(self, what: str = "resource", name: object = None, **details: object) -> None:
-        """A 404 that names the missing object.
+        """Create a 404 for a missing object.
 
         Args:
-            what: the kind of thing, for example "script".
+            what: kind of the object, for example "script".
             name: its id or name as the caller gave it, or None.
             details: further facts.
         """
@@ -71,13 +71,13 @@ class NotFound(PicloudError):
 
 
 class UnknownHost(PicloudError):
-    """No app answers on this host."""
+    """No app has claimed this host."""
 
     code, status = "not_found", 404
 
     def __init__(self, host: str) -> None:
-        """Make a 404 of the level above routes. Args: host: as the client sent it."""
-        super().__init__(f"no app answers on the host {host[:255]!r}", host=host[:255])
+        """Create a 404 for a host. Args: host: the host of the request."""
+        super().__init__(f"no app has claimed the host {host[:255]!r}", host=host[:255])
 
 
 class SetupOver(PicloudError):
@@ -92,7 +92,7 @@ class MethodNotAllowed(PicloudError):
     code, status = "method_not_allowed", 405
 
     def __init__(self, allowed: list[str]) -> None:
-        """Make a 405. Args: allowed: the methods that do exist here."""
+        """Create a 405. Args: allowed: the methods of the path."""
         super().__init__(allowed=sorted(allowed))
         self.headers = {"Allow": ", ".join(sorted(allowed))}  # type: ignore[misc]  # per error, shadows the class's
 
@@ -153,7 +153,7 @@ class RangeUnsatisfiable(PicloudError):
     code, status = "range_unsatisfiable", 416
 
     def __init__(self, size: int) -> None:
-        """Make a 416. Args: size: bytes of the file."""
+        """Create a 416. Args: size: bytes of the file."""
         super().__init__(size=size)
         self.headers = {"Content-Range": f"bytes */{size}"}  # type: ignore[misc]  # per error, shadows the class's
 
@@ -177,7 +177,7 @@ class ScriptInvalid(PicloudError):
 
 
 class QuotaExceeded(PicloudError):
-    """The app keeps as much as its quota allows."""
+    """The quota of the app is exceeded."""
 
     code, status = "quota_exceeded", 507
 
@@ -188,7 +188,7 @@ class Throttled(PicloudError):
     code, status = "throttled", 429
 
     def __init__(self, seconds: int) -> None:
-        """Make a 429. Args: seconds: how long to wait."""
+        """Create a 429. Args: seconds: time to wait."""
         super().__init__(retry_after=seconds)
         self.headers = {"Retry-After": str(seconds)}  # type: ignore[misc]  # per error, shadows the class's
 

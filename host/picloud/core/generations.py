@@ -27,7 +27,7 @@ class Generations:
     """One row of counters per topic, one counter per worker."""
 
     def __init__(self, workers: int = 1) -> None:
-        """Make the page, all zero.
+        """Create the page, all zero.
 
         Args:
             workers: processes that will write.
@@ -54,7 +54,7 @@ class Generations:
         return self._doorbells[self._slot]
 
     def bump(self, topic: str) -> None:
-        """Tell every worker that the tables of a topic are out of date.
+        """Notify every worker that the tables of a topic are out of date.
 
         Call it after commit and before answering.
 

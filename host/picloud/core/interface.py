@@ -77,7 +77,7 @@ class Signature:
     _untyped: tuple[int, ...] = field(init=False, repr=False, compare=False)  # maps and lists, by position
 
     def __post_init__(self) -> None:
-        """Make the decoder of the parameters."""
+        """Create the decoder of the parameters."""
         untyped = (index for index, (_, types, _) in enumerate(self.params) if types[0] in (dict, list))
         object.__setattr__(self, "_untyped", tuple(untyped))
         types = tuple(_message_type(types, optional) for _, types, optional in self.params)

@@ -71,7 +71,7 @@ class PrettyFormatter(logging.Formatter):
     """Local time, level and message, then the ids and extras as name=value."""
 
     def __init__(self, colours: bool) -> None:
-        """Make the formatter. Args: colours: whether the stream understands them."""
+        """Args: colours: whether the stream supports colours."""
         super().__init__()
         self._colours = colours
 

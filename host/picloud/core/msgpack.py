@@ -50,7 +50,7 @@ class BoundedDecoder(Generic[T]):
     """Decodes untrusted messages of one type."""
 
     def __init__(self, type_: Any, any_depth: bool = False) -> None:
-        """Make a decoder.
+        """Create a decoder.
 
         Args:
             type_: what a message must be, as a type that `msgspec` knows.

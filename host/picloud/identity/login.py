@@ -24,7 +24,7 @@ _SQL = load("users")
 
 
 @dataclass(frozen=True, slots=True)
-class LoginResult:
+class NewLogin:
     """The result of a log-in.
 
     Attributes:
@@ -64,7 +64,7 @@ class LogIn:
         self._by_network = Throttle(database, "place", free=5, longest_seconds=60)
         self._by_address = Throttle(database, "address", free=20, longest_seconds=300)
 
-    async def log_in(self, username: str, password: str, actor: Actor, user_agent: str = "") -> LoginResult:
+    async def log_in(self, username: str, password: str, actor: Actor, user_agent: str = "") -> NewLogin:
         """Check a username and a password and open a session.
 
         An unknown name, a wrong password and an inactive user get the same response in the same time.
@@ -100,7 +100,7 @@ class LogIn:
         await self._sources.keep(network)
         # Not reset: a successful log-in must not let the address guess passwords of other accounts.
         await self._by_address.uncount(origin)
-        return LoginResult(await self._users.get(str(row["id"])), session)
+        return NewLogin(await self._users.get(str(row["id"])), session)
 
     async def _check(self, username: str, password: str, actor: Actor) -> Record:
         row = None

@@ -14,7 +14,7 @@ class DomainTable:
     __slots__ = ("_below", "_exact")
 
     def __init__(self, claims: Iterable[tuple[str, UUID]]) -> None:
-        """Make the table.
+        """Create the table.
 
         Args:
             claims: pairs of normalised claim and the app that made it.

@@ -148,7 +148,7 @@ class Quotas:
             added: rows and bytes it will add.
 
         Raises:
-            QuotaUsedUp: there is no room for it.
+            QuotaUsedUp: the quota is exceeded.
         """
         if not await self.has_room(app_id, store, added):
             stored = (await self._read(app_id)).get(store, _EMPTY)
@@ -165,7 +165,7 @@ class Quotas:
             added: rows and bytes it added; None where database triggers counted them.
 
         Raises:
-            QuotaUsedUp: there is no room for it; the transaction must be rolled back.
+            QuotaUsedUp: the quota is exceeded; the transaction must be rolled back.
         """
         if added is None:
             grown = await connection.fetchrow(_SQL.usage_grown, app_id, store)
