@@ -22,6 +22,7 @@ class File:
         blob: id of its bytes in the store.
         name: display name without control characters.
         content_type: a media type.
+        size: bytes of the file.
         sha256: SHA-256 of the bytes, as 32 bytes.
         metadata: JSON of an object from the app, unchanged.
         created_at: when it was created.
