@@ -93,7 +93,7 @@ async def write(parameters: ConnectionParameters, root: Path, work: Write, id_: 
     for name in ("execute", "fetchrow", "fetchval", "fetch"):
         setattr(pool._PooledConnection, name, steps.around(getattr(pool._PooledConnection, name)))
     await work(files, id_)
-    await files._turns.drain()
+    await files._changes.drain()
     return steps.taken
 
 

@@ -293,7 +293,7 @@ async def test_a_write_whose_caller_is_cut_off_ends_with_a_row_or_without_bytes(
         for task in writing:
             task.cancel()
         await asyncio.wait(writing)
-    await files._turns.drain()
+    await files._changes.drain()
     assert on_disk(root) == await named(database)
 
 

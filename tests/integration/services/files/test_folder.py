@@ -66,7 +66,7 @@ def test_it_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None:
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "files").write_text("")
-    with pytest.raises(StoreUnusable, match="is in the way"):
+    with pytest.raises(StoreUnusable, match="is not a folder"):
         FolderStore.prepare(tmp_path / "files")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "incoming").write_text("")
@@ -222,4 +222,4 @@ async def test_readers_do_not_wait_for_a_disk_that_syncs(
     assert read is not None
     assert read["data"] == b"hello"
     gate.set()
-    await files._turns.drain()
+    await files._changes.drain()
