@@ -41,6 +41,7 @@ class SlugState:
     """Whether a slug is available.
 
     Attributes:
+        slug: the slug.
         state: "free"; "taken": an app uses it; "history": it is a former slug of an app and still works, so
             that taking it needs `takeover`.
         app: that app, if the caller can read it.
