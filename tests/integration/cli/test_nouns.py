@@ -130,7 +130,7 @@ async def test_routes_are_added_checked_matched_changed_and_removed(shell: Shell
 
 async def test_domains_are_claimed_and_released(shell: Shell) -> None:
     assert await shell.done("domains", "add", "API.example.com", *DEFAULT) == (
-        "the app answers on api.example.com\n"
+        "claimed domain api.example.com\n"
     )
     assert (await shell("domains", "add", "api.example.com", *DEFAULT)).code == CONFLICT
     await shell.done("domains", "remove", "Api.Example.com", "--yes", *DEFAULT)
@@ -141,9 +141,9 @@ async def test_domains_are_claimed_and_released(shell: Shell) -> None:
 
 async def test_people_are_made_given_a_role_in_an_app_and_deactivated(shell: Shell) -> None:
     assert await shell.done("users", "create", "bob", typed=f"{PASSWORD}\n") == "created member bob\n"
-    assert await shell.done("members", "add", "bob", "editor", *DEFAULT) == "bob is editor\n"
+    assert await shell.done("members", "add", "bob", "editor", *DEFAULT) == "added bob as editor\n"
     assert (await shell("members", "add", "bob", "viewer", *DEFAULT)).code == CONFLICT
-    assert await shell.done("members", "change", "Bob", "viewer", *DEFAULT) == "bob is viewer\n"
+    assert await shell.done("members", "change", "Bob", "viewer", *DEFAULT) == "changed bob to viewer\n"
     assert "bob" in await shell.done("members", "list", *DEFAULT)
     await shell.done("members", "remove", "bob", "--yes", *DEFAULT)
     assert (await shell("members", "change", "bob", "viewer", *DEFAULT)).code == NOT_FOUND

@@ -57,11 +57,11 @@ NOUN = Noun(
                 column("expires_at", "expires", moment),
                 column("updated_at", "changed", moment),
             ),
-            (in_query("--prefix", "only keys that begin with this"),),
+            (in_query("--prefix", "only keys with this prefix"),),
         ),
         Verb(
             name="get",
-            help="print the value of a key as JSON; a blob as raw bytes, unless to a terminal",
+            help="print the value of a key as JSON; a blob as raw bytes, except to a terminal",
             path=_ENTRY,
             arguments=(COLLECTION, _KEY),
             show=_show,
@@ -75,8 +75,8 @@ NOUN = Noun(
                 COLLECTION,
                 _KEY,
                 in_body("value", "JSON, or - to read it from standard input", "value", _value, nargs="?"),
-                own("--text", "the value is text as it stands, not JSON", action="store_true"),
-                in_body("--blob", "a file whose bytes are the value", "blob", _blob, metavar="FILE"),
+                own("--text", "the value is a plain string, not JSON", action="store_true"),
+                in_body("--blob", "store the content of this file as a blob", "blob", _blob, metavar="FILE"),
                 in_body(
                     "--ttl",
                     "it is gone after so many seconds",
@@ -89,7 +89,7 @@ NOUN = Noun(
         ),
         Verb(
             name="delete",
-            help="remove an entry",
+            help="delete an entry",
             method="DELETE",
             path=_ENTRY,
             arguments=(COLLECTION, _KEY),
