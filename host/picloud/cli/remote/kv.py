@@ -79,7 +79,7 @@ NOUN = Noun(
                 in_body("--blob", "store the content of this file as a blob", "blob", _blob, metavar="FILE"),
                 in_body(
                     "--ttl",
-                    "it is gone after so many seconds",
+                    "expire the entry after this many seconds",
                     "ttl_seconds",
                     type=positive,
                     metavar="SECONDS",
