@@ -1,8 +1,8 @@
 """Plans the steps of a push, in an order that never breaks working routes.
 
 Domains, variables and scripts first, then routes, then deletions. So a route never refers to an object that
-does not exist yet, and existing routes keep working. A new route that conflicts with an existing one takes its
-place in one step. Pure: it neither reads files nor calls a server.
+does not exist yet, and existing routes keep working. A new route that conflicts with an existing one takes
+its place in one step. Pure: it neither reads files nor calls a server.
 """
 
 from __future__ import annotations
