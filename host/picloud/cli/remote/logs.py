@@ -135,7 +135,7 @@ def _line(line: Json) -> str:
 def _call(decision: Json) -> str:
     """Format an outbound call: target, result and cost."""
     allowed = decision["category"] == "allowed"
-    came = decision["error"] or decision["status"] or "-" if allowed else f"refused: {decision['category']}"
+    came = decision["error"] or decision["status"] or "-" if allowed else f"denied: {decision['category']}"
     fine = allowed and not decision["error"]
     where = plain(f"{decision['method']} {decision['host'] or '?'}".strip())
     hops = decision["hops"]
