@@ -30,7 +30,7 @@ async def test_an_app_is_made_shown_changed_and_deleted(shell: Shell) -> None:
         "changed the app store\n"
     )
     lines = (await shell.done("apps", "list")).splitlines()
-    assert lines[0].split() == ["slug", "name", "your", "role", "made"]
+    assert lines[0].split() == ["slug", "name", "your", "role", "created"]
     assert [line.split()[0] for line in lines[1:]] == ["default", "store"]
     assert await shell.done("apps", "delete", "store", "--yes") == "deleted the app store\n"
     assert (await shell("apps", "show", "store")).code == NOT_FOUND
@@ -46,7 +46,7 @@ async def test_destroying_asks_for_the_name_and_needs_someone_to_ask(shell: Shel
     await shell.done("apps", "create", "shop")
     ended = await shell("apps", "delete", "shop")
     assert ended.code == WRONG_USE
-    assert "--yes confirms it" in ended.err
+    assert "confirm with --yes" in ended.err
     code, seen = await shell.at_terminal("apps", "delete", "shop", typed="shpo\n")
     assert code == WRONG_USE
     assert "nothing was changed" in seen
@@ -109,7 +109,7 @@ async def test_a_script_that_fails_when_run_ends_with_1(shell: Shell) -> None:
 
 async def test_routes_are_added_checked_matched_changed_and_removed(shell: Shell) -> None:
     said = await shell.done("routes", "add", "get", "/users/:id", "hello", *DEFAULT)
-    assert said == "hello answers get /users/:id\n"
+    assert said == "created route get /users/:id for script hello\n"
     lines = (await shell.done("routes", "list", *DEFAULT)).splitlines()
     assert [line.split()[:3] for line in lines[1:]] == [
         ["GET", "/hello", "hello"],
@@ -130,7 +130,7 @@ async def test_routes_are_added_checked_matched_changed_and_removed(shell: Shell
 
 async def test_domains_are_claimed_and_released(shell: Shell) -> None:
     assert await shell.done("domains", "add", "API.example.com", *DEFAULT) == (
-        "the app answers on api.example.com\n"
+        "claimed domain api.example.com\n"
     )
     assert (await shell("domains", "add", "api.example.com", *DEFAULT)).code == CONFLICT
     await shell.done("domains", "remove", "Api.Example.com", "--yes", *DEFAULT)
@@ -141,9 +141,9 @@ async def test_domains_are_claimed_and_released(shell: Shell) -> None:
 
 async def test_people_are_made_given_a_role_in_an_app_and_deactivated(shell: Shell) -> None:
     assert await shell.done("users", "create", "bob", typed=f"{PASSWORD}\n") == "created member bob\n"
-    assert await shell.done("members", "add", "bob", "editor", *DEFAULT) == "bob is editor\n"
+    assert await shell.done("members", "add", "bob", "editor", *DEFAULT) == "added bob as editor\n"
     assert (await shell("members", "add", "bob", "viewer", *DEFAULT)).code == CONFLICT
-    assert await shell.done("members", "change", "Bob", "viewer", *DEFAULT) == "bob is viewer\n"
+    assert await shell.done("members", "change", "Bob", "viewer", *DEFAULT) == "changed bob to viewer\n"
     assert "bob" in await shell.done("members", "list", *DEFAULT)
     await shell.done("members", "remove", "bob", "--yes", *DEFAULT)
     assert (await shell("members", "change", "bob", "viewer", *DEFAULT)).code == NOT_FOUND
@@ -200,7 +200,7 @@ async def test_a_server_that_is_not_there_ends_with_7(shell: Shell) -> None:
 async def test_an_error_is_one_line_for_people_and_the_servers_own_for_programs(shell: Shell) -> None:
     ended = await shell("apps", "create", "Not A Slug")
     assert ended.code == WRONG_USE
-    assert ended.err.startswith("picloud: a slug has ")
+    assert ended.err.startswith("picloud: invalid slug; ")
     assert ended.err.endswith(" (slug)\n")
     ended = await shell("apps", "create", "Not A Slug", "--json")
     assert (ended.out, ended.error["code"], ended.error["details"]["field"]) == ("", "invalid", "slug")
@@ -225,7 +225,7 @@ async def test_which_app_is_asked_for_when_nothing_says_it(shell: Shell) -> None
     for text in ("[app", "[app]\nname = 'Shop'\n"):
         (shell.folder / "picloud.toml").write_text(text)
         ended = await shell("scripts", "list")
-        assert (ended.code, "names none, or is no TOML" in ended.err) == (WRONG_USE, True)
+        assert (ended.code, "has no app or is not valid TOML" in ended.err) == (WRONG_USE, True)
     (shell.folder / "picloud.toml").write_text('[app]\nslug = "default"\n')
     assert (await shell("scripts", "list")).code == 0
 

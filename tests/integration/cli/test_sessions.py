@@ -16,7 +16,7 @@ TYPED = f"{PASSWORD}\n"
 async def test_sessions_are_listed_without_the_commands_own_and_one_is_ended(
     shell: Shell, client: Client, worker: Worker
 ) -> None:
-    owner = await worker.platform.users.get(OWNER)
+    owner = await worker.platform.accounts.get(OWNER)
     stolen = await worker.session_of(owner)
     listed = (await shell("sessions", "list", "--json", typed=TYPED)).json
     assert len(listed) == 2
@@ -45,9 +45,9 @@ async def test_sessions_need_the_password_and_a_choice_and_a_confirmation(shell:
     assert (await shell("sessions", "list")).code == WRONG_USE
     for words in ((), (str(uuid4()), "--all")):
         ended = await shell("sessions", "revoke", *words, "--yes", typed=TYPED)
-        assert (ended.code, "Give the ids of sessions, or --all" in ended.err) == (WRONG_USE, True)
+        assert (ended.code, "ids of sessions, or --all" in ended.err) == (WRONG_USE, True)
     unconfirmed = await shell("sessions", "revoke", "--all", typed=TYPED)
-    assert (unconfirmed.code, "--yes confirms it" in unconfirmed.err) == (WRONG_USE, True)
+    assert (unconfirmed.code, "confirm with --yes" in unconfirmed.err) == (WRONG_USE, True)
 
 
 async def test_settings_are_shown_changed_field_by_field_and_taken_away(shell: Shell) -> None:

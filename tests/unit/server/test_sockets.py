@@ -54,7 +54,7 @@ def test_a_port_that_is_listened_on_is_refused_even_if_it_were_shared() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "what"), [("192.0.2.1", "no address of this machine"), ("no such host", "no address")]
+    ("host", "what"), [("192.0.2.1", "not an address of this machine"), ("no such host", "not an address")]
 )
 def test_a_host_that_is_not_ours_is_refused(host: str, what: str) -> None:
     with pytest.raises(CannotListen, match=what):

@@ -31,7 +31,7 @@ NOUN = Noun(
     (
         Verb(
             name="list",
-            help="list the apps you may see",
+            help="list your apps",
             path="apps",
             columns=(
                 column("slug"),
@@ -47,10 +47,10 @@ NOUN = Noun(
             method="POST",
             path="apps",
             arguments=(
-                in_body("slug", "its name in URLs: lower-case letters, digits and hyphens"),
-                in_body("--name", "its name for people (default: the slug)"),
+                in_body("slug", "slug: lowercase letters, digits and hyphens"),
+                in_body("--name", "display name (default: the slug)"),
                 in_body("--description", "description"),
-                in_body("--takeover", "take a slug that another app had before", action="store_true"),
+                in_body("--takeover", "use a slug that another app had before", action="store_true"),
             ),
             finish=_name_it,
             success="created app {slug}",
@@ -59,7 +59,7 @@ NOUN = Noun(
         Verb(name="show", help="show an app", path="apps/{app}", arguments=(_APP,), in_app=False),
         Verb(
             name="usage",
-            help="show what an app keeps, and its quotas",
+            help="show the storage usage and quotas of an app",
             path="apps/{app}/usage",
             arguments=(_APP,),
             show=_show_usage,
@@ -72,10 +72,10 @@ NOUN = Noun(
             path="apps/{app}",
             arguments=(
                 _APP,
-                in_body("--slug", "new slug; the old one keeps leading here"),
+                in_body("--slug", "new slug; the old one keeps working"),
                 in_body("--name", "new name"),
                 in_body("--description", "new description"),
-                in_body("--takeover", "take a slug that another app had before", action="store_true"),
+                in_body("--takeover", "use a slug that another app had before", action="store_true"),
             ),
             success="changed the app {slug}",
             in_app=False,

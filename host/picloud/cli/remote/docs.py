@@ -61,11 +61,11 @@ NOUN = Noun(
         ),
         Verb(
             name="find",
-            help="list the documents that a filter finds; with $sort, $skip or $limit in it, the first 200",
+            help="list the documents that match a filter; with $sort, $skip or $limit in it, the first 200",
             path="apps/{app}/docs/{collection}",
             arguments=(
                 COLLECTION,
-                in_query("filter", 'as scripts write it: \'{"size": {"$gte": 5}}\'', read=_filter),
+                in_query("filter", 'filter as in docs::find: \'{"size": {"$gte": 5}}\'', read=_filter),
             ),
             columns=_COLUMNS,
         ),
@@ -90,7 +90,7 @@ NOUN = Noun(
         ),
         Verb(
             name="delete",
-            help="remove a document",
+            help="delete a document",
             method="DELETE",
             path=_DOCUMENT,
             arguments=(COLLECTION, _ID),

@@ -84,7 +84,7 @@ NOUN = Noun(
         ),
         Verb(
             name="create",
-            help="create a key; it is printed once, alone, on standard output",
+            help="create a key and print it to standard output; it is shown only once",
             method="POST",
             path="api-keys",
             arguments=(
@@ -97,7 +97,7 @@ NOUN = Noun(
                     choices=SCOPES,
                     required=True,
                 ),
-                in_body("--only-for", "one app that it is good for", "app_id", _app_id, metavar="APP"),
+                in_body("--only-for", "restrict the key to this app", "app_id", _app_id, metavar="APP"),
                 in_body("--expires", "30d, 12h, 2w or a time", "expires_at", expiry, metavar="WHEN"),
             ),
             show=_shown_once,
@@ -105,7 +105,7 @@ NOUN = Noun(
         ),
         Verb(
             name="revoke",
-            help="revoke a key: it is refused from then on",
+            help="revoke a key",
             method="DELETE",
             path="api-keys/{key}",
             arguments=(in_path("key", "name, prefix or id", read=_key),),

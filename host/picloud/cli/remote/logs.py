@@ -28,12 +28,18 @@ def add(commands: Commands) -> None:
         description="Show the last executions of an app, oldest first, with their log lines and outbound "
         "calls. With --follow, print new executions until Ctrl-C; --json then prints one per line.",
     )
-    parser.add_argument("--script", metavar="NAME", help="only of this script: name or id")
-    parser.add_argument("--outcome", help="only with this outcome: ok, or an error's code")
+    parser.add_argument("--script", metavar="NAME", help="only executions of this script: name or id")
+    parser.add_argument("--outcome", help="only executions with this outcome: ok, or an error code")
     parser.add_argument(
-        "--limit", type=positive, default=_LIMIT, metavar="N", help=f"how many (default: {_LIMIT})"
+        "--limit",
+        type=positive,
+        default=_LIMIT,
+        metavar="N",
+        help=f"number of executions (default: {_LIMIT})",
     )
-    parser.add_argument("--follow", "-f", action="store_true", help="go on as they come")
+    parser.add_argument(
+        "--follow", "-f", action="store_true", help="print new executions as they are recorded"
+    )
     add_options(parser, app=True)
     parser.set_defaults(main=command(_logs))
 
@@ -129,7 +135,7 @@ def _line(line: Json) -> str:
 def _call(decision: Json) -> str:
     """Format an outbound call: target, result and cost."""
     allowed = decision["category"] == "allowed"
-    came = decision["error"] or decision["status"] or "-" if allowed else f"refused: {decision['category']}"
+    came = decision["error"] or decision["status"] or "-" if allowed else f"denied: {decision['category']}"
     fine = allowed and not decision["error"]
     where = plain(f"{decision['method']} {decision['host'] or '?'}".strip())
     hops = decision["hops"]

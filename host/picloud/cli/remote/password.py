@@ -19,10 +19,10 @@ def add(commands: Commands) -> None:
     """Add the command to the command line."""
     parser = commands.add_parser(
         "password",
-        help="change your own password",
-        description="Change your own password, which ends your other sessions and leaves keys as they are. "
-        "The present one and the new one are asked for at a terminal, else read from two lines of standard "
-        "input.",
+        help="change your password",
+        description="Change your password. This ends your other sessions, but not your API keys. "
+        "The current and the new password are prompted for at a terminal; otherwise they are the first two "
+        "lines of standard input.",
     )
     parser.add_argument("address", nargs="?", metavar="URL", help="the server (default: the last login)")
     parser.add_argument("--username", metavar="NAME", help="default: that of the login")

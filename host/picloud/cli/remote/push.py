@@ -143,7 +143,9 @@ async def push(context: Context, dry: bool = False) -> Pushed:
         )
     if any(step.verb == "delete" for step in steps):
         confirm_by_name(
-            f"deletes what has a - above from the app {plain(wanted.slug)}", wanted.slug, typed.yes
+            f"deletes the objects marked with - above from the app {plain(wanted.slug)}",
+            wanted.slug,
+            typed.yes,
         )
     app_id, rest = remote.id, steps
     if app_id is None:

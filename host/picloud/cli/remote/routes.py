@@ -20,7 +20,7 @@ _COLUMNS = (
     column("id"),
 )
 _METHOD = in_body("method", "GET, POST, ..., or ANY", read=any_method)
-_PATH = in_body("path", "/users, /users/:id, or /files/* for all below")
+_PATH = in_body("path", "/users, /users/:id, or /files/* for all paths below")
 _HOST = in_body("--host", "any (default), or a host of the app's domains")
 _MODE = in_body(
     "--mode",
@@ -133,16 +133,16 @@ NOUN = Noun(
         ),
         Verb(
             name="remove",
-            help="remove a route",
+            help="delete a route",
             method="DELETE",
             path="apps/{app}/routes/{route}",
             arguments=(in_path("route", "'GET /users', a path, or an id", read=_route),),
-            destroys="removes the route {route}",
-            success="removed the route {given_route}",
+            destroys="deletes the route {route}",
+            success="deleted the route {given_route}",
         ),
         Verb(
             name="check",
-            help="would a new route be in the way of another?",
+            help="check whether a new route conflicts with others",
             arguments=(
                 own("method", "GET, POST, ..., or ANY"),
                 own("path", "its path"),

@@ -88,9 +88,9 @@ async def _list(opened: TemporarySession, arguments: argparse.Namespace) -> int:
 
 def _revoke(arguments: argparse.Namespace) -> int:
     if bool(arguments.sessions) == arguments.all:
-        raise wrong_use("which? Give the ids of sessions, or --all")
+        raise wrong_use("no session given; use ids of sessions, or --all")
     named = "all" if arguments.all else arguments.sessions[0]
-    many = "every session of yours" if arguments.all else f"{len(arguments.sessions)} of your sessions"
+    many = "all your sessions" if arguments.all else f"{len(arguments.sessions)} of your sessions"
     confirm_by_name(f"ends {many}", named, arguments.yes)
     return _command(_end)(arguments)
 

@@ -40,10 +40,10 @@ NOUN = Noun(
     "settings",
     "settings of an app: access for pages of other origins (CORS)",
     (
-        Verb(name="show", help="show an app's settings", path="apps/{app}/settings", show=_show),
+        Verb(name="show", help="show the settings of an app", path="apps/{app}/settings", show=_show),
         Verb(
             name="update",
-            help="change an app's settings; others stay as they are",
+            help="change settings of an app",
             method="PATCH",
             path="apps/{app}/settings",
             arguments=(
@@ -85,8 +85,8 @@ NOUN = Noun(
                     type=int,
                     metavar="SECONDS",
                 ),
-                own("--reset", "back to the default; repeat it for more", action="append", choices=_RESET),
-                own("--no-cors", "take all of it away", action="store_true"),
+                own("--reset", "reset to the default; can be repeated", action="append", choices=_RESET),
+                own("--no-cors", "remove all CORS settings", action="store_true"),
             ),
             finish=_cors,
             show=_show,

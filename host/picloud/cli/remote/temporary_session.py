@@ -31,10 +31,10 @@ async def session(url: str, username: str, password: str) -> AsyncIterator[Tempo
     Raises:
         Failure: the username or password is wrong.
     """
-    async with connect(url, None) as nobody:
+    async with connect(url, None) as anonymous:
         try:
             body = {"username": username, "password": password}
-            opened = await nobody.call("POST", "auth/login", body)
+            opened = await anonymous.call("POST", "auth/login", body)
         except ApiError as refused:
             if refused.status == 401:
                 raise Failure("wrong username or password", NOT_ALLOWED, refused.code) from None

@@ -12,7 +12,7 @@ from picloud.cli.remote.resource import Noun, Verb, in_body, in_path, no_value
 from picloud.identity.capabilities import INSTANCE_ROLES
 
 _USER = in_path("user", "name or id")
-_EMAIL = in_body("--email", "their address; empty for none", read=no_value)
+_EMAIL = in_body("--email", "email address; empty to remove it", read=no_value)
 
 
 async def _on_or_off(_context: Context, typed: str) -> bool:
@@ -33,7 +33,7 @@ NOUN = Noun(
     (
         Verb(
             name="list",
-            help="list the users",
+            help="list users",
             path="users",
             columns=(
                 column("username"),
@@ -51,7 +51,7 @@ NOUN = Noun(
             method="POST",
             path="users",
             arguments=(
-                in_body("username", "name to log in with"),
+                in_body("username", "name for login"),
                 in_body(
                     "--role", "member (default), admin or owner", choices=INSTANCE_ROLES, default="member"
                 ),
@@ -78,7 +78,7 @@ NOUN = Noun(
                     _on_or_off,
                     choices=("yes", "no"),
                 ),
-                in_body("--password", "ask for a new one", read=_new_password, action="store_true"),
+                in_body("--password", "prompt for a new password", read=_new_password, action="store_true"),
             ),
             success="changed the user {username}",
             in_app=False,

@@ -86,7 +86,7 @@ class UserShown:
 
 
 @dataclass(frozen=True, slots=True)
-class LoginResult:
+class LoginResponse:
     """A new session.
 
     Attributes:
@@ -161,8 +161,8 @@ class SessionShown:
     is_current: bool
 
 
-def _shown(user: User, session: NewSession, token: str | None) -> LoginResult:
-    return LoginResult(token, session.expires_at, UserShown(user.id, user.username, user.role))
+def _shown(user: User, session: NewSession, token: str | None) -> LoginResponse:
+    return LoginResponse(token, session.expires_at, UserShown(user.id, user.username, user.role))
 
 
 def _cookie(secure: bool, token: str, seconds: int) -> dict[str, str]:
@@ -172,7 +172,7 @@ def _cookie(secure: bool, token: str, seconds: int) -> dict[str, str]:
     return {"Set-Cookie": f"{name}={token}; {flags}"}
 
 
-async def log_in(platform: Platform, call: AdminCall[Login, Any]) -> WithHeaders[LoginResult]:
+async def log_in(platform: Platform, call: AdminCall[Login, Any]) -> WithHeaders[LoginResponse]:
     """Start a session."""
     body = call.body
     # Otherwise a page of another origin could log its visitor in as a different user.
@@ -236,7 +236,7 @@ async def end_session(platform: Platform, call: AdminCall[Any, Any]) -> None:
     await platform.sessions.end(call.principal.user_id, session_id, call.actor)
 
 
-async def set_up(platform: Platform, call: AdminCall[FirstOwner, Any]) -> LoginResult:
+async def set_up(platform: Platform, call: AdminCall[FirstOwner, Any]) -> LoginResponse:
     """Create the first owner with the one-time link, and log them in."""
     body = call.body
     owner = await platform.setup.complete(body.token, body.username, body.password, call.actor)

@@ -69,7 +69,7 @@ async def test_an_honest_server_is_read(monkeypatch: pytest.MonkeyPatch) -> None
     "slug", ["../x", "..", "", "a/b", "a\\b", ".git", "C:x", "x\n[app]", "x\x1b[2J", "X", 5]
 )
 async def test_a_slug_that_is_none_names_no_folder(slug: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unreachable, match="not as PiCloud does"):
+    with pytest.raises(Unreachable, match="but is not a PiCloud server"):
         await read(monkeypatch, app={**APP, "slug": slug})
 
 
@@ -103,7 +103,7 @@ async def test_a_slug_that_is_none_names_no_folder(slug: object, monkeypatch: py
 async def test_what_is_no_app_is_not_written_anywhere(
     answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Unreachable, match="not as PiCloud does"):
+    with pytest.raises(Unreachable, match="but is not a PiCloud server"):
         await read(monkeypatch, **answers)
 
 
@@ -128,7 +128,7 @@ async def answering(response: Callable[[], web.Response]) -> AsyncIterator[Clien
 
 async def test_json_that_is_nested_too_deeply_is_none() -> None:
     async with answering(lambda: web.Response(body=b"[" * 100_000)) as asking:
-        with pytest.raises(Unreachable, match="not as PiCloud does"):
+        with pytest.raises(Unreachable, match="but is not a PiCloud server"):
             await asking.call("GET", "apps")
 
 

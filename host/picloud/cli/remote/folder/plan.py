@@ -1,8 +1,8 @@
-"""What has to be done so that a server has what a folder says, in an order that never breaks what works.
+"""Plans the steps of a push, in an order that never breaks working routes.
 
-Domains, variables and scripts first, then routes, then what is no longer wanted: a route never points at what
-is not there yet, and what answers keeps answering. A new route that some other is in the way of takes its
-place in one step. Pure: it neither reads files nor calls a server.
+Domains, variables and scripts first, then routes, then deletions. So a route never refers to an object that
+does not exist yet, and existing routes keep working. A new route that conflicts with an existing one takes
+its place in one step. Pure: it neither reads files nor calls a server.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def _checked(client: Client, kind: type[_Any], item: Json) -> _Any:
     try:
         return kind.model_validate(item)
     except ValidationError as error:
-        raise Unreachable(f"{client.url} answers, but not as PiCloud does") from error
+        raise Unreachable(f"{client.url} responds, but is not a PiCloud server") from error
 
 
 async def read(client: Client, slug: str) -> Remote:

@@ -95,7 +95,7 @@ def _entry(script: ProjectScript, file: str) -> list[str]:
 
 
 def _route(route: ProjectRoute) -> list[str]:
-    said = {"script": route.script, "method": route.method, "path": route.path}
-    said |= {"host": None if route.host == "any" else route.host}
-    said |= {"dispatch_mode": None if route.dispatch_mode == "sync" else route.dispatch_mode}
-    return [f"{name} = {toml_text(value)}" for name, value in said.items() if value is not None]
+    fields = {"script": route.script, "method": route.method, "path": route.path}
+    fields |= {"host": None if route.host == "any" else route.host}
+    fields |= {"dispatch_mode": None if route.dispatch_mode == "sync" else route.dispatch_mode}
+    return [f"{name} = {toml_text(value)}" for name, value in fields.items() if value is not None]
