@@ -77,7 +77,7 @@ def test_a_database_of_another_major_version_is_refused_with_the_way_to_move(fol
     version = folder / "postgres/PG_VERSION"
     version.write_text("17\n")
     message = refusal(folder)
-    assert "made by PostgreSQL 17, this PiCloud brings 18" in message
+    assert "created by PostgreSQL 17, and this PiCloud comes with 18" in message
     assert "pg_dump" in message
     assert "psql" in message
     version.write_text("18\n")

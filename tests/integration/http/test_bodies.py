@@ -73,7 +73,7 @@ async def names(client: Client) -> dict[str, str]:
         "user": user.json["id"],
         "document": document.json["id"],
     }
-    return {"app": "default", "version": "1", "collection": "notes", "entry": "k", **ids}
+    return {"app": "default", "version": "1", "collection": "notes", "entry": "k", "variable": "NAME", **ids}
 
 
 @each_endpoint

@@ -91,11 +91,11 @@ async def test_a_cached_run_with_three_modules_asks_the_database_nothing(
     client.token = None
     compiled = worker.platform.executor.sandbox.cache
     assert (await client.execute(script)).json == 3
-    assert len(statements) == 1, statements
+    assert len(statements) == 2, statements  # the app of the script, then the script with its modules
     before = compiled.compiled
     for _ in range(5):
         assert (await client.execute(script)).json == 3
-    assert len(statements) == 1
+    assert len(statements) == 2
     await worker.platform.scripts.update(
         await worker.platform.scripts.get(other["id"]), {"source": "2"}, actor=CONSOLE
     )

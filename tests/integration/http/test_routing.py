@@ -81,7 +81,7 @@ async def test_a_catch_all_takes_what_nothing_else_does_but_what_is_reserved(cli
     assert (await client("GET", "/healthz")).body == b"ok\n" or (
         await client("GET", "/healthz")
     ).status == 200
-    for path in ("/admin", "/metrics", "/api/x", "/realtime/x", "/admin/x"):
+    for path in ("/admin", "/metrics/x", "/api/x", "/realtime/x", "/admin/x"):
         assert (await client("GET", path)).status == 404
 
 
