@@ -117,7 +117,7 @@ async def test_a_caller_who_may_not_call_out_cannot_by_a_script(scripts: Scripts
     source = f'http::get("{web.url()}").status'
     refused = await scripts.run(source, viewer)
     assert refused.error is not None
-    assert "http::get: the caller needs the capability http.request" in refused.error.message
+    assert "http::get: the caller lacks the capability http.request" in refused.error.message
     assert web.connections == 0
     assert value(await scripts.run(source)) == 200
     assert value(await scripts.run(source, replace(viewer, memberships={NOBODY: "editor"}))) == 200
