@@ -113,7 +113,7 @@ async def test_calls_to_the_outside_are_shown_with_what_was_decided_and_what_cam
         "    http GET api.example:8443  200  1 redirect, 12.3 ms, 0 bytes out, 7 in",
         "    http GET slow.example  timeout  12.3 ms, 0 bytes out, 7 in",
         "    http GET 10.0.0.1  denied: private address",
-        "    http ?  refused: not a URL\\x1b[2J",
+        "    http ?  denied: not a URL\\x1b[2J",
         "    (3 more calls are not on record)",
     ]
     assert (await shell("logs", *DEFAULT, "--json")).json[0]["outbound"] == calls
