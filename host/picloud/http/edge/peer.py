@@ -78,26 +78,26 @@ _PEER = web.RequestKey("peer", Peer)
 
 
 def peer(request: web.BaseRequest) -> Peer:
-    """Return the client of a request; the result is cached on the request.
+    """Return the client of a request; what a proxy's headers say is parsed once and kept on the request.
 
     `X-Forwarded-For`, `-Proto` and `-Host` are used only from a trusted proxy. `Forwarded` (RFC 7239) is
     always ignored, so that there is one set of headers to configure. Otherwise the socket and the Host header
     are used (`request_head.py` has set Host from an absolute target).
     """
+    connection = cast("_PeerConnection", request.protocol)
+    proxies = connection.proxies
+    if proxies is None:  # nothing to parse: keeping it would cost more than making it
+        return Peer(connection.address, "http", request.headers.get(hdrs.HOST, ""))
     known = request.get(_PEER)
     if known is None:
-        known = request[_PEER] = _read(request)
+        known = request[_PEER] = _forwarded_peer(request, connection.address, proxies)
     return known
 
 
-def _read(request: web.BaseRequest) -> Peer:
-    connection = cast("_PeerConnection", request.protocol)
-    proxies = connection.proxies
-    if proxies is None:
-        return Peer(connection.address, "http", request.headers.get(hdrs.HOST, ""))
+def _forwarded_peer(request: web.BaseRequest, proxy: str, proxies: Proxies) -> Peer:
     headers = request.headers
     forwarded_for = ",".join(headers.getall("X-Forwarded-For", ()))
-    address, hops = proxies.client(forwarded_for, connection.address)
+    address, hops = proxies.client(forwarded_for, proxy)
     scheme = _forwarded_value(",".join(headers.getall("X-Forwarded-Proto", ())), hops).lower()
     host = _forwarded_value(",".join(headers.getall("X-Forwarded-Host", ())), hops)
     return Peer(address, scheme if scheme in _SCHEMES else "http", host or headers.get(hdrs.HOST, ""))
