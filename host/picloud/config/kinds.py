@@ -118,10 +118,23 @@ def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
+_ON, _OFF = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+
+
 def _switch(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
+    if text.lower() in _ON:
+        return True
+    if text.lower() in _OFF:
+        return False
+    raise ValueError(text)
+
+
+def _app_slug(text: str) -> str | None:
+    if text == "-":
+        return None
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", text):
         raise ValueError(text)
-    return text.lower() == "true"
+    return text
 
 
 def _ports(text: str) -> tuple[Ports, ...]:
@@ -153,7 +166,8 @@ TOKEN = Kind("16 to 256 letters, digits and any of ._~+/=-", _token)
 FOLDER = Kind("a folder", lambda text: Path(_string(text)).expanduser())
 POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)
 SHARE = Kind("a fraction such as 0.5 or 50%, or a number of executions such as 16", _share)
-SWITCH = Kind("true or false", _switch)
+SWITCH = Kind("true or false (also 1, yes, on or 0, no, off)", _switch)
+APP_SLUG = Kind("the slug of an app, or - for none", _app_slug)
 PORTS = Kind("ports and ranges with commas between, such as 5432, 6665-6669", _ports)
 SERVERS = Kind("addresses with commas between, such as 10.0.0.53, 127.0.0.1:5353, [::1]:53", _servers)
 NETWORKS = Kind("addresses and networks with commas between, such as 127.0.0.1, 10.1.0.0/16, ::1", _networks)

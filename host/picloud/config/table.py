@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
 from picloud.config.kinds import (
+    APP_SLUG,
     FOLDER,
     HOST,
     NETWORKS,
@@ -193,6 +194,11 @@ class Settings(BaseModel):
     )
     script_cache_mb: Annotated[int, integer(1, 1_000_000)] = Field(
         64, description="Memory of a worker for compiled scripts, in MiB."
+    )
+    default_app: Annotated[str | None, APP_SLUG] = Field(
+        "default",
+        description="The app that also answers hosts that no app has claimed, as long as no other app has "
+        "claimed any; - turns it off.",
     )
     http_allow_private: Annotated[bool, SWITCH] = Field(
         False,

@@ -29,7 +29,7 @@ _CHANGES_KEPT = 900  # revisions; the database keeps more (migrations/0003_routi
 _CHANGES_TAKEN = 1000  # routes; if more changed, all are read
 _AT_ONCE = 500  # routes; parsing these takes a few milliseconds, then other tasks run
 
-_DOMAINS, _ROUTES = load("domains"), load("routes")
+_APPS, _DOMAINS, _ROUTES = load("apps"), load("domains"), load("routes")
 _log = logging.getLogger(__name__)
 
 
@@ -52,13 +52,16 @@ class AppRouting:
 class RoutingCache:
     """The routing tables of one worker."""
 
-    def __init__(self, database: Database, generations: Generations) -> None:
+    def __init__(self, database: Database, generations: Generations, default_app: str | None = None) -> None:
         """Create an empty cache.
 
         Args:
             generations: show when the tables are out of date.
+            default_app: slug of the app for unclaimed hosts, while no other app has claimed any; or None.
         """
         self._database = database
+        self._default_app = default_app
+        self._default_id: UUID | None = None
         self._current = generations.current
 
         self._domains = DomainTable(())
@@ -77,7 +80,7 @@ class RoutingCache:
             host: the Host header.
 
         Returns:
-            The routing and the normalised host; None when no app has claimed the host.
+            The routing and the normalised host; None when no app responds to the host.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -128,17 +131,26 @@ class RoutingCache:
             Unavailable: the database cannot be reached; the tables stay in use.
         """
         await self._loads.get("revisions", lambda: None, self._compare_revisions)
-        if await self._database.fetchval(_DOMAINS.domains_fingerprint) != self._domains_fingerprint:
+        fingerprint = await self._database.fetchval(_DOMAINS.domains_fingerprint)
+        # An app can get or lose the slug of the default app without a change of domains.
+        if fingerprint != self._domains_fingerprint or await self._find_default() != self._default_id:
             self._domains_seen = b""
 
     async def _read_domains(self) -> DomainTable:
         seen = self._current("domains")
         # The fingerprint first: if it is older than the table, the next check reads the table again.
         self._domains_fingerprint = await self._database.fetchval(_DOMAINS.domains_fingerprint)
+        self._default_id = await self._find_default()
         rows = await self._database.fetch(_DOMAINS.domains_all)
-        self._domains = DomainTable((row["pattern"], row["app_id"]) for row in rows)
+        self._domains = DomainTable(((row["pattern"], row["app_id"]) for row in rows), self._default_id)
         self._domains_seen = seen
         return self._domains
+
+    async def _find_default(self) -> UUID | None:
+        if self._default_app is None:
+            return None
+        row = await self._database.fetchrow(_APPS.app_by_slug, self._default_app)
+        return row["id"] if row is not None else None
 
     async def _compare_revisions(self) -> bool:
         """Find the apps in memory that are out of date."""

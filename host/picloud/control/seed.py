@@ -9,7 +9,7 @@ from picloud.db.changes import ChangeNotifier
 from picloud.db.queries import load
 
 HELLO = """\
-// This script answers GET /hello. Every request runs it in a fresh WebAssembly sandbox:
+// This script answers /hello. Every request runs it in a fresh WebAssembly sandbox:
 // nothing is shared with other requests, and fuel, memory and time are limited.
 //
 // Change it and save: the next request runs the new version.
@@ -18,12 +18,16 @@ fn greet(name) {
     `Hello, ${name}!`
 }
 
-// `ctx.request` has method, path, headers, query, params, rest and body. Try /hello?name=Ada.
-let name = ctx.request.query.name ?? "world";
+// `ctx.request` has method, path, headers, query, params, rest and body.
+// Try /hello?name=Ada, or send the JSON {"name": "Ada"}.
+let name = ctx.request.query.name;
+if name == () && type_of(ctx.request.body) == "map" {
+    name = ctx.request.body.name;
+}
 
 // A map becomes JSON; #{ statusCode, headers, body } would set them one by one.
 #{
-    message: greet(name),
+    message: greet(name ?? "world"),
     execution_id: ctx.execution_id,
 }
 """
@@ -48,7 +52,7 @@ async def seed(changes: ChangeNotifier) -> bool:
             _APPS.app_insert, app_id, "default", "Default", "Created at the first start."
         )
         await connection.execute(_DOMAINS.domain_insert, app_id, uuid7(), "localhost")
-        description = "Says hello on GET /hello."
+        description = "Says hello on /hello."
         await connection.execute(
             _SCRIPTS.script_insert, app_id, script_id, "hello", "endpoint", description, HELLO, {}, "open"
         )
@@ -56,6 +60,6 @@ async def seed(changes: ChangeNotifier) -> bool:
         await connection.execute(
             _SCRIPTS.script_version_insert, app_id, script_id, 1, "endpoint", HELLO, {}, None, about
         )
-        route = RouteDraft(str(script_id), "GET", "/hello").check()
+        route = RouteDraft(str(script_id), None, "/hello").check()
         await connection.execute(_ROUTES.route_insert, *columns(app_id, uuid7(), script_id, route))
     return True

@@ -77,7 +77,11 @@ class UnknownHost(PicloudError):
 
     def __init__(self, host: str) -> None:
         """Create a 404 for a host. Args: host: the host of the request."""
-        super().__init__(f"no app has claimed the host {host[:255]!r}", host=host[:255])
+        super().__init__(
+            f"no app has claimed the host {host[:255]!r}; to claim it for an app: "
+            "picloud domains add HOST --app APP",
+            host=host[:255],
+        )
 
 
 class SetupOver(PicloudError):

@@ -15,14 +15,16 @@ from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 from picloud.core.errors import Conflict, Invalid, NotFound
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.changes import ChangeNotifier
-from picloud.db.pool import Database
+from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.account import find_user
 from picloud.identity.actor import Actor
-from picloud.identity.principal import AppRole
+from picloud.identity.capabilities import may
+from picloud.identity.principal import AppRole, Principal, Role
 
 _SQL = load("members")
+_NO_USER = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +34,20 @@ class Member:
     Attributes:
         user_id: the user.
         username: name of the user.
+        email: the email address, if the user has one.
         role: role in the app.
+        instance_role: role in the instance; always `member`.
+        is_active: whether the user can log in.
         created_at: when the user was added.
         updated_at: last change.
     """
 
     user_id: UUID
     username: str
+    email: str | None
     role: AppRole
+    instance_role: Role
+    is_active: bool
     created_at: datetime
     updated_at: datetime
 
@@ -54,7 +62,7 @@ class Members:
     async def list(self, app_id: UUID, page: PageRequest) -> Page[Member]:
         """List an app's members, in the order in which the users were created."""
         rows = await self._database.fetch(_SQL.members_list, app_id, page.after, page.limit + 1)
-        return Page.of(rows, page.limit, _member)
+        return Page.of(rows, page.limit, lambda row: _member(row, row["role"]))
 
     async def grant(self, app_id: UUID, id_or_name: str, role: AppRole, actor: Actor) -> Member:
         """Add a user to an app.
@@ -67,15 +75,18 @@ class Members:
             The member.
 
         Raises:
-            NotFound: the user or the app does not exist.
+            NotFound: the user or the app does not exist; or the user cannot be added, and the actor may not
+                know why, or whether the user exists.
             Invalid: the user is an owner or an admin, or inactive.
             Conflict: the user is already a member.
         """
         try:
             async with self._changes.transaction("users") as connection:
-                user_id = (await find_user(connection, id_or_name)).id
+                user_id = await _find_id(connection, id_or_name)
                 row = await connection.fetchrow(_SQL.member_grant, app_id, user_id, role)
-                member = _written(row, user_id, role, id_or_name)
+                if row is not None and row["created_at"] is None and not _may_see_users(actor.principal):
+                    row = None
+                member = _written(row, "user", role, id_or_name)
                 await audit.write(
                     connection,
                     actor,
@@ -104,11 +115,10 @@ class Members:
             Invalid: the user is inactive.
         """
         async with self._changes.transaction("users") as connection:
-            user_id = (await find_user(connection, id_or_name)).id
+            user_id = await _find_id(connection, id_or_name)
             row = await connection.fetchrow(_SQL.member_change, app_id, user_id, role)
-            if row is None:
-                raise NotFound("member", id_or_name)
-            member = _written(row, user_id, role, id_or_name)
+            member = _written(row, "member", role, id_or_name)
+            assert row is not None
             name = member.username
             await audit.write(
                 connection,
@@ -127,34 +137,55 @@ class Members:
             id_or_name: id or username; the user need not exist.
         """
         async with self._changes.transaction("users") as connection:
-            try:
-                user = await find_user(connection, id_or_name)
-            except NotFound:
+            user_id = await _find_id(connection, id_or_name)
+            row = await connection.fetchrow(_SQL.member_remove, app_id, user_id)
+            if row is None:
                 await audit.write(connection, actor, app_id=app_id, target=id_or_name)
                 return
-            role = await connection.fetchval(_SQL.member_remove, app_id, user.id)
-            before = None if role is None else _audit_fields(user.username, role)
-            await audit.write(connection, actor, app_id=app_id, target=user.id, before=before)
+            before = _audit_fields(row["username"], row["role"])
+            await audit.write(connection, actor, app_id=app_id, target=user_id, before=before)
 
 
-def _written(row: Record | None, user_id: UUID, role: AppRole, id_or_name: str) -> Member:
+async def _find_id(connection: Connection, id_or_name: str) -> UUID:
+    """Return the id of a user, or an id that no user has, so that both cases do the same work."""
+    try:
+        return (await find_user(connection, id_or_name)).id
+    except NotFound:
+        return _NO_USER
+
+
+def _may_see_users(principal: Principal | None) -> bool:
+    """Return whether an actor may know which users exist; the console may."""
+    return principal is None or may(principal, "instance.manage_users")
+
+
+def _written(row: Record | None, what: str, role: AppRole, id_or_name: str) -> Member:
     """Return the written member, or raise the reason why there is none."""
     if row is None:
-        raise NotFound("user", id_or_name)
-    if row["user_role"] != "member":
+        raise NotFound(what, id_or_name)
+    if row["instance_role"] != "member":
         raise Invalid(
-            f"{row['username']} has the role {row['user_role']}, which includes every app; "
+            f"{row['username']} has the role {row['instance_role']}, which includes every app; "
             "only users with the role member can be added",
             field="user",
             reason="not_a_member",
         )
     if not row["is_active"]:
         raise Invalid(f"{row['username']} is inactive", field="user", reason="inactive")
-    return Member(user_id, row["username"], role, row["created_at"], row["updated_at"])
+    return _member(row, role)
 
 
-def _member(row: Record) -> Member:
-    return Member(row["id"], row["username"], row["role"], row["created_at"], row["updated_at"])
+def _member(row: Record, role: AppRole) -> Member:
+    return Member(
+        row["user_id"],
+        row["username"],
+        row["email"],
+        role,
+        row["instance_role"],
+        row["is_active"],
+        row["created_at"],
+        row["updated_at"],
+    )
 
 
 def _audit_fields(username: str, role: str) -> dict[str, str]:

@@ -11,17 +11,21 @@ from picloud.routing.hosts import host_name
 class DomainTable:
     """All claims of the instance: an immutable snapshot of the database rows."""
 
-    __slots__ = ("_below", "_exact")
+    __slots__ = ("_below", "_default", "_exact")
 
-    def __init__(self, claims: Iterable[tuple[str, UUID]]) -> None:
+    def __init__(self, claims: Iterable[tuple[str, UUID]], default: UUID | None = None) -> None:
         """Create the table.
 
         Args:
             claims: pairs of normalised claim and the app that made it.
+            default: the app for unclaimed hosts, as long as no other app has a claim.
         """
+        self._default = default
         self._exact: dict[str, UUID] = {}
         self._below: dict[str, UUID] = {}
         for claim, app_id in claims:
+            if app_id != default:
+                self._default = None
             if claim.startswith("*."):
                 self._below[claim[2:]] = app_id
             else:
@@ -34,8 +38,8 @@ class DomainTable:
             header: the Host header as it came.
 
         Returns:
-            The app with the most specific claim on it, and the host's name as routes are compared with;
-            or None.
+            The app with the most specific claim on it, or the default app, and the host's name as routes
+            are compared with; or None.
         """
         # Most clients send the name as it was claimed; only then is there nothing to normalise.
         app_id = self._exact.get(header)
@@ -52,4 +56,4 @@ class DomainTable:
                 app_id = self._below.get(rest)
                 if app_id is not None:
                     return app_id, name
-        return None
+        return (self._default, name) if self._default is not None and name else None

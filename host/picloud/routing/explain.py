@@ -64,10 +64,8 @@ def explain(domains: DomainTable, routes: RouteTable, app_id: UUID, method: str,
     host = ""
     if authority:
         found = domains.find(authority)
-        if found is None:
-            return Explanation(None, "no app claims the host")
-        if found[0] != app_id:
-            return Explanation(None, "another app's host")
+        if found is None or found[0] != app_id:  # alike, as callers may not know of other apps
+            return Explanation(None, "the app has not claimed the host")
         host = found[1]
     method = method.upper()
     try:

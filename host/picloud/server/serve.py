@@ -10,7 +10,7 @@ import threading
 
 from picloud.config import Settings
 from picloud.control.seed import seed
-from picloud.core.errors import Unavailable
+from picloud.core.errors import Invalid, Unavailable
 from picloud.core.generations import Generations
 from picloud.core.metrics import Metrics
 from picloud.db.changes import ChangeNotifier
@@ -19,7 +19,8 @@ from picloud.db.migrate import migrate
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.db.unusable import DatabaseUnusable
-from picloud.identity.passwords import Passwords
+from picloud.identity.account import check_username
+from picloud.identity.passwords import Passwords, check_password
 from picloud.identity.setup import Setup
 from picloud.server import banner
 from picloud.server.metrics import FAMILIES, RESTARTS
@@ -47,6 +48,7 @@ def serve(settings: Settings) -> int:
     Raises:
         CannotListen, DatabaseUnusable, StoreUnusable, PicloudError: the server cannot start.
     """
+    _check_bootstrap(settings)
     signal.signal(signal.SIGTERM, _interrupt)  # until the workers run, both signals abort the start
     sockets = listen(settings.host, settings.port, settings.workers)
     warn_if_exposed(sockets[0], bool(settings.trusted_proxies), settings.admin_host is not None)
@@ -98,6 +100,17 @@ def serve(settings: Settings) -> int:
     finally:
         if embedded is not None:
             embedded.stop()
+
+
+def _check_bootstrap(settings: Settings) -> None:
+    """Check the first owner of the settings before anything starts. Raises: Invalid."""
+    if settings.bootstrap_username is None or settings.bootstrap_password is None:
+        return
+    try:
+        check_username(settings.bootstrap_username)
+        check_password(settings.bootstrap_password)
+    except Invalid as error:
+        raise Invalid(f"PICLOUD_BOOTSTRAP_{str(error.details['field']).upper()}: {error.message}") from None
 
 
 def _interrupt(*_: object) -> None:

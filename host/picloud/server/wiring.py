@@ -154,7 +154,7 @@ async def open_platform(
             domains=Domains(database, changes, settings.admin_host),
             executions=Executions(database, lambda: all_written(metrics)),
             execution_feed=execution_feed,
-            directory=RoutingCache(database, generations),
+            directory=RoutingCache(database, generations, settings.default_app),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
             live_scripts=LiveScripts(database, modules, generations, ceilings),
             executor=executor,

@@ -16,7 +16,7 @@ async def test_a_fresh_instance_gets_one_app_domain_script_and_route(worker: Wor
     assert [row["pattern"] for row in await database.fetch("SELECT pattern FROM domains")] == ["localhost"]
     assert [row["source"] for row in await database.fetch("SELECT source FROM script_versions")] == [HELLO]
     (route,) = await database.fetch("SELECT method, path FROM routes")
-    assert (route["method"], route["path"]) == ("GET", "/hello")
+    assert (route["method"], route["path"]) == (None, "/hello")
     assert list(await worker.platform.scripts.validate(app["id"], HELLO)) == []
 
 

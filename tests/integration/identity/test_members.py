@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from picloud.core.errors import Conflict, Invalid, NotFound, PicloudError
 from picloud.core.pagination import PageRequest
 from picloud.identity.account import User
+from picloud.identity.actor import Actor
 from picloud.identity.capabilities import may
 from picloud.identity.members import Member
 from picloud.identity.principal import Principal, Role
@@ -66,6 +68,49 @@ async def test_who_is_not_there_is_not_found_and_is_removed_all_the_same(worker:
     with pytest.raises(NotFound):
         await worker.platform.members.change(shop, who, "viewer", CONSOLE)
     await worker.platform.members.remove(shop, who, CONSOLE)
+
+
+async def test_an_app_admin_does_not_learn_which_users_exist(worker: Worker) -> None:
+    """Also not from the audit log of the app."""
+    shop, other = await worker.app("shop"), await worker.app("other")
+    members, token = worker.platform.members, await worker.session_of(await worker.person("boss"))
+    await members.grant(shop, "boss", "app_admin", CONSOLE)
+    boss = Actor(await principal_of(worker, token), "boss", "", "", "member.grant")
+    await worker.person("ada", "owner")
+    vic = await worker.person("vic")
+    await members.grant(other, "vic", "viewer", CONSOLE)
+    lou = await worker.person("lou")
+    await worker.platform.accounts.update("lou", {"is_active": False}, CONSOLE)
+
+    def told(error: BaseException, name: str) -> tuple[object, ...]:
+        assert isinstance(error, PicloudError)
+        return type(error), error.message.replace(name, "NAME"), error.details
+
+    granted, changed = set(), set()
+    for name in ("nobody", "ada", "lou", str(uuid4()), str(lou.id)):
+        with pytest.raises(NotFound) as error:
+            await members.grant(shop, name, "viewer", boss)
+        granted.add(repr(told(error.value, name)))
+    for name in ("nobody", "ada", "vic", str(vic.id)):
+        with pytest.raises(NotFound) as error:
+            await members.change(shop, name, "viewer", boss)
+        changed.add(repr(told(error.value, name)))
+        await members.remove(shop, name, boss)
+    assert (len(granted), len(changed)) == (1, 1)
+    rows = await worker.database.fetch(
+        "SELECT target FROM audit_log WHERE username = 'boss' AND app_id = $1", shop
+    )
+    assert {row["target"] for row in rows} == {"nobody", "ada", "vic", str(vic.id)}
+
+
+async def test_a_member_is_listed_with_the_facts_of_its_account(worker: Worker) -> None:
+    shop, members = await worker.app("shop"), worker.platform.members
+    await worker.person("vic")
+    await worker.platform.accounts.update("vic", {"email": "vic@example.com"}, CONSOLE)
+    granted = await members.grant(shop, "vic", "viewer", CONSOLE)
+    assert (granted.email, granted.instance_role, granted.is_active) == ("vic@example.com", "member", True)
+    await worker.platform.accounts.update("vic", {"is_active": False}, CONSOLE)
+    assert (await members.list(shop, PageRequest())).items == [replace(granted, is_active=False)]
 
 
 async def test_an_app_that_is_gone_is_not_found(worker: Worker) -> None:

@@ -137,7 +137,7 @@ def test_a_ceiling_is_set_by_its_variable_or_in_the_sandbox_table(tmp_path: Path
         ("PICLOUD_ADMIN_HOST", "any"),
         ("PICLOUD_ADMIN_HOST", "cloud.example.com:443"),
         ("PICLOUD_ADMIN_HOST", "https://cloud.example.com"),
-        ("PICLOUD_HTTP_ALLOW_PRIVATE", "yes"),
+        ("PICLOUD_HTTP_ALLOW_PRIVATE", "enabled"),
         ("PICLOUD_HTTP_ALLOW_PRIVATE", "2"),
         ("PICLOUD_HTTP_DENY", "10.0.0.1/8"),
         ("PICLOUD_HTTP_DENY_PORTS", "0"),

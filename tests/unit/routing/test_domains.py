@@ -44,3 +44,13 @@ table = DomainTable(
 )
 def test_the_most_specific_claim_decides_the_app(header: str, found: tuple[UUID, str] | None) -> None:
     assert table.find(header) == found
+
+
+def test_the_default_app_gets_unclaimed_hosts_only_while_no_other_app_has_a_claim() -> None:
+    one, other = ONE, TWO
+    alone = DomainTable([("localhost", one)], default=one)
+    assert alone.find("Other.Example:80") == (one, "other.example")
+    assert alone.find("a b") is None
+    shared = DomainTable([("localhost", one), ("shop.t", other)], default=one)
+    assert (shared.find("other.example"), shared.find("localhost")) == (None, (one, "localhost"))
+    assert DomainTable([], default=one).find("other.example") == (one, "other.example")

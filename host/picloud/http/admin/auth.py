@@ -77,11 +77,13 @@ class UserShown:
     Attributes:
         id: id of the user.
         username: the username.
+        email: the email address, if the user has one.
         role: role in the instance.
     """
 
     id: UUID
     username: str
+    email: str | None
     role: Role
 
 
@@ -124,6 +126,7 @@ class Me:
     Attributes:
         id: id of the user.
         username: the username.
+        email: the email address, if the user has one.
         role: role in the instance.
         principal: `user` for a session, `api_key` for an API key.
         key: the API key; None for a session.
@@ -132,6 +135,7 @@ class Me:
 
     id: UUID
     username: str
+    email: str | None
     role: Role
     principal: Literal["user", "api_key"]
     key: KeyShown | None
@@ -162,7 +166,7 @@ class SessionShown:
 
 
 def _shown(user: User, session: NewSession, token: str | None) -> LoginResponse:
-    return LoginResponse(token, session.expires_at, UserShown(user.id, user.username, user.role))
+    return LoginResponse(token, session.expires_at, UserShown(user.id, user.username, user.email, user.role))
 
 
 def _cookie(secure: bool, token: str, seconds: int) -> dict[str, str]:
@@ -200,9 +204,11 @@ async def me(platform: Platform, call: AdminCall[Any, Any]) -> Me:
     """Return the caller."""
     caller = call.principal
     key = caller.key
+    user = await platform.accounts.get(str(caller.user_id))
     return Me(
         caller.user_id,
         caller.username,
+        user.email,
         caller.role,
         caller.kind,
         None if key is None else KeyShown(key.id, sorted(key.scopes), key.app_id, key.expires_at),

@@ -72,13 +72,14 @@ async def test_a_route_of_another_app_is_not_found(client: Client) -> None:
         ({"dispatch_mode": "later"}, 422, "dispatch_mode"),
         ({"path_kind": "exact"}, 422, "path_kind"),
         ({"script_id": "x"}, 404, None),
-        ({"path": "/hello"}, 409, None),
+        ({"path": "/taken"}, 409, None),
     ],
 )
 async def test_what_cannot_be_a_route_is_refused_at_once_and_changes_nothing(
     client: Client, changes: dict[str, Any], status: int, field: str | None
 ) -> None:
     script = await client.script("1")
+    await client.route(script, "/taken")
     route = await client.route(script, "/x")
     for answer in (
         await client.admin("PATCH", f"{ROUTES}/{route['id']}", changes),
@@ -203,15 +204,15 @@ ANY, VERY, WILD = "a route of any host", "a route of this very host", "a route o
 @pytest.mark.parametrize(
     ("request_line", "path", "params", "rest", "reason"),
     [
-        ("GET http://localhost/hello?x=1", "/hello", {}, "", f"{ANY} whose path is exactly this, for GET"),
+        ("GET http://localhost/hi?x=1", "/hi", {}, "", f"{ANY} whose path is exactly this, for GET"),
         (
-            "head http://LOCALHOST:8080/hello",
-            "/hello",
+            "head http://LOCALHOST:8080/hi",
+            "/hi",
             {},
             "",
             f"{ANY} whose path is exactly this, for GET, which answers HEAD",
         ),
-        ("GET /hello", "/hello", {}, "", f"{ANY} whose path is exactly this, for GET"),
+        ("GET /hi", "/hi", {}, "", f"{ANY} whose path is exactly this, for GET"),
         (
             "PUT https://localhost/users/a%2Fb",
             "/users/:id",
@@ -234,6 +235,7 @@ async def test_which_route_answers_a_url_is_told_with_the_reason(
 ) -> None:
     script = await client.script("1")
     await client.admin("POST", "/apps/default/domains", {"pattern": "*.w.t"})
+    await make(client, script, "/hi")
     await make(client, script, "/users/:id", method=None)
     await make(client, script, "/files/*", host=":who.w.t")
     await make(client, script, "/files/:name", host="x.w.t")
@@ -246,17 +248,18 @@ async def test_which_route_answers_a_url_is_told_with_the_reason(
 @pytest.mark.parametrize(
     ("request_line", "reason"),
     [
-        ("POST http://localhost/hello", "the path matches with other methods only: GET, HEAD, OPTIONS"),
+        ("POST http://localhost/hi", "the path matches with other methods only: GET, HEAD, OPTIONS"),
         ("GET http://localhost/nothing", "no route has this path"),
         ("GET http://localhost", "no route has this path"),
-        ("GET http://elsewhere.t/hello", "no app claims the host"),
-        ("GET http://shop.t/hello", "another app's host"),
+        ("GET http://elsewhere.t/hello", "the app has not claimed the host"),
+        ("GET http://shop.t/hello", "the app has not claimed the host"),
         ("GET http://localhost/api/v1/x", "the path is reserved for PiCloud itself"),
         ("GET http://localhost/a/../b", "a bad request: the path holds a '.' or '..' segment"),
         ("GET hello", "a bad request: a path starts with '/'"),
     ],
 )
 async def test_why_no_route_answers_a_url_is_told(client: Client, request_line: str, reason: str) -> None:
+    await client.route(await client.script("1"), "/hi")
     await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
     await client.admin("POST", "/apps/shop/domains", {"pattern": "shop.t"})
     method, url = request_line.split()

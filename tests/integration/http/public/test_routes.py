@@ -32,17 +32,42 @@ async def test_a_fresh_instance_says_hello_on_localhost(anyone: Client) -> None:
     assert named.json["message"] == "Hello, Ada L!"
 
 
-async def test_an_unknown_host_is_told_so(anyone: Client) -> None:
+async def test_hello_accepts_every_method_and_a_name_in_the_body(anyone: Client) -> None:
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        assert (await anyone(method, "/hello")).status == 200
+    for body, name in (({"name": "Ada"}, "Ada"), ({}, "world"), ([1], "world"), ("Ada", "world")):
+        assert (await anyone("POST", "/hello", json=body)).json["message"] == f"Hello, {name}!"
+    assert (await anyone("POST", "/hello?name=Bo", json={"name": "Ada"})).json["message"] == "Hello, Bo!"
+
+
+async def test_the_default_app_serves_unclaimed_hosts_until_another_app_claims_one(client: Client) -> None:
+    for host in ("other.example", "192.0.2.7:8080", "[::1]:8080"):
+        assert (await client("GET", "/hello", host=host)).status == 200
+    assert (await client("GET", "/hello", host="a b")).status == 400
+    await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
+    assert (await client("GET", "/hello", host="other.example")).status == 200
+    domain = (await client.admin("POST", "/apps/shop/domains", {"pattern": "shop.t"})).json
+    assert (await client("GET", "/hello", host="other.example")).status == 404
+    assert (await client("GET", "/hello")).status == 200
+    await client.admin("DELETE", f"/apps/shop/domains/{domain['id']}")
+    assert (await client("GET", "/hello", host="other.example")).status == 200
+
+
+async def test_an_unknown_host_is_told_so(client: Client, anyone: Client) -> None:
+    await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
+    await client.admin("POST", "/apps/shop/domains", {"pattern": "shop.t"})
     answer = await anyone("GET", "/hello", host="other.example")
     assert (answer.status, answer.error) == (404, "not_found")
     assert "other.example" in answer.json["error"]["message"]
+    assert "picloud domains add" in answer.json["error"]["message"]
     assert answer.json["error"]["request_id"] == answer.headers["X-Request-Id"]
     assert "X-Execution-Id" not in answer.headers
 
 
-async def test_an_unknown_path_and_a_wrong_method_are_told_so(anyone: Client) -> None:
-    assert (await anyone("GET", "/nothing")).status == 404
-    wrong = await anyone("POST", "/hello")
+async def test_an_unknown_path_and_a_wrong_method_are_told_so(client: Client) -> None:
+    await client.route(await client.script("1"), "/get")
+    assert (await client("GET", "/nothing")).status == 404
+    wrong = await client("POST", "/get")
     assert (wrong.status, wrong.error, wrong.headers["Allow"]) == (
         405,
         "method_not_allowed",
