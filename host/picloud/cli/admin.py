@@ -1,4 +1,4 @@
-"""`picloud migrate`, `picloud admin create` and `picloud admin reset-password`: work without HTTP."""
+"""`picloud migrate` and `picloud admin`: work without HTTP."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from picloud.identity.account import ROLES, check_username
 from picloud.identity.accounts import Accounts
 from picloud.identity.actor import Actor
 from picloud.identity.passwords import Passwords, check_password
+from picloud.services.files.folder import FolderStore, files_folder
+from picloud.services.files.sweep import delete_missing
 
 
 def add(commands: Commands) -> None:
@@ -29,7 +31,7 @@ def add(commands: Commands) -> None:
     configuration.add_options(parser, "data_dir")
     parser.set_defaults(main=_migrate)
 
-    parser = commands.add_parser("admin", help="create users and reset passwords, without HTTP")
+    parser = commands.add_parser("admin", help="create users, reset passwords and repair, without HTTP")
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     how = "The password is prompted for at a terminal; otherwise it is the first line of standard input."
     create = actions.add_parser("create", help="create a user", description=f"Create a user. {how}")
@@ -43,7 +45,14 @@ def add(commands: Commands) -> None:
     )
     reset.add_argument("name")
     reset.set_defaults(main=_reset_password)
-    for action in (create, reset):
+    missing = actions.add_parser(
+        "delete-missing-files",
+        help="delete the files whose bytes are missing",
+        description="Delete the files of all apps whose bytes are missing in the data folder, when the "
+        "folder `files` was lost and cannot be restored.",
+    )
+    missing.set_defaults(main=_delete_missing_files)
+    for action in (create, reset, missing):
         configuration.add_options(action, "data_dir")
 
 
@@ -77,6 +86,25 @@ def _reset_password(arguments: argparse.Namespace) -> int:
 
     _with_users(arguments, reset)
     print(f"changed the password of {arguments.name} and ended all their sessions")
+    return 0
+
+
+def _delete_missing_files(arguments: argparse.Namespace) -> int:
+    settings = configuration.read(arguments).settings
+
+    async def delete(parameters: ConnectionParameters) -> int:
+        await migrate(parameters)
+        pool = await Database.open(parameters, 2)
+        FolderStore.prepare(files_folder(settings))
+        store = FolderStore(files_folder(settings))
+        try:
+            return await delete_missing(pool, store)
+        finally:
+            store.close()
+            await pool.close()
+
+    with database(settings) as parameters:
+        print(f"deleted {asyncio.run(delete(parameters))} files whose bytes were missing")
     return 0
 
 

@@ -175,7 +175,9 @@ async def test_members_are_granted_changed_and_removed(client: Client, worker: W
     path = f"/apps/default/members/{vic.id}"
     granted = await client.admin("PUT", path, {"role": "viewer"})
     assert (granted.status, granted.json["username"], granted.json["role"]) == (200, "vic", "viewer")
-    assert set(granted.json) == {"user_id", "username", "role", "created_at", "updated_at"}
+    assert set(granted.json) == {
+        *("user_id", "username", "email", "role", "instance_role", "is_active", "created_at", "updated_at")
+    }
     assert (await client.admin("PUT", path, {"role": "editor"})).status == 409
     assert (await client.admin("PATCH", path, {"role": "editor"})).json["role"] == "editor"
     assert (await client.admin("PATCH", path, {"role": "king"})).status == 422

@@ -100,6 +100,20 @@ INSERT INTO instance_settings (name, value) VALUES ('files_store', to_jsonb($1::
 ON CONFLICT (name) DO UPDATE SET value = instance_settings.value
 RETURNING value #>> '{}';
 
+-- name: files_sample
+-- Some files of the instance.
+SELECT app_id, blob AS id FROM files LIMIT $1;
+
+-- name: files_after
+-- Files of the instance by app and blob, after the last one of the previous batch.
+SELECT app_id, blob AS id FROM files
+WHERE $1::uuid IS NULL OR (app_id, blob) > ($1, $2::uuid)
+ORDER BY app_id, blob LIMIT $3;
+
+-- name: files_delete_of_blobs
+-- Delete the files of an app whose bytes are missing; returns one row for each.
+DELETE FROM files WHERE app_id = $1 AND blob = ANY($2::uuid[]) RETURNING blob;
+
 -- name: files_count_of_app
 -- The number of files of an app, counted up to 10,000.
 SELECT count(*) FROM (SELECT FROM files WHERE app_id = $1 LIMIT 10000) AS counted;

@@ -13,17 +13,20 @@ from picloud.services.files.store import Blob, BlobStore, StoreUnusable
 OLD_SECONDS = 3600.0
 """Newer blobs can belong to current writes. An older write locks its blob."""
 
+_SAMPLE = 100  # files; one that is found is enough
+_BATCH = 1000  # files
+
 _SQL = load("files")
 _log = logging.getLogger(__name__)
 
 
 async def claim(database: Database, store: BlobStore) -> None:
-    """Check that a store belongs to this instance, or claim a new one.
+    """Check that a store belongs to this instance and has its files, or claim a new store.
 
-    With another database, the sweep would remove every blob.
+    With another database, the sweep would remove every blob. With an empty store, files could not be read.
 
     Raises:
-        StoreUnusable: it belongs to another instance.
+        StoreUnusable: it belongs to another instance, or the files of the database are not in it.
         Unavailable: the database cannot be reached.
     """
     owner = await database.fetchval(_SQL.store_owner, str(uuid4()))
@@ -35,6 +38,35 @@ async def claim(database: Database, store: BlobStore) -> None:
         raise StoreUnusable(
             "the files in the data folder belong to another instance; check the setting of the database"
         )
+    some = [Blob(**row) for row in await database.fetch(_SQL.files_sample, _SAMPLE)]
+    if some and not any([await store.has(blob) for blob in some]):
+        raise StoreUnusable(
+            "the folder files in the data folder does not have the files of the database; restore it from a "
+            "backup or share it with the other nodes, or delete all files whose bytes are missing: "
+            "picloud admin delete-missing-files"
+        )
+
+
+async def delete_missing(database: Database, store: BlobStore) -> int:
+    """Delete the files whose bytes are missing in the store.
+
+    Returns:
+        The number of deleted files.
+
+    Raises:
+        Unavailable: the database cannot be reached.
+        OSError: the store cannot be read.
+    """
+    deleted, last = 0, (None, None)
+    while rows := await database.fetch(_SQL.files_after, *last, _BATCH):
+        last = (rows[-1]["app_id"], rows[-1]["id"])
+        missing: dict[UUID, list[UUID]] = {}
+        for row in rows:
+            if not await store.has(Blob(**row)):
+                missing.setdefault(row["app_id"], []).append(row["id"])
+        for app_id, blobs in missing.items():
+            deleted += len(await database.fetch(_SQL.files_delete_of_blobs, app_id, blobs))
+    return deleted
 
 
 class Sweep:

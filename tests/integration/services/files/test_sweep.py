@@ -17,7 +17,7 @@ from picloud.db.pool import Database
 from picloud.services.files.folder import FolderStore
 from picloud.services.files.service import Files
 from picloud.services.files.store import Blob, StoreUnusable
-from picloud.services.files.sweep import Sweep, claim
+from picloud.services.files.sweep import Sweep, claim, delete_missing
 from tests.integration.services.files.conftest import PRINCE, calling, create, named, on_disk
 
 
@@ -169,3 +169,21 @@ async def test_files_of_another_database_are_not_touched(
     assert len(on_disk(root)) == 1
     await other.close()
     await claim(database, store)
+
+
+async def test_a_store_without_the_files_of_the_database_is_rejected_until_they_are_deleted(
+    files: Files, store: FolderStore, database: Database, root: Path, tmp_path: Path
+) -> None:
+    made = [await create(files, b"one"), await create(files, b"two")]
+    await claim(database, store)
+    FolderStore.prepare(tmp_path / "empty")
+    empty = FolderStore(tmp_path / "empty")
+    with pytest.raises(StoreUnusable, match="does not have the files"):
+        await claim(database, empty)
+    next(path for path in root.glob("*/*/*") if path.read_bytes() == b"one").unlink()
+    await claim(database, store)
+    assert await delete_missing(database, store) == 1
+    assert await database.fetchval("SELECT count(*) FROM files") == len(made) - 1
+    assert await delete_missing(database, empty) == 1
+    await claim(database, empty)
+    empty.close()
