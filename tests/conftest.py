@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import hypothesis
 import pytest
 
+from picloud.core import repeated_log
 from picloud.db.embedded import EmbeddedPostgres
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database, connect
@@ -27,6 +28,12 @@ _numbers = itertools.count(1)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the longest tests first, so that with pytest-xdist none is still running when all else is done."""
     items.sort(key=lambda item: (not item.get_closest_marker("soak"), not item.get_closest_marker("slow")))
+
+
+@pytest.fixture(autouse=True)
+def every_message_is_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log messages that repeat again in each test, also if an earlier test logged them."""
+    monkeypatch.setattr(repeated_log, "PERIOD_SECONDS", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -146,6 +146,11 @@ class Settings(BaseModel):
         "data in the checkout; of an installed package: data in the current folder",
         "Folder for the database, compiled modules and files; created with mode 0700.",
     )
+    disk_reserve_mb: Annotated[int, integer(0, 10**9)] = Field(
+        128,
+        description="Free space to keep on the disk of the embedded database, in MiB. If less is free, only "
+        "deletions work.",
+    )
     workers: Annotated[int, integer(1, 256)] = _computed(cores, "number of cores", "Worker processes.")
     database_url: Annotated[str | None, POSTGRES_URL] = Field(
         None, description="A PostgreSQL 15 or newer to use instead of the embedded one.", repr=False

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from picloud import __version__
+from picloud.core.disk_space import DiskSpace
 from picloud.core.errors import Unavailable
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -38,15 +39,18 @@ class Versions:
 class Health:
     """Serves /readyz and /version."""
 
-    def __init__(self, database: Database, schema: int, sdk: str, guest_sha256: str) -> None:
+    def __init__(
+        self, database: Database, schema: int, sdk: str, guest_sha256: str, space: DiskSpace
+    ) -> None:
         """Create it once the guest is loaded.
 
         Args:
             schema: number of the last migration this code knows.
             sdk: SDK version of the guest.
             guest_sha256: hexadecimal hash of the guest module that was loaded.
+            space: of the disk of the data folder.
         """
-        self._database = database
+        self._database, self._space = database, space
         self.versions = Versions(__version__, sdk, API, schema, guest_sha256[:16])
 
     async def problems(self) -> list[str]:
@@ -62,4 +66,6 @@ class Health:
             return ["the database is not reachable"]
         if schema != self.versions.schema:
             return [f"the schema version is {schema}, but this server needs {self.versions.schema}"]
+        if self._space.is_full():
+            return ["the disk of the data folder is full; only deletions work"]
         return []

@@ -7,8 +7,10 @@ import logging
 from collections.abc import Awaitable, Callable, Hashable
 
 from picloud.core.errors import Unavailable
+from picloud.core.repeated_log import RepeatedLog
 
 _log = logging.getLogger(__name__)
+_log_unavailable = RepeatedLog(_log)
 
 
 class Background:
@@ -38,7 +40,7 @@ class Background:
         try:
             await work()
         except Unavailable:
-            _log.warning("%s could not be written: the database is away", what)
+            _log_unavailable("%s could not be written: the database is not available", what)
         except Exception:
             _log.exception("%s could not be written", what)
         finally:

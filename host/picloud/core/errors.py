@@ -218,6 +218,13 @@ class Unavailable(PicloudError):
     headers = {"Retry-After": "1"}
 
 
+class StorageFull(Unavailable):
+    """The storage of the server is full; delete data, or ask the operator for space."""
+
+    code, status = "storage_full", 507
+    headers = {}
+
+
 class NotReady(PicloudError):
     """This process cannot serve yet."""
 

@@ -12,12 +12,14 @@ import asyncpg
 import orjson
 from asyncpg.pool import PoolConnectionProxy
 
-from picloud.core.errors import Unavailable
+from picloud.core.errors import StorageFull, Unavailable
 from picloud.core.metrics import Family, Metrics
+from picloud.core.repeated_log import RepeatedLog
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.unusable import DatabaseUnusable
 
 logger = logging.getLogger(__name__)
+_log_lost, _log_full = RepeatedLog(logger), RepeatedLog(logger, logging.ERROR)
 
 # Generic for the type checker only, hence the quotes.
 Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
@@ -44,6 +46,15 @@ _LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+# The database is there, but cannot run the statement now: memory, locks, a standby, a damaged disk.
+_BUSY = (
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresIOError,
+)
 BROKEN = (*_LOST, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
 _REFUSED = (
     asyncpg.InvalidAuthorizationSpecificationError,  # and a wrong password, its subclass
@@ -69,8 +80,8 @@ class Database:
 
     jsonb is read and written as Python values (by orjson), uuid as `uuid.UUID`, timestamptz as
     aware `datetime`. Where there is no connection, or it breaks, callers see
-    `errors.Unavailable`, and the next call tries anew; what PostgreSQL says of a statement
-    (`asyncpg.PostgresError`: a broken constraint, a bad value) passes as it is.
+    `errors.Unavailable`, and the next call tries again. If the disk of the database is full, they see
+    `errors.StorageFull`. Errors of a statement (`asyncpg.PostgresError`: a constraint, a bad value) pass.
     """
 
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record], acquire_seconds: float, metrics: Metrics) -> None:
@@ -148,8 +159,9 @@ class Database:
         """Borrow a connection.
 
         Raises:
-            Unavailable: none can be had, or it broke while in use. A statement that was under way
-                may or may not have happened.
+            Unavailable: none can be had, it broke while in use, or the database cannot run the statement now.
+                A statement that was running may or may not have happened.
+            StorageFull: the database has no space left.
         """
         self._waiting.inc()
         try:
@@ -162,6 +174,11 @@ class Database:
         self._in_use.inc()
         try:
             yield connection
+        except asyncpg.DiskFullError as error:
+            _log_full("the database has no space left: %s", error)
+            raise StorageFull from error
+        except _BUSY as error:
+            _unavailable(error)
         except (*_LOST, asyncpg.InternalClientError) as error:
             if not _is_lost(connection):  # open, but of no use to the next borrower
                 connection.terminate()
@@ -267,7 +284,7 @@ def _is_lost(connection: Connection) -> bool:
 
 
 def _unavailable(error: BaseException) -> NoReturn:
-    logger.warning("no database connection: %s: %s", type(error).__name__, error)
+    _log_lost("the database is not available: %s: %s", type(error).__name__, error)
     raise Unavailable() from error
 
 

@@ -16,6 +16,7 @@ from picloud.control.scripts.modules import Modules
 from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
 from picloud.core.background import Background
+from picloud.core.disk_space import DiskSpace
 from picloud.core.generations import Generations
 from picloud.core.metrics import Metrics
 from picloud.core.wakeup import WakeUp
@@ -42,6 +43,7 @@ class Platform:
 
     # Infrastructure.
     database: Database
+    space: DiskSpace
     changes: ChangeNotifier
     generations: Generations
     metrics: Metrics

@@ -19,6 +19,7 @@ from uuid_utils.compat import uuid7
 from picloud.core.errors import Unavailable
 from picloud.core.ids import first_id_of
 from picloud.core.pagination import Page, PageRequest
+from picloud.core.repeated_log import RepeatedLog
 from picloud.core.text import clean
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -32,6 +33,7 @@ MAX_AUDITED_DENIALS = 100
 
 _SQL = load("audit")
 _log = logging.getLogger(__name__)
+_log_unwritten = RepeatedLog(_log)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,4 +200,4 @@ class Audit:
         try:
             await write_denial(self._database, actor, reason, app_id=app_id, target=target)
         except Unavailable:
-            _log.warning("audit entry not written: %s was denied to %s", actor.action, actor.name)
+            _log_unwritten("audit entry not written: %s was denied to %s", actor.action, actor.name)

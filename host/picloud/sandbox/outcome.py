@@ -12,6 +12,7 @@ STATUS = {
     "request_invalid": 400,
     "script_error": 502,
     "overloaded": 503,
+    "unavailable": 503,
     "timeout": 504,
     "operation_budget": 507,
     "fuel_budget": 507,

@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Generator, Mapping
 from typing import Any
 
 from picloud.core import interface
-from picloud.core.errors import ServiceError
+from picloud.core.errors import ServiceError, StorageFull
 from picloud.core.interface import HostFunction, Signature
 from picloud.sandbox import abi, capi
 from picloud.sandbox.engine import SLICE_FUEL, Engine
@@ -28,6 +28,10 @@ CALL_FUEL = 1_000
 
 MAX_REQUEST = 16 * MIB
 MAX_RESULT = FIXED["max_response_body"] + MIB
+
+
+_THROWN = (ServiceError, StorageFull)
+"""Errors of services that a script can catch."""
 
 
 class Stopped(Exception):
@@ -210,7 +214,7 @@ class Run:
             first = work.send(None)
         except StopIteration as stop:
             reply = self._reply(signature.encode(stop.value), 0)
-        except ServiceError as error:
+        except _THROWN as error:
             reply = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
         else:
             self._suspend(signature, _Begun(work, first))
@@ -249,7 +253,7 @@ class Run:
                 async with limit:
                     result = await work
                 word = self._reply(signature.encode(result), 0)
-            except ServiceError as error:
+            except _THROWN as error:
                 word = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
             except TimeoutError:
                 if not limit.expired():  # by the clock of the loop, which can be ahead of the deadline

@@ -90,7 +90,7 @@ class Sandbox:
                 return (await self._compile(run, program, limits)).imports
         except Exception as error:
             code, script_fault = _classify(error, run)
-            if code in ("overloaded", "internal"):
+            if code in ("overloaded", "unavailable", "internal"):
                 raise
             raise _invalid(script_fault) from None
         finally:
@@ -202,8 +202,8 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
             return "script_error", ScriptError("the interpreter violated the interface of the host")
         case Overloaded():
             return error.code, ScriptError(error.message)
-        case Unavailable():  # the pool logged one line; a traceback per execution would fill the disk
-            return "internal", ScriptError(error.message)
+        case Unavailable():  # the pool logs it
+            return Unavailable.code, ScriptError(error.message)
         case _:
             logger.exception("an execution failed", exc_info=error)
             return "internal", ScriptError("something went wrong inside PiCloud")

@@ -10,7 +10,7 @@ import threading
 
 from picloud.config import Settings
 from picloud.control.seed import seed
-from picloud.core.errors import Invalid, Unavailable
+from picloud.core.errors import Invalid, StorageFull, Unavailable
 from picloud.core.generations import Generations
 from picloud.core.metrics import Metrics
 from picloud.db.changes import ChangeNotifier
@@ -23,6 +23,7 @@ from picloud.identity.account import check_username
 from picloud.identity.passwords import Passwords, check_password
 from picloud.identity.setup import Setup
 from picloud.server import banner
+from picloud.server.disk_reserve import DiskReserve
 from picloud.server.metrics import FAMILIES, RESTARTS
 from picloud.server.sockets import allow_open_files, listen, warn_if_exposed
 from picloud.server.supervisor import Workers, in_child
@@ -68,6 +69,8 @@ def serve(settings: Settings) -> int:
         compiling = in_child(lambda: make_engine(settings).close())
         try:
             token = asyncio.run(_prepare(settings, parameters, generations))
+        except StorageFull as error:
+            raise DatabaseUnusable("the disk of the database is full; free some space") from error
         except Unavailable as error:
             raise DatabaseUnusable(
                 f"the database {parameters} does not respond; check that its server runs"
@@ -84,6 +87,13 @@ def serve(settings: Settings) -> int:
                 one.close()
             banner.stopping()
 
+        reserve = DiskReserve(settings.data_dir, settings.disk_reserve_mb << 20)
+
+        def watch() -> None:
+            if embedded is not None:
+                embedded.poll()
+                reserve.poll()
+
         def died(slot: int) -> None:
             metrics.clear_gauges(slot)
             metrics.series(RESTARTS).inc()
@@ -95,7 +105,7 @@ def serve(settings: Settings) -> int:
             on_ready=lambda: banner.ready(settings, port, token),
             on_stop=closing,
             on_death=died,
-            watch=embedded.poll if embedded else lambda: None,
+            watch=watch,
         ).run()
     finally:
         if embedded is not None:

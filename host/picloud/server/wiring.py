@@ -21,6 +21,7 @@ from picloud.control.scripts.modules import Modules
 from picloud.control.scripts.service import Scripts
 from picloud.control.scripts.versions import ScriptVersions
 from picloud.core.background import Background
+from picloud.core.disk_space import DiskSpace
 from picloud.core.generations import Generations
 from picloud.core.metrics import Metrics
 from picloud.core.wakeup import WakeUp
@@ -87,6 +88,7 @@ async def open_platform(
         wake_up = WakeUp(generations)
         closing.callback(wake_up.close)
         ceilings = Ceilings(settings.limits)
+        space = disk_space(settings)
 
         quotas = Quotas.configured(
             database, settings, (*(service.quota for service in SERVICES), script_versions.QUOTA)
@@ -98,7 +100,7 @@ async def open_platform(
                 database=database,
                 changes=changes,
                 generations=generations,
-                writes=Writes(database, quotas, Outbox()),
+                writes=Writes(database, quotas, Outbox(), space),
                 searches=searches(database),
                 own_ports=own_ports,
                 closing=closing,
@@ -132,6 +134,7 @@ async def open_platform(
         sessions = Sessions(database, changes, session_ttl, settings.max_sessions_per_user)
         yield Platform(
             database=database,
+            space=space,
             changes=changes,
             generations=generations,
             metrics=metrics,
@@ -155,7 +158,7 @@ async def open_platform(
             executions=Executions(database, lambda: all_written(metrics)),
             execution_feed=execution_feed,
             directory=RoutingCache(database, generations, settings.default_app),
-            health=Health(database, latest_version(), engine.info.sdk, engine.digest),
+            health=Health(database, latest_version(), engine.info.sdk, engine.digest, space),
             live_scripts=LiveScripts(database, modules, generations, ceilings),
             executor=executor,
             ceilings=ceilings,
@@ -172,6 +175,13 @@ def make_engine(settings: Settings) -> Engine:
     # Compiling needs a guest instance too, so there are more slots than permits for executions.
     slots = settings.max_concurrent_executions + 16
     return Engine(settings.data_dir / "machine-code", slots, settings.ceilings["memory_limit_mb"])
+
+
+def disk_space(settings: Settings) -> DiskSpace:
+    """Return the space of the disk of the embedded database; an external database reports its own."""
+    if settings.database_url is not None:
+        return DiskSpace()
+    return DiskSpace(settings.data_dir, settings.disk_reserve_mb << 20)
 
 
 def image_store(settings: Settings) -> ImageStore:

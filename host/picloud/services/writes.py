@@ -19,6 +19,7 @@ from uuid import UUID
 from asyncpg import ForeignKeyViolationError
 
 from picloud.core.app_limiter import AppLimiter
+from picloud.core.disk_space import DiskSpace
 from picloud.core.errors import NotFound, ServiceError
 from picloud.db.pool import Connection, Database
 from picloud.identity import audit
@@ -140,16 +141,22 @@ class Writes:
     """Opens writes to stores."""
 
     def __init__(
-        self, database: Database, quotas: Quotas | None = None, outbox: Outbox | None = None
+        self,
+        database: Database,
+        quotas: Quotas | None = None,
+        outbox: Outbox | None = None,
+        space: DiskSpace | None = None,
     ) -> None:
         """Create the service.
 
         Args:
             quotas: quotas of apps; None for no limits.
             outbox: records events; None for an outbox without triggers.
+            space: of the disk of the database; None if it is never full.
         """
         self.quotas = quotas or Quotas(database, UNLIMITED)
         self._database, self._outbox = database, outbox or Outbox()
+        self._space = space or DiskSpace()
         self._slots = AppLimiter(max(1, min(WRITES_AT_ONCE, database.max_size // 2)))
 
     @asynccontextmanager
@@ -174,11 +181,14 @@ class Writes:
 
         Raises:
             QuotaUsedUp: the write adds something, and the quota has no room for it.
+            StorageFull: the write adds something, and the disk has no room for it.
             ServiceError: the app was deleted; for a script.
             NotFound: the app was deleted; for a user.
         """
         release = await self._slots.acquire(app_id)
         try:
+            if adds is not None:
+                self._space.require()
             listener = await self._outbox.has_listener(app_id, source, collection)
             unchecked = adds is None or await self.quotas.has_room(app_id, source, adds)
             async with self._database.acquire() as connection:

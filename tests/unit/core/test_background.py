@@ -32,7 +32,7 @@ async def test_work_is_done_beside_the_callers_way_and_once_at_a_time() -> None:
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (Unavailable(), "x could not be written: the database is away"),
+        (Unavailable(), "x could not be written: the database is not available"),
         (ValueError("no"), "x could not be written"),
     ],
 )

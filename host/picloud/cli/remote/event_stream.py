@@ -56,7 +56,9 @@ class EventReader:
         Raises:
             EventTooLong: the event has too many bytes.
         """
-        if self._after_return and piece:
+        if not piece:
+            return
+        if self._after_return:
             piece = piece.removeprefix(b"\n")
             self._after_return = False
         start = 0

@@ -52,6 +52,8 @@ QueryT = TypeVar("QueryT")
 Shown = TypeVar("Shown")
 
 _SAFE = frozenset({"GET"})
+_GROWING = frozenset({"script", "vars", "document", "kv", "file"})
+"""Nouns whose updates store new data."""
 _JSON = frozenset({"application/json", "application/merge-patch+json"})
 """Content types that a form of another origin cannot send without a preflight request."""
 
@@ -217,6 +219,12 @@ class Endpoint:
     errors: tuple[type[PicloudError], ...] = field(default=())
     summary: str
 
+    @property
+    def adds(self) -> bool:
+        """Whether it stores new data. All else, such as a deletion or a login, works on a full disk."""
+        noun, _, verb = self.action.partition(".")
+        return verb in ("create", "restore") or (verb == "update" and noun in _GROWING)
+
     async def handle_request(self, platform: Platform, request: web.Request) -> web.StreamResponse:
         """Handle a request; errors are raised."""
         sent = request_token(request)
@@ -233,6 +241,8 @@ class Endpoint:
                 caller = await self._authenticate(platform, sent)
                 self._authorise(caller, resources)
                 actor = self._actor(request, caller)
+            if self.adds:
+                platform.space.require()
             call = AdminCall(
                 body=body,
                 query=query,

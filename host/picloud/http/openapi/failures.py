@@ -37,6 +37,8 @@ def errors_of(endpoint: Endpoint) -> list[type[PicloudError]]:
         found += _BODY
     if isinstance(endpoint, StreamEndpoint):
         found += _STREAM
+    if endpoint.adds:
+        found.append(errors.StorageFull)
     return [*found, *endpoint.errors, PicloudError, errors.Unavailable]
 
 

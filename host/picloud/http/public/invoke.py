@@ -11,7 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 from uuid_utils.compat import uuid7
 
-from picloud.core.errors import BadRequest, PicloudError
+from picloud.core.errors import BadRequest, PicloudError, Unavailable
 from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.delivery import Delivered, ResponseDelivery
 from picloud.execution.invocation import Invocation, ScriptVersion
@@ -35,6 +35,7 @@ OUTCOME_MESSAGES = {
     "response_invalid": "the script did not return a valid response",
     "request_invalid": "the body does not match its content type",
     "script_error": "the script failed",
+    "unavailable": Unavailable().message,
     "overloaded": "all execution slots are in use; try again in a second",
     "timeout": "the script exceeded its deadline",
     "operation_budget": "the script exceeded its operation budget",
@@ -201,7 +202,7 @@ class _OutcomeError(PicloudError):
             super().__init__(error.message, **{name: at for name, at in position.items() if at is not None})
         self.code = code  # type: ignore[misc]  # per error, shadows the class's
         self.status = STATUS[code]  # type: ignore[misc]
-        if code == "overloaded":
+        if self.status == Unavailable.status:
             self.headers = {"Retry-After": "1"}  # type: ignore[misc]
 
 

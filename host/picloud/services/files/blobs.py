@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from uuid import UUID, uuid4
 
-from picloud.core.errors import ServiceError
+from picloud.core.errors import ServiceError, StorageFull
+from picloud.core.repeated_log import RepeatedLog
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.services.files.file import Corrupted, File
@@ -22,6 +23,7 @@ _TRIES = 10  # to open a file that is being updated
 
 _SQL = load("files")
 _log = logging.getLogger(__name__)
+_log_full = RepeatedLog(_log, logging.ERROR)
 
 
 class Blobs:
@@ -46,14 +48,15 @@ class Blobs:
 
         Raises:
             ServiceError: they cannot be stored; nothing remains in the store.
+            StorageFull: the disk has no space left; nothing remains in the store.
         """
         blob = Blob(app_id, uuid4())
         try:
             return blob, await self._store.put(blob, data)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                _log.error("no space left for a file of app %s", app_id)
-                raise ServiceError("no space left for files") from None
+                _log_full("no space left for a file of app %s", app_id)
+                raise StorageFull from None
             _log.exception("a file of app %s could not be written", app_id)
             raise ServiceError("the file could not be written") from None
 
@@ -68,7 +71,7 @@ class Blobs:
         """
         try:
             yield
-        except ServiceError:
+        except (ServiceError, StorageFull):
             await self.drop(blob)
             raise
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import pytest
 
-from picloud.core.errors import ServiceError
+from picloud.core.errors import StorageFull
 from picloud.db.parameters import ConnectionParameters
 from picloud.db.pool import Database
 from picloud.services.files import folder as folder_module
@@ -165,9 +165,9 @@ async def test_a_full_disk_is_told_and_nothing_is_left_of_the_write(
     await add_app(database, PRINCE)
     made = await create(files, b"x" * 400_000)
     for _ in range(3):
-        with pytest.raises(ServiceError, match=r"^no space left for files$"):
+        with pytest.raises(StorageFull):
             await create(files, b"x" * 800_000)
-        with pytest.raises(ServiceError, match=r"^no space left for files$"):
+        with pytest.raises(StorageFull):
             await files.update(calling(PRINCE), "notes", made["id"], None, None, None, b"x" * 800_000)
     assert "no space" in caplog.text
     assert on_disk(tiny_disk) == await named(database)
@@ -188,15 +188,15 @@ def test_a_file_above_the_systems_limit_is_told_and_nothing_is_left_of_it(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         try:
             await create(files, b"x" * 150_000)
-        except ServiceError as error:
-            return str(error)
+        except StorageFull as error:
+            return error.code
         return "stored"
 
     def work(send: Callable[[object], None]) -> None:
         send(asyncio.run(write()))
 
     with child(work) as started:
-        assert started.receive() == "no space left for files"
+        assert started.receive() == "storage_full"
     assert not on_disk(root)
     assert not list((root / "incoming").iterdir())
 

@@ -53,6 +53,7 @@ def test_a_stream_is_read_as_the_standard_says(sent: bytes, expected: list[Serve
 
 
 @example(b"data:a\r\ndata:b\r\n\r\n", [7])
+@example(b"\rdata\r\n", [6, 6])
 @given(
     st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b"data", b": ", b"id", b"x", b"\0", b"event"])).map(
         b"".join
