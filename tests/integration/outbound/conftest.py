@@ -1,4 +1,4 @@
-"""The way out as a server wires it; a web server and a name server of the test's own at the other end."""
+"""Outbound calls as a server makes them, with a web server and a name server of the test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from picloud.core.errors import ServiceError
 from picloud.services.call_context import Call
 from picloud.services.outbound.addresses import Addresses
-from picloud.services.outbound.apps import Bounds
+from picloud.services.outbound.apps import OutboundLimits
 from picloud.services.outbound.client import Outbound
 from picloud.services.outbound.resolver import Resolver
 from picloud.services.outbound.targets import Targets
@@ -25,7 +25,7 @@ APP = UUID(int=1)
 
 @dataclass(slots=True)
 class WayOut:
-    """What one execution of a script can do, and what is on record about it.
+    """The outbound calls of one execution, and their record.
 
     Attributes:
         outbound: the service.
@@ -46,11 +46,22 @@ class WayOut:
     ) -> dict[str, Any]:
         return await self.outbound.request(self.call, method, url, headers or [], timeout_ms, follow, body)
 
-    async def refused(self, url: str, **options: Any) -> str:
-        """What a script is told that may not have its request."""
+    async def error(self, url: str, **options: Any) -> str:
+        """Return the message of a request that has no response."""
         with pytest.raises(ServiceError) as error:
             await self.request(url, **options)
         return str(error.value)
+
+    async def denied(self, url: str, **options: Any) -> str:
+        """Return the rule that denies a request, as recorded; the script gets an error that says so."""
+        assert (await self.error(url, **options)).startswith("denied: ")
+        return self.decision.category
+
+    async def failed(self, url: str, **options: Any) -> str | None:
+        """Return why an allowed request has no response, as recorded."""
+        assert not (await self.error(url, **options)).startswith("denied: ")
+        assert self.decision.category == "allowed"
+        return self.decision.error
 
     @property
     def decision(self) -> Decision:
@@ -83,11 +94,11 @@ Make = Callable[..., WayOut]
 
 @pytest.fixture
 async def make(names: NameServer) -> AsyncIterator[Make]:
-    """Makes ways out; the keywords are those of `Addresses` and `Bounds`, and `denied_ports`."""
+    """Creates a `WayOut`; the keywords are those of `Addresses` and `OutboundLimits`, and `denied_ports`."""
     made: list[Outbound] = []
 
-    def one(denied_ports: tuple[int, ...] = (), bounds: Bounds | None = None, **rule: Any) -> WayOut:
-        outbound = Outbound(Addresses(**rule), Targets(denied_ports), Resolver([names.address]), bounds)
+    def one(denied_ports: tuple[int, ...] = (), limits: OutboundLimits | None = None, **rule: Any) -> WayOut:
+        outbound = Outbound(Addresses(**rule), Targets(denied_ports), Resolver([names.address]), limits)
         made.append(outbound)
         return WayOut(outbound)
 
@@ -127,8 +138,8 @@ _hooked: list[bool] = []
 
 @pytest.fixture
 def attempts() -> Iterator[list[tuple[Any, ...]]]:
-    """What was connected to, as the interpreter itself reports it; no library can go around this."""
-    if not _hooked:  # an audit hook stays for good
+    """The addresses connected to, as the interpreter reports them; no library can bypass this."""
+    if not _hooked:  # an audit hook cannot be removed
         sys.addaudithook(_ATTEMPTS.hook)
         _hooked.append(True)
     _ATTEMPTS.seen.clear()

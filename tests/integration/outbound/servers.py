@@ -1,4 +1,4 @@
-"""A web server that counts who comes to the door, and a name server that says what a test wants."""
+"""A web server that counts connections, and a name server with the records of a test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A request that came.
+    """A received request.
 
     Attributes:
         line: method and target.
@@ -34,15 +34,15 @@ class Arrived:
         return next((value for key, value in self.headers if key == name), None)
 
 
-def answer(status: str = "200 OK", body: bytes = b"hello", *headers: str) -> bytes:
-    """An HTTP/1.1 answer."""
+def response(status: str = "200 OK", body: bytes = b"hello", *headers: str) -> bytes:
+    """An HTTP/1.1 response."""
     lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 def redirect(location: str, status: int = 302) -> bytes:
-    """An answer that leads elsewhere."""
-    return answer(f"{status} Elsewhere", b"", f"Location: {location}")
+    """A redirect."""
+    return response(f"{status} Elsewhere", b"", f"Location: {location}")
 
 
 @dataclass(slots=True)
@@ -50,16 +50,16 @@ class WebServer:
     """A web server on loopback.
 
     Attributes:
-        answers: by path: bytes to send, or a function that is left alone with the connection; else "hello".
+        responses: by path: bytes to send, or a function that handles the connection; else "hello".
         requests: what arrived.
-        connections: how many were made, whether or not anything was said on them.
-        gone: how many of them the client has closed.
-        resumed: how many went on with a TLS session of one before.
+        connections: number opened, with or without a request.
+        gone: number that the client has closed.
+        resumed: number that resumed a TLS session.
         port: where it listens.
     """
 
     tls: ssl.SSLContext | None = None
-    answers: dict[str, bytes | Handler] = field(default_factory=dict)
+    responses: dict[str, bytes | Handler] = field(default_factory=dict)
     requests: list[Arrived] = field(default_factory=list)
     connections: int = 0
     gone: int = 0
@@ -108,7 +108,7 @@ class WebServer:
         headers = [(name.lower(), value.strip()) for name, _, value in pairs]
         body = await reader.readexactly(int(dict(headers).get("content-length", "0")))
         self.requests.append(Arrived(line.removesuffix(" HTTP/1.1"), headers, body, number))
-        said = self.answers.get(line.split(" ")[1].partition("?")[0], answer())
+        said = self.responses.get(line.split(" ")[1].partition("?")[0], response())
         if not isinstance(said, bytes):
             await said(reader, writer)
             return False
@@ -122,10 +122,10 @@ class NameServer:
     """A DNS server on loopback: UDP, no caching (TTL 0).
 
     Attributes:
-        names: answers of each name, in turn; the last one stays. An empty one says that there is no such
-            name.
+        names: the records of each name, in turn; the last one stays. An empty one means that there is no
+            such name.
         asked: how often each name was asked for addresses of IPv4.
-        silent: names that it does not answer for.
+        silent: names without a reply.
         port: where it listens.
     """
 
@@ -169,7 +169,7 @@ class NameServer:
 
 
 def _record(address: str, kind: int) -> bytes:
-    """A record in an answer, if the address is of the kind asked for (1: IPv4, 28: IPv6)."""
+    """A record in a response, if the address is of the kind asked for (1: IPv4, 28: IPv6)."""
     packed = ip_address(address).packed
     if kind != {4: 1, 16: 28}[len(packed)]:
         return b""
@@ -190,7 +190,7 @@ class _Questions(asyncio.DatagramProtocol):
 
 
 def unused_port() -> int:
-    """A port of loopback that nothing listens on."""
+    """A port of loopback without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -12,16 +12,16 @@ import uvloop
 
 from picloud.core.errors import ServiceError
 from picloud.services.outbound import apps, connector
-from picloud.services.outbound.apps import Bounds
+from picloud.services.outbound.apps import OutboundLimits
 from tests.integration.outbound.conftest import APP, Make, WayOut
-from tests.integration.outbound.servers import WebServer, answer, unused_port
+from tests.integration.outbound.servers import WebServer, response, unused_port
 from tests.workbench import until, until_waiting
 
 OTHER = UUID(int=2)
 
 
 class Held:
-    """An answer that is given when the test says so."""
+    """Sends a response when the test sets `go`."""
 
     def __init__(self) -> None:
         self.waiting = self.most = 0
@@ -32,7 +32,7 @@ class Held:
         self.most = max(self.most, self.waiting)
         await self.go.wait()
         self.waiting -= 1
-        writer.write(answer("200 OK", b"held", "Connection: close"))
+        writer.write(response("200 OK", b"held", "Connection: close"))
         await writer.drain()
 
 
@@ -51,10 +51,10 @@ async def test_a_connection_is_never_used_by_another_app(dev: WayOut, web: WebSe
     assert by_app == [{1}, {2}, {3}]
 
 
-async def test_calls_of_an_app_wait_for_their_turn(make: Make, web: WebServer) -> None:
+async def test_calls_above_the_limit_of_an_app_wait(make: Make, web: WebServer) -> None:
     held = Held()
-    web.answers["/"] = held
-    way = make(allow_private=True, bounds=Bounds(app_calls=3))
+    web.responses["/"] = held
+    way = make(allow_private=True, limits=OutboundLimits(app_calls=3))
     calls = [asyncio.create_task(way.request(web.url())) for _ in range(7)]
     await until(lambda: held.waiting == 3)
     assert (await way.of(OTHER).request(web.url("/quick")))["body"] == b"hello"
@@ -63,24 +63,23 @@ async def test_calls_of_an_app_wait_for_their_turn(make: Make, web: WebServer) -
     assert held.most == 3
 
 
-async def test_a_call_that_gets_no_turn_is_told_so(make: Make, web: WebServer) -> None:
+async def test_a_call_that_never_starts_fails_with_its_reason(make: Make, web: WebServer) -> None:
     held = Held()
-    web.answers["/"] = held
-    way = make(allow_private=True, bounds=Bounds(app_calls=1))
+    web.responses["/"] = held
+    way = make(allow_private=True, limits=OutboundLimits(app_calls=1))
     first = asyncio.create_task(way.request(web.url()))
     await until(lambda: held.waiting == 1)
-    said = await way.refused(web.url("/quick"), timeout_ms=100)
-    assert said == "too many concurrent calls of this app; not started within 100 ms"
-    assert (way.decision.error, way.decision.bytes_out) == ("no turn", 0)
+    assert await way.failed(web.url("/quick"), timeout_ms=100) == "no turn"
+    assert way.decision.bytes_out == 0
     held.go.set()
     await first
     assert (await way.request(web.url("/quick")))["status"] == 200
 
 
-async def test_all_apps_together_have_so_many_turns(make: Make, web: WebServer) -> None:
+async def test_all_apps_share_one_limit_of_concurrent_calls(make: Make, web: WebServer) -> None:
     held = Held()
-    web.answers["/"] = held
-    way = make(allow_private=True, bounds=Bounds(calls=2))
+    web.responses["/"] = held
+    way = make(allow_private=True, limits=OutboundLimits(calls=2))
     calls = [asyncio.create_task(way.of(UUID(int=n)).request(web.url())) for n in range(5)]
     await until(lambda: held.waiting == 2)
     await until_waiting(calls)
@@ -89,42 +88,39 @@ async def test_all_apps_together_have_so_many_turns(make: Make, web: WebServer) 
     assert held.most == 2
 
 
-async def test_the_bodies_of_an_apps_calls_have_a_bound_together(make: Make, web: WebServer) -> None:
+async def test_bodies_of_running_calls_are_limited_per_app(make: Make, web: WebServer) -> None:
     held = Held()
-    web.answers["/held"] = held
-    web.answers["/"] = answer("200 OK", bytes(600 * 1024))
-    way = make(allow_private=True, bounds=Bounds(app_mb=1))
+    web.responses["/held"] = held
+    web.responses["/"] = response("200 OK", bytes(600 * 1024))
+    way = make(allow_private=True, limits=OutboundLimits(app_mb=1))
     first = asyncio.create_task(way.request(web.url("/held"), "POST", body=bytes(600 * 1024)))
     await until(lambda: held.waiting == 1)
-    told = "the running calls of this app have more than 1 MiB of bodies"
-    assert await way.refused(web.url()) == told
-    assert await way.refused(web.url(), method="PUT", body=bytes(600 * 1024)) == told
-    assert way.decision.error == "bytes"
+    assert await way.failed(web.url()) == "bytes"
+    assert await way.failed(web.url(), method="PUT", body=bytes(600 * 1024)) == "bytes"
     assert len((await way.of(OTHER).request(web.url()))["body"]) == 600 * 1024
     held.go.set()
     await first
     assert len((await way.request(web.url()))["body"]) == 600 * 1024
 
 
-async def test_an_app_moves_so_much_in_a_minute(
+async def test_bytes_per_minute_are_limited_per_app(
     make: Make, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 0.0
     monkeypatch.setattr(apps.time, "monotonic", lambda: now)
-    web.answers["/"] = answer("200 OK", bytes(600 * 1024))
-    way = make(allow_private=True, bounds=Bounds(app_mb_per_minute=1))
+    web.responses["/"] = response("200 OK", bytes(600 * 1024))
+    way = make(allow_private=True, limits=OutboundLimits(app_mb_per_minute=1))
     await way.request(web.url())
-    told = "this app has sent and received more than 1 MiB within a minute"
-    assert await way.refused(web.url()) == told
+    assert await way.failed(web.url()) == "bytes"
     seen = web.connections
-    assert await way.refused(web.url(), body=b"x", method="PUT") == told
+    assert await way.failed(web.url(), body=b"x", method="PUT") == "bytes"
     assert web.connections == seen
     assert (await way.of(OTHER).request(web.url()))["status"] == 200
     now = 60.0
     assert (await way.request(web.url()))["status"] == 200
 
 
-@pytest.mark.parametrize("size", [0, 100_000], ids=["before the answer", "in its body"])
+@pytest.mark.parametrize("size", [0, 100_000], ids=["before the response", "in its body"])
 async def test_a_cancelled_call_closes_its_connection(size: int, dev: WayOut, web: WebServer) -> None:
     arrived = asyncio.Event()
 
@@ -134,7 +130,7 @@ async def test_a_cancelled_call_closes_its_connection(size: int, dev: WayOut, we
         arrived.set()
         await reader.read()
 
-    web.answers["/"] = stall
+    web.responses["/"] = stall
     call = asyncio.create_task(dev.request(web.url()))
     await arrived.wait()
     if size:
@@ -146,11 +142,11 @@ async def test_a_cancelled_call_closes_its_connection(size: int, dev: WayOut, we
     assert dev.decision.error == "cancelled"
     assert dev.decision.ms > 0
     await until(lambda: dev.outbound.apps.open == 0)
-    web.answers.clear()
+    web.responses.clear()
     assert (await dev.request(web.url()))["status"] == 200
 
 
-async def test_idle_connections_end_and_an_idle_app_is_forgotten(
+async def test_idle_connections_and_idle_apps_are_dropped(
     make: Make, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connector, "KEEP_ALIVE_SECONDS", 0.02)
@@ -165,8 +161,8 @@ async def test_idle_connections_end_and_an_idle_app_is_forgotten(
     assert (await way.request(web.url()))["status"] == 200
 
 
-async def test_so_many_connections_are_kept_and_no_more(make: Make, web: WebServer) -> None:
-    way = make(allow_private=True, bounds=Bounds(app_calls=2))
+async def test_idle_connections_are_limited_per_app(make: Make, web: WebServer) -> None:
+    way = make(allow_private=True, limits=OutboundLimits(app_calls=2))
     for number in range(8):  # so many hosts, each with a connection of its own
         await way.request(web.url(host=f"h{number}.localhost"))
     await until(lambda: way.outbound.apps.open == 2)
@@ -184,7 +180,7 @@ async def test_a_stop_closes_everything(make: Make, web: WebServer) -> None:
 
 async def test_a_stop_in_the_middle_of_a_call_ends_it(make: Make, web: WebServer) -> None:
     held = Held()
-    web.answers["/"] = held
+    web.responses["/"] = held
     way = make(allow_private=True)
     call = asyncio.create_task(way.request(web.url()))
     await until(lambda: held.waiting == 1)
@@ -203,7 +199,7 @@ def test_connections_are_counted_on_the_loop_of_the_server_too(make_on_uvloop: C
             await way.request("http://169.254.169.254/")
         with pytest.raises(ServiceError, match="cannot connect"):
             await way.request(f"http://127.0.0.1:{unused_port()}/")
-        web.answers["/"] = answer("200 OK", b"", "Connection: close")
+        web.responses["/"] = response("200 OK", b"", "Connection: close")
         await way.request(web.url())
         await until(lambda: way.outbound.apps.open == 0)
 

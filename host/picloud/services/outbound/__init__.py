@@ -1,9 +1,9 @@
 """http: the outbound calls of scripts, and the rules for their targets.
 
 A call passes `client` -> `targets` (its URL) and `headers` -> `apps` (the limits of the app) -> `connector`
-(looks up the host, checks every address with `addresses`, connects) -> `framing` and `answers` (read the
-response within limits) -> `requests` (follows redirects, again from `targets`). `outbound_decisions` records
-the result.
+(looks up the host, checks every address with `addresses`, connects) -> `framing` and `response_body` (read
+the response within limits) -> `requests` (follows redirects, again from `targets`). `outbound_decisions`
+records the result.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
-from picloud.services.outbound.refused import Refused
+from picloud.services.outbound.errors import Denied
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -116,18 +116,18 @@ class Addresses:
             port: TCP port.
 
         Raises:
-            Refused: it is denied.
+            Denied: it is denied.
             OSError: it is unknown whether it belongs to this machine.
         """
         inner = address.ipv4_mapped if isinstance(address, IPv6Address) else None
         address = inner or address
         if any(address in network for network in self._denied):
-            raise Refused("denied by the operator", "by the operator")
+            raise Denied("denied by the operator", "by the operator")
         opened = self._allow_private and _is_private(address)
         if not opened and not _is_public(address):
-            raise Refused("private address")
+            raise Denied("private address")
         if self._own(address) and (not self._allow_private or port in self._own_ports):
-            raise Refused("this server")
+            raise Denied("this server")
 
 
 def _is_private(address: Address) -> bool:

@@ -14,7 +14,7 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 
 from picloud.services.outbound.addresses import Address, Addresses
 from picloud.services.outbound.connector import make_connector
-from picloud.services.outbound.refused import Failed
+from picloud.services.outbound.errors import Failed
 from picloud.services.outbound.resolver import Resolver
 
 IDLE_SECONDS = 60.0
@@ -23,7 +23,7 @@ _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class OutboundLimits:
     """Limits per worker.
 
     Attributes:
@@ -59,10 +59,10 @@ class Share:
         """
         self._held += size
         self._app.held += size
-        if self._app.held > self._app.bounds.app_mb * _MIB:
+        if self._app.held > self._app.limits.app_mb * _MIB:
             raise Failed(
                 "bytes",
-                f"the running calls of this app have more than {self._app.bounds.app_mb} MiB of bodies",
+                f"the running calls of this app have more than {self._app.limits.app_mb} MiB of bodies",
             )
 
     def move(self, size: int) -> None:
@@ -75,8 +75,8 @@ class Share:
         if minute != app.minute:
             app.minute, app.moved = minute, 0
         app.moved += size
-        if app.moved > app.bounds.app_mb_per_minute * _MIB:
-            maximum = app.bounds.app_mb_per_minute
+        if app.moved > app.limits.app_mb_per_minute * _MIB:
+            maximum = app.limits.app_mb_per_minute
             raise Failed("bytes", f"this app has sent and received more than {maximum} MiB within a minute")
 
     def end(self) -> None:
@@ -89,8 +89,8 @@ class _OutboundApp:
     """The connections and counters of one app."""
 
     def __init__(self, apps: OutboundApps) -> None:
-        self._apps, self.bounds = apps, apps.bounds
-        self.turns = asyncio.Semaphore(self.bounds.app_calls)
+        self._apps, self.limits = apps, apps.limits
+        self.slots = asyncio.Semaphore(self.limits.app_calls)
         self.users = self.open = self.lookups = self.held = self.moved = self.minute = 0
         self.idle: asyncio.TimerHandle | None = None
         self._sessions: dict[bool, ClientSession] = {}
@@ -98,7 +98,7 @@ class _OutboundApp:
     def session(self) -> ClientSession:
         """Return a session; it reuses connections unless the limit is reached."""
         apps = self._apps
-        reuse = self.open < self.bounds.app_calls and apps.open < self.bounds.calls
+        reuse = self.open < self.limits.app_calls and apps.open < self.limits.calls
         if reuse not in self._sessions:
             self._sessions[reuse] = ClientSession(
                 connector=make_connector(self._look_up, apps.addresses, self._opened, reuse, apps.tls),
@@ -121,7 +121,7 @@ class _OutboundApp:
 
     async def _look_up(self, host: str) -> list[Address]:
         """Look up a host. A cancelled lookup continues and counts until it ends."""
-        if self.lookups >= 2 * self.bounds.app_calls:
+        if self.lookups >= 2 * self.limits.app_calls:
             raise Failed("lookup", "this app looks up too many hosts at once; try again")
         looking = asyncio.ensure_future(self._apps.resolver.addresses(host))
         self.lookups += 1
@@ -138,19 +138,19 @@ class OutboundApps:
     """The outbound calls of all apps of one worker.
 
     Attributes:
-        bounds: the limits.
+        limits: the limits.
         addresses: the rule for addresses.
         resolver: looks hosts up.
         tls: verifies servers by the system's certificate authorities.
         open: open connections.
     """
 
-    def __init__(self, addresses: Addresses, resolver: Resolver, bounds: Bounds) -> None:
+    def __init__(self, addresses: Addresses, resolver: Resolver, limits: OutboundLimits) -> None:
         """Create it in the event loop that uses it."""
-        self.addresses, self.resolver, self.bounds = addresses, resolver, bounds
+        self.addresses, self.resolver, self.limits = addresses, resolver, limits
         self.tls = ssl.create_default_context()
         self.open = 0
-        self._turns = asyncio.Semaphore(bounds.calls)
+        self._slots = asyncio.Semaphore(limits.calls)
         self._apps: dict[UUID, _OutboundApp] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
@@ -167,7 +167,7 @@ class OutboundApps:
             app.idle.cancel()
             app.idle = None
         try:
-            async with app.turns, self._turns:
+            async with app.slots, self._slots:
                 share = Share(app, app.session())
                 try:
                     yield share

@@ -13,21 +13,21 @@ from yarl import URL
 from picloud.core.errors import ServiceError
 from picloud.core.interface import LIMITS, HostFunction
 from picloud.services.call_context import Call
-from picloud.services.outbound import answers
 from picloud.services.outbound.addresses import Addresses
-from picloud.services.outbound.apps import Bounds, OutboundApps, Share
+from picloud.services.outbound.apps import OutboundApps, OutboundLimits, Share
+from picloud.services.outbound.errors import Denied, Failed
 from picloud.services.outbound.faults import translated
 from picloud.services.outbound.headers import check_headers, received
-from picloud.services.outbound.refused import Failed, Refused
 from picloud.services.outbound.requests import Request, check_body, check_method
 from picloud.services.outbound.resolver import Resolver
+from picloud.services.outbound.response_body import MAX_RESPONSE_BYTES, Decompressor, read_body, too_large
 from picloud.services.outbound.targets import Destination, Targets
 from picloud.services.outbound_decisions import Decision
 
 MAX_REDIRECTS = 5
 MAX_TIMEOUT_MS = LIMITS.number("max_http_timeout_ms")
 DEFAULT_TIMEOUT_MS = 30_000
-NO_TURN = "no turn"
+NO_SLOT = "no turn"
 
 
 class Http(Protocol):
@@ -59,7 +59,7 @@ class Outbound:
     """
 
     def __init__(
-        self, addresses: Addresses, targets: Targets, resolver: Resolver, bounds: Bounds | None = None
+        self, addresses: Addresses, targets: Targets, resolver: Resolver, limits: OutboundLimits | None = None
     ) -> None:
         """Create it in the event loop that uses it. The caller must call `close`.
 
@@ -67,10 +67,10 @@ class Outbound:
             addresses: the rule for addresses.
             targets: the rule for URLs.
             resolver: looks up hosts; closed by `close`.
-            bounds: limits of apps.
+            limits: limits of apps.
         """
         self._targets = targets
-        self.apps = OutboundApps(addresses, resolver, bounds or Bounds())
+        self.apps = OutboundApps(addresses, resolver, limits or OutboundLimits())
 
     async def request(
         self,
@@ -106,18 +106,18 @@ class Outbound:
             decision.host = target.authority
             decision.method = check_method(method)
             if not 1 <= timeout <= MAX_TIMEOUT_MS:
-                raise Refused("timeout_ms", f"timeout_ms must be from 1 to {MAX_TIMEOUT_MS}")
+                raise Denied("timeout_ms", f"timeout_ms must be from 1 to {MAX_TIMEOUT_MS}")
             request = Request(method, target, check_headers(headers), check_body(body))
             async with asyncio.timeout(timeout / 1000):
                 return await self._send(call, request, follow_redirects, decision)
-        except Refused as refused:
-            decision.category, decision.host = refused.category, refused.host or decision.host
-            raise ServiceError(str(refused)) from None
+        except Denied as denied:
+            decision.category, decision.host = denied.category, denied.host or decision.host
+            raise ServiceError(str(denied)) from None
         except Failed as failed:
             decision.error = failed.kind
             raise ServiceError(str(failed)) from None
         except TimeoutError:
-            waited = decision.error == NO_TURN
+            waited = decision.error == NO_SLOT
             decision.error = decision.error or "timeout"
             reason = "too many concurrent calls of this app; not started" if waited else "no response"
             raise ServiceError(f"{reason} within {timeout} ms") from None
@@ -137,7 +137,7 @@ class Outbound:
     async def _send(
         self, call: Call, request: Request, follow_redirects: bool, decision: Decision
     ) -> dict[str, object]:
-        decision.error = NO_TURN
+        decision.error = NO_SLOT
         async with self.apps.share(call.app_id) as share:
             decision.error = None
             share.hold(len(request.body or b""))
@@ -177,15 +177,15 @@ async def _read(
     headers = received(response.raw_headers)
     encoding = ", ".join(response.headers.getall("Content-Encoding", ())).strip().lower()
 
-    def came(wire: int, made: int) -> None:
+    def count(wire: int, made: int) -> None:
         decision.bytes_in += wire
         share.move(wire)
         share.hold(made)
 
-    if (response.content_length or 0) > answers.MAX_ANSWER and response.method != "HEAD":
-        raise answers.too_large()
-    body = await answers.read(response.content.iter_any(), encoding, came)
-    if body and answers.Inflating.understands(encoding):  # these headers describe the compressed body
+    if (response.content_length or 0) > MAX_RESPONSE_BYTES and response.method != "HEAD":
+        raise too_large()
+    body = await read_body(response.content.iter_any(), encoding, count)
+    if body and Decompressor.supports(encoding):  # these headers describe the compressed body
         headers.pop("content-encoding", None)
         headers.pop("content-length", None)
     return {"status": response.status, "headers": headers, "body": body, "url": str(target)}

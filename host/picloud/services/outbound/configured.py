@@ -7,7 +7,7 @@ from collections.abc import Collection
 from picloud.config import Settings
 from picloud.core.aiohttp_private import check_aiohttp
 from picloud.services.outbound.addresses import Addresses
-from picloud.services.outbound.apps import Bounds
+from picloud.services.outbound.apps import OutboundLimits
 from picloud.services.outbound.client import Outbound
 from picloud.services.outbound.resolver import Resolver
 from picloud.services.outbound.targets import Targets
@@ -28,7 +28,7 @@ def configured(settings: Settings, own_ports: Collection[int] = ()) -> Outbound:
         Addresses(settings.http_deny, settings.http_allow_private, own_ports),
         Targets(frozenset(port for ports in settings.http_deny_ports for port in ports)),
         Resolver(settings.http_dns),
-        Bounds(
+        OutboundLimits(
             settings.http_calls,
             settings.http_app_calls,
             settings.http_app_mb,

@@ -42,7 +42,7 @@ class Checked(AbstractResolver):
         """Look up a host (see aiohttp). All its addresses are checked, the first `MAX_ADDRESSES` tried.
 
         Raises:
-            Refused: an address is denied.
+            Denied: an address is denied.
             Failed: it has no address.
         """
         found = await self._look_up(host)

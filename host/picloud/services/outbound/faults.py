@@ -10,10 +10,10 @@ from aiohttp import (
     ClientResponseError,
 )
 
-from picloud.services.outbound.refused import Failed, Refused
+from picloud.services.outbound.errors import Denied, Failed
 
 
-def translated(error: ClientError, authority: str) -> Refused | Failed:
+def translated(error: ClientError, authority: str) -> Denied | Failed:
     """Convert an error of aiohttp.
 
     Args:
@@ -21,15 +21,15 @@ def translated(error: ClientError, authority: str) -> Refused | Failed:
         authority: host and port, from the script or a redirect.
 
     Returns:
-        `Refused` if a rule denied the connection, else `Failed`.
+        `Denied` if a rule denied the connection, else `Failed`.
     """
     match error:
         case ClientConnectorCertificateError():
             return Failed("tls", f"the certificate of {authority} is not valid")
         case ClientConnectorSSLError():
             return Failed("tls", f"TLS handshake with {authority} failed")
-        case ClientConnectorError(os_error=Refused() as refused):
-            return refused
+        case ClientConnectorError(os_error=Denied() as denied):
+            return denied
         case ClientConnectorError():
             return Failed("connect", f"cannot connect to {authority}")
         case ClientResponseError():

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp.client_proto import ResponseHandler
 
-from picloud.services.outbound.refused import Failed
+from picloud.services.outbound.errors import Failed
 
 MAX_FRAMING = 256 * 1024
 """Bytes around a body, in addition to one for every eight bytes of the body."""

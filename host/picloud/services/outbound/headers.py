@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from picloud.core.interface import LIMITS
-from picloud.services.outbound.refused import Failed, Refused
+from picloud.services.outbound.errors import Denied, Failed
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 """Lower-case names and values, in order."""
@@ -51,7 +51,7 @@ def check_headers(given: Sequence[object]) -> Headers:
         The headers to send, without Host and the framing of the body.
 
     Raises:
-        Refused: a header is denied; the message names it.
+        Denied: a header is denied; the message names it.
     """
     headers: list[tuple[str, str]] = []
     for pair in given:
@@ -59,10 +59,10 @@ def check_headers(given: Sequence[object]) -> Headers:
             case [str(name), str(value)]:
                 headers.append((_name(name), _value(name, value)))
             case _:
-                raise Refused("header", "headers must be pairs of a name and a string")
+                raise Denied("header", "headers must be pairs of a name and a string")
     size = sum(len(name) + len(value.encode()) for name, value in headers)
     if len(headers) > MAX_HEADERS or size > MAX_HEADER_BYTES:
-        raise Refused(
+        raise Denied(
             "header", f"at most {MAX_HEADERS} headers with {MAX_HEADER_BYTES} bytes in total can be sent"
         )
     names = {name for name, _ in headers}
@@ -77,16 +77,16 @@ def without(headers: Headers, names: Iterable[str]) -> Headers:
 
 def _name(name: str) -> str:
     if not _TOKEN.fullmatch(name):
-        raise Refused("header", f"invalid header name {name[:100]!r}")
+        raise Denied("header", f"invalid header name {name[:100]!r}")
     name = name.lower()
     if name in _DENIED or name.startswith("proxy-"):
-        raise Refused("header", f"scripts cannot set the header {name}")
+        raise Denied("header", f"scripts cannot set the header {name}")
     return name
 
 
 def _value(name: str, value: str) -> str:
     if _CONTROL.search(value):
-        raise Refused("header", f"header {name} contains a control character")
+        raise Denied("header", f"header {name} contains a control character")
     return value.strip(" \t")
 
 

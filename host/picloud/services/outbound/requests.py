@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, replace
 
 from picloud.core.interface import LIMITS
+from picloud.services.outbound.errors import Denied
 from picloud.services.outbound.headers import ABOUT_BODY, CREDENTIALS, Headers, without
-from picloud.services.outbound.refused import Refused
 from picloud.services.outbound.targets import Destination, Targets
 
 MAX_BODY = LIMITS.number("max_http_body_bytes")
@@ -45,7 +45,7 @@ class Request:
             The next request, or None if the response is not a redirect.
 
         Raises:
-            Refused: the target is denied.
+            Denied: the target is denied.
         """
         if status not in _REDIRECTS or not location:
             return None
@@ -61,14 +61,14 @@ class Request:
 
 
 def check_method(method: str) -> str:
-    """Check a method. Args: method: in upper case. Raises: Refused: it is not valid or denied."""
+    """Check a method. Args: method: in upper case. Raises: Denied: it is not valid or denied."""
     if not _METHOD.fullmatch(method) or method in _DENIED_METHODS:
-        raise Refused("method", f"the method {method[:20]!r} is not allowed")
+        raise Denied("method", f"the method {method[:20]!r} is not allowed")
     return method
 
 
 def check_body(body: bytes | None) -> bytes | None:
-    """Check a body. Raises: Refused: it has more than `MAX_BODY` bytes."""
+    """Check a body. Raises: Denied: it has more than `MAX_BODY` bytes."""
     if body is not None and len(body) > MAX_BODY:
-        raise Refused("body", f"the body has more than {MAX_BODY} bytes")
+        raise Denied("body", f"the body has more than {MAX_BODY} bytes")
     return body

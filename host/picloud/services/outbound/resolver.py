@@ -15,12 +15,12 @@ from typing import TypeAlias
 import pycares
 
 from picloud.services.outbound.addresses import Address
-from picloud.services.outbound.refused import Failed
+from picloud.services.outbound.errors import Failed
 
 ATTEMPT_SECONDS = 2.5
 ATTEMPTS = 2
 
-Answer: TypeAlias = "asyncio.Future[pycares.AddrInfoResult]"
+Lookup: TypeAlias = "asyncio.Future[pycares.AddrInfoResult]"
 
 
 class Resolver:
@@ -54,18 +54,18 @@ class Resolver:
                 timeout=ATTEMPT_SECONDS, tries=ATTEMPTS, servers=self._servers or None
             )
         loop = asyncio.get_running_loop()
-        answer: Answer = loop.create_future()
+        lookup: Lookup = loop.create_future()
 
         def arrived(result: pycares.AddrInfoResult | None, error: int | None) -> None:
             if not loop.is_closed():
-                loop.call_soon_threadsafe(_settle, answer, result, error)
+                loop.call_soon_threadsafe(_settle, lookup, result, error)
 
         try:
             self._channel.getaddrinfo(host, None, type=socket.SOCK_STREAM, callback=arrived)
         except pycares.AresError as error:
             raise _failed(host) from error
         try:
-            result = await answer
+            result = await lookup
         except pycares.AresError as error:
             raise _failed(host) from error
         return [ip_address(node.addr[0].decode("ascii")) for node in result.nodes]
@@ -77,13 +77,13 @@ class Resolver:
             self._channel = None
 
 
-def _settle(answer: Answer, result: pycares.AddrInfoResult | None, error: int | None) -> None:
-    if answer.done():
+def _settle(lookup: Lookup, result: pycares.AddrInfoResult | None, error: int | None) -> None:
+    if lookup.done():
         return
     if result is None or not result.nodes:
-        answer.set_exception(pycares.AresError(error))
+        lookup.set_exception(pycares.AresError(error))
     else:
-        answer.set_result(result)
+        lookup.set_result(result)
 
 
 def _failed(host: str) -> Failed:

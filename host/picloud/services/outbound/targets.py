@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import idna
 
-from picloud.services.outbound.refused import Refused
+from picloud.services.outbound.errors import Denied
 
 MAX_URL = 8192
 MAX_HOST = 253
@@ -81,31 +81,31 @@ class Targets:
             url: from a script or a redirect.
 
         Raises:
-            Refused: it is not valid or denied.
+            Denied: it is not valid or denied.
         """
         if len(url) > MAX_URL:
-            raise Refused("url", f"the URL is longer than {MAX_URL} characters")
+            raise Denied("url", f"the URL is longer than {MAX_URL} characters")
         if _UNCLEAR.search(url):
-            raise Refused("url", "the URL contains white space, a control character or a backslash")
+            raise Denied("url", "the URL contains white space, a control character or a backslash")
         match = _URL.fullmatch(url)
         if match is None:
-            raise Refused("url", "the URL must start with http:// or https:// and a host")
+            raise Denied("url", "the URL must start with http:// or https:// and a host")
         scheme, authority, path, query = match.groups("")
         scheme, query = scheme.lower(), query if query != "?" else ""
         if "@" in authority:
-            raise Refused("url", "the URL contains a user or password; send an Authorization header")
+            raise Denied("url", "the URL contains a user or password; send an Authorization header")
         host, port = _split(authority)
         if port is None:
             number = DEFAULT_PORTS[scheme]
         elif not _PORT.fullmatch(port) or int(port) > 65535:
-            raise Refused("url", "the port of the URL must be from 1 to 65535")
+            raise Denied("url", "the port of the URL must be from 1 to 65535")
         else:
             number = int(port)
         target = Destination(
             scheme, _host(host), number, quote(path, _PATH_SAFE) or "/", quote(query, _QUERY_SAFE)
         )
         if (number < 1024 and number not in (80, 443)) or number in self.denied_ports:
-            raise Refused("port", f"port {number} is not open to scripts", target.authority)
+            raise Denied("port", f"port {number} is not open to scripts", target.authority)
         return target
 
     def follow(self, base: Destination, location: str) -> Destination:
@@ -116,10 +116,10 @@ class Targets:
             location: the Location header.
 
         Raises:
-            Refused: it is not valid or denied.
+            Denied: it is not valid or denied.
         """
         if _UNCLEAR.search(location):
-            raise Refused(
+            raise Denied(
                 "url", "the URL of the redirect contains white space, a control character or a backslash"
             )
         if _SCHEME.match(location):
@@ -139,7 +139,7 @@ class Targets:
 def _split(authority: str) -> tuple[str, str | None]:
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
-        raise Refused("url", "the URL has an invalid host or port")
+        raise Denied("url", "the URL has an invalid host or port")
     return match[1], match[2]
 
 
@@ -151,17 +151,17 @@ def _host(text: str) -> str:
                 raise AddressValueError(text)
             return str(IPv6Address(text[1:-1]))
         except AddressValueError:
-            raise Refused("url", "the URL has an invalid IPv6 address") from None
+            raise Denied("url", "the URL has an invalid IPv6 address") from None
     # A name is never shorter in ASCII, so a longer one is not parsed.
     labels = [_label(label) for label in text.split(".")] if len(text) <= MAX_HOST else []
     host = ".".join(labels)
     if not labels or len(host) > MAX_HOST:
-        raise Refused("url", "the host of the URL is too long")
+        raise Denied("url", "the host of the URL is too long")
     if _NUMBER.fullmatch(labels[-1]):
         try:
             return str(IPv4Address(host))
         except AddressValueError:
-            raise Refused("url", "the host of the URL is an invalid IPv4 address") from None
+            raise Denied("url", "the host of the URL is an invalid IPv4 address") from None
     return host
 
 
@@ -176,7 +176,7 @@ def _label(text: str) -> str:
         if not label.startswith("xn--"):  # a dot of another script would make several labels
             label = ""
     if not _LABEL.fullmatch(label):
-        raise Refused("url", "the URL has an invalid host name")
+        raise Denied("url", "the URL has an invalid host name")
     return label
 
 

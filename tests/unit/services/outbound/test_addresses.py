@@ -1,4 +1,4 @@
-"""Which addresses scripts may reach: nothing denied gets through in any wrapping, and the rest does."""
+"""Addresses that scripts can reach: denied ones are denied in every spelling, all others are allowed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from picloud.services.outbound import addresses
 from picloud.services.outbound.addresses import Address, Addresses, is_own
-from picloud.services.outbound.refused import Refused
+from picloud.services.outbound.errors import Denied
 
 RANGES_IPV4 = [
     "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
@@ -44,11 +44,11 @@ SPECIAL = [
     "2001:1::3/128", "2001:2::/48", "2001:3::/32", "2001:4:112::/48", "2001:10::/28", "2001:20::/28",
     "2001:30::/28",
 ]  # fmt: skip
-"""The pieces of these ranges that the IANA registries of special-purpose addresses name apart."""
+"""Parts of these ranges with their own entry in the IANA registries of special-purpose addresses."""
 
 
 def wrapped(inner: IPv4Address) -> dict[str, IPv6Address]:
-    """An IPv4 address in every costume there is."""
+    """An IPv4 address in every IPv6 form."""
     bits = int(inner)
     return {
         "v4-mapped": IPv6Address(0xFFFF << 32 | bits),
@@ -65,49 +65,49 @@ def wrapped(inner: IPv4Address) -> dict[str, IPv6Address]:
     }
 
 
-def nobody(_: Address) -> bool:
+def not_own(_: Address) -> bool:
     return False
 
 
 def category(address: Address | str, port: int = 443, rule: Addresses | None = None) -> str:
     try:
-        (rule or Addresses(own=nobody)).check(ip_address(str(address)), port)
-    except Refused as refused:
-        return refused.category
+        (rule or Addresses(own=not_own)).check(ip_address(str(address)), port)
+    except Denied as denied:
+        return denied.category
     return "allowed"
 
 
 @pytest.mark.parametrize("address", [*ENDS_IPV4, *ENDS_IPV6], ids=str)
-def test_the_ends_of_every_denied_range_are_refused(address: Address) -> None:
+def test_the_ends_of_every_denied_range_are_denied(address: Address) -> None:
     assert category(address) == "private address"
 
 
 @pytest.mark.parametrize("text", SPECIAL)
-def test_no_piece_of_a_range_is_open_though_the_registry_calls_some_of_them_global(text: str) -> None:
+def test_no_special_part_of_a_denied_range_is_allowed(text: str) -> None:
     assert {category(ip_network(text)[0]), category(ip_network(text)[-1])} == {"private address"}
 
 
 @pytest.mark.parametrize("address", ENDS_IPV4, ids=str)
-def test_no_costume_gets_a_denied_address_through(address: IPv4Address) -> None:
-    for costume, worn in wrapped(address).items():
-        assert category(worn) == "private address", costume
+def test_no_spelling_gets_a_denied_address_through(address: IPv4Address) -> None:
+    for form, worn in wrapped(address).items():
+        assert category(worn) == "private address", form
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_what_lies_beside_a_denied_range_is_allowed(address: str) -> None:
+def test_addresses_next_to_a_denied_range_are_allowed(address: str) -> None:
     assert category(address) == "allowed"
 
 
 @given(st.ip_addresses(v=4))
-def test_a_mapped_address_is_judged_by_the_inner_one(address: IPv4Address) -> None:
+def test_a_mapped_address_is_checked_by_its_inner_address(address: IPv4Address) -> None:
     assert category(wrapped(address)["v4-mapped"]) == category(address)
 
 
 @given(st.ip_addresses(v=4))
 def test_only_mapping_carries_a_public_ipv4_address(address: IPv4Address) -> None:
-    costumes = wrapped(address)
-    del costumes["v4-mapped"]
-    assert {category(worn) for worn in costumes.values()} == {"private address"}
+    forms = wrapped(address)
+    del forms["v4-mapped"]
+    assert {category(worn) for worn in forms.values()} == {"private address"}
 
 
 @given(
@@ -139,7 +139,7 @@ OPENED = (
 
 
 def test_allow_private_opens_private_networks_and_nothing_else() -> None:
-    rule = Addresses(allow_private=True, own=nobody)
+    rule = Addresses(allow_private=True, own=not_own)
     opened = [ip_network(text) for text in OPENED]
     for network in opened:
         assert (category(network[0], rule=rule), category(network[-1], rule=rule)) == ("allowed", "allowed")
@@ -159,27 +159,27 @@ def test_allow_private_opens_private_networks_and_nothing_else() -> None:
         "fd00:42::42",
     ],
 )
-def test_not_even_allow_private_opens_where_clouds_keep_keys(address: str) -> None:
-    assert category(address, 80, Addresses(allow_private=True, own=nobody)) == "private address"
+def test_allow_private_does_not_open_metadata_addresses(address: str) -> None:
+    assert category(address, 80, Addresses(allow_private=True, own=not_own)) == "private address"
 
 
 @pytest.mark.parametrize("allow_private", [False, True])
-def test_what_the_operator_denies_is_refused_whatever_else_is_allowed(allow_private: bool) -> None:
+def test_networks_of_the_operator_are_always_denied(allow_private: bool) -> None:
     denied = (ip_network("198.41.0.0/24"), ip_network("2606:4700::/32"), ip_network("10.9.0.0/16"))
-    rule = Addresses(denied, allow_private, own=nobody)
+    rule = Addresses(denied, allow_private, own=not_own)
     for address in ("198.41.0.4", "::ffff:198.41.0.4", "2606:4700::1111", "10.9.0.1"):
         assert category(address, rule=rule) == "denied by the operator"
     assert category("198.41.1.4", rule=rule) == "allowed"
 
 
-def test_a_public_address_of_this_machine_is_refused() -> None:
+def test_a_public_address_of_this_machine_is_denied() -> None:
     rule = Addresses(own=lambda address: str(address) == "198.41.0.4")
     assert category("198.41.0.4", 8080, rule) == "this server"
     assert category("::ffff:198.41.0.4", 8080, rule) == "this server"
     assert category("198.41.0.5", 8080, rule) == "allowed"
 
 
-def test_not_even_allow_private_opens_the_ports_of_this_instance() -> None:
+def test_allow_private_does_not_open_ports_of_this_instance() -> None:
     rule = Addresses(allow_private=True, own_ports=(8123,), own=lambda address: address.is_loopback)
     for address in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"):
         assert category(address, 8123, rule) == "this server"
@@ -201,10 +201,10 @@ def test_this_machine_knows_its_own_addresses() -> None:
     ] == []
 
 
-def test_an_address_that_the_kernel_cannot_be_asked_about_is_not_taken_for_anothers(
+def test_an_address_that_cannot_be_checked_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Else a worker that is short of descriptors would reach what is its own."""
+    """Otherwise a worker without free descriptors would reach its own addresses."""
 
     def fails(code: int) -> None:
         def no_socket(*_: object) -> None:
@@ -216,6 +216,6 @@ def test_an_address_that_the_kernel_cannot_be_asked_about_is_not_taken_for_anoth
         fails(code)
         with pytest.raises(OSError, match=os.strerror(code)) as error:
             Addresses().check(ip_address("198.41.0.4"), 443)
-        assert not isinstance(error.value, Refused)
+        assert not isinstance(error.value, Denied)
     fails(errno.EAFNOSUPPORT)
     assert not is_own(ip_address("2606:4700::1111"))

@@ -1,4 +1,4 @@
-"""What came in one go is read slice by slice, whatever it is cut into, and others run between."""
+"""Received bytes are parsed in slices, and other tasks run between them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def chunked(pieces: list[bytes]) -> bytes:
     st.lists(st.integers(1, 100_000), max_size=6),
     st.booleans(),
 )
-async def test_a_body_is_the_same_whatever_it_is_cut_into(
+async def test_a_body_is_the_same_in_any_chunks(
     parts: list[tuple[int, bytes]], cuts: list[int], is_cut_off: bool
 ) -> None:
     pieces = [byte * length for length, byte in parts]
@@ -71,7 +71,7 @@ async def test_a_body_is_the_same_whatever_it_is_cut_into(
     assert await reading == whole
 
 
-async def test_what_came_in_one_go_is_read_slice_by_slice() -> None:
+async def test_bytes_received_at_once_are_parsed_in_slices() -> None:
     protocol, line = connection()
     reading = asyncio.ensure_future(body(protocol))
     turns = 0
@@ -85,7 +85,7 @@ async def test_what_came_in_one_go_is_read_slice_by_slice() -> None:
     assert not line.paused
 
 
-async def test_a_connection_is_of_no_more_use_while_some_of_what_came_is_unread() -> None:
+async def test_a_connection_with_unread_bytes_is_not_reused() -> None:
     """Else the rest of one answer would be taken for the beginning of the next."""
     protocol, line = connection()
     head = HEAD + b"Content-Length: 10000\r\n"
@@ -102,7 +102,7 @@ async def test_a_connection_is_of_no_more_use_while_some_of_what_came_is_unread(
     assert not line.paused
 
 
-async def test_what_nobody_reads_stays_on_the_other_side() -> None:
+async def test_reading_pauses_when_the_body_is_not_read() -> None:
     protocol, line = connection()
     protocol.data_received(chunked([bytes(3000)] * 400))
     _, payload = await protocol.read()

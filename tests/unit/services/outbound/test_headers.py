@@ -1,4 +1,4 @@
-"""Headers: what a script may send, and what of an answer it sees."""
+"""Headers that a script can send, and headers of a response that it gets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from picloud.services.outbound.errors import Denied, Failed
 from picloud.services.outbound.headers import (
     MAX_HEADER_BYTES,
     MAX_HEADERS,
@@ -14,7 +15,6 @@ from picloud.services.outbound.headers import (
     received,
     without,
 )
-from picloud.services.outbound.refused import Failed, Refused
 
 OURS = {("accept-encoding", "gzip, deflate")}
 DEFAULTS = {("accept", "*/*"), ("user-agent", "PiCloud")}
@@ -24,7 +24,7 @@ def own(headers: Headers) -> list[tuple[str, str]]:
     return [header for header in headers if header not in OURS | DEFAULTS]
 
 
-def test_ordinary_headers_are_sent_as_given_with_ours_beside_them() -> None:
+def test_ordinary_headers_are_sent_as_given_with_ours_added() -> None:
     given = [
         ["x-a", "1"],
         ["Accept", "text/html"],
@@ -53,11 +53,11 @@ def test_ordinary_headers_are_sent_as_given_with_ours_beside_them() -> None:
     "proxy-anything", "accept-encoding",
 ],
 )  # fmt: skip
-def test_headers_that_are_not_a_scripts_are_refused_by_name(name: str) -> None:
-    with pytest.raises(Refused) as refused:
+def test_reserved_headers_are_denied_by_name(name: str) -> None:
+    with pytest.raises(Denied) as denied:
         check_headers([["x-a", "1"], [name, "x"]])
-    assert refused.value.category == "header"
-    assert str(refused.value).endswith(f"the header {name.lower()}")
+    assert denied.value.category == "header"
+    assert str(denied.value).endswith(f"the header {name.lower()}")
 
 
 @pytest.mark.parametrize(
@@ -81,33 +81,33 @@ def test_headers_that_are_not_a_scripts_are_refused_by_name(name: str) -> None:
         "ＨＯＳＴ",
     ],
 )
-def test_what_is_no_header_name_is_refused(name: str) -> None:
-    with pytest.raises(Refused):
+def test_an_invalid_header_name_is_denied(name: str) -> None:
+    with pytest.raises(Denied):
         check_headers([[name, "x"]])
 
 
 @pytest.mark.parametrize(
     "value", ["a\r\nb: c", "a\nb", "a\rb", "a\0b", "\x0b", "\x7f", "\ud800", "a\x01", "\r\n"]
 )
-def test_a_value_with_a_control_character_is_refused(value: str) -> None:
-    with pytest.raises(Refused, match="x-a"):
+def test_a_value_with_a_control_character_is_denied(value: str) -> None:
+    with pytest.raises(Denied, match="x-a"):
         check_headers([["x-a", value]])
 
 
 @pytest.mark.parametrize(
     "pair", [None, 1, "ab", ["a"], ["a", 1], [1, "a"], ["a", None], ["a", ["b"]], ["a", "b", "c"], {}]
 )
-def test_what_is_no_pair_of_texts_is_refused(pair: object) -> None:
-    with pytest.raises(Refused):
+def test_headers_must_be_pairs_of_strings(pair: object) -> None:
+    with pytest.raises(Denied):
         check_headers([pair])
 
 
-def test_there_is_an_end_to_headers() -> None:
+def test_request_headers_are_limited() -> None:
     assert check_headers([["x", "1"]] * MAX_HEADERS)
-    with pytest.raises(Refused):
+    with pytest.raises(Denied):
         check_headers([["x", "1"]] * (MAX_HEADERS + 1))
     assert check_headers([["x", "1" * (MAX_HEADER_BYTES - 1)]])
-    with pytest.raises(Refused):
+    with pytest.raises(Denied):
         check_headers([["x", "ü" * (MAX_HEADER_BYTES // 2)]])
 
 
@@ -115,7 +115,7 @@ def test_there_is_an_end_to_headers() -> None:
 def test_nothing_accepted_can_end_a_line(given: list[list[str]]) -> None:
     try:
         sent = check_headers(given)
-    except Refused:
+    except Denied:
         return
     for name, value in sent:
         assert name == name.lower()
@@ -123,7 +123,7 @@ def test_nothing_accepted_can_end_a_line(given: list[list[str]]) -> None:
         assert name not in ("host", "content-length", "transfer-encoding", "connection")
 
 
-def test_an_answers_headers_are_told_by_lower_case_name_and_repeated_ones_as_a_list() -> None:
+def test_response_headers_have_lower_case_names_and_lists_of_repeated_values() -> None:
     raw = [
         (b"X-A", b"1"),
         (b"Set-Cookie", b"a=1, b"),
@@ -134,12 +134,12 @@ def test_an_answers_headers_are_told_by_lower_case_name_and_repeated_ones_as_a_l
     assert received(raw) == {"x-a": "1", "set-cookie": ["a=1, b", "c=2", "d"], "x-b": "\ufffdü"}
 
 
-def test_an_answer_with_too_large_headers_is_none() -> None:
+def test_too_large_response_headers_are_rejected() -> None:
     assert received([(b"a", b"b" * (MAX_HEADER_BYTES - 1))])
     with pytest.raises(Failed):
         received([(b"a", b"b" * (MAX_HEADER_BYTES - 2)), (b"c", b"d")])
 
 
-def test_headers_can_be_left_out() -> None:
+def test_headers_can_be_removed() -> None:
     headers = (("a", "1"), ("b", "2"), ("a", "3"))
     assert without(headers, ("a",)) == (("b", "2"),)

@@ -1,10 +1,10 @@
-"""What a redirect makes of a request: its method, its body, its credentials."""
+"""How a redirect changes a request: its method, its body, its credentials."""
 
 from __future__ import annotations
 
 import pytest
 
-from picloud.services.outbound.refused import Refused
+from picloud.services.outbound.errors import Denied
 from picloud.services.outbound.requests import MAX_BODY, Request, check_body, check_method
 from picloud.services.outbound.targets import Targets
 
@@ -64,11 +64,11 @@ def test_the_method_after_a_redirect(status: int, method: str, becomes: str) -> 
 
 
 @pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 306, 309, 399, 400, 503])
-def test_other_answers_are_no_redirects(status: int) -> None:
+def test_other_statuses_are_not_redirects(status: int) -> None:
     assert request().after(status, SAME, TARGETS) is None
 
 
-def test_a_redirect_without_a_location_is_an_answer() -> None:
+def test_a_redirect_without_a_location_is_returned() -> None:
     assert request().after(302, "", TARGETS) is None
 
 
@@ -98,29 +98,29 @@ def test_credentials_do_not_come_back_with_their_origin() -> None:
 
 
 @pytest.mark.parametrize("location", ["http://a.example:22/", "http://127.1/", "ftp://a.example/"])
-def test_a_body_is_not_sent_again_to_where_none_may_go(location: str) -> None:
-    with pytest.raises(Refused):
+def test_a_body_is_not_resent_to_a_denied_target(location: str) -> None:
+    with pytest.raises(Denied):
         request().after(307, location, TARGETS)
 
 
 @pytest.mark.parametrize("method", [
     "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND",
 ])  # fmt: skip
-def test_methods_that_may_be_sent(method: str) -> None:
+def test_allowed_methods(method: str) -> None:
     assert check_method(method) == method
 
 
 @pytest.mark.parametrize(
     "method", ["", "get", "CONNECT", "TRACE", "TRACK", "GET /", "GET\r\n", "A" * 21, "GÉT", "A-B", "M\0"]
 )
-def test_methods_that_may_not(method: str) -> None:
-    with pytest.raises(Refused) as refused:
+def test_denied_methods(method: str) -> None:
+    with pytest.raises(Denied) as denied:
         check_method(method)
-    assert refused.value.category == "method"
+    assert denied.value.category == "method"
 
 
-def test_there_is_an_end_to_bodies() -> None:
+def test_request_bodies_are_limited() -> None:
     assert check_body(None) is None
     assert check_body(bytes(MAX_BODY))
-    with pytest.raises(Refused):
+    with pytest.raises(Denied):
         check_body(bytes(MAX_BODY + 1))

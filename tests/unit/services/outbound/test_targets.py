@@ -1,4 +1,4 @@
-"""URLs: one reading of each, the same as every library's; what could be read twice is refused."""
+"""URLs: each has one meaning, the same for every library; ambiguous ones are denied."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from picloud.services.outbound import targets
-from picloud.services.outbound.refused import Refused
+from picloud.services.outbound.errors import Denied
 from picloud.services.outbound.targets import MAX_URL, Destination, Targets
 
 TARGETS = Targets(denied_ports=(5432, 6379))
@@ -21,8 +21,8 @@ TARGETS = Targets(denied_ports=(5432, 6379))
 def category(url: str) -> str:
     try:
         TARGETS.parse(url)
-    except Refused as refused:
-        return refused.category
+    except Denied as denied:
+        return denied.category
     return "allowed"
 
 
@@ -49,13 +49,13 @@ def category(url: str) -> str:
         ("http://x?@y", "x", 80, "http://x/?@y"),
     ],
 )
-def test_a_plain_url_is_read(url: str, host: str, port: int, shown: str | None) -> None:
+def test_an_ordinary_url_is_parsed(url: str, host: str, port: int, shown: str | None) -> None:
     target = TARGETS.parse(url)
     assert (target.host, target.port) == (host, port)
     assert str(target) == shown or shown is None
 
 
-def test_what_needs_it_is_percent_encoded() -> None:
+def test_characters_are_percent_encoded_as_needed() -> None:
     target = TARGETS.parse("https://x/ü/<b>?q=ü&a[]=1|2")
     assert (target.path, target.query) == ("/%C3%BC/%3Cb%3E", "?q=%C3%BC&a[]=1%7C2")
 
@@ -72,7 +72,7 @@ ODD_ADDRESSES = [
 
 
 @pytest.mark.parametrize("host", ODD_ADDRESSES)
-def test_odd_spellings_of_addresses_are_refused(host: str) -> None:
+def test_unusual_spellings_of_addresses_are_denied(host: str) -> None:
     assert {category(f"http://{host}/"), category(f"http://{host}:8080/")} <= {"url"}
 
 
@@ -98,11 +98,11 @@ def test_odd_spellings_of_addresses_are_refused(host: str) -> None:
     ],
     ids=lambda url: ascii(url)[:40],
 )  # fmt: skip
-def test_what_is_no_plain_url_is_refused(url: str) -> None:
+def test_an_ambiguous_url_is_denied(url: str) -> None:
     assert category(url) == "url"
 
 
-def test_a_host_that_is_too_long_is_not_read_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_is_too_long_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of labels of another script took a tenth of a second to encode."""
     read: list[str] = []
     monkeypatch.setattr(targets.idna, "encode", read.append)
@@ -110,8 +110,8 @@ def test_a_host_that_is_too_long_is_not_read_at_all(monkeypatch: pytest.MonkeyPa
     assert read == []
 
 
-def test_a_user_in_a_url_is_told_where_to_go() -> None:
-    with pytest.raises(Refused, match="send an Authorization header"):
+def test_a_user_in_a_url_is_denied_with_advice() -> None:
+    with pytest.raises(Denied, match="send an Authorization header"):
         TARGETS.parse("http://user:s3cr3t@x/")
 
 
@@ -120,7 +120,7 @@ def test_a_user_in_a_url_is_told_where_to_go() -> None:
     [(80, "allowed"), (443, "allowed"), (1024, "allowed"), (65535, "allowed"), (8080, "allowed")]
     + [(port, "port") for port in (1, 21, 22, 23, 25, 53, 79, 81, 442, 444, 1023, 5432, 6379)],
 )
-def test_web_ports_and_those_of_users_are_open_less_the_denied(port: int, verdict: str) -> None:
+def test_only_web_ports_and_ports_from_1024_are_allowed(port: int, verdict: str) -> None:
     assert category(f"http://x:{port}/") == verdict
 
 
@@ -146,7 +146,7 @@ BASE = Destination("https", "a.example", 8443, "/one/two", "?q=1")
         ("@b.example/", "https://a.example:8443/one/@b.example/"),
     ],
 )
-def test_a_redirect_leads_where_rfc_3986_says(location: str, leads: str) -> None:
+def test_a_redirect_is_resolved_by_rfc_3986(location: str, leads: str) -> None:
     assert str(TARGETS.follow(BASE, location)) == leads
 
 
@@ -162,10 +162,10 @@ def test_a_redirect_leads_where_rfc_3986_says(location: str, leads: str) -> None
     ],
     ids=ascii,
 )  # fmt: skip
-def test_a_redirect_to_what_is_no_plain_url_is_refused(location: str, verdict: str) -> None:
-    with pytest.raises(Refused) as refused:
+def test_a_redirect_to_an_ambiguous_url_is_denied(location: str, verdict: str) -> None:
+    with pytest.raises(Denied) as denied:
         TARGETS.follow(BASE, location)
-    assert refused.value.category == verdict
+    assert denied.value.category == verdict
 
 
 HOSTS = st.sampled_from(
@@ -192,7 +192,7 @@ URLS = st.one_of(
 def test_no_library_reads_another_host_in_an_accepted_url(url: str) -> None:
     try:
         target = Targets().parse(url)
-    except Refused:
+    except Denied:
         return
     for text in (url, str(target)):
         split = urlsplit(text)
@@ -225,7 +225,7 @@ def test_a_redirect_stays_on_its_host_unless_it_names_another(location: str, url
     for leads in (location, url.removeprefix("http:")):
         try:
             target = Targets().follow(BASE, leads)
-        except Refused:
+        except Denied:
             continue
         if not leads.startswith("//") and not re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", leads):
             assert target.origin == BASE.origin

@@ -1,4 +1,4 @@
-"""What is refused never leaves: no connection is made, whatever the address is dressed up as."""
+"""A denied call opens no connection, whatever the spelling of its address."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OTHERS = tuple(map(ip_network, ("fc00::/7", "fe80::/10", "ff00::/8", "::/96")))
 ENDS_IPV6 = [end for network in (*DENIED_IPV6, *OTHERS) for end in (network[0], network[-1])]
 
 
-def costumes(inner: IPv4Address) -> list[str]:
+def spellings(inner: IPv4Address) -> list[str]:
     bits = int(inner)
     return [
         str(inner),
@@ -33,19 +33,19 @@ def costumes(inner: IPv4Address) -> list[str]:
 
 
 @pytest.mark.parametrize("address", ENDS_IPV4, ids=str)
-async def test_no_costume_of_a_denied_address_is_connected_to(
+async def test_no_spelling_of_a_denied_address_is_connected_to(
     address: IPv4Address, strict: WayOut, attempts: list[Any]
 ) -> None:
-    for host in costumes(address):
+    for host in spellings(address):
         for url in (f"http://{host}/", f"https://{host}:8443/"):
-            assert await strict.refused(url) == "denied: private address"
+            assert await strict.denied(url) == "private address"
             assert (strict.decision.category, strict.decision.status) == ("private address", None)
     assert attempts == []
 
 
 async def test_no_denied_ipv6_address_is_connected_to(strict: WayOut, attempts: list[Any]) -> None:
     for address in ENDS_IPV6:
-        assert await strict.refused(f"http://[{address}]/") == "denied: private address"
+        assert await strict.denied(f"http://[{address}]/") == "private address"
     assert attempts == []
 
 
@@ -65,15 +65,14 @@ async def test_nothing_arrives_on_this_machine(
     host: str, strict: WayOut, web: WebServer, attempts: list[Any]
 ) -> None:
     for url in (f"http://{host}:{web.port}/", f"https://{host}:{web.port}/", f"http:{host}:{web.port}/"):
-        assert (await strict.refused(url)).startswith("denied: ")
-        assert strict.decision.category in ("private address", "url")
+        assert await strict.denied(url) in ("private address", "url")
     assert (web.connections, web.requests, attempts) == (0, [], [])
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "x.localhost"])
 async def test_allow_private_lets_it_arrive(host: str, dev: WayOut, web: WebServer) -> None:
-    answer = await dev.request(f"http://{host}:{web.port}/a?b=c#d")
-    assert (answer["status"], answer["body"]) == (200, b"hello")
+    response = await dev.request(f"http://{host}:{web.port}/a?b=c#d")
+    assert (response["status"], response["body"]) == (200, b"hello")
     assert [one.line for one in web.requests] == ["GET /a?b=c"]
     assert (dev.decision.category, dev.decision.status, dev.decision.error) == ("allowed", 200, None)
 
@@ -84,39 +83,40 @@ async def test_allow_private_lets_it_arrive(host: str, dev: WayOut, web: WebServ
 async def test_allow_private_does_not_open_the_rest(
     host: str, dev: WayOut, web: WebServer, attempts: list[Any]
 ) -> None:
-    assert await dev.refused(f"http://{host}:{web.port}/") == "denied: private address"
+    assert await dev.denied(f"http://{host}:{web.port}/") == "private address"
     assert (web.connections, attempts) == (0, [])
 
 
-async def test_this_instance_is_not_open_even_then(make: Make, web: WebServer, attempts: list[Any]) -> None:
+async def test_allow_private_does_not_open_this_instance(
+    make: Make, web: WebServer, attempts: list[Any]
+) -> None:
     way = make(allow_private=True, own_ports=(web.port,))
     for host in ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1.2.3"):
-        assert await way.refused(f"http://{host}:{web.port}/") == "denied: this server"
+        assert await way.denied(f"http://{host}:{web.port}/") == "this server"
     assert (web.connections, attempts) == (0, [])
 
 
-async def test_what_the_operator_denies_is_not_open_even_then(
+async def test_allow_private_does_not_open_what_the_operator_denies(
     make: Make, web: WebServer, attempts: list[Any]
 ) -> None:
     way = make(allow_private=True, denied=(ip_network("127.0.0.0/8"),))
-    assert await way.refused(web.url()) == "denied: by the operator"
-    assert await way.refused(web.url(host="[::ffff:127.0.0.1]")) == "denied: by the operator"
+    assert await way.denied(web.url()) == "denied by the operator"
+    assert await way.denied(web.url(host="[::ffff:127.0.0.1]")) == "denied by the operator"
     assert (web.connections, attempts) == (0, [])
     assert (await way.request(web.url(host="[::1]")))["status"] == 200
 
 
-async def test_ports_of_services_are_not_open_even_then(
+async def test_allow_private_does_not_open_denied_ports(
     make: Make, web: WebServer, attempts: list[Any]
 ) -> None:
     way = make(allow_private=True, denied_ports=(web.port,))
-    assert await way.refused(web.url()) == f"denied: port {web.port} is not open to scripts"
-    assert await way.refused("http://127.0.0.1:22/") == "denied: port 22 is not open to scripts"
-    assert way.decision.category == "port"
+    assert await way.denied(web.url()) == "port"
+    assert await way.denied("http://127.0.0.1:22/") == "port"
     assert (web.connections, attempts) == (0, [])
 
 
-async def test_a_refusal_never_tells_the_address_behind_a_name(strict: WayOut) -> None:
-    said = await strict.refused("http://localhost/")
+async def test_a_denial_never_contains_the_address_of_a_name(strict: WayOut) -> None:
+    said = await strict.error("http://localhost/")
     assert "127" not in said
     assert "::1" not in said
 
@@ -128,39 +128,37 @@ async def test_a_refusal_never_tells_the_address_behind_a_name(strict: WayOut) -
         *("upgrade", "expect", "Accept-Encoding"),
     ],
 )
-async def test_headers_that_are_not_a_scripts_stop_the_request(
-    name: str, dev: WayOut, web: WebServer
-) -> None:
-    said = await dev.refused(web.url(), headers=[[name, "x"]])
-    assert said == f"denied: scripts cannot set the header {name.lower()}"
+async def test_reserved_headers_stop_the_request(name: str, dev: WayOut, web: WebServer) -> None:
+    said = await dev.error(web.url(), headers=[[name, "x"]])
+    assert said.endswith(f" {name.lower()}")
     assert dev.decision.category == "header"
     assert web.connections == 0
 
 
 @pytest.mark.parametrize("value", ["x\r\nx-evil: 1", "x\nx-evil: 1", "x\rx-evil: 1", "x\0"])
 async def test_a_header_cannot_carry_another(value: str, dev: WayOut, web: WebServer) -> None:
-    assert "control character" in await dev.refused(web.url(), headers=[["x-a", value]])
+    assert await dev.denied(web.url(), headers=[["x-a", value]]) == "header"
     assert web.connections == 0
 
 
 async def test_a_url_cannot_carry_a_header_or_another_request(dev: WayOut, web: WebServer) -> None:
     for path in ("/\r\nx: y", "/ HTTP/1.1\r\nhost: x\r\n\r\nGET /evil", "/\n", "/?a\r\nb"):
-        assert "control character" in await dev.refused(web.url(path))
+        assert await dev.denied(web.url(path)) == "url"
     await dev.request(web.url("/ü?q=ä%0d%0ax:y"))
     assert [one.line for one in web.requests] == ["GET /%C3%BC?q=%C3%A4%0d%0ax:y"]
 
 
 @pytest.mark.parametrize("method", ["CONNECT", "TRACE", "get", "GET / HTTP/1.1\r\nx:", ""])
-async def test_other_methods_stop_the_request(method: str, dev: WayOut, web: WebServer) -> None:
-    assert "method" in await dev.refused(web.url(), method=method)
-    assert (dev.decision.method, dev.decision.category, web.connections) == ("", "method", 0)
+async def test_denied_methods_stop_the_request(method: str, dev: WayOut, web: WebServer) -> None:
+    assert await dev.denied(web.url(), method=method) == "method"
+    assert (dev.decision.method, web.connections) == ("", 0)
 
 
-async def test_a_refusal_is_on_record_with_its_host_and_without_what_may_be_secret(
+async def test_a_denied_call_is_recorded_with_its_host_and_without_secrets(
     dev: WayOut,
 ) -> None:
     secret = [["authorization", "Bearer s3cr3t"]]
-    refusals: dict[str, dict[str, Any]] = {
+    denials: dict[str, dict[str, Any]] = {
         "port": {"url": "http://a.example:22/s3cr3t?token=s3cr3t"},
         "method": {"url": "http://a.example:22000/?token=s3cr3t", "method": "CONNECT"},
         "header": {"url": "http://a.example/?s3cr3t", "headers": [*secret, ["host", "s3cr3t"]]},
@@ -169,17 +167,17 @@ async def test_a_refusal_is_on_record_with_its_host_and_without_what_may_be_secr
         "private address": {"url": "http://169.254.169.254/s3cr3t", "headers": secret},
         "url": {"url": "http://me:s3cr3t@a.example/"},
     }
-    for options in refusals.values():
-        await dev.refused(**options)
+    for options in denials.values():
+        await dev.denied(**options)
     records = [decision.facts() for decision in dev.call.decisions.kept]
-    assert [record["category"] for record in records] == list(refusals)
+    assert [record["category"] for record in records] == list(denials)
     assert [record["host"] for record in records] == [
         *("a.example:22", "a.example:22000", "a.example", "a.example", "a.example", "169.254.169.254", ""),
     ]
     assert "s3cr3t" not in str(records)
 
 
-async def test_no_refusal_hides_behind_many_calls_that_were_allowed(
+async def test_many_allowed_calls_do_not_hide_denied_ones(
     dev: WayOut, web: WebServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(decisions, "MAX_DECISIONS", 3)
@@ -187,7 +185,7 @@ async def test_no_refusal_hides_behind_many_calls_that_were_allowed(
     for _ in range(5):
         await dev.request(web.url())
     for host in ("169.254.169.254", "0.0.0.0", "224.0.0.1"):
-        await dev.refused(f"http://{host}/")
+        await dev.denied(f"http://{host}/")
         await dev.request(web.url())
     kept = [one.host for one in dev.call.decisions.kept]
     assert kept == [*[f"127.0.0.1:{web.port}"] * 3, "169.254.169.254", "0.0.0.0"]
@@ -196,12 +194,12 @@ async def test_no_refusal_hides_behind_many_calls_that_were_allowed(
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 60_001, 2**40])
-async def test_a_deadline_must_be_one(timeout: int, dev: WayOut, web: WebServer) -> None:
-    assert await dev.refused(web.url(), timeout_ms=timeout) == "denied: timeout_ms must be from 1 to 60000"
+async def test_a_timeout_out_of_range_is_denied(timeout: int, dev: WayOut, web: WebServer) -> None:
+    assert await dev.denied(web.url(), timeout_ms=timeout) == "timeout_ms"
     assert web.connections == 0
 
 
-async def test_the_environment_names_no_proxy_and_no_password(
+async def test_proxies_and_passwords_of_the_environment_are_ignored(
     dev: WayOut, web: WebServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     netrc = tmp_path / "netrc"
@@ -214,7 +212,7 @@ async def test_the_environment_names_no_proxy_and_no_password(
     assert web.requests[0].header("authorization") is None
 
 
-async def test_only_what_the_script_set_and_the_platforms_own_is_sent(dev: WayOut, web: WebServer) -> None:
+async def test_only_headers_of_the_script_and_the_platform_are_sent(dev: WayOut, web: WebServer) -> None:
     await dev.request(web.url(), "POST", [["x-a", "1"], ["x-a", "2"], ["accept", "text/html"]], b"{}")
     arrived = web.requests[0]
     assert arrived.headers == [
@@ -239,5 +237,5 @@ async def test_a_body_arrives_whole(body: bytes | None, dev: WayOut, web: WebSer
 
 
 async def test_a_body_that_is_too_large_stops_the_request(dev: WayOut, web: WebServer) -> None:
-    assert "body" in await dev.refused(web.url(), method="PUT", body=bytes(10 * 1024 * 1024 + 1))
-    assert (dev.decision.category, web.connections) == ("body", 0)
+    assert await dev.denied(web.url(), method="PUT", body=bytes(10 * 1024 * 1024 + 1)) == "body"
+    assert web.connections == 0

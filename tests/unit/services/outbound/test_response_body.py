@@ -1,4 +1,4 @@
-"""Bodies of answers: exact whatever way they come, and never more memory than a body may have."""
+"""Bodies of responses: exact in every encoding and chunking, within a limit of memory."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.services.outbound.answers import MAX_ANSWER, PIECE, Inflating, read
-from picloud.services.outbound.refused import Failed
+from picloud.services.outbound.errors import Failed
+from picloud.services.outbound.response_body import MAX_RESPONSE_BYTES, PIECE, Decompressor, read_body
 
 
 async def chunked(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
@@ -30,11 +30,11 @@ PACK = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress
 
 
 async def body(data: bytes, encoding: str = "", size: int = 65536) -> bytes:
-    return await read(chunked(data, size), encoding, lambda _wire, _made: None)
+    return await read_body(chunked(data, size), encoding, lambda _wire, _made: None)
 
 
 @given(st.binary(max_size=3000), st.integers(1, 100), st.sampled_from(list(PACK)), st.booleans())
-async def test_a_body_comes_out_as_it_went_in(data: bytes, size: int, encoding: str, raw: bool) -> None:
+async def test_a_body_is_decompressed_exactly(data: bytes, size: int, encoding: str, raw: bool) -> None:
     packed = raw_deflate(data) if raw and encoding == "deflate" else PACK[encoding](data)
     assert await body(packed, encoding, size) == data
     assert await body(data, "", size) == data
@@ -47,40 +47,40 @@ async def test_gzip_of_several_members_is_one_body(parts: list[bytes], size: int
 
 
 @given(st.binary(min_size=1, max_size=50).filter(lambda data: data[:1] != b"\x1f"), st.integers(1, 30))
-async def test_what_follows_a_compressed_body_is_no_part_of_it(junk: bytes, size: int) -> None:
+async def test_bytes_after_a_compressed_body_are_ignored(junk: bytes, size: int) -> None:
     assert await body(gzip.compress(b"x") + junk, "gzip", size) == b"x"
     assert await body(zlib.compress(b"x") + junk, "deflate", size) == b"x"
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-async def test_an_empty_body_is_empty_whatever_it_says(encoding: str) -> None:
+async def test_an_empty_body_is_empty_in_any_encoding(encoding: str) -> None:
     assert await body(b"", encoding) == b""
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 @pytest.mark.parametrize("cut", [1, 5, 20, -1])
-async def test_a_body_that_is_cut_short_is_none(encoding: str, cut: int) -> None:
+async def test_a_truncated_body_is_an_error(encoding: str, cut: int) -> None:
     with pytest.raises(Failed, match="truncated"):
         await body(PACK[encoding](b"some words, some more words")[:cut], encoding)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 @given(junk=st.binary(min_size=30, max_size=60))
-async def test_a_damaged_body_is_none(encoding: str, junk: bytes) -> None:
+async def test_a_corrupt_body_is_an_error(encoding: str, junk: bytes) -> None:
     packed = bytearray(PACK[encoding](b"some words " * 20))
     packed[-4:] = b"\0\0\0\0"
     with pytest.raises(Failed, match="corrupt"):
         await body(bytes(packed), encoding)
     with suppress(Failed):  # and no other error
-        assert len(await body(junk, encoding)) <= MAX_ANSWER
+        assert len(await body(junk, encoding)) <= MAX_RESPONSE_BYTES
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate", ""])
-async def test_a_body_may_have_ten_mib_and_not_one_byte_more(encoding: str) -> None:
+async def test_a_body_has_at_most_ten_mib(encoding: str) -> None:
     pack = PACK.get(encoding, bytes)
-    assert len(await body(pack(bytes(MAX_ANSWER)), encoding)) == MAX_ANSWER
+    assert len(await body(pack(bytes(MAX_RESPONSE_BYTES)), encoding)) == MAX_RESPONSE_BYTES
     with pytest.raises(Failed, match="more than 10485760 bytes"):
-        await body(pack(bytes(MAX_ANSWER + 1)), encoding)
+        await body(pack(bytes(MAX_RESPONSE_BYTES + 1)), encoding)
 
 
 def bomb(mib: int) -> bytes:
@@ -88,29 +88,29 @@ def bomb(mib: int) -> bytes:
     return b"".join(packer.compress(bytes(1 << 20)) for _ in range(mib)) + packer.flush()
 
 
-async def test_a_bomb_takes_no_more_memory_than_a_body_may() -> None:
+async def test_a_bomb_uses_no_more_memory_than_the_largest_body() -> None:
     packed = bomb(200)
     tracemalloc.start()
     try:
         with pytest.raises(Failed, match="more than"):
             await body(packed, "gzip", len(packed))
-        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_ANSWER
+        assert tracemalloc.get_traced_memory()[1] < 3 * MAX_RESPONSE_BYTES
     finally:
         tracemalloc.stop()
 
 
-async def test_a_bomb_in_a_bomb_is_opened_once() -> None:
+async def test_a_bomb_in_a_bomb_is_decompressed_once() -> None:
     inner = bomb(200)
     assert await body(gzip.compress(inner), "gzip") == inner
     assert await body(inner, "gzip, gzip") == inner
 
 
-async def test_no_piece_is_larger_than_agreed() -> None:
-    inflating = Inflating("gzip")
-    assert max(len(piece) for piece in inflating.pieces(bomb(1))) == PIECE
+async def test_decompressed_pieces_are_limited() -> None:
+    decompressor = Decompressor("gzip")
+    assert max(len(piece) for piece in decompressor.pieces(bomb(1))) == PIECE
 
 
-async def test_endless_empty_members_are_refused() -> None:
+async def test_endless_empty_members_are_rejected() -> None:
     with pytest.raises(Failed, match="parts"):
         await body(gzip.compress(b"") * 2000, "gzip")
 
@@ -118,5 +118,5 @@ async def test_endless_empty_members_are_refused() -> None:
 async def test_bytes_are_counted_on_the_wire_and_in_the_body() -> None:
     counts: list[tuple[int, int]] = []
     packed = gzip.compress(bytes(1000))
-    await read(chunked(packed, 10), "gzip", lambda wire, made: counts.append((wire, made)))
+    await read_body(chunked(packed, 10), "gzip", lambda wire, made: counts.append((wire, made)))
     assert tuple(map(sum, zip(*counts, strict=True))) == (len(packed), 1000)

@@ -6,30 +6,30 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterable, Callable, Iterator
 
-from picloud.services.outbound.refused import Failed
+from picloud.services.outbound.errors import Failed
 
-MAX_ANSWER = 10 * 1024 * 1024
+MAX_RESPONSE_BYTES = 10 * 1024 * 1024
 PIECE = 64 * 1024
 
-_BREATH = 128 * 1024  # bytes decompressed before other tasks run
+_YIELD_BYTES = 128 * 1024  # decompressed before other tasks run
 _MAX_MEMBERS = 1000
 _GZIP = b"\x1f\x8b"
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
-class Inflating:
+class Decompressor:
     """Decompresses a gzip or deflate body from chunks, in pieces of at most `PIECE`."""
 
     def __init__(self, encoding: str) -> None:
-        """Args: encoding: one for which `understands` is true."""
+        """Args: encoding: one for which `supports` is true."""
         self._window = _WINDOW[encoding]
         self._member: zlib._Decompress | None = None
         self._between = b""
         self._members = 0
-        self._over = False
+        self._is_complete = False
 
     @staticmethod
-    def understands(encoding: str) -> bool:
+    def supports(encoding: str) -> bool:
         """Return whether a body can be decompressed. Args: encoding: the Content-Encoding header."""
         return encoding in _WINDOW
 
@@ -45,7 +45,7 @@ class Inflating:
         Raises:
             Failed: it is corrupt.
         """
-        while not self._over:
+        while not self._is_complete:
             if self._member is None:
                 data, self._between = self._between + data, b""
                 if not self._begin(data):
@@ -72,7 +72,7 @@ class Inflating:
     def _begin(self, data: bytes) -> bool:
         """Start the next member of the body, if any; a gzip body can have several."""
         if self._members and (self._window == zlib.MAX_WBITS or (len(data) > 1 and data[:2] != _GZIP)):
-            self._over = True  # bytes after the last member are not part of the body
+            self._is_complete = True  # bytes after the last member are not part of the body
             return False
         if len(data) < (2 if self._members else 1):
             self._between = data
@@ -87,38 +87,38 @@ class Inflating:
         return True
 
 
-async def read(chunks: AsyncIterable[bytes], encoding: str, came: Callable[[int, int], None]) -> bytes:
+async def read_body(chunks: AsyncIterable[bytes], encoding: str, count: Callable[[int, int], None]) -> bytes:
     """Read a body.
 
     Args:
         chunks: the chunks as received.
         encoding: the Content-Encoding header; a body in an unknown encoding is not changed.
-        came: called with the bytes received and the bytes decompressed; can raise.
+        count: called with the bytes received and the bytes decompressed; can raise.
 
     Returns:
-        The body, at most `MAX_ANSWER` bytes.
+        The body, at most `MAX_RESPONSE_BYTES` bytes.
 
     Raises:
         Failed: it is too large or corrupt.
     """
-    body, breath = bytearray(), _BREATH
-    inflating = Inflating(encoding) if Inflating.understands(encoding) else None
+    body, until_yield = bytearray(), _YIELD_BYTES
+    decompressor = Decompressor(encoding) if Decompressor.supports(encoding) else None
     async for chunk in chunks:
-        came(len(chunk), 0)
-        for piece in (chunk,) if inflating is None else inflating.pieces(chunk):
-            came(0, len(piece))
+        count(len(chunk), 0)
+        for piece in (chunk,) if decompressor is None else decompressor.pieces(chunk):
+            count(0, len(piece))
             body += piece
-            if len(body) > MAX_ANSWER:
+            if len(body) > MAX_RESPONSE_BYTES:
                 raise too_large()
-            breath -= len(piece)
-            if breath < 0:
-                breath = _BREATH
+            until_yield -= len(piece)
+            if until_yield < 0:
+                until_yield = _YIELD_BYTES
                 await asyncio.sleep(0)
-    if inflating is not None:
-        inflating.end()
+    if decompressor is not None:
+        decompressor.end()
     return bytes(body)
 
 
 def too_large() -> Failed:
-    """Return the error of a response with more than `MAX_ANSWER` bytes."""
-    return Failed("too large", f"the response has more than {MAX_ANSWER} bytes")
+    """Return the error of a response with more than `MAX_RESPONSE_BYTES` bytes."""
+    return Failed("too large", f"the response has more than {MAX_RESPONSE_BYTES} bytes")

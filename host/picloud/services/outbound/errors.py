@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Refused(OSError):
+class Denied(OSError):
     """A rule denies the request. It is an OSError so that it passes through the connector of aiohttp.
 
     Attributes:
@@ -12,7 +12,7 @@ class Refused(OSError):
     """
 
     def __init__(self, category: str, detail: str = "", host: str = "") -> None:
-        """Create a `Refused`.
+        """Create a `Denied`.
 
         Args:
             category: the rule, for the execution's record.
@@ -27,7 +27,7 @@ class Failed(Exception):
     """The request was allowed, but there is no valid response.
 
     Attributes:
-        kind: kind of failure for the record, such as "timeout".
+        kind: kind of failure for the record, such as "timeout". Stored, so an existing kind never changes.
     """
 
     def __init__(self, kind: str, message: str) -> None:
