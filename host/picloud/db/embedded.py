@@ -111,9 +111,9 @@ class EmbeddedPostgres:
             DatabaseUnusable: it cannot be started; the message says why and what to do.
         """
         if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("start the database from the main thread: it ends with its thread")
+            raise RuntimeError("start the database from the main thread; it stops when its thread ends")
         if self._lock is not None:
-            raise RuntimeError("the database is started already")
+            raise RuntimeError("the database is already started")
         self._owner = os.getpid()
         self._cluster = Cluster(_data_folder(self._cluster.data_dir))
         lock = FolderLock(self._cluster.data_dir / "postgres.lock")
@@ -146,7 +146,7 @@ class EmbeddedPostgres:
         self._retry_delay = min(5.0, 0.1 if now - self._retry_at > 60 else max(0.1, 2 * self._retry_delay))
         self._retry_at = now + self._retry_delay
         logger.error(
-            "PostgreSQL ended by itself (%s); starting it again. It said: %s",
+            "PostgreSQL stopped unexpectedly (%s); restarting it; its last output: %s",
             _how_it_ended(self._process.returncode),
             self._last_words(),
         )
@@ -171,7 +171,7 @@ class EmbeddedPostgres:
                     self._process.wait(patience)
                     break
                 except subprocess.TimeoutExpired:
-                    logger.warning("PostgreSQL does not stop on %s", stop.name)
+                    logger.warning("PostgreSQL did not stop on %s", stop.name)
             self._process = None
         if self._socket_folder is not None:
             shutil.rmtree(self._socket_folder, ignore_errors=True)
@@ -213,21 +213,21 @@ class EmbeddedPostgres:
                 # A killed server's children take a moment to notice, and hold its shared memory till then.
                 if "still in use" not in self._cluster.log_since(self._log_offset) or time.monotonic() > end:
                     raise DatabaseUnusable(
-                        f"PostgreSQL did not start: {self._last_words()} (all of it: {self.log_file})"
+                        f"PostgreSQL did not start: {self._last_words()} (full log: {self.log_file})"
                     )
                 time.sleep(0.1)
                 self._launch()
             elif time.monotonic() > end:
                 raise DatabaseUnusable(
                     f"PostgreSQL was not ready after {self._start_seconds:g} seconds: {self._last_words()}"
-                    f" (all of it: {self.log_file})"
+                    f" (full log: {self.log_file})"
                 )
             time.sleep(0.01)
 
     def _last_words(self) -> str:
         lines = [line for line in self._cluster.log_since(self._log_offset).splitlines() if line.strip()]
         fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
-        return (fatal or lines or ["nothing"])[-1]
+        return (fatal or lines or ["no output"])[-1]
 
 
 def _data_folder(path: Path) -> Path:
@@ -238,10 +238,10 @@ def _data_folder(path: Path) -> Path:
             # The server of a root PiCloud is another user's and passes through to its own, private folder.
             path.chmod(0o711 if os.geteuid() == 0 else 0o700)
         if not path.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder")
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder")
         if not os.access(path, os.W_OK | os.X_OK):
             owner, me = user_name(path.stat().st_uid), user_name(os.geteuid())
-            raise PermissionError(errno.EACCES, f"it belongs to the user {owner}, {me} may not write there")
+            raise PermissionError(errno.EACCES, f"it belongs to user {owner}, and {me} cannot write to it")
         return path.resolve()
     except OSError as error:
         raise DatabaseUnusable(f"cannot use the data folder {path}: {error.strerror}") from error

@@ -63,7 +63,7 @@ class Listener:
                 await self._listen()
                 delay = 0.1
             except (Unavailable, DatabaseUnusable, *BROKEN) as error:
-                logger.warning("not listening to the database: %s; again in %.1f s", error, delay)
+                logger.warning("cannot listen to the database: %s; retrying in %.1f s", error, delay)
                 delay = min(5.0, 2 * delay)
             await asyncio.sleep(delay)
 

@@ -40,7 +40,7 @@ class FolderLock:
             os.close(descriptor)
             raise DatabaseUnusable(
                 f"another PiCloud (process {holder or 'unknown'}) already uses the data folder "
-                f"{self._path.parent}: stop it, or take another with --data-dir"
+                f"{self._path.parent}; stop it, or use another folder with --data-dir"
             ) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

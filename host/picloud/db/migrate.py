@@ -58,7 +58,7 @@ def migrations_folder() -> Path:
     for folder in (package / "migrations", package.parents[1] / "migrations"):
         if folder.is_dir():
             return folder
-    raise DatabaseUnusable(f"the migrations are missing from {package}: install PiCloud again")
+    raise DatabaseUnusable(f"the migrations are missing from {package}; install PiCloud again")
 
 
 def read_migrations(folder: Path | None = None) -> list[Migration]:
@@ -74,11 +74,11 @@ def read_migrations(folder: Path | None = None) -> list[Migration]:
     for path in sorted((folder or migrations_folder()).glob("*.sql")):
         match = _FILE_NAME.fullmatch(path.name)
         if match is None:
-            raise DatabaseUnusable(f"the migration {path.name} is not named like 0001_foundation.sql")
+            raise DatabaseUnusable(f"invalid migration name {path.name}; use the form 0001_foundation.sql")
         expected = len(migrations) + 1
         if int(match[1]) != expected:
             raise DatabaseUnusable(
-                f"the migrations have a gap or a double: {path.name} stands where {expected:04} should"
+                f"the migration {path.name} must have the number {expected:04}; numbers have no gaps"
             )
         content = path.read_bytes()
         migrations.append(
@@ -118,7 +118,7 @@ async def migrate(parameters: ConnectionParameters, folder: Path | None = None) 
     Raises:
         DatabaseUnusable: a migration fails (those before it stay), an applied file has changed, the
             schema is newer than this code, or the server will not do.
-        Unavailable: no server answers there.
+        Unavailable: no server responds there.
     """
     migrations = read_migrations(folder)
     await check(parameters)
@@ -166,14 +166,14 @@ async def _applied(connection: Single) -> list[asyncpg.Record]:
 def _compare(applied: list[asyncpg.Record], migrations: list[Migration]) -> None:
     if len(applied) > len(migrations):
         raise DatabaseUnusable(
-            f"the database has schema version {len(applied)} and this PiCloud knows {len(migrations)} only: "
+            f"the database has schema version {len(applied)}, but this PiCloud knows only {len(migrations)}; "
             "start the newer PiCloud that created it, or restore an earlier backup"
         )
     for row, migration in zip(applied, migrations, strict=False):
         if row["checksum"] != migration.checksum or row["version"] != migration.version:
             raise DatabaseUnusable(
-                f"migration {migration.name} has changed since it was applied (as {row['name']}): "
-                "restore the file; put changes into a new migration"
+                f"migration {migration.name} changed after it was applied (as {row['name']}); "
+                "restore the file, and put changes into a new migration"
             )
 
 

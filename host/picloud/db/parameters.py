@@ -36,16 +36,16 @@ class ConnectionParameters:
             DatabaseUnusable: it is not a PostgreSQL URL. The text does not repeat the URL: it may hold
                 a password in a place where it cannot be told from the rest.
         """
-        form = "it should look like postgresql://user:password@host:5432/database"
+        form = "use the form postgresql://user:password@host:5432/database"
         try:
             parts = urlsplit(url.strip())
             parts.port  # noqa: B018  # a property that raises ValueError if it is not a port
         except ValueError as error:
-            raise DatabaseUnusable(f"the database URL is malformed ({error}): {form}") from None
+            raise DatabaseUnusable(f"the database URL is not valid ({error}); {form}") from None
         if parts.scheme not in ("postgresql", "postgres"):
-            raise DatabaseUnusable(f"the database URL does not begin with postgresql://: {form}")
+            raise DatabaseUnusable(f"the database URL does not begin with postgresql://; {form}")
         if not parts.path.strip("/") and "dbname=" not in parts.query:
-            raise DatabaseUnusable(f"the database URL names no database: {form}")
+            raise DatabaseUnusable(f"the database URL names no database; {form}")
         return cls(url.strip())
 
     @property

@@ -115,7 +115,7 @@ class Database:
 
         Raises:
             DatabaseUnusable: the server is too old, rejects us, or the URL is invalid.
-            Unavailable: no server answers there.
+            Unavailable: no server responds there.
         """
         metrics = metrics or Metrics(METRICS)
         connections = metrics.series(OPEN)
@@ -151,7 +151,7 @@ class Database:
             async with asyncio.timeout(seconds):
                 await self._pool.close()
         except TimeoutError:
-            logger.warning("database connections were still in use after %g seconds; cut them", seconds)
+            logger.warning("closed database connections that were still in use after %g seconds", seconds)
             self._pool.terminate()
 
     @contextlib.asynccontextmanager
@@ -231,7 +231,7 @@ async def connect(parameters: ConnectionParameters, seconds: float = 10.0) -> Si
 
     Raises:
         DatabaseUnusable: the server rejects us, or the URL is invalid.
-        Unavailable: no server answers there.
+        Unavailable: no server responds there.
     """
     with _connecting():
         return await asyncpg.connect(
@@ -244,7 +244,7 @@ async def check(parameters: ConnectionParameters) -> None:
 
     Raises:
         DatabaseUnusable: it does not; the message says what is needed.
-        Unavailable: no server answers there.
+        Unavailable: no server responds there.
     """
     connection = await connect(parameters)
     try:
@@ -265,13 +265,13 @@ async def check(parameters: ConnectionParameters) -> None:
 
 @contextlib.contextmanager
 def _connecting() -> Iterator[None]:
-    """Tell a server that will never have us from one that is not there right now."""
+    """Tell a server that rejects us from one that is not available now."""
     try:
         yield
     except (asyncpg.ClientConfigurationError, ValueError) as error:
-        raise DatabaseUnusable("the database URL is not understood; check its options") from error
+        raise DatabaseUnusable("the database URL is not valid; check its options") from error
     except _REFUSED as error:
-        raise DatabaseUnusable(f"the database server refuses the connection: {error}") from error
+        raise DatabaseUnusable(f"the database server rejected the connection: {error}") from error
     except BROKEN as error:
         _unavailable(error)
 

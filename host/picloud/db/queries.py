@@ -99,18 +99,18 @@ def parse(text: str, file: str) -> dict[str, NamedQuery]:
         name_match = _NAME.fullmatch(block[0].rstrip())
         if name_match is None:
             raise QueryFileError(
-                f"{file}:{start}: a name looks like '-- name: kv_get', not {block[0].strip()!r}"
+                f"{file}:{start}: invalid name line {block[0].strip()!r}; use '-- name: kv_get'"
             )
         name = name_match[1]
         if name in queries:
-            raise QueryFileError(f"{file}:{start}: {name} is named already in line {queries[name].line}")
+            raise QueryFileError(f"{file}:{start}: {name} is already defined in line {queries[name].line}")
         body = 1
         while body < len(block) and block[body].startswith("--"):
             body += 1
         purpose = " ".join(line.lstrip("-").strip() for line in block[1:body]).strip()
         if not purpose:
             raise QueryFileError(
-                f"{file}:{start}: {name} needs a comment under its name that states its purpose"
+                f"{file}:{start}: {name} needs a comment after its name that states its purpose"
             )
         sql = "\n".join(block[body:]).strip().removesuffix(";").rstrip()
         if not sql:
@@ -128,5 +128,5 @@ def _blocks(text: str, file: str) -> list[tuple[int, list[str]]]:
         elif blocks:
             blocks[-1][1].append(line)
         elif line.strip() and not line.startswith("--"):
-            raise QueryFileError(f"{file}:{number}: a query begins with its name: '-- name: ...'")
+            raise QueryFileError(f"{file}:{number}: a query must begin with '-- name: ...'")
     return blocks

@@ -141,8 +141,8 @@ def choose(program: Path, data_dir: Path, cluster: Path) -> ServerUser:
         if not candidates:
             raise DatabaseUnusable(
                 f"the database in {cluster} belongs to the user {user_name(owner)}, "
-                f"and PiCloud runs as {user_name(me)}: "
-                f"start it as {user_name(owner)}, or give the folder away with chown -R"
+                f"but PiCloud runs as {user_name(me)}; start it as {user_name(owner)}, "
+                "or change the owner with chown -R"
             )
     for user in candidates:
         if user.can_run(program, data_dir):
@@ -153,7 +153,7 @@ def choose(program: Path, data_dir: Path, cluster: Path) -> ServerUser:
 def _why_not(user: ServerUser, program: Path, data_dir: Path, cluster: Path) -> str:
     if os.geteuid() != 0:
         return (
-            f"the user {user_name(user.uid)} cannot run {program} in {data_dir}: "
+            f"the user {user_name(user.uid)} cannot run {program} in {data_dir}; "
             "check the permissions of both"
         )
     if user.mapped:
@@ -168,10 +168,10 @@ def _why_not(user: ServerUser, program: Path, data_dir: Path, cluster: Path) -> 
         if not folder.stat().st_mode & stat.S_IXOTH
     ]
     what = f"cannot enter {closed[0]}" if closed else f"cannot run {program} in {data_dir}"
-    mend = f"chmod o+x {' '.join(dict.fromkeys(closed))}, or " if closed else ""
+    fix = f"run chmod o+x {' '.join(dict.fromkeys(closed))}, or " if closed else ""
     return (
-        f"PostgreSQL does not run as root, and the user nobody, which runs it instead, {what}: "
-        f"{mend}start PiCloud as an ordinary user, or use another data folder"
+        f"PostgreSQL does not run as root, and the user nobody, who runs it instead, {what}; "
+        f"{fix}start PiCloud as an ordinary user, or use another data folder"
     )
 
 
@@ -197,7 +197,7 @@ def _nobody() -> tuple[int, int]:
         entry = pwd.getpwnam("nobody")
     except KeyError:
         raise DatabaseUnusable(
-            "PostgreSQL does not run as root, and this system has no user named nobody: "
+            "PostgreSQL does not run as root, and this system has no user named nobody; "
             "start PiCloud as an ordinary user"
         ) from None
     return entry.pw_uid, entry.pw_gid

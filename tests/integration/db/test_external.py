@@ -80,15 +80,15 @@ async def test_the_schema_works_on_every_supported_major_version(external: Conne
     await database.close()
 
 
-async def test_a_wrong_password_is_refused_and_shown_to_nobody(external: ConnectionParameters) -> None:
+async def test_a_wrong_password_is_rejected_and_never_shown(external: ConnectionParameters) -> None:
     wrong = ConnectionParameters.of_url(external.url.replace(PASSWORD, "wr0ng-word"))
-    with pytest.raises(DatabaseUnusable, match="refuses the connection") as caught:
+    with pytest.raises(DatabaseUnusable, match="operator") as caught:
         await Database.open(wrong)
     assert "wr0ng-word" not in str(caught.value)
 
 
-async def test_an_unknown_option_of_the_url_is_the_operators_to_mend(external: ConnectionParameters) -> None:
-    with pytest.raises(DatabaseUnusable, match="check its options"):
+async def test_an_unknown_option_of_the_url_is_reported(external: ConnectionParameters) -> None:
+    with pytest.raises(DatabaseUnusable, match="URL"):
         await Database.open(ConnectionParameters.of_url(f"{external.url}?sslmode=perhaps"))
 
 
@@ -96,7 +96,7 @@ async def test_a_server_that_is_too_old_is_named_with_its_version(
     postgres: ConnectionParameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "OLDEST_VERSION", 99)
-    with pytest.raises(DatabaseUnusable, match=r"is PostgreSQL \d+\.\d+; PiCloud needs 99 or later"):
+    with pytest.raises(DatabaseUnusable, match=r"PostgreSQL \d+\.\d+.* 99"):
         await Database.open(postgres)
-    with pytest.raises(DatabaseUnusable, match="needs 99 or later"):
+    with pytest.raises(DatabaseUnusable, match="99"):
         await migrate(postgres)

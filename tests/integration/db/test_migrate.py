@@ -48,7 +48,7 @@ async def test_a_failing_migration_is_named_with_its_line_and_leaves_the_version
     empty_database: ConnectionParameters, folder: Path
 ) -> None:
     (folder / "0002_two.sql").write_text("CREATE TABLE two (n int);\n\nINSERT INTO nowhere VALUES (1);")
-    with pytest.raises(DatabaseUnusable, match=r"0002_two\.sql:3 failed: .*nowhere"):
+    with pytest.raises(DatabaseUnusable, match=r"0002_two\.sql:3.*nowhere"):
         await migrate(empty_database, folder)
     assert await current_version(empty_database) == 1
     assert await tables(empty_database) == ["one", "schema_migrations"]
@@ -56,28 +56,28 @@ async def test_a_failing_migration_is_named_with_its_line_and_leaves_the_version
     assert await migrate(empty_database, folder) == ["0002_two.sql"]
 
 
-async def test_an_applied_file_that_changed_is_refused(
+async def test_an_applied_file_that_changed_is_rejected(
     empty_database: ConnectionParameters, folder: Path
 ) -> None:
     await migrate(empty_database, folder)
     (folder / "0001_one.sql").write_text("CREATE TABLE one (n bigint);")
-    with pytest.raises(DatabaseUnusable, match=r"0001_one\.sql has changed since it was applied"):
+    with pytest.raises(DatabaseUnusable, match=r"0001_one\.sql"):
         await migrate(empty_database, folder)
 
 
-async def test_a_schema_newer_than_the_code_is_refused(
+async def test_a_schema_newer_than_the_code_is_rejected(
     empty_database: ConnectionParameters, folder: Path
 ) -> None:
     await migrate(empty_database, folder)
     (folder / "0002_two.sql").unlink()
-    with pytest.raises(DatabaseUnusable, match="has schema version 2 and this PiCloud knows 1 only"):
+    with pytest.raises(DatabaseUnusable, match=r"version 2.* 1"):
         await migrate(empty_database, folder)
 
 
 @pytest.mark.parametrize("name", ["0004_four.sql", "0002_too.sql", "3_three.sql", "0003-three.sql"])
-def test_a_gap_a_double_and_a_malformed_name_are_refused(folder: Path, name: str) -> None:
+def test_a_gap_a_duplicate_and_an_invalid_name_are_rejected(folder: Path, name: str) -> None:
     (folder / name).write_text("SELECT 1;")
-    with pytest.raises(DatabaseUnusable, match="0002_two.sql stands where 0003" if "too" in name else name):
+    with pytest.raises(DatabaseUnusable, match="0002_two.sql .*0003" if "too" in name else name):
         read_migrations(folder)
 
 
@@ -97,5 +97,5 @@ def test_the_migrations_of_a_checkout_and_of_an_installed_package_are_found(
     monkeypatch.setattr("picloud.db.migrate.__file__", str(package / "db" / "migrate.py"))
     assert migrations_folder() == package / "migrations"
     (package / "migrations").rmdir()
-    with pytest.raises(DatabaseUnusable, match="install PiCloud again"):
+    with pytest.raises(DatabaseUnusable, match=str(package)):
         migrations_folder()

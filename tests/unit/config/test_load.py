@@ -83,8 +83,7 @@ def test_a_value_of_another_type_is_one_line(value: str, tmp_path: Path) -> None
     with pytest.raises(ConfigError) as caught:
         load(None, file, {})
     (line,) = caught.value.lines
-    assert line.startswith(f"port in {file} is ")
-    assert line.endswith("not an integer from 0 to 65,535")
+    assert line.startswith(f"port in {file} ")
 
 
 def test_settings_cannot_be_changed() -> None:
@@ -106,7 +105,8 @@ def test_the_old_name_of_the_file_is_read_with_a_warning(tmp_path: Path) -> None
     configuration = load(None, file, {})
     assert configuration.settings.port == 1001
     (warning,) = configuration.warnings
-    assert warning.startswith(f"rename {file} to server.toml: ")
+    assert str(file) in warning
+    assert "server.toml" in warning
     assert load(None, file.rename(tmp_path / "server.toml"), {}).warnings == ()
 
 
@@ -164,36 +164,33 @@ def test_a_ceiling_is_set_by_its_variable_or_in_the_sandbox_table(tmp_path: Path
         ("PICLOUD_TRUSTED_PROXIES", "10.0.0.1/8"),
     ],
 )
-def test_a_value_that_cannot_be_used_is_refused_by_name(name: str, value: str) -> None:
+def test_an_invalid_value_is_rejected_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(environment={name: value})
     assert len(caught.value.lines) == 1
     assert caught.value.lines[0].startswith(f"{name} is")
 
 
-def test_every_mistake_is_named_at_once() -> None:
+def test_all_errors_are_reported_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         load(environment={"PICLOUD_PORT": "x", "PICLOUD_WORKERS": "x"})
-    assert caught.value.lines == [
-        "PICLOUD_PORT is 'x', not an integer from 0 to 65,535",
-        "PICLOUD_WORKERS is 'x', not an integer from 1 to 256",
-    ]
+    assert [line.partition(" ")[0] for line in caught.value.lines] == ["PICLOUD_PORT", "PICLOUD_WORKERS"]
 
 
-def test_a_refusal_does_not_repeat_a_secret() -> None:
+def test_an_error_does_not_repeat_a_secret() -> None:
     with pytest.raises(ConfigError) as caught:
         load(environment={"PICLOUD_DATABASE_URL": "mysql://me:hunter2@localhost/x"})
     assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["cloud.example.com", "Cloud.Example.COM."])
-def test_the_host_of_the_admin_api_is_written_as_requests_are_compared(text: str) -> None:
+def test_the_admin_host_is_normalized(text: str) -> None:
     assert load(environment={"PICLOUD_ADMIN_HOST": text}).settings.admin_host == "cloud.example.com"
 
 
 @pytest.mark.parametrize("name", ["PICLOUD_BOOTSTRAP_USERNAME", "PICLOUD_BOOTSTRAP_PASSWORD"])
-def test_half_of_the_bootstrap_pair_is_refused(name: str) -> None:
-    with pytest.raises(ConfigError, match="go together"):
+def test_half_of_the_bootstrap_pair_is_rejected(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"BOOTSTRAP_USERNAME.*BOOTSTRAP_PASSWORD"):
         load(environment={name: "something long"})
 
 
@@ -206,16 +203,14 @@ def test_the_share_of_an_app_is_a_fraction_or_a_number(text: str, slots: int) ->
     assert load(environment=environment).settings.app_slots == slots
 
 
-def test_an_unknown_name_is_warned_about_with_the_nearest_known_one(tmp_path: Path) -> None:
+def test_an_unknown_name_is_reported_with_the_nearest_known_one(tmp_path: Path) -> None:
     file = _file(tmp_path, "prot = 1\n[sandbox]\nfoo = 1\n")
     configuration = load(None, file, {"PICLOUD_WORKRES": "3", "HOME": "/", "PATH": "/bin"})
-    assert configuration.warnings[0].startswith(
-        f"unknown key in {file}: prot has no effect; did you mean port?"
-    )
-    assert configuration.warnings[1].startswith(f"unknown key in {file}: sandbox_foo has no effect")
-    assert configuration.warnings[2] == (
-        "unknown environment variable PICLOUD_WORKRES has no effect; did you mean PICLOUD_WORKERS?"
-    )
+    of_key, of_limit, of_variable = configuration.warnings
+    assert str(file) in of_key
+    assert (" prot " in of_key, of_key.endswith(" port?")) == (True, True)
+    assert " sandbox_foo " in of_limit
+    assert (" PICLOUD_WORKRES " in of_variable, of_variable.endswith(" PICLOUD_WORKERS?")) == (True, True)
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
@@ -225,15 +220,15 @@ def test_an_empty_variable_counts_as_not_set() -> None:
 
 
 @pytest.mark.parametrize("text", ["port =", "\xff"])
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_toml_file_is_rejected(tmp_path: Path, text: str) -> None:
     file = tmp_path / "server.toml"
     file.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError, match="not valid TOML"):
+    with pytest.raises(ConfigError, match="TOML"):
         load(None, file, {})
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot be read"):
+def test_a_missing_file_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml"):
         load(None, tmp_path / "none.toml", {})
 
 
@@ -253,7 +248,7 @@ def test_secrets_are_never_shown() -> None:
     assert "hunter2" not in str(caught.value)
 
 
-def test_networks_are_read_and_shown_as_they_are_written() -> None:
+def test_networks_are_parsed_and_shown() -> None:
     configuration = load(environment={"PICLOUD_TRUSTED_PROXIES": " 127.0.0.1,10.1.0.0/16, ::1 ,"})
     setting = next(setting for setting in TABLE if setting.name == "trusted_proxies")
     assert [str(one) for one in configuration.settings.trusted_proxies] == [
@@ -264,7 +259,7 @@ def test_networks_are_read_and_shown_as_they_are_written() -> None:
     assert configuration.shown(setting) == "127.0.0.1/32, 10.1.0.0/16, ::1/128"
 
 
-def test_ports_and_name_servers_are_read_and_shown_as_they_are_written() -> None:
+def test_ports_and_name_servers_are_parsed_and_shown() -> None:
     environment = {
         "PICLOUD_HTTP_DENY_PORTS": " 5432,6665-6669 ,",
         "PICLOUD_HTTP_DNS": "10.0.0.53, 127.0.0.1:5353,::1, [fd00::53]:54",
@@ -279,11 +274,11 @@ def test_ports_and_name_servers_are_read_and_shown_as_they_are_written() -> None
     assert shown["http_dns"] == "10.0.0.53:53, 127.0.0.1:5353, [::1]:53, [fd00::53]:54"
 
 
-def test_the_ports_of_databases_are_denied_unless_the_operator_says_otherwise() -> None:
+def test_ports_of_databases_are_denied_by_default() -> None:
     denied = {port for ports in load(environment={}).settings.http_deny_ports for port in ports}
     assert {1433, 3306, 5432, 6379, 9200, 11211, 27017, 2375, 2379, 6443, 10250} <= denied
     assert not {80, 443, 3000, 8000, 8080, 8123, 8443, 9000} & denied
 
 
-def test_variables_of_the_commands_over_the_api_are_no_settings_and_known() -> None:
+def test_variables_of_the_client_commands_are_known() -> None:
     assert load(environment=dict.fromkeys(CLIENT_VARIABLES, "x")).warnings == ()

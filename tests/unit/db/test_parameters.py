@@ -1,4 +1,4 @@
-"""Connection parameters: what is a database URL, and what of it may be shown."""
+"""Connection parameters: which database URLs are valid, and which parts are shown."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ SECRET = "s3cr3t-word"
         "postgresql://u:s3cr3t-word@[::1/db",
     ],
 )
-def test_a_url_that_is_none_is_refused_without_repeating_it(url: str) -> None:
-    with pytest.raises(DatabaseUnusable, match="it should look like postgresql://") as caught:
+def test_an_invalid_url_is_rejected_without_repeating_it(url: str) -> None:
+    with pytest.raises(DatabaseUnusable, match="postgresql://user:password@host") as caught:
         ConnectionParameters.of_url(url)
     assert SECRET not in str(caught.value)
 

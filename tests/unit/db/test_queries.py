@@ -26,7 +26,7 @@ statements = st.lists(
 
 
 @given(st.dictionaries(names, st.tuples(purposes, statements), max_size=6), st.integers(0, 3), st.booleans())
-def test_whatever_is_written_in_the_form_is_read_back(
+def test_every_valid_file_is_parsed(
     written: dict[str, tuple[list[str], list[str]]], blank: int, semicolon: bool
 ) -> None:
     text = "-- About this file.\n\n"
@@ -42,7 +42,7 @@ def test_whatever_is_written_in_the_form_is_read_back(
 
 
 @given(st.text(alphabet=st.sampled_from("-- name:\nab;1"), max_size=200))
-def test_anything_else_is_an_error_with_file_and_line_and_never_another(text: str) -> None:
+def test_every_other_text_is_an_error_with_file_and_line(text: str) -> None:
     message = ""
     try:
         parse(text, "x.sql")
@@ -57,16 +57,16 @@ GOOD = "-- name: a\n-- Why.\nSELECT 1;\n"
 @pytest.mark.parametrize(
     ("text", "line", "what"),
     [
-        (GOOD + GOOD, 4, "named already in line 1"),
-        (GOOD + "-- name: b\nSELECT 1;\n", 4, "needs a comment"),
-        (GOOD + "-- name: b\n--\nSELECT 1;\n", 4, "needs a comment"),
-        (GOOD + "-- name: b\n-- Why.\n\n;\n", 4, "no statement"),
-        (GOOD + "--name:b\n-- Why.\nSELECT 1;\n", 4, "looks like"),
-        (GOOD + "-- name: Bad-Name\n-- Why.\nSELECT 1;\n", 4, "looks like"),
-        ("\nSELECT 1;\n" + GOOD, 2, "begins with its name"),
+        (GOOD + GOOD, 4, "line 1"),
+        (GOOD + "-- name: b\nSELECT 1;\n", 4, "comment"),
+        (GOOD + "-- name: b\n--\nSELECT 1;\n", 4, "comment"),
+        (GOOD + "-- name: b\n-- Why.\n\n;\n", 4, "statement"),
+        (GOOD + "--name:b\n-- Why.\nSELECT 1;\n", 4, "name line"),
+        (GOOD + "-- name: Bad-Name\n-- Why.\nSELECT 1;\n", 4, "name line"),
+        ("\nSELECT 1;\n" + GOOD, 2, "-- name: "),
     ],
 )
-def test_a_mistake_is_named_with_its_line(text: str, line: int, what: str) -> None:
+def test_an_error_names_its_line(text: str, line: int, what: str) -> None:
     with pytest.raises(QueryFileError) as caught:
         parse(text, "x.sql")
     assert str(caught.value).startswith(f"x.sql:{line}: ")
@@ -89,15 +89,13 @@ def test_our_own_files_are_in_the_form_and_each_query_is_an_attribute(noun: str)
         assert getattr(loaded, query.name) == query.sql
 
 
-def test_a_query_that_does_not_exist_is_named_with_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_missing_query_is_reported_with_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "only_here.sql").write_text(GOOD)
     monkeypatch.setattr(queries, "_FOLDER", tmp_path)
-    with pytest.raises(AttributeError, match=r"only_here\.sql has no query named b"):
+    with pytest.raises(AttributeError, match=r"only_here\.sql.* b$"):
         _ = load("only_here").b
 
 
-def test_a_file_that_does_not_exist_is_named() -> None:
-    with pytest.raises(QueryFileError, match=r"nowhere\.sql:0: file not found"):
+def test_a_missing_file_is_reported() -> None:
+    with pytest.raises(QueryFileError, match=r"nowhere\.sql"):
         load("nowhere")

