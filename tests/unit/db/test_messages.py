@@ -201,7 +201,8 @@ def test_a_database_that_cannot_be_used_says_why(
             False,
             (
                 "PostgreSQL does not run as root, and the user nobody, who runs it instead, cannot enter "
-                "FOLDER; run chmod o+x FOLDER, or start PiCloud as an ordinary user, or use another data folder"
+                "FOLDER; run chmod o+x FOLDER, or start PiCloud as an ordinary user, or use another "
+                "data folder"
             ),
         ),
     ],

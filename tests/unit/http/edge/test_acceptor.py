@@ -104,4 +104,4 @@ def test_without_files_for_more_connections_it_goes_on_when_there_are_some_again
             return said
 
     assert runner.run(served()) == b"hello"
-    assert caplog.messages == ["accepting connections paused for a second: full"] * 2
+    assert [message.endswith(": full") for message in caplog.messages] == [True, True]
