@@ -27,7 +27,8 @@ def _login(server: Server, name: str, password: str) -> int:
 
 def test_a_user_made_without_a_server_can_log_in_at_the_next_start(data_dir: Path) -> None:
     ended = _picloud(data_dir, "admin", "create", "ada", typed="analytical engine\n")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "created owner ada\n", "")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "ada" in ended.stdout
     with Server(data_dir) as server:
         assert _login(server, "ada", "analytical engine") == 200
 
@@ -44,11 +45,16 @@ def test_a_reset_beside_a_running_server_takes_effect_there(data_dir: Path) -> N
 
 def test_a_user_that_is_not_there_and_one_that_is_are_said_in_one_line(data_dir: Path) -> None:
     ended = _picloud(data_dir, "admin", "reset-password", "nobody", typed="long enough it is\n")
-    assert (ended.returncode, ended.stderr) == (1, "picloud: user 'nobody' not found\n")
+    assert ended.returncode == 1
+    assert "'nobody'" in ended.stderr
+    assert ended.stderr.count("\n") == 1
     ended = _picloud(data_dir, "admin", "create", "OWNER", typed="long enough it is\n")
-    assert (ended.returncode, ended.stderr) == (1, "picloud: this username is already in use\n")
+    assert ended.returncode == 1
+    assert "username" in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 def test_migrate_says_that_there_is_nothing_to_do(data_dir: Path) -> None:
     ended = _picloud(data_dir, "migrate")
-    assert (ended.returncode, ended.stdout) == (0, "the schema is up to date\n")
+    assert ended.returncode == 0
+    assert "schema" in ended.stdout

@@ -41,7 +41,7 @@ def _says(server: Server, script_id: str, url: str) -> object:
     return server.request("POST", f"/api/v1/execute/{script_id}", {"url": url}).json
 
 
-def test_a_server_refuses_its_own_machine_and_keeps_record(
+def test_calls_to_the_own_machine_are_denied_and_recorded(
     data_dir: Path, neighbour: ThreadingHTTPServer
 ) -> None:
     with Server(data_dir, variables=OWNER) as server:
@@ -49,9 +49,7 @@ def test_a_server_refuses_its_own_machine_and_keeps_record(
         script_id = server.script(token, "ask", ASK)
         for port in (neighbour.server_port, server.port):
             for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
-                assert (
-                    _says(server, script_id, f"http://{host}:{port}/") == "http::get: denied: private address"
-                )
+                assert "private address" in str(_says(server, script_id, f"http://{host}:{port}/"))
         assert neighbour.asked == []  # type: ignore[attr-defined]
         records = server.request("GET", f"/api/v1/admin/scripts/{script_id}/logs", token=token).json["items"]
         assert {record["outbound"][0]["category"] for record in records} == {"private address"}
@@ -66,7 +64,5 @@ def test_development_mode_opens_the_machine_but_not_the_server(
         assert _says(server, script_id, f"http://127.0.0.1:{neighbour.server_port}/a") == 200
         assert neighbour.asked == ["/a"]  # type: ignore[attr-defined]
         for host in ("127.0.0.1", "localhost"):
-            assert (
-                _says(server, script_id, f"http://{host}:{server.port}/") == "http::get: denied: this server"
-            )
+            assert "this server" in str(_says(server, script_id, f"http://{host}:{server.port}/"))
         assert server.logged("PICLOUD_HTTP_ALLOW_PRIVATE")[0]["level"] == "warning"

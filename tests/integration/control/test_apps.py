@@ -88,14 +88,14 @@ async def test_a_former_slug_is_taken_over_only_by_who_administers_the_app_it_le
             apps.update(mine, {"slug": "theirs"}, takeover=True, actor=actor),
             apps.create("theirs", "Theirs", takeover=True, actor=actor),
         ):
-            with pytest.raises(Conflict, match="taking it requires") as caught:
+            with pytest.raises(Conflict, match=r"app\.admin") as caught:
                 await attempt
             assert caught.value.details["state"] == "history"
             assert (caught.value.details["app"] is None) == (there is None)
     assert (await apps.get("theirs")).id == theirs.id
     bound = KeyGrant(uuid4(), frozenset(SCOPES), mine.id)
     owners_key = replace(ACTOR, principal=replace(OWNER, key=bound))
-    with pytest.raises(Conflict, match="taking it requires"):
+    with pytest.raises(Conflict, match=r"app\.admin"):
         await apps.update(mine, {"slug": "theirs"}, takeover=True, actor=owners_key)
     both = replace(ACTOR, principal=Principal(uuid4(), "amy", "member", roles | {theirs.id: "app_admin"}))
     assert (await apps.update(mine, {"slug": "theirs"}, takeover=True, actor=both)).slug == "theirs"
@@ -444,7 +444,7 @@ async def test_an_execution_of_a_deleted_app_writes_nothing(apps: Apps, worker: 
         entries.set_if(call, "c", "k", ormsgpack.packb(None), ormsgpack.packb(2)),
         documents.create(call, "c", "{}"),
     ):
-        with pytest.raises(ServiceError, match="the app was deleted"):
+        with pytest.raises(ServiceError, match="deleted"):
             await attempt
     assert (await rows_of(worker, app))["kv_entries"] == 0
 

@@ -40,10 +40,12 @@ async def test_nobody_and_who_may_write_write_and_who_may_not_does_not(executor:
     refused = await executor.execute(replace(invocation(WRITE), principal=VIEWER))
     assert refused.code == "script_error"
     assert refused.error is not None
-    assert "kv::set: the caller lacks the capability kv.write" in refused.error.message
+    assert "kv::set: " in refused.error.message
+    assert "kv.write" in refused.error.message
 
 
 async def test_a_script_can_catch_the_refusal(executor: Executor) -> None:
     source = 'try { kv::collection("c").set("k", 1); } catch (e) { return e; }'
     outcome = await executor.execute(replace(invocation(source), principal=VIEWER))
-    assert value(outcome) == "kv::set: the caller lacks the capability kv.write"
+    assert value(outcome).startswith("kv::set: ")
+    assert value(outcome).endswith("kv.write")

@@ -109,10 +109,10 @@ async def test_json_that_no_script_could_read_is_not_kept(
 ) -> None:
     call = Call((await worker.platform.apps.get("default")).id, uuid4(), uuid4())
     deep, docs, files = nested(levels), DatabaseDocs(worker.database), worker.platform.services.of(FILES)
-    with pytest.raises(ServiceError, match="deeper than 127 levels"):
+    with pytest.raises(ServiceError, match=r"\b127\b"):
         await docs.create(call, "c", deep.decode())
     if len(deep) <= 16 * 1024:
-        with pytest.raises(ServiceError, match="deeper than 127 levels"):
+        with pytest.raises(ServiceError, match=r"\b127\b"):
             await files.create(call, "c", "f", "a/b", deep.decode(), b"")
     made = orjson.loads(await docs.create(call, "c", "{}"))["id"]
     for method, path, body in (

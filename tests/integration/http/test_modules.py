@@ -12,7 +12,7 @@ from picloud.db.pool import Database
 from tests.integration.conftest import CONSOLE, Worker
 from tests.integration.http.conftest import Client
 
-CIRCLE = "modules import each other in a circle: "
+MISSING = "module not found"
 
 
 async def module(client: Client, name: str, source: str, app: str = "default") -> dict[str, Any]:
@@ -144,7 +144,7 @@ async def test_a_module_holds_functions_constants_and_imports_only(client: Clien
         await client.admin("PATCH", f"/scripts/{endpoint['id']}", {"kind": "module"}),
     ):
         assert (answer.status, answer.error) == (422, "script_invalid")
-        assert "only contain fn, const and import" in answer.json["error"]["message"]
+        assert "fn, const and import" in answer.json["error"]["message"]
         assert answer.details["line"] == 1
 
 
@@ -170,7 +170,7 @@ async def test_scripts_and_modules_can_be_saved_in_any_order(client: Client) -> 
 async def test_what_is_missing_is_not_found_until_it_is_there(client: Client) -> None:
     script = await client.script('let n = 1;\nimport "late" as late; late::n()')
     status, message, details = await error(client, script)
-    assert (status, message) == (502, "module not found")
+    assert (status, message) == (502, MISSING)
     assert details["line"] == 2
     careful = await client.script(
         'let n = 0; try { import "late" as l; n = l::n(); } catch { } n', name="careful"
@@ -180,7 +180,7 @@ async def test_what_is_missing_is_not_found_until_it_is_there(client: Client) ->
     assert (await client.execute(script)).json == 7
     assert (await client.execute(careful)).json == 7
     assert (await client.admin("DELETE", f"/scripts/{late['id']}?force=true")).status == 204
-    assert (await error(client, script))[:2] == (502, "module not found")
+    assert (await error(client, script))[:2] == (502, MISSING)
 
 
 async def test_what_fails_in_a_module_says_where(client: Client) -> None:
@@ -219,9 +219,9 @@ async def test_a_circle_of_imports_throws_and_is_told_beforehand(client: Client)
     assert "imports itself" in message
     assert details["module"] in names
     (told,) = await imports(client, script)
-    assert told["problem"] == CIRCLE + "a -> b -> c -> a"
+    assert told["problem"].endswith(": a -> b -> c -> a")
     alone = await module(client, "alone", 'import "alone" as me; fn n() { 1 }')
-    assert (await imports(client, alone))[0]["problem"] == CIRCLE + "alone -> alone"
+    assert (await imports(client, alone))[0]["problem"].endswith(": alone -> alone")
     assert (await client.admin("DELETE", f"/scripts/{alone['id']}")).status == 204  # nobody else needs it
 
 
@@ -253,7 +253,7 @@ async def test_modules_of_more_than_four_mebibytes_together_are_refused(client: 
     script = await client.script("".join([*lines, "m0::n()"]))
     answer = await client.execute(script)
     assert (answer.status, answer.error) == (422, "script_invalid")
-    assert "more than the maximum of 4194304" in answer.json["error"]["message"]
+    assert "4194304" in answer.json["error"]["message"]
     logs = (await client.admin("GET", f"/scripts/{script['id']}/logs")).json["items"]
     assert (logs[0]["outcome"], logs[0]["error"]["message"]) == (
         "script_invalid",
@@ -297,7 +297,7 @@ async def test_imports_tell_what_each_name_stands_for(client: Client) -> None:
     found = {one.pop("name"): one for one in await imports(client, script)}
     assert list(found) == sorted(names)
     assert found["lib"] == there
-    assert found["nobody"] == {**gone, "problem": "module not found"}
+    assert found["nobody"] == {**gone, "problem": MISSING}
     assert (found["other"]["script_id"], found["other"]["kind"]) == (other["id"], "endpoint")
     assert "endpoint" in found["other"]["problem"]
     assert "letters" in found["my-lib"]["problem"]
@@ -341,11 +341,11 @@ async def test_a_module_that_is_imported_is_deleted_or_renamed_with_force_only(c
     assert (await client.execute(user)).json == 1
     await patch(client, lib, description="still there")
     assert (await patch(client, lib, "?force=true", name="lib2"))["name"] == "lib2"
-    assert (await error(client, user))[1] == "module not found"
+    assert (await error(client, user))[1] == MISSING
     await patch(client, lib, name="lib")  # nobody imports lib2
     assert (await client.execute(user)).json == 1
     assert (await client.admin("DELETE", f"{path}?force=true")).status == 204
-    assert (await error(client, user))[1] == "module not found"
+    assert (await error(client, user))[1] == MISSING
 
 
 async def test_a_module_may_become_an_endpoint_and_is_none_any_more(client: Client) -> None:
@@ -368,7 +368,7 @@ async def test_an_import_finds_the_module_of_its_own_app_only(client: Client) ->
         await module(client, "lib", f'fn n() {{ "{app}" }}', app)
     answers = await asyncio.gather(*(client.execute(scripts[app]) for app in ("red", "blue") * 4))
     assert [answer.json for answer in answers] == ["red", "blue"] * 4
-    assert (await error(client, scripts["grey"]))[:2] == (502, "module not found")
+    assert (await error(client, scripts["grey"]))[:2] == (502, MISSING)
     for app in ("red", "blue"):
         (told,) = await imports(client, scripts[app])
         assert told["problem"] is None

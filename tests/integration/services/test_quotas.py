@@ -203,9 +203,7 @@ async def test_a_full_number_refuses_what_adds_and_nothing_else(stores: Stores) 
         lambda: stores.kv.increment(call, "c", "d", 1),
         lambda: stores.kv.set_if(call, "c", "d", packed(None), packed(1)),
     ):
-        with pytest.raises(
-            QuotaUsedUp, match=r"^the app's quota of 3 entries is exceeded \(3 are stored\); .*"
-        ):
+        with pytest.raises(QuotaUsedUp, match=r"\b3 entries\b.*\b3\b"):
             await attempt()
     assert not await stores.kv.has(call, "c", "d")
     await stores.kv.set(call, "c", "a", packed("larger"), None)
@@ -221,7 +219,7 @@ async def test_a_full_number_refuses_what_adds_and_nothing_else(stores: Stores) 
 async def test_full_bytes_refuse_what_adds_and_nothing_else(stores: Stores) -> None:
     call = call_of(APPS[0])
     await stores.kv.set(call, "c", "a", packed("x" * 100), None)  # the one that passes the limit
-    with pytest.raises(QuotaUsedUp, match=r"quota of 100 bytes is exceeded \(103 are stored\).*QUOTA_KV_MB"):
+    with pytest.raises(QuotaUsedUp, match=r"\b100 bytes\b.*\b103\b.*QUOTA_KV_MB"):
         await stores.kv.set(call, "c", "b", packed(1), None)
     with pytest.raises(QuotaUsedUp, match="bytes"):
         await stores.kv.set(call, "c", "a", packed("x" * 101), None)
@@ -268,7 +266,7 @@ async def test_a_file_that_would_not_fit_is_refused_before_it_is_stored(stores: 
         lambda: stores.files.create(call, "c", "g", "text/plain", None, b"x" * 41),
         lambda: stores.files.update(call, "c", id_, None, None, None, b"x" * 101),
     ):
-        with pytest.raises(QuotaUsedUp, match=r"quota of 100 bytes is exceeded \(62 are stored\)"):
+        with pytest.raises(QuotaUsedUp, match=r"\b100 bytes\b.*\b62\b"):
             await write()
     assert len([path for path in folder.glob("*/*/*") if path.is_file()]) == 1
     await stores.files.create(call, "c", "g", "text/plain", None, b"x" * 36)

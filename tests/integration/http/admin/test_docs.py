@@ -151,7 +151,7 @@ async def test_a_patch_makes_no_document_larger_than_one_that_can_be_written(cli
     path = f"{COLLECTION}/{(await create(client, {'a': 'x' * 600_000}))['id']}"
     answer = await client.admin("PATCH", path, {"data": {"b": "x" * 448_600}})
     assert (answer.status, answer.error, answer.details) == (422, "invalid", {"field": "data"})
-    assert answer.json["error"]["message"] == "a document can have at most 1048576 bytes as JSON"
+    assert " 1048576 " in answer.json["error"]["message"]
     room = 1024 * 1024 - len('{"a":"","b":""}') - 600_000
     assert (await client.admin("PATCH", path, {"data": {"b": "x" * room}})).status == 200
 

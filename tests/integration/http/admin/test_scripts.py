@@ -235,8 +235,8 @@ async def test_a_save_beyond_the_quota_of_versions_is_refused_and_changes_nothin
     kept = {one.store: one for one in await worker.platform.quotas.usage(UUID(script["app_id"]))}["scripts"]
     assert (kept.rows, kept.bytes) == (2, len(HELLO) + 5)
     for room, message in (
-        (Amount(3, 10_000), "quota of 3 script versions"),
-        (Amount(9, len(HELLO) + 12), f"quota of {len(HELLO) + 12} bytes"),
+        (Amount(3, 10_000), " 3 script versions "),
+        (Amount(9, len(HELLO) + 12), f" {len(HELLO) + 12} bytes "),
     ):
         limits = dict.fromkeys(STORES, room)
         monkeypatch.setattr(worker.platform.quotas, "_limits", limits)

@@ -164,7 +164,7 @@ async def test_what_is_no_id_is_the_id_of_none(docs: DatabaseDocs, call: Call, i
     assert await docs.get(call, "c", odd) is None
     assert await docs.delete(call, "c", odd) is False
     for change in (docs.update, docs.patch):
-        with pytest.raises(ServiceError, match=r"^no such document$"):
+        with pytest.raises(ServiceError, match="no such"):
             await change(call, "c", odd, '{"n": 2}')
     assert await data_of(docs, call, str(made)) == {"n": 1}
 
@@ -218,7 +218,7 @@ async def test_the_deepest_value_a_script_can_make_comes_back(worker: Worker, ap
 
 async def test_what_is_nested_deeper_than_scripts_read_is_refused(docs: DatabaseDocs, call: Call) -> None:
     for levels in (127, 1000, 5000, 100_000, 250_000):
-        with pytest.raises(ServiceError, match="deeper than 127 levels"):
+        with pytest.raises(ServiceError, match=r"\b127\b"):
             await docs.create(call, "c", '{"a":' + "[" * levels + "]" * levels + "}")
     assert await docs.count(call, "c", {}) == 0
 
@@ -270,7 +270,7 @@ async def test_the_deepest_document_is_kept_and_read_and_no_patch_makes_it_deepe
     assert await run(worker, app, C + "c.find(#{}).len()") == 1
     for levels in (around + 1, 1000):
         for change in (docs.update, docs.patch):
-            with pytest.raises(ServiceError, match="deeper than 127 levels"):
+            with pytest.raises(ServiceError, match=r"\b127\b"):
                 await change(call, "c", id_, nested(levels))
     await docs.patch(call, "c", id_, '{"b": 1}')
 
@@ -282,7 +282,7 @@ async def test_a_patch_leads_to_no_larger_document_than_can_be_written(
     kept = {"odd": odd, "list": [1, {"a": None}, [], {}, ", "] * 100}
     id_ = str(json.loads(await docs.create(call, "c", compact(kept)))["id"])
     room = MAX_DATA - len(compact({**kept, "x": ""}).encode())
-    with pytest.raises(ServiceError, match="at most 1048576 bytes as JSON"):
+    with pytest.raises(ServiceError, match=r"\b1048576\b"):
         await docs.patch(call, "c", id_, compact({"x": "x" * (room + 1)}))
     await docs.patch(call, "c", id_, compact({"x": "x" * room}))
     whole = {**kept, "x": "x" * room}
@@ -402,7 +402,7 @@ async def test_a_page_holds_no_more_than_eight_mebibytes_and_the_next_goes_on(
     assert seen == ids
     found = await docs.find(call, "c", {"$limit": 8, "$skip": 5, "$sort": "n"})
     assert [json.loads(one)["data"]["n"] for one in found] == list(range(5, 13))
-    with pytest.raises(ServiceError, match="exceeds 8388608 bytes"):
+    with pytest.raises(ServiceError, match=r"\b8388608\b"):
         await docs.find(call, "c", {"$limit": 9})
     assert await docs.count(call, "c", {}) == 20
 

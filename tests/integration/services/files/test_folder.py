@@ -51,7 +51,7 @@ def test_a_folder_that_others_can_look_into_is_closed(
     tmp_path.chmod(0o755)
     FolderStore.prepare(tmp_path)
     assert tmp_path.stat().st_mode & 0o777 == 0o700
-    assert "other users could read it" in caplog.text
+    assert str(tmp_path) in caplog.text
 
 
 def test_it_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None:
@@ -66,11 +66,11 @@ def test_it_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None:
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "files").write_text("")
-    with pytest.raises(StoreUnusable, match="is not a folder"):
+    with pytest.raises(StoreUnusable, match=str(tmp_path / "files")):
         FolderStore.prepare(tmp_path / "files")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "incoming").write_text("")
-    with pytest.raises(StoreUnusable, match=r"is not writable|is not a folder"):
+    with pytest.raises(StoreUnusable, match=str(tmp_path / "folder")):
         FolderStore.prepare(tmp_path / "folder")
 
 
@@ -80,9 +80,9 @@ def test_another_users_folder_is_refused() -> None:
     folder.mkdir(mode=0o700)
     try:
         os.chown(folder, 12345, 12345)
-        with pytest.raises(StoreUnusable, match="belongs to another user"):
+        with pytest.raises(StoreUnusable, match="another user"):
             FolderStore.prepare(folder)
-        with pytest.raises(StoreUnusable, match="cannot be used: Permission denied"):
+        with pytest.raises(StoreUnusable, match="Permission denied"):
             as_user(54321, lambda: FolderStore.prepare(folder / "files"))
     finally:
         folder.rmdir()

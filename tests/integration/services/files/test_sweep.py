@@ -83,7 +83,7 @@ async def test_a_write_that_the_sweep_was_faster_than_fails_and_names_nothing(
         return digest
 
     monkeypatch.setattr(FolderStore, "put", stopped)
-    with pytest.raises(ServiceError, match="took too long"):
+    with pytest.raises(ServiceError, match="too long"):
         await create(files)
     assert not on_disk(root)
     assert not await named(database)
@@ -105,7 +105,7 @@ async def test_writes_and_sweeps_at_once_lose_nothing(
             made.append(((await create(files, str(number).encode()))["id"], number))
         except ServiceError as error:
             # The sweep was faster, with the blob or with what is in `incoming/`; nothing else may go wrong.
-            assert re.search("took too long|could not be written", str(error))  # noqa: PT017
+            assert re.search("too long|written", str(error))  # noqa: PT017
     stop.set()
     await running
     for id_, number in made:
@@ -164,7 +164,7 @@ async def test_files_of_another_database_are_not_touched(
     age(root, 1_000_000)
     other = await Database.open(empty_database, 2)
     await other.execute("CREATE TABLE instance_settings (name text PRIMARY KEY, value jsonb NOT NULL)")
-    with pytest.raises(StoreUnusable, match="belong to another instance"):
+    with pytest.raises(StoreUnusable, match="another instance"):
         await Sweep(other, store).sweep()
     assert len(on_disk(root)) == 1
     await other.close()

@@ -61,7 +61,7 @@ def test_metadata_is_no_deeper_than_scripts_read(leaf: str) -> None:
     check_metadata('{"a":' + "[" * (around - 1) + leaf + "]" * (around - 1) + "}")
     for more in (1, 1000, 5000):
         deep = '{"a":' + "[" * (around - 1 + more) + leaf + "]" * (around - 1 + more) + "}"
-        with pytest.raises(ServiceError, match="deeper than 127 levels"):
+        with pytest.raises(ServiceError, match=r"\b127\b"):
             check_metadata(deep)
 
 

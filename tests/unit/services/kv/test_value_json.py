@@ -77,9 +77,9 @@ def test_a_blob_is_a_blob_and_what_holds_one_or_no_number_is_packed() -> None:
 def test_what_is_no_messagepack_of_one_value_is_shown_as_it_is_and_refused(stored: bytes) -> None:
     as_it_is = Value(packed=base64.b64encode(stored).decode())
     assert show(stored) == as_it_is
-    with pytest.raises(Invalid, match="not valid MessagePack of one value"):
+    with pytest.raises(Invalid, match="MessagePack"):
         store(as_it_is)
-    with pytest.raises(ServiceError, match="not an integer"):
+    with pytest.raises(ServiceError, match="integer"):
         add(stored, 1)
 
 
