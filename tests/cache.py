@@ -1,4 +1,4 @@
-"""What tests make once for a checkout and use again: the guest's machine code, a migrated database.
+"""Cached artifacts of tests: the machine code of the guest, a migrated database.
 
 It is in `.cache/tests` of the checkout. The name of everything holds a digest of what it was made
 from, so nothing in it is ever out of date; the folder may be removed at any time.

@@ -1,4 +1,4 @@
-"""Fixtures every test may ask for: one embedded PostgreSQL for the session, a fresh database per test."""
+"""Fixtures for all tests: one embedded PostgreSQL per session, a new database per test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what, written down a second time from the specification and not from the code.
+"""The expected access of every role, written from the specification and not from the code.
 
 Tests compare the table in `identity/capabilities.py` with this one, and the API with both.
 """

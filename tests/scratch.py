@@ -1,4 +1,4 @@
-"""Folders of a test's own outside pytest's: for databases, in memory where there is plenty."""
+"""Temporary folders for databases, in memory if there is enough."""
 
 from __future__ import annotations
 

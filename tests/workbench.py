@@ -1,4 +1,4 @@
-"""What tests of the sandbox stand on: run a script or a guest and look at its outcome."""
+"""Helpers for tests of the sandbox: run a script or a guest and return its outcome."""
 
 from __future__ import annotations
 

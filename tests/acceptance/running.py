@@ -1,4 +1,4 @@
-"""A real `picloud serve` in processes of its own, and plain HTTP to talk to it."""
+"""Runs a real `picloud serve`, with an HTTP client."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server that has the examples, the command line that put them there, and HTTP to use them."""
+"""A server with the examples, the command line that pushes them, and an HTTP client."""
 
 from __future__ import annotations
 

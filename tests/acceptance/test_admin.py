@@ -25,7 +25,7 @@ def _login(server: Server, name: str, password: str) -> int:
     return server.request("POST", "/api/v1/admin/auth/login", {"username": name, "password": password}).status
 
 
-def test_a_user_made_without_a_server_can_log_in_at_the_next_start(data_dir: Path) -> None:
+def test_a_user_created_without_a_server_can_log_in_after_the_next_start(data_dir: Path) -> None:
     ended = _picloud(data_dir, "admin", "create", "ada", typed="analytical engine\n")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "ada" in ended.stdout
@@ -33,7 +33,7 @@ def test_a_user_made_without_a_server_can_log_in_at_the_next_start(data_dir: Pat
         assert _login(server, "ada", "analytical engine") == 200
 
 
-def test_a_reset_beside_a_running_server_takes_effect_there(data_dir: Path) -> None:
+def test_a_password_reset_takes_effect_in_a_running_server(data_dir: Path) -> None:
     name, old = OWNER.values()
     with Server(data_dir) as server:
         assert _login(server, name, old) == 200
@@ -43,7 +43,7 @@ def test_a_reset_beside_a_running_server_takes_effect_there(data_dir: Path) -> N
         assert _login(server, name, "a new password") == 200
 
 
-def test_a_user_that_is_not_there_and_one_that_is_are_said_in_one_line(data_dir: Path) -> None:
+def test_an_unknown_and_an_existing_user_are_reported_in_one_line(data_dir: Path) -> None:
     ended = _picloud(data_dir, "admin", "reset-password", "nobody", typed="long enough it is\n")
     assert ended.returncode == 1
     assert "'nobody'" in ended.stderr
@@ -54,7 +54,7 @@ def test_a_user_that_is_not_there_and_one_that_is_are_said_in_one_line(data_dir:
     assert ended.stderr.count("\n") == 1
 
 
-def test_migrate_says_that_there_is_nothing_to_do(data_dir: Path) -> None:
+def test_migrate_reports_an_up_to_date_schema(data_dir: Path) -> None:
     ended = _picloud(data_dir, "migrate")
     assert ended.returncode == 0
     assert "schema" in ended.stdout

@@ -1,4 +1,4 @@
-"""People and keys on a real server with several workers: what ends, ends on each of them at once."""
+"""Users and keys on a real server with several workers: an end takes effect on every worker immediately."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def instance(data_dir: Path) -> Iterator[Instance]:
         yield Instance(server, connections)
 
 
-def test_a_revoked_key_is_refused_by_the_very_next_request_on_every_worker(instance: Instance) -> None:
+def test_a_revoked_key_is_rejected_by_the_next_request_on_every_worker(instance: Instance) -> None:
     for _ in range(ROUNDS):
         key = instance.admin("POST", "/api-keys", {"name": "ci", "scopes": ["script:read"]})
         assert instance.everywhere(key["key"]) == {200}
@@ -66,7 +66,7 @@ def test_a_revoked_key_is_refused_by_the_very_next_request_on_every_worker(insta
         assert instance.everywhere(key["key"]) == {401}
 
 
-def test_a_session_that_logged_out_is_refused_by_the_very_next_request(instance: Instance) -> None:
+def test_a_session_is_rejected_by_the_next_request_after_log_out(instance: Instance) -> None:
     instance.admin("POST", "/users", {"username": "vic", "password": PASSWORD})
     for _ in range(ROUNDS):
         token = instance.log_in("vic")
@@ -76,7 +76,7 @@ def test_a_session_that_logged_out_is_refused_by_the_very_next_request(instance:
         assert instance.everywhere(token) == {401}
 
 
-def test_a_user_who_is_deactivated_is_refused_by_the_very_next_request(instance: Instance) -> None:
+def test_a_deactivated_user_is_rejected_by_the_next_request(instance: Instance) -> None:
     instance.admin("POST", "/users", {"username": "vic", "password": PASSWORD})
     for _ in range(ROUNDS):
         token = instance.log_in("vic")
@@ -90,7 +90,7 @@ def test_a_user_who_is_deactivated_is_refused_by_the_very_next_request(instance:
         instance.admin("PATCH", "/users/vic", {"is_active": True})
 
 
-def test_a_membership_is_there_and_gone_with_the_very_next_request(instance: Instance) -> None:
+def test_a_membership_is_added_and_removed_with_the_next_request(instance: Instance) -> None:
     instance.admin("POST", "/users", {"username": "vic", "password": PASSWORD})
     token, path = instance.log_in("vic"), "/apps/default/members/vic"
     changes: list[tuple[Callable[[], Any], str, int]] = [
@@ -115,7 +115,7 @@ def test_attempts_are_counted_by_all_workers_together(instance: Instance) -> Non
     assert statuses.count(401) <= 8
 
 
-def test_two_hundred_logins_at_once_leave_the_server_answering_within_its_memory(data_dir: Path) -> None:
+def test_two_hundred_concurrent_logins_leave_the_server_within_its_memory(data_dir: Path) -> None:
     variables = {"PICLOUD_TRUSTED_PROXIES": "127.0.0.1", "PICLOUD_MAX_CONNECTIONS_PER_ADDRESS": "1000"}
     with Server(data_dir, variables=variables) as server:
         workers = [psutil.Process(one.pid) for one in server.workers()]

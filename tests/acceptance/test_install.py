@@ -1,4 +1,4 @@
-"""What `script/serve` and `script/test` say on a machine that lacks something."""
+"""What `script/serve` and `script/test` print when a requirement is missing."""
 
 from __future__ import annotations
 
@@ -47,33 +47,33 @@ def _run(checkout: Path, script: str = "serve") -> subprocess.CompletedProcess[s
 
 
 @pytest.mark.parametrize("script", ["serve", "test"])
-def test_a_machine_without_python_is_told_how_to_get_it(checkout: Path, script: str) -> None:
+def test_a_machine_without_python_gets_the_install_command(checkout: Path, script: str) -> None:
     _program(checkout, "apt-get", "exit 1")
     ended = _run(checkout, script)
     assert ended.returncode == 1
-    assert "Python 3.11 or newer is needed. Mend it with:" in ended.stderr
+    assert "Python 3.11 " in ended.stderr
     assert "apt-get install -y python3.11 python3.11-venv" in ended.stderr
 
 
-def test_an_older_python_is_named_with_its_version(checkout: Path) -> None:
+def test_an_old_python_is_named_with_its_version(checkout: Path) -> None:
     _program(checkout, "python3", "echo '3.9 False'")
     _program(checkout, "dnf", "exit 1")
     ended = _run(checkout)
     assert ended.returncode == 1
-    assert "Python 3.11 or newer is needed (python3 is 3.9). Mend it with:" in ended.stderr
+    assert "(python3 is 3.9)" in ended.stderr
     assert "dnf install -y python3.12" in ended.stderr
 
 
-def test_a_python_without_venv_is_told_which_package_brings_it(checkout: Path) -> None:
+def test_a_python_without_venv_gets_the_name_of_the_package(checkout: Path) -> None:
     _program(checkout, "python3", 'case "$2" in *version_info*) echo "3.12 True";; *) exit 1;; esac')
     _program(checkout, "apt-get", "exit 1")
     ended = _run(checkout)
     assert ended.returncode == 1
-    assert "python3 (3.12) cannot make virtual environments here" in ended.stderr
+    assert "python3 (3.12) " in ended.stderr
     assert "apt-get install -y python3.12-venv" in ended.stderr
 
 
-def test_packages_that_cannot_be_fetched_are_explained_and_the_next_run_tries_again(checkout: Path) -> None:
+def test_a_failed_download_is_explained_and_the_next_run_retries(checkout: Path) -> None:
     _program(checkout, "python3", 'case "$2" in *version_info*) echo "3.12 True";; esac')
     venv = checkout / ".venv" / "bin"
     venv.mkdir(parents=True)
@@ -90,7 +90,7 @@ def test_packages_that_cannot_be_fetched_are_explained_and_the_next_run_tries_ag
     assert not (checkout / ".venv.lock").exists()
 
 
-def test_an_installation_that_was_killed_does_not_lock_the_next_one_out(checkout: Path) -> None:
+def test_a_killed_installation_does_not_block_the_next_one(checkout: Path) -> None:
     guard = checkout / ".venv.lock"
     guard.mkdir()
     child = subprocess.Popen(["true"])
@@ -102,8 +102,8 @@ def test_an_installation_that_was_killed_does_not_lock_the_next_one_out(checkout
         'case "$2" in *version_info*) echo "3.12 True";; *ensurepip*) exit 0;; *) exit 1;; esac',
     )
     said = _run(checkout).stderr
-    assert "waiting for another installation" not in said
-    assert "could not make" in said
+    assert "waiting" not in said
+    assert str(checkout / ".venv") in said
 
 
 def test_an_up_to_date_environment_is_used_at_once(checkout: Path) -> None:

@@ -1,4 +1,4 @@
-"""Metrics of a real server: added up over its workers, and never less after one of them died."""
+"""Metrics of a real server: summed over its workers, and never lower after one of them died."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def metrics(server: Server) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_what_workers_counted_is_added_up_and_stays_when_one_dies(data_dir: Path) -> None:
+def test_counters_of_workers_are_summed_and_survive_a_dead_worker(data_dir: Path) -> None:
     with Server(data_dir) as server:
         assert server.request("GET", "/hello").status == 200
         before = metrics(server)

@@ -46,7 +46,7 @@ class Site:
             return list(pool.map(one, range(count)))
 
 
-def test_an_edit_of_a_module_is_what_the_next_request_on_every_worker_runs(data_dir: Path) -> None:
+def test_the_next_request_on_every_worker_runs_an_edited_module(data_dir: Path) -> None:
     with Server(data_dir, ("--port", "0", "--workers", str(WORKERS))) as server:
         site = Site(server)
         assert set(site.answers(40)) == {0}

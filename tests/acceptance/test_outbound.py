@@ -1,4 +1,4 @@
-"""Scripts calling out from a real server: what is refused, what development mode opens, what is on record."""
+"""Outbound calls of a real server: denied calls, development mode, and records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Routes as an operator meets them, on a server of several workers."""
+"""Routes on a server with several workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where secrets are after a server was used, and misused: in nobody's log, record, process title or file."""
+"""No secret is in a log, record, process title or file after a server was used and misused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server as an operator meets it: start, stop, kill, restart."""
+"""The server process: start, stop, kill, restart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.acceptance.running import OWNER, Server, gone, refused, until
 COUNT = 'let kv = kv::collection("count"); kv.increment("n", 1)'
 
 
-def test_hello_answers_on_localhost_after_the_first_start_and_after_the_second(data_dir: Path) -> None:
+def test_hello_responds_on_localhost_after_the_first_and_second_start(data_dir: Path) -> None:
     for _ in range(2):
         with Server(data_dir) as server:
             answer = server.request("GET", "/hello?name=Ada")
@@ -27,7 +27,7 @@ def test_hello_answers_on_localhost_after_the_first_start_and_after_the_second(d
 
 
 @pytest.mark.slow
-def test_the_first_start_makes_all_it_needs_from_nothing(data_dir: Path) -> None:
+def test_the_first_start_creates_all_it_needs(data_dir: Path) -> None:
     folder = data_dir.with_name("new")
     for _ in range(2):
         with Server(folder) as server:
@@ -45,14 +45,14 @@ def test_a_signal_stops_it_cleanly_with_no_process_left(data_dir: Path, number: 
     assert not list(data_dir.glob("postgres/postmaster.pid"))
 
 
-def test_a_killed_parent_takes_every_process_along(data_dir: Path) -> None:
+def test_a_killed_parent_ends_every_process(data_dir: Path) -> None:
     with Server(data_dir) as server:
         family = server.family()
         server.stop(signal.SIGKILL)
         until(lambda: gone(family), "every process to end", seconds=5)
 
 
-def test_what_was_acknowledged_before_a_kill_is_there_after_the_next_start(data_dir: Path) -> None:
+def test_acknowledged_writes_survive_a_kill(data_dir: Path) -> None:
     with Server(data_dir) as server:
         script_id = server.script(server.login(), "counter", COUNT)
         for expected in range(1, 51):
@@ -63,7 +63,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_after_the_next_start(data_
         assert server.request("POST", f"/api/v1/execute/{script_id}").json == 51
 
 
-def test_a_killed_worker_is_replaced_and_requests_go_on(data_dir: Path) -> None:
+def test_a_killed_worker_is_replaced_and_requests_continue(data_dir: Path) -> None:
     with Server(data_dir) as server:
         before = server.workers()
         before[0].kill()
@@ -78,7 +78,7 @@ def test_a_killed_worker_is_replaced_and_requests_go_on(data_dir: Path) -> None:
         assert server.logged("died")
 
 
-def test_a_killed_database_is_restarted_and_requests_go_on(data_dir: Path) -> None:
+def test_a_killed_database_is_restarted_and_requests_continue(data_dir: Path) -> None:
     with Server(data_dir) as server:
         script_id = server.script(server.login(), "counter", COUNT)
         postgres = next(one for one in server.family() if one.name() == "postgres")
@@ -131,7 +131,7 @@ def test_a_stop_lets_running_requests_finish(data_dir: Path) -> None:
         assert server.ended() == 0
 
 
-def test_a_second_signal_cuts_running_requests_off(data_dir: Path) -> None:
+def test_a_second_signal_aborts_running_requests(data_dir: Path) -> None:
     variables = {"PICLOUD_SHUTDOWN_GRACE_SECONDS": "3600"}
     with Server(data_dir, variables=variables) as server, closing(_half_sent(server)):
         family = server.family()
@@ -142,7 +142,7 @@ def test_a_second_signal_cuts_running_requests_off(data_dir: Path) -> None:
         assert gone(family)
 
 
-def test_a_port_in_use_is_said_in_one_line_with_what_to_do(data_dir: Path) -> None:
+def test_a_port_in_use_is_reported_in_one_line_with_a_fix(data_dir: Path) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
         said = refused(data_dir, "--port", str(port))
@@ -152,7 +152,7 @@ def test_a_port_in_use_is_said_in_one_line_with_what_to_do(data_dir: Path) -> No
     assert "--port" in said
 
 
-def test_a_second_server_on_a_data_folder_is_refused_in_one_line_and_harms_nothing(data_dir: Path) -> None:
+def test_a_second_server_on_a_data_folder_does_not_start(data_dir: Path) -> None:
     with Server(data_dir) as server:
         said = refused(data_dir, "--port", "0")
         assert said.count("\n") == 1
@@ -160,7 +160,7 @@ def test_a_second_server_on_a_data_folder_is_refused_in_one_line_and_harms_nothi
         assert server.request("GET", "/hello").status == 200
 
 
-def test_bad_configuration_is_said_in_one_line_each_and_nothing_is_started(tmp_path: Path) -> None:
+def test_each_invalid_setting_is_reported_in_one_line_and_nothing_starts(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     said = refused(folder, "--port", "x", "--workers", "0", code=2)
     started = [line.split()[:2] for line in said.splitlines()]
@@ -178,7 +178,7 @@ def test_a_bootstrap_password_that_is_too_short_stops_the_first_start_in_one_lin
     assert "10" in last
 
 
-def test_a_server_of_ones_own_is_used_when_its_url_is_given(database_url: str, data_dir: Path) -> None:
+def test_an_external_database_is_used_when_its_url_is_set(database_url: str, data_dir: Path) -> None:
     folder = data_dir.with_name("other")
     folder.mkdir(mode=0o700)
     (folder / "machine-code").symlink_to(data_dir / "machine-code")
@@ -194,7 +194,7 @@ def test_the_workers_are_separate_processes(data_dir: Path) -> None:
         assert psutil.Process(server.pid).num_threads() == 1  # the parent forks: it must be alone
 
 
-def test_a_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path) -> None:
     url = {"PICLOUD_DATABASE_URL": "postgresql://me:hunter2@127.0.0.1:1/x"}
     said = refused(tmp_path / "data", "--port", "0", variables=url)
     assert said.startswith("picloud: ")

@@ -23,7 +23,7 @@ def follow(connection: http.client.HTTPConnection, token: str) -> http.client.HT
     return response
 
 
-def test_what_any_worker_records_arrives_once_at_every_stream(data_dir: Path) -> None:
+def test_each_record_of_any_worker_arrives_once_at_every_stream(data_dir: Path) -> None:
     with Server(data_dir, ("--port", "0", "--workers", "3")) as server:
         token = server.login()
         connections = [server.connect() for _ in range(6)]  # spread over the workers by the kernel

@@ -1,4 +1,4 @@
-"""The documents alone are enough: their commands run as they stand and print what is shown."""
+"""The commands of the documents run as written and print the output shown."""
 
 from __future__ import annotations
 

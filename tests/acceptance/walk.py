@@ -1,4 +1,4 @@
-r"""The commands of a page, run in its order by the people who are in it, against a server of their own.
+r"""Runs the commands of a page in order, as the users of the page, against a new server.
 
 Every fenced block of `sh` is run; a word behind `sh` says whose shell it is. A block in a comment
 (`<!-- sh`, lines, `-->`) is run too: what the page takes for granted. What has to be known beyond that

@@ -1,4 +1,4 @@
-"""The whole of PiCloud below HTTP, wired as the server wires it, on a real database and a real guest."""
+"""PiCloud without HTTP, wired as in the server, with a real database and a real guest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running one background job to its end, as a worker does when it is due."""
+"""Runs one background job to its end, as a worker does."""
 
 from __future__ import annotations
 

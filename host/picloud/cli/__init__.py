@@ -32,7 +32,7 @@ GROUPS = {
         "sessions": "remote.sessions",
     },
     "An app from a folder": {"push": "remote.push", "pull": "remote.pull", "dev": "remote.dev"},
-    "What a server has": {
+    "Resources of a server": {
         "apps": "remote.apps",
         "scripts": "remote.scripts",
         "routes": "remote.routes",

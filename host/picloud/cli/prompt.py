@@ -69,5 +69,5 @@ def confirm_by_name(what: str, name: str, yes: bool) -> None:
         return
     if not at_terminal():
         raise wrong_use(f"this {what}; confirm with --yes when no terminal is attached")
-    if ask(f"This {what}. Type {name} to go on:") != name:
+    if ask(f"This {what}. Type {name} to continue:") != name:
         raise wrong_use("not confirmed; nothing was changed")

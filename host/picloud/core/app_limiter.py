@@ -1,4 +1,4 @@
-"""Limits how much of one app runs at once, and runs what has begun to its end."""
+"""Limits concurrent work per app, and runs started work to its end."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class AppLimiter:
-    """So many at once of each app, and of all together, in one worker.
+    """Limits concurrent work of each app, and of all apps, in one worker.
 
-    A waiter for one of the shared slots already has a slot of its app. So a busy app
-    has no more places in that queue than any other, and all proceed in turn.
+    A waiter for a shared slot already has a slot of its app. So a busy app has no more waiters for
+    shared slots than any other app, and all proceed in turn.
     """
 
     def __init__(self, at_once: int, of_all: int | None = None) -> None:
-        """Args: at_once: of one app. of_all: of all apps together; None for no limit."""
+        """Args: at_once: limit per app. of_all: limit of all apps together; None for no limit."""
         self._at_once = at_once
         self._all = None if of_all is None else asyncio.Semaphore(of_all)
         self._apps: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
@@ -28,7 +28,7 @@ class AppLimiter:
 
     @asynccontextmanager
     async def slot(self, app_id: UUID) -> AsyncIterator[None]:
-        """Wait for a turn, and have it."""
+        """Wait for a slot; it is released at the end of the context."""
         end = await self.acquire(app_id)
         try:
             yield

@@ -1,7 +1,7 @@
 """A doorbell: one process wakes the event loop of another.
 
-An eventfd on Linux, a pipe elsewhere. It is made before a fork and carries no message: rings that were not
-answered yet are one ring, so ringing never blocks and costs one system call.
+An eventfd on Linux, a pipe elsewhere. It is created before a fork and carries no message: several rings
+before `silence` are one, so a ring never blocks and costs one system call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Doorbell:
     """Wakes the watchers of its descriptor. Garbage collection closes its descriptors."""
 
     def __init__(self) -> None:
-        """Open it; nobody has rung."""
+        """Open it, silent."""
         if sys.platform == "linux":
             self._reading = self._writing = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         else:
@@ -27,16 +27,16 @@ class Doorbell:
             weakref.finalize(self, os.close, descriptor)
 
     def fileno(self) -> int:
-        """The descriptor to watch: readable after a ring, until `answer`."""
+        """The descriptor to watch: readable after a ring, until `silence`."""
         return self._reading
 
     def ring(self) -> None:
-        """Wake the process that watches it. Any process that has the descriptor may ring."""
-        with contextlib.suppress(BlockingIOError):  # it is ringing already
+        """Wake the process that watches it. Any process with the descriptor can ring."""
+        with contextlib.suppress(BlockingIOError):  # it already rings
             os.write(self._writing, _ONE)
 
-    def answer(self) -> None:
-        """Stop the ringing. Look for what is new after this, not before: a ring in between is heard again."""
+    def silence(self) -> None:
+        """Stop the ringing. Look for changes after this, not before: a ring in between rings again."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._reading, 4096)
 

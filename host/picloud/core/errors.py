@@ -1,4 +1,4 @@
-"""Every error PiCloud answers with: class = code, HTTP status and public message.
+"""The errors of PiCloud: class = code, HTTP status and public message.
 
 The docstring of a class is its public message. Services raise these, one middleware
 (`http/edge/middleware.py`) turns them into the JSON error shape; no other code builds error JSON.

@@ -224,7 +224,7 @@ def _load(file: Path) -> Interface:
     content = file.read_bytes()
     table = tomllib.loads(content.decode())
     if table["abi"] != ABI_VERSION:
-        raise InterfaceMismatch(f"interface.toml is of ABI {table['abi']}, this host speaks {ABI_VERSION}")
+        raise InterfaceMismatch(f"interface.toml has ABI {table['abi']}, but this server needs {ABI_VERSION}")
     return Interface(
         digest=hashlib.sha256(content).hexdigest(),
         sdk=table["sdk"],

@@ -13,29 +13,29 @@ V = TypeVar("V")
 
 
 class SingleFlight(Generic[K]):
-    """Loads each key once at a time. Concurrent callers wait for that load, then all continue at once.
+    """Loads each key once at a time. Concurrent callers wait for that load, then all continue together.
 
-    Behind a lock they would go on one by one, a turn of the loop each: with hundreds of requests that
-    wait while others are served, the last would wait for seconds.
+    With a lock they would continue one by one, each in its own loop iteration: with hundreds of waiting
+    requests, the last would wait for seconds.
     """
 
     def __init__(self) -> None:
         self._under_way: dict[K, asyncio.Future[None]] = {}
 
     async def get(self, key: K, known: Callable[[], V | None], read: Callable[[], Awaitable[V]]) -> V:
-        """What is known, or else is read.
+        """Return the cached value, or read it.
 
         Args:
             key: of the cached value.
             known: returns the cached value if valid, else None; called again after another's load.
-            read: reads it, and keeps it for `known`.
+            read: reads the value, and stores it for `known`.
 
         Returns:
-            It.
+            The value.
 
         Raises:
-            Unavailable: by this caller's read or the one it waited for; the same would happen to it.
-            Exception: whatever else its own read raises.
+            Unavailable: the read of this caller failed, or the one it waited for.
+            Exception: any other error of its own read.
         """
         while (value := known()) is None:
             landing = self._under_way.get(key)

@@ -1,8 +1,8 @@
 """Waiting for a commit of any worker, on this node or another one.
 
 On this node the writer rings the doorbell of every worker after its commit, which takes no round trip to the
-database. Other nodes hear of it by NOTIFY: the one listener of a node bumps the same counters. After a lost
-connection the listener bumps every topic, so everyone who waits is woken once and nothing is missed.
+database. Other nodes get a NOTIFY: the one listener of a node bumps the same counters. After a lost
+connection the listener bumps every topic, so every waiter is woken once and no commit is missed.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from picloud.core.generations import Generations
 
 
 class WakeUp:
-    """What this worker waits for. Made and used on one event loop."""
+    """The subscriptions of this worker, on one event loop."""
 
     def __init__(self, generations: Generations) -> None:
-        """Begin to watch this worker's doorbell.
+        """Watch the doorbell of this worker.
 
         Args:
-            generations: the node's shared page, whose slot this process owns by now.
+            generations: the shared page of the node; this process owns its slot already.
         """
         self._generations = generations
         self._doorbell = generations.doorbell
@@ -30,11 +30,11 @@ class WakeUp:
         self._loop.add_reader(self._doorbell.fileno(), self._rung)
 
     def close(self) -> None:
-        """Watch no longer; who waits is not woken any more."""
+        """Stop watching; waiters are not woken any more."""
         self._loop.remove_reader(self._doorbell.fileno())
 
     def subscribe(self, topic: str) -> Subscription:
-        """Be woken by every commit that concerns a topic from now on.
+        """Subscribe to all commits of a topic from now on.
 
         Args:
             topic: one of `generations.TOPICS`.
@@ -47,7 +47,7 @@ class WakeUp:
         return Subscription(self._subscriptions.setdefault(topic, set()))
 
     def _rung(self) -> None:
-        self._doorbell.answer()
+        self._doorbell.silence()
         for topic, subscriptions in self._subscriptions.items():
             current = self._generations.current(topic)
             if current != self._seen[topic]:
@@ -57,10 +57,10 @@ class WakeUp:
 
 
 class Subscription:
-    """Remembers a wake-up until it is waited for.
+    """Stores a wake-up until the next wait.
 
-    Subscribe, then look for work, then wait: what is committed while you look ends the next wait at once.
-    Several commits may be one wake-up.
+    Subscribe, then look for work, then wait: a commit during the search ends the next wait immediately.
+    Several commits can be one wake-up.
     """
 
     def __init__(self, among: set[Subscription]) -> None:
@@ -73,7 +73,7 @@ class Subscription:
         """Wait for a wake-up since the last wait.
 
         Args:
-            seconds: most time to wait; None for any.
+            seconds: maximum time to wait; None for no limit.
 
         Returns:
             Whether there was one.
@@ -91,7 +91,7 @@ class Subscription:
         self._woken.set()
 
     def close(self) -> None:
-        """Be woken no more."""
+        """Unsubscribe."""
         self._among.discard(self)
 
     def __enter__(self) -> Subscription:

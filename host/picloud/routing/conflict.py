@@ -1,4 +1,4 @@
-"""When two routes of an app could answer the same request with equal precedence."""
+"""Conflicts: two routes of an app that match the same request with equal precedence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from picloud.routing.pattern import Parameter, PathPattern
 
 @dataclass(frozen=True, slots=True)
 class RoutePattern:
-    """The requests a route answers.
+    """The requests that a route matches.
 
     Attributes:
         method: an upper-case method, or None for any.
@@ -61,7 +61,7 @@ def conflict(one: RoutePattern, other: RoutePattern) -> bool:
         True exactly then: their methods are the same, their hosts have the same shape, their paths are of
         the same kind and length with as many leading segments, and no segment keeps them apart.
     """
-    # GET and any answer HEAD too, but each with a precedence of its own.
+    # GET and any match HEAD too, but each with its own precedence.
     return (
         one.method == other.method
         and one.host.shape == other.host.shape

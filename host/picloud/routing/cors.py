@@ -26,11 +26,11 @@ class Cors:
 
     Attributes:
         origins: exact origins as browsers write them, or `*` for every one.
-        methods: methods they may use, or `*`.
-        headers: request headers they may set, in lower case, or `*`.
-        expose_headers: response headers they may read, in lower case, or `*`.
+        methods: methods they can use, or `*`.
+        headers: request headers they can set, in lower case, or `*`.
+        expose_headers: response headers they can read, in lower case, or `*`.
         credentials: whether cookies and Authorization may come along.
-        max_age_seconds: how long a browser may remember the answer.
+        max_age_seconds: how long a browser can cache the response.
     """
 
     origins: tuple[str, ...]
@@ -69,7 +69,7 @@ class Cors:
         if cors.credentials:
             for field in ("origins", "methods", "headers", "expose_headers"):
                 if "*" in getattr(cors, field):
-                    raise _invalid(field, "'*' cannot be combined with credentials: browsers refuse it")
+                    raise _invalid(field, "'*' cannot be combined with credentials: browsers reject it")
         if not 0 <= cors.max_age_seconds <= MAX_AGE_SECONDS:
             raise _invalid("max_age_seconds", f"must be from 0 to {MAX_AGE_SECONDS}")
         return cors
@@ -92,7 +92,7 @@ class Cors:
             origin: the Origin header.
 
         Returns:
-            What Access-Control-Allow-Origin says, or None when they may not.
+            The value of Access-Control-Allow-Origin, or None if the origin is not allowed.
         """
         if "*" in self.origins:
             return "*"

@@ -1,4 +1,4 @@
-"""Which route answers a URL, and in words why."""
+"""Explains which route matches a URL, and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Explanation:
     """What happens to a request.
 
     Attributes:
-        match: the route that answers, or None.
+        match: the route that matches, or None.
         reason: why, as a sentence.
     """
 
@@ -75,5 +75,7 @@ def explain(domains: DomainTable, routes: RouteTable, app_id: UUID, method: str,
     except MethodNotAllowed as error:
         return Explanation(None, f"the path matches with other methods only: {error.headers['Allow']}")
     route = match.route
-    own = {None: "for any method", method: f"for {method}"}.get(route.method, "for GET, which answers HEAD")
+    own = {None: "for any method", method: f"for {method}"}.get(
+        route.method, "for GET, which also matches HEAD"
+    )
     return Explanation(match, f"{_HOSTS[route.shape.bucket.host.kind]} {_PATHS[route.shape.kind]}, {own}")

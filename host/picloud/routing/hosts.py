@@ -25,7 +25,7 @@ _LONGEST_HEADER = 1024  # longer than any name in any spelling
 
 @dataclass(frozen=True, slots=True)
 class HostPattern:
-    """The hosts a route answers on.
+    """The hosts that a route matches.
 
     Attributes:
         kind: "any" host of its app, one host ("strict"), or every host below a name ("wildcard").

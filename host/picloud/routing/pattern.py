@@ -33,7 +33,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class PathPattern:
-    """The paths a route answers.
+    """The paths that a route matches.
 
     Attributes:
         segments: literal segments, decoded, and parameters; none at all for `/*`.

@@ -39,7 +39,7 @@ class Routed(NamedTuple):
 
     Attributes:
         id: the route.
-        script_id: the script that answers.
+        script_id: the script that handles the requests.
         method: an upper-case method, or None for any.
         binds: names of parameters with the index of the segment each binds.
         shape: the routes it is looked up with.
@@ -55,7 +55,7 @@ class Routed(NamedTuple):
 
 
 class Match(NamedTuple):
-    """The route that answers a request.
+    """The route that matches a request.
 
     Attributes:
         route: the route.
@@ -131,7 +131,7 @@ class Bucket:
     """The routes of one host pattern.
 
     Attributes:
-        host: the host pattern, but for the name of its parameter.
+        host: the host pattern, without the name of its parameter.
         shapes: those with parameters or `/*`, by name.
     """
 
@@ -235,8 +235,8 @@ class RouteTable:
         """Add a route, in place of the one with its id where there is one; it must not conflict with any.
 
         Args:
-            script_id: the script that answers.
-            pattern: the requests it answers.
+            script_id: the script that handles the requests.
+            pattern: the requests it matches.
         """
         self.drop(route_id)
         binds = pattern.path.parameters
@@ -261,13 +261,13 @@ class RouteTable:
             route.shape.bucket.remove(route)
 
     def match(self, method: str, host: str, segments: Segments) -> Match:
-        """Find the route that answers a request.
+        """Find the route that matches a request.
 
         Routes of the very host come first, then those of the longest wildcard, last those of any host;
         the next ones are asked only when no path of these matches.
 
         Args:
-            method: upper-case method; HEAD is answered by GET routes too.
+            method: upper-case method; HEAD matches GET routes too.
             host: the host's name (see `host_name`).
             segments: the decoded path.
 
@@ -297,7 +297,7 @@ class RouteTable:
         return bucket
 
     def _buckets(self, host: str) -> Iterator[Bucket]:
-        """The routes that can answer on a host, the most specific first."""
+        """The routes of a host, the most specific first."""
         if host in self._strict:
             yield self._strict[host]
         rest = host
@@ -336,5 +336,5 @@ def _bind(route: Routed, host: str, segments: Segments) -> Match:
 
 
 def _allowed(methods: list[str]) -> list[str]:
-    """What Allow says: OPTIONS is answered everywhere."""
+    """The value of Allow; OPTIONS is always included."""
     return sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))

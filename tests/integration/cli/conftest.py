@@ -1,4 +1,4 @@
-"""The command `picloud` as people run it: processes of their own, against a real server."""
+"""Runs the command `picloud` as a process against a real server."""
 
 from __future__ import annotations
 

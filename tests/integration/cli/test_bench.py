@@ -1,4 +1,4 @@
-"""`picloud bench` on its shortest: nothing timed is asserted, only that it measures what it says."""
+"""`picloud bench` at its shortest: its figures are printed, no time is asserted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`picloud logs`, also while executions come and the server goes."""
+"""`picloud logs`, also during executions and restarts of the server."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.integration.http.conftest import Client, serving
 DEFAULT = ("--app", "default")
 
 
-async def test_executions_are_shown_oldest_first_with_what_they_logged(shell: Shell, client: Client) -> None:
+async def test_executions_are_shown_oldest_first_with_their_log_lines(shell: Shell, client: Client) -> None:
     script = await client.script('print("say " + ctx.request.path); log::warn("x", #{a: 1}); throw "no"', "s")
     await client.route(script, "/one")
     await client.route(script, "/two")
@@ -71,10 +71,10 @@ async def test_following_survives_a_restart_of_the_server(
         following = await shell.goes_on("logs", *DEFAULT, "--follow")
         await client.execute(script)
         await following.says("info hi")
-    await following.says("waiting for it to come back")
+    await following.says("retrying")
     await client.execute(script)
     async with serving(worker, port=first.port):
-        await following.says("the server is back")
+        await following.says("connected again")
         await following.says("info hi", times=2)
         await client.execute(script)
         await following.says("info hi", times=3)
@@ -82,7 +82,7 @@ async def test_following_survives_a_restart_of_the_server(
     assert sum("info hi" in line for line in following.lines) == 3
 
 
-async def test_a_reader_that_goes_away_is_no_error_message(shell: Shell, client: Client) -> None:
+async def test_a_closed_pipe_prints_no_error(shell: Shell, client: Client) -> None:
     for _ in range(3):
         await client("GET", "/hello")
     process = await asyncio.create_subprocess_shell(
@@ -95,7 +95,7 @@ async def test_a_reader_that_goes_away_is_no_error_message(shell: Shell, client:
     assert (out, err) == (b"[\n", b"")
 
 
-async def test_calls_to_the_outside_are_shown_with_what_was_decided_and_what_came_of_them(
+async def test_outbound_calls_are_shown_with_decision_and_result(
     shell: Shell, client: Client, worker: Worker
 ) -> None:
     await client("GET", "/hello")
@@ -114,6 +114,6 @@ async def test_calls_to_the_outside_are_shown_with_what_was_decided_and_what_cam
         "    http GET slow.example  timeout  12.3 ms, 0 bytes out, 7 in",
         "    http GET 10.0.0.1  denied: private address",
         "    http ?  denied: not a URL\\x1b[2J",
-        "    (3 more calls are not on record)",
+        "    (3 more calls were not recorded)",
     ]
     assert (await shell("logs", *DEFAULT, "--json")).json[0]["outbound"] == calls

@@ -1,8 +1,9 @@
-"""An app as a folder: push, pull, and what others do meanwhile."""
+"""An app as a folder: push, pull, and concurrent changes on the server."""
 
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -38,6 +39,16 @@ def folder(shell: Shell) -> Path:
     return folder
 
 
+def steps(said: str) -> list[str]:
+    """The steps that a push prints."""
+    return [line for line in said.splitlines() if line[:2] in ("+ ", "~ ", "- ")]
+
+
+def written(said: str) -> list[str]:
+    """The files that a pull writes or deletes, as it prints them."""
+    return [line for line in said.splitlines() if line.startswith(("wrote ", "deleted "))]
+
+
 def _files(folder: Path) -> dict[str, str]:
     return {
         str(file.relative_to(folder)): file.read_text()
@@ -46,7 +57,7 @@ def _files(folder: Path) -> dict[str, str]:
     }
 
 
-async def test_a_push_makes_the_app_and_a_second_has_nothing_to_do(
+async def test_a_push_creates_the_app_and_a_second_push_has_no_steps(
     shell: Shell, folder: Path, client: Client
 ) -> None:
     said = await shell.done("push", "project", "--create-app", "-m", "first")
@@ -59,20 +70,20 @@ async def test_a_push_makes_the_app_and_a_second_has_nothing_to_do(
         "shop: 5 new",
     ]
     assert (await client("GET", "/greet/Ada", host="shop.example.com")).body == b'"Ada"'
-    assert await shell.done("push", folder=folder) == "shop: nothing to do\n"
+    assert steps(await shell.done("push", folder=folder)) == []
     versions = (await shell("scripts", "versions", "greet", "--json", folder=folder)).json
     assert [(one["version"], one["message"]) for one in versions] == [(1, "first")]
 
 
-async def test_what_was_pushed_is_pulled_and_pushing_that_does_nothing(shell: Shell, folder: Path) -> None:
+async def test_a_pulled_app_is_pushed_without_steps(shell: Shell, folder: Path) -> None:
     await shell.done("push", "project", "--create-app")
     await shell.done("pull", "shop", "copy")
     copy = shell.folder / "copy"
     files = _files(copy)
     assert files.pop("picloud.toml").startswith('[app]\nslug = "shop"\nname = "shop"\n')
     assert files == {name: text for name, text in _files(folder).items() if name.endswith(".rhai")}
-    assert await shell.done("push", "copy", "--prune") == "shop: nothing to do\n"
-    assert await shell.done("pull", folder=copy) == ". is as the app shop is\n"
+    assert steps(await shell.done("push", "copy", "--prune")) == []
+    assert written(await shell.done("pull", folder=copy)) == []
     assert (copy / ".picloud" / ".gitignore").read_text() == "*\n"
 
 
@@ -85,19 +96,19 @@ async def test_an_app_without_routes_is_pulled_so_that_routes_can_be_added(shell
     (file.parent / "one.rhai").write_text("1")
     file.write_text(rest + '\n[[routes]]\nscript = "one"\npath = "/one"\n')
     assert "empty: 2 new" in await shell.done("push", "empty")
-    assert await shell.done("pull", folder=file.parent) == ". is as the app empty is\n"
+    assert written(await shell.done("pull", folder=file.parent)) == []
 
 
-async def test_pull_without_a_folder_makes_one_named_like_the_app(shell: Shell) -> None:
+async def test_pull_without_a_folder_creates_one_named_like_the_app(shell: Shell) -> None:
     await shell.done("pull", "default")
     assert set(_files(shell.folder / "default")) == {"hello.rhai", "picloud.toml"}
     assert (await shell("pull", "nix")).code == NOT_FOUND
     assert (await shell("pull")).code == WRONG_USE
 
 
-async def test_an_app_that_is_missing_is_made_only_when_that_is_said(shell: Shell, folder: Path) -> None:
+async def test_a_missing_app_is_created_only_on_request(shell: Shell, folder: Path) -> None:
     ended = await shell("push", "project")
-    assert (ended.code, "create it with --create-app" in ended.err) == (NOT_FOUND, True)
+    assert (ended.code, "--create-app" in ended.err) == (NOT_FOUND, True)
     code, seen = await shell.at_terminal("push", "project", typed="n\n")
     assert code == NOT_FOUND, seen
     assert (await shell("apps", "show", "shop")).code == NOT_FOUND
@@ -118,14 +129,14 @@ async def test_a_dry_run_shows_the_plan_and_changes_nothing(shell: Shell, folder
     assert (await shell("push", "project", "--dry-run")).code == DOES_NOT_PARSE
 
 
-async def test_a_slug_that_is_none_steers_no_terminal(shell: Shell, folder: Path) -> None:
+async def test_an_invalid_slug_is_escaped_on_the_terminal(shell: Shell, folder: Path) -> None:
     (folder / "picloud.toml").write_text('[app]\nslug = "x\\u001b[2J\\u202e"\n')
     shown = await shell.done("push", "project", "--dry-run")
     assert "x\\x1b[2J\\u202e: " in shown
     assert not set(shown) & set("\x1b\u202e")
 
 
-async def test_one_script_that_does_not_parse_keeps_all_as_it_was(shell: Shell, folder: Path) -> None:
+async def test_one_script_that_does_not_parse_prevents_every_change(shell: Shell, folder: Path) -> None:
     (folder / "bad.rhai").write_text("let x = ;\n")
     ended = await shell("push", "project", "--create-app")
     assert ended.code == DOES_NOT_PARSE
@@ -144,11 +155,11 @@ async def test_one_script_that_does_not_parse_keeps_all_as_it_was(shell: Shell, 
 @pytest.mark.parametrize(
     ("limit", "says"),
     [
-        ("max_fule = 5", "max_fule: unknown limit; did you mean max_fuel?"),
-        ("timeout_seconds = 100000", "timeout_seconds: is above this server's ceiling of "),
+        ("max_fule = 5", "max_fule: "),
+        ("timeout_seconds = 100000", "timeout_seconds: "),
     ],
 )
-async def test_a_limit_that_no_script_can_have_keeps_all_as_it_was(
+async def test_an_invalid_limit_prevents_every_change(
     shell: Shell, folder: Path, limit: str, says: str
 ) -> None:
     (folder / "picloud.toml").write_text(f"{TOML}\n[scripts.greet]\nsandbox = {{ {limit} }}\n")
@@ -158,21 +169,19 @@ async def test_a_limit_that_no_script_can_have_keeps_all_as_it_was(
     assert (await shell("apps", "show", "shop")).code == NOT_FOUND
 
 
-async def test_what_others_changed_is_not_written_over(shell: Shell, folder: Path) -> None:
+async def test_changes_on_the_server_are_not_overwritten_by_a_push(shell: Shell, folder: Path) -> None:
     await shell.done("push", "project", "--create-app")
     await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')
     ended = await shell("push", "project")  # not changed here at all: a push would undo their change
     assert ended.code == CONFLICT
-    assert "greet (version 2, here 1)" in ended.err
+    assert re.search("greet .*2.*1", ended.err)
     await shell.done("pull", folder=folder)
     assert (folder / "greet.rhai").read_text() == '"theirs"'
     assert (folder / "picloud.toml").read_text() == TOML  # as a person wrote it
-    assert await shell.done("push", "project") == "shop: nothing to do\n"
+    assert steps(await shell.done("push", "project")) == []
 
 
-async def test_a_pull_leaves_the_order_of_routes_and_domains_to_who_wrote_them(
-    shell: Shell, folder: Path
-) -> None:
+async def test_a_pull_keeps_the_order_of_routes_and_domains_in_the_file(shell: Shell, folder: Path) -> None:
     route = '\n[[routes]]\nscript = "greet"\nmethod = "GET"\npath = "/a"\n'  # behind /greet/:name
     written = TOML.replace('["', '["www.example.com", "') + "# by hand\n" + route
     (folder / "picloud.toml").write_text(written)
@@ -182,22 +191,22 @@ async def test_a_pull_leaves_the_order_of_routes_and_domains_to_who_wrote_them(
     assert (folder / "picloud.toml").read_text() == written
 
 
-async def test_what_was_changed_here_is_not_written_over_by_a_pull(shell: Shell, folder: Path) -> None:
+async def test_local_changes_are_not_overwritten_by_a_pull(shell: Shell, folder: Path) -> None:
     await shell.done("push", "project", "--create-app")
     (folder / "greet.rhai").write_text('"ours"')
     await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')
     ended = await shell("pull", folder=folder)
-    assert (ended.code, "changed here: greet.rhai" in ended.err) == (CONFLICT, True)
+    assert (ended.code, "greet.rhai" in ended.err) == (CONFLICT, True)
     assert (await shell("push", "project")).code == CONFLICT
     await shell.done("push", "project", "--force")
-    assert await shell.done("pull", folder=folder) == ". is as the app shop is\n"
+    assert written(await shell.done("pull", folder=folder)) == []
     await shell.done("scripts", "update", "greet", "--file", "-", "--app", "shop", typed='"theirs"')
     (folder / "greet.rhai").write_text('"ours again"')
     await shell.done("pull", "--force", folder=folder)
     assert (folder / "greet.rhai").read_text() == '"theirs"'
 
 
-async def test_without_a_common_past_a_push_takes_over_what_is_there(shell: Shell, folder: Path) -> None:
+async def test_a_first_push_updates_existing_scripts(shell: Shell, folder: Path) -> None:
     """As from a fresh clone in continuous integration."""
     await shell.done("push", "project", "--create-app")
     (folder / ".picloud" / "state.json").unlink()
@@ -205,7 +214,7 @@ async def test_without_a_common_past_a_push_takes_over_what_is_there(shell: Shel
     assert "~ script greet" in await shell.done("push", "project")
 
 
-async def test_only_prune_deletes_and_only_when_it_is_agreed_to(
+async def test_only_prune_deletes_and_only_after_confirmation(
     shell: Shell, folder: Path, client: Client
 ) -> None:
     await shell.done("push", "project", "--create-app")
@@ -215,9 +224,9 @@ async def test_only_prune_deletes_and_only_when_it_is_agreed_to(
     (folder / "picloud.toml").write_text("routes = []\n" + (folder / "picloud.toml").read_text())
     (folder / "greet.rhai").unlink()
     said = await shell.done("push", "project")
-    assert "shop: nothing to do" in said
-    assert "(--prune deletes them): script greet, route GET /greet/:name, domain shop" in said
-    assert "not in the folder, kept on the server" in said
+    assert steps(said) == []
+    assert "--prune" in said
+    assert "script greet, route GET /greet/:name, domain shop" in said
     assert (await client("GET", "/greet/Ada", host="shop.example.com")).status == 200
     assert (await shell("push", "project", "--prune")).code == WRONG_USE
     said = await shell.done("push", "project", "--prune", "--yes")
@@ -227,12 +236,10 @@ async def test_only_prune_deletes_and_only_when_it_is_agreed_to(
         "- domain shop.example.com",
         "shop: 3 deleted",
     ]
-    assert await shell.done("push", "project", "--prune") == "shop: nothing to do\n"
+    assert steps(await shell.done("push", "project", "--prune")) == []
 
 
-async def test_a_script_deleted_on_the_server_goes_here_unless_it_was_changed(
-    shell: Shell, folder: Path
-) -> None:
+async def test_a_pull_deletes_unchanged_files_of_deleted_scripts(shell: Shell, folder: Path) -> None:
     (folder / "more.rhai").write_text("1")
     (folder / "mine.rhai").write_text("1")
     await shell.done("push", "project", "--create-app")
@@ -245,7 +252,7 @@ async def test_a_script_deleted_on_the_server_goes_here_unless_it_was_changed(
     assert "+ script mine" in await shell.done("push", "project")
 
 
-async def test_a_step_that_fails_says_what_was_done_and_the_next_push_goes_on(
+async def test_a_failed_step_is_reported_and_the_next_push_continues(
     shell: Shell, folder: Path, client: Client
 ) -> None:
     await shell.done("push", "project", "--create-app")
@@ -255,12 +262,12 @@ async def test_a_step_that_fails_says_what_was_done_and_the_next_push_goes_on(
     (folder / "picloud.toml").write_text(toml)
     ended = await shell("push", "project")
     assert ended.code == CONFLICT
-    assert "applied 1 of 2 steps; this one failed: create domain taken.example.com" in ended.err
+    assert re.search("1 of 2 .*create domain taken.example.com", ended.err)
     (folder / "picloud.toml").write_text(toml.replace(', "taken.example.com"', ""))
-    assert (await shell.done("push", "project")).startswith("shop: nothing to do\n")
+    assert steps(await shell.done("push", "project")) == []
 
 
-async def test_any_name_of_a_script_comes_back(shell: Shell, client: Client) -> None:
+async def test_every_name_of_a_script_can_be_pulled_and_pushed(shell: Shell, client: Client) -> None:
     names = ["../evil", "CON", "a/b", "a_b", ".hidden", "Greet", "greet", "größe", "-rf", 'q"\\']
     for name in names:
         await client.script(json.dumps(name), name)
@@ -268,8 +275,8 @@ async def test_any_name_of_a_script_comes_back(shell: Shell, client: Client) -> 
     folder = shell.folder / "default"
     assert not (shell.folder / "evil.rhai").exists()
     assert len([*folder.glob("*.rhai")]) == len(names) + 1
-    assert await shell.done("push", "default", "--prune") == "default: nothing to do\n"
-    assert await shell.done("pull", "default", "default") == "default is as the app default is\n"
+    assert steps(await shell.done("push", "default", "--prune")) == []
+    assert written(await shell.done("pull", "default", "default")) == []
 
 
 async def test_a_pull_follows_no_link_out_of_the_folder(shell: Shell) -> None:
@@ -282,7 +289,7 @@ async def test_a_pull_follows_no_link_out_of_the_folder(shell: Shell) -> None:
     assert outside.read_text() == "precious"
 
 
-async def test_a_pull_keeps_no_state_behind_a_link(shell: Shell) -> None:
+async def test_a_pull_writes_no_state_through_a_link(shell: Shell) -> None:
     outside = shell.folder / "outside"
     outside.mkdir()
     await shell.done("pull", "default")
@@ -292,11 +299,11 @@ async def test_a_pull_keeps_no_state_behind_a_link(shell: Shell) -> None:
     for words in (("pull", "default", "--force"), ("push", "default")):
         ended = await shell(*words)
         assert ended.code == WRONG_USE
-        assert ".picloud is a link" in ended.err
+        assert ".picloud" in ended.err
     assert list(outside.iterdir()) == []
 
 
-async def test_a_state_file_takes_no_script_to_a_hidden_file(shell: Shell) -> None:
+async def test_a_state_file_cannot_name_a_hidden_file(shell: Shell) -> None:
     await shell.done("pull", "default")
     inside = shell.folder / "default"
     (inside / ".git").mkdir()
@@ -309,7 +316,7 @@ async def test_a_state_file_takes_no_script_to_a_hidden_file(shell: Shell) -> No
     assert (inside / "hello.rhai").exists()
 
 
-async def test_a_state_file_that_is_broken_or_leads_elsewhere_does_no_harm(shell: Shell) -> None:
+async def test_an_invalid_state_file_does_no_harm(shell: Shell) -> None:
     await shell.done("pull", "default")
     folder = shell.folder / "default"
     state = folder / ".picloud" / "state.json"
@@ -324,15 +331,15 @@ async def test_a_state_file_that_is_broken_or_leads_elsewhere_does_no_harm(shell
     state.write_text("{")
     for command in ("pull", "push"):
         ended = await shell(command, folder=folder)
-        assert (ended.code, "delete it" in ended.err) == (FAILED, True)
+        assert (ended.code, "state.json" in ended.err) == (FAILED, True)
 
 
-async def test_a_folder_may_be_pushed_to_another_app_of_another_name(shell: Shell, folder: Path) -> None:
+async def test_a_folder_can_be_pushed_to_another_app(shell: Shell, folder: Path) -> None:
     (folder / "picloud.toml").write_text(TOML.replace('domains = ["shop.example.com"]\n', ""))
     await shell.done("push", "project", "--create-app")
     await shell.done("push", "project", "--create-app", "--app", "staging")
-    assert await shell.done("push", "project", "--app", "staging") == "staging: nothing to do\n"
-    assert await shell.done("push", "project") == "shop: nothing to do\n"
+    assert steps(await shell.done("push", "project", "--app", "staging")) == []
+    assert steps(await shell.done("push", "project")) == []
 
 
 GREETING = 'import "lib" as lib; lib::one()'
@@ -353,7 +360,7 @@ async def test_scripts_and_their_modules_are_pushed_together(shell: Shell, folde
     assert listed.splitlines()[1].split()[:2] == ["lib", "module"]
 
 
-async def test_an_import_of_what_is_missing_is_pushed_and_told(shell: Shell, folder: Path) -> None:
+async def test_an_import_of_a_missing_module_is_pushed_with_a_note(shell: Shell, folder: Path) -> None:
     (folder / "greet.rhai").write_text('import "nobody" as n; import "page" as p; import "lib" as lib; 1')
     (folder / "page.rhai").write_text("1")
     told = (await shell.done("push", "project", "--create-app")).splitlines()
@@ -386,10 +393,10 @@ async def test_a_module_that_is_needed_is_not_pruned_and_those_that_all_go_are(
     )
     ended = await shell("push", "--prune", "--yes", folder=folder)
     assert ended.code == CONFLICT
-    assert "the script b cannot be deleted: it is imported by a" in ended.err
+    assert re.search("script b .*imported by a\\b", ended.err)
     (folder / "a.rhai").write_text("fn n() { 2 }")
     ended = await shell("push", "--prune", "--yes", folder=folder)
-    assert "the script lib cannot be deleted: it is imported by greet" in ended.err
+    assert re.search("script lib .*imported by greet", ended.err)
     (folder / "a.rhai").unlink()
     (folder / "picloud.toml").write_text(TOML.replace('[scripts.lib]\nkind = "module"\n', ""))
     (folder / "greet.rhai").write_text("1")
@@ -405,14 +412,14 @@ async def test_variables_are_pushed_and_pulled_where_the_folder_has_them(shell: 
     (folder / "picloud.toml").write_text(TOML + '\n[vars]\nA = "1"\nB = "two\\nlines"\n')
     said = await shell.done("push", "project")
     assert said.splitlines()[:3] == ["+ variable A", "+ variable B", "shop: 2 new"]
-    assert "kept on the server (--prune deletes them): variable KEPT" in said
+    assert "variable KEPT" in said
     (folder / "picloud.toml").write_text(TOML + '\n[vars]\nB = "2"\n')
     said = await shell.done("push", "project", "--prune", "--yes")
     assert said.splitlines() == [
         *("~ variable B", "- variable A", "- variable KEPT"),
         "shop: 1 changed, 2 deleted",
     ]
-    assert await shell.done("push", "project", "--prune") == "shop: nothing to do\n"
+    assert steps(await shell.done("push", "project", "--prune")) == []
     await shell.done("vars", "set", "C", "3", "--app", "shop")
     await shell.done("pull", "--force", folder=folder)
     assert '[vars]\nB = "2"\nC = "3"\n' in (folder / "picloud.toml").read_text()

@@ -34,34 +34,34 @@ def test_a_body_and_a_query_reach_the_script() -> None:
     assert json.loads(ended.stdout) == {"name": "Ada", "q": "&", "method": "PUT"}
 
 
-def test_headers_reach_the_script_and_say_what_the_body_is() -> None:
+def test_headers_reach_the_script_and_set_the_type_of_the_body() -> None:
     source = "#{ sent: ctx.request.headers[`x-key`], body: ctx.request.body }"
     ended = _run(source, "--header", "X-Key: a: b", "--header", "Content-Type: text/plain", "--body", "{}")
     assert json.loads(ended.stdout) == {"sent": "a: b", "body": "{}"}
     ended = _run(source, "--header", "X-Key")
-    assert (ended.returncode, "'X-Key' is not of the form 'Name: value'" in ended.stderr) == (2, True)
+    assert (ended.returncode, "'X-Key'" in ended.stderr) == (2, True)
 
 
-def test_what_needs_a_server_says_so() -> None:
+def test_a_function_that_needs_a_server_reports_it() -> None:
     ended = _run('docs::collection("a").create(#{})')
     assert ended.returncode == 1
-    assert "docs::create: not available without a server; push the script" in ended.stderr
+    assert "docs::create: " in ended.stderr
 
 
-def test_a_body_that_is_no_json_fails_as_a_bad_request() -> None:
+def test_an_invalid_json_body_is_a_bad_request() -> None:
     ended = _run("1", "--body", "{")
     assert ended.returncode == 1
-    assert "request_invalid (HTTP status 400)" in ended.stderr
+    assert "request_invalid" in ended.stderr
 
 
-def test_what_a_script_throws_is_shown_with_its_place_and_ends_with_1(tmp_path: Path) -> None:
+def test_an_uncaught_error_is_shown_with_its_position_and_ends_with_1(tmp_path: Path) -> None:
     file = tmp_path / "greet.rhai"
     file.write_text('let x = 1;\nthrow "no";\n')
     ended = _run(file)
     assert ended.returncode == 1
     assert f"{file}:2:1: " in ended.stderr
     assert '    2 | throw "no";\n      | ^\n' in ended.stderr
-    assert "script_error (HTTP status 502)" in ended.stderr
+    assert "script_error" in ended.stderr
 
 
 def test_a_script_that_does_not_parse_ends_with_3() -> None:
@@ -70,10 +70,10 @@ def test_a_script_that_does_not_parse_ends_with_3() -> None:
     assert "<stdin>:1:9: " in ended.stderr
 
 
-def test_a_limit_ends_a_script_with_its_own_name() -> None:
+def test_an_exceeded_limit_is_named() -> None:
     ended = _run("loop { }")
     assert ended.returncode == 1
-    assert "operation_budget (HTTP status 507)" in ended.stderr
+    assert "operation_budget" in ended.stderr
 
 
 def test_fuel_figures_are_shown_when_asked_for_and_equal_every_time() -> None:
@@ -99,12 +99,12 @@ def test_kv_works_and_begins_empty() -> None:
     assert "host calls  kv_get 2, kv_set 1" in ended.stderr
 
 
-def test_a_script_may_call_out_but_not_to_this_machine() -> None:
+def test_a_script_can_call_out_but_not_to_this_machine() -> None:
     ended = _run('try { http::get("http://localhost/"); } catch (e) { return e; }')
     assert (ended.returncode, ended.stdout) == (0, '"http::get: denied: private address"')
 
 
-def test_modules_are_found_beside_the_file_whatever_folder_one_is_in(tmp_path: Path) -> None:
+def test_modules_are_found_in_the_folder_of_the_script(tmp_path: Path) -> None:
     (tmp_path / "tax.rhai").write_text('import "rates" as r; fn of(n) { n * r::PERCENT / 100 }')
     (tmp_path / "rates.rhai").write_text("const PERCENT = 19;")
     (tmp_path / "page.rhai").write_text("1")
@@ -113,11 +113,11 @@ def test_modules_are_found_beside_the_file_whatever_folder_one_is_in(tmp_path: P
     ended = _run(file)
     assert (ended.returncode, ended.stdout) == (0, "38"), ended.stderr
     file.write_text('import "../tax" as tax; tax::of(200)')
-    assert "module not found" in _run(file).stderr
+    assert "not found" in _run(file).stderr
     file.write_text('import "nobody" as n; 1')
     ended = _run(file)
     assert ended.returncode == 1
-    assert f"{file}:1:1: module not found" in ended.stderr
+    assert f"{file}:1:1: " in ended.stderr
 
 
 def test_an_error_in_a_module_is_shown_in_its_own_file(tmp_path: Path) -> None:
@@ -135,7 +135,9 @@ def test_an_error_in_a_module_is_shown_in_its_own_file(tmp_path: Path) -> None:
         assert f"{library}:{place}: " in ended.stderr
     library.write_bytes(b"fn a() { '\xff' }")
     ended = _run(file)
-    assert (ended.returncode, ended.stderr) == (2, f"picloud: {library} is not UTF-8 (byte 10)\n")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1)
+    assert f"{library} " in ended.stderr
+    assert "10" in ended.stderr
 
 
 def test_variables_reach_the_script() -> None:
@@ -143,7 +145,7 @@ def test_variables_reach_the_script() -> None:
     ended = _run(source, "--var", "API_URL=http://x/?a=b", "--var", "EMPTY=")
     assert (ended.returncode, ended.stdout) == (0, "true")
     ended = _run('vars::get("API_URL")')
-    assert (ended.returncode, "variable 'API_URL' is not set" in ended.stderr) == (1, True)
+    assert (ended.returncode, "'API_URL'" in ended.stderr) == (1, True)
     for wrong in ("API_URL", "api=1", f"A={'v' * 8193}"):
         ended = _run("1", "--var", wrong)
         assert (ended.returncode, ended.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""Promises of control/apps.py: a slug is one app's, lists show what may be read, deletions leave nothing."""
+"""Promises of control/apps.py: unique slugs, lists of readable apps, complete deletions."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ async def test_a_former_slug_leads_to_its_app_under_the_slug_of_today(apps: Apps
         assert (found.id, found.slug) == (app.id, "three")
 
 
-async def test_an_app_takes_its_own_former_slug_back_freely(apps: Apps) -> None:
+async def test_an_app_can_reuse_its_own_former_slug(apps: Apps) -> None:
     app = await make(apps, "one")
     await rename(apps, app, "two")
     assert (await rename(apps, app, "one")).slug == "one"
@@ -77,7 +77,7 @@ async def test_the_former_slug_of_another_app_is_taken_only_over(apps: Apps) -> 
     assert (await apps.get("other")).id == third.id
 
 
-async def test_a_former_slug_is_taken_over_only_by_who_administers_the_app_it_leads_to(apps: Apps) -> None:
+async def test_a_former_slug_is_taken_over_only_with_app_admin_in_its_app(apps: Apps) -> None:
     theirs, mine = await make(apps, "theirs"), await make(apps, "mine")
     await rename(apps, theirs, "renamed")
     roles: dict[UUID, AppRole] = {mine.id: "app_admin"}
@@ -108,7 +108,7 @@ async def test_a_slug_in_use_cannot_be_taken_over(apps: Apps) -> None:
     assert caught.value.details["state"] == "taken"
 
 
-async def test_which_app_has_a_slug_is_told_only_to_who_may_read_it(apps: Apps) -> None:
+async def test_the_app_of_a_slug_is_shown_only_to_users_who_can_read_it(apps: Apps) -> None:
     theirs, mine = await make(apps, "theirs"), await make(apps, "mine")
     await rename(apps, theirs, "renamed")
     member = Principal(uuid4(), "eve", "member", {mine.id: "app_admin"})
@@ -127,7 +127,7 @@ async def test_which_app_has_a_slug_is_told_only_to_who_may_read_it(apps: Apps) 
         await apps.slug_state("No Slug", OWNER)
 
 
-async def test_of_apps_made_with_one_slug_at_once_one_is(apps: Apps) -> None:
+async def test_concurrent_apps_with_one_slug_create_one(apps: Apps) -> None:
     results = await asyncio.gather(*(make(apps, "wanted") for _ in range(4)), return_exceptions=True)
     assert sorted(type(result).__name__ for result in results) == ["App", *["Conflict"] * 3]
 
@@ -188,7 +188,7 @@ async def test_slugs_are_held_as_a_simple_model_says(apps: Apps, seed: int) -> N
                     await apps.get(name)
 
 
-async def test_a_list_has_what_may_be_read_cut_into_full_pages(apps: Apps) -> None:
+async def test_a_list_has_full_pages_of_readable_apps(apps: Apps) -> None:
     made = [await make(apps, f"app-{n}") for n in range(9)]
     ids = [app.id for app in made]
     member = Principal(uuid4(), "eve", "member", {ids[n]: "viewer" for n in (1, 4, 5, 8)})
@@ -239,7 +239,7 @@ async def test_a_patch_keeps_what_is_absent_and_an_empty_one_changes_nothing(
 @pytest.mark.parametrize(
     "slug", ["", "-a", "A", "a_b", "a.b", "a" * 64, "ä", "a\n", "0b7e4c1a-5d0f-4f5e-9a51-3c2b7d9e8f60", "a b"]
 )
-async def test_what_cannot_be_a_slug_is_refused(apps: Apps, slug: str) -> None:
+async def test_an_invalid_slug_is_rejected(apps: Apps, slug: str) -> None:
     app = await make(apps, "one")
     for attempt in (make(apps, slug), rename(apps, app, slug)):
         with pytest.raises(Invalid) as caught:
@@ -311,9 +311,7 @@ async def rows_of(worker: Worker, app: App) -> dict[str, int]:
     }
 
 
-async def test_a_deletion_takes_everything_of_the_app_and_nothing_of_another(
-    apps: Apps, worker: Worker
-) -> None:
+async def test_a_deletion_removes_everything_of_the_app_and_nothing_else(apps: Apps, worker: Worker) -> None:
     app, other = await make(apps, "one"), await make(apps, "other")
     await fill(worker, app)
     await fill(worker, other)
@@ -348,7 +346,7 @@ async def test_a_deletion_takes_everything_of_the_app_and_nothing_of_another(
         await apps.delete(app, force=True, actor=ACTOR)
 
 
-async def test_an_app_without_anything_people_made_needs_no_force(apps: Apps, worker: Worker) -> None:
+async def test_an_empty_app_is_deleted_without_force(apps: Apps, worker: Worker) -> None:
     app = await make(apps, "one")
     record(worker, app)
     await recorded(worker)
@@ -384,7 +382,7 @@ async def someone_waits(worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("force", [True, False])
-async def test_a_deletion_takes_a_record_that_is_just_being_written(
+async def test_a_deletion_removes_a_record_that_is_being_written(
     apps: Apps, worker: Worker, force: bool
 ) -> None:
     app = await make(apps, "one")
@@ -402,9 +400,7 @@ async def test_a_deletion_takes_a_record_that_is_just_being_written(
     assert (await rows_of(worker, app))["execution_logs"] == 0
 
 
-async def test_an_unforced_deletion_is_refused_by_a_script_that_is_just_being_made(
-    apps: Apps, worker: Worker
-) -> None:
+async def test_an_unforced_deletion_is_rejected_while_a_script_is_created(apps: Apps, worker: Worker) -> None:
     app = await make(apps, "one")
     async with worker.database.transaction() as making:
         await making.execute(
@@ -449,7 +445,7 @@ async def test_an_execution_of_a_deleted_app_writes_nothing(apps: Apps, worker: 
     assert (await rows_of(worker, app))["kv_entries"] == 0
 
 
-async def test_nothing_is_made_in_an_app_while_it_is_deleted(apps: Apps, worker: Worker) -> None:
+async def test_nothing_is_created_in_an_app_while_it_is_deleted(apps: Apps, worker: Worker) -> None:
     for number in range(5):
         app = await make(apps, f"app-{number}")
         results = await asyncio.gather(

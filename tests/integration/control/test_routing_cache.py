@@ -1,4 +1,4 @@
-"""Promises of control/routing_cache.py and execution/live_scripts.py: what is in memory is never behind."""
+"""Promises of control/routing_cache.py and execution/live_scripts.py: memory is never stale."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ async def test_every_worker_sees_every_change_with_its_next_request(
     assert await there.find("shop.example") is None
 
 
-async def test_a_write_makes_a_worker_read_no_more_than_what_changed(
+async def test_a_worker_reads_only_what_a_write_changed(
     worker: Worker, shop: App, there: RoutingCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reads = Reads(there._database, monkeypatch)
@@ -243,7 +243,7 @@ async def test_a_change_while_an_app_is_read_is_not_lost(
     await third
 
 
-async def test_other_apps_are_answered_while_a_large_one_is_read(
+async def test_other_apps_are_served_while_a_large_app_is_read(
     worker: Worker, shop: App, there: RoutingCache
 ) -> None:
     one = (await worker.platform.routes.list(shop.id, PageRequest())).items[0]

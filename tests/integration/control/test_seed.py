@@ -20,14 +20,14 @@ async def test_a_fresh_instance_gets_one_app_domain_script_and_route(worker: Wor
     assert list(await worker.platform.scripts.validate(app["id"], HELLO)) == []
 
 
-async def test_what_was_seeded_and_deleted_does_not_come_back(worker: Worker) -> None:
+async def test_deleted_seed_data_is_not_created_again(worker: Worker) -> None:
     await seed(worker.changes)
     await worker.database.execute("DELETE FROM apps")
     assert not await seed(worker.changes)
     assert await worker.database.fetchval("SELECT count(*) FROM apps") == 0
 
 
-async def test_servers_that_start_at_once_seed_once(worker: Worker) -> None:
+async def test_concurrent_servers_seed_once(worker: Worker) -> None:
     assert sorted(await asyncio.gather(*(seed(worker.changes) for _ in range(4)))) == [
         False,
         False,

@@ -1,4 +1,4 @@
-"""Fixtures for servers of a test's own."""
+"""Fixtures for tests that start their own servers."""
 
 from __future__ import annotations
 

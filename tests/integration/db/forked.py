@@ -1,4 +1,4 @@
-"""Children of the test process: to be killed, or to be somebody else.
+"""Child processes that can be killed or run as another user.
 
 Forked and not started anew: a child that has become another user may not be able to read the interpreter.
 """

@@ -1,4 +1,4 @@
-"""What the tests of the embedded server share: a client, a look at the processes, a way to wait."""
+"""Helpers for the embedded server: a client, its processes, waiting."""
 
 from __future__ import annotations
 

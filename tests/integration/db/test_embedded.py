@@ -1,4 +1,4 @@
-"""The embedded server's life, with real ones: start, settings, paths, restart, stop."""
+"""The lifecycle of the embedded server: start, settings, paths, restart, stop."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def test_a_path_too_long_for_a_socket_gets_a_private_temporary_folder_that_goes_
     assert not socket_folder.exists()
 
 
-def test_what_is_acknowledged_is_on_the_disk(running: tuple[EmbeddedPostgres, ConnectionParameters]) -> None:
+def test_acknowledged_data_is_on_disk(running: tuple[EmbeddedPostgres, ConnectionParameters]) -> None:
     for setting in ("fsync", "full_page_writes", "synchronous_commit"):
         assert psql(running[1], f"SHOW {setting}") == "on"
 
 
-def test_nobody_else_can_reach_the_server(running: tuple[EmbeddedPostgres, ConnectionParameters]) -> None:
+def test_other_users_cannot_reach_the_server(running: tuple[EmbeddedPostgres, ConnectionParameters]) -> None:
     assert psql(running[1], "SHOW listen_addresses") == ""
     for setting in ("unix_socket_directories", "data_directory"):
         assert stat.S_IMODE(Path(psql(running[1], f"SHOW {setting}")).stat().st_mode) == 0o700
@@ -115,7 +115,7 @@ def test_the_server_knows_no_variable_of_our_environment(
 
 
 @needs_root
-def test_root_gives_the_server_to_nobody_and_leaves_other_folders_as_they_are(folder: Path) -> None:
+def test_root_runs_the_server_as_nobody_and_changes_no_other_folder(folder: Path) -> None:
     folder.chmod(0o705)
     server = EmbeddedPostgres(folder / "data")
     with server:
@@ -139,7 +139,7 @@ def test_below_a_closed_folder_roots_server_has_none_of_roots_powers(folder: Pat
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_only_the_main_thread_may_start_it(folder: Path) -> None:
+def test_only_the_main_thread_can_start_it(folder: Path) -> None:
     errors: list[BaseException] = []
 
     def start() -> None:

@@ -1,4 +1,4 @@
-"""What the embedded server's folder and processes look like after something was killed at a bad moment."""
+"""The folder and processes of the embedded server after a kill at any moment."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_a_killed_server_whose_children_linger_is_started_again(folder: Path) ->
 
 
 @pytest.mark.parametrize("reused", [False, True])
-def test_a_stale_pid_file_is_no_hindrance(folder: Path, uid: int | None, reused: bool) -> None:
+def test_a_stale_pid_file_is_removed(folder: Path, uid: int | None, reused: bool) -> None:
     data = folder / "data"
     with child(serve(data), uid) as parent:
         parent.receive()

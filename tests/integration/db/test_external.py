@@ -1,4 +1,4 @@
-"""A server of the operator's own: over TCP with a password, of every major version found here."""
+"""An external server: over TCP with a password, in every installed major version."""
 
 from __future__ import annotations
 

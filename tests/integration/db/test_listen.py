@@ -1,4 +1,4 @@
-"""LISTEN on one connection that comes back by itself."""
+"""LISTEN on one connection that reconnects by itself."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def test_a_notification_reaches_the_callbacks_of_its_channel_only(
     assert heard.empty()
 
 
-async def test_after_a_lost_connection_everything_is_to_be_read_again_and_listening_goes_on(
+async def test_after_a_lost_connection_all_is_read_again_and_listening_continues(
     listener: Listener, heard: Heard, database: Database
 ) -> None:
     others = "datname = current_database() AND pid <> pg_backend_pid()"
@@ -50,7 +50,7 @@ async def test_after_a_lost_connection_everything_is_to_be_read_again_and_listen
     assert await heard.get() == ("a", "again")
 
 
-async def test_a_callback_that_fails_takes_nothing_from_the_others(
+async def test_a_failed_callback_does_not_affect_others(
     connection_parameters: ConnectionParameters,
     database: Database,
     heard: Heard,
@@ -81,6 +81,6 @@ async def test_close_ends_the_connection(listener: Listener, database: Database)
         pass
 
 
-async def test_a_late_subscription_is_refused(listener: Listener) -> None:
+async def test_a_late_subscription_is_rejected(listener: Listener) -> None:
     with pytest.raises(RuntimeError, match="before start"):
         listener.subscribe("c", lambda payload: None)

@@ -1,4 +1,4 @@
-"""The pool against real servers: values, errors, and what happens when the server goes away."""
+"""The pool with real servers: values, errors, and lost servers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from picloud.db.unusable import DatabaseUnusable
     "value",
     [{"a": [1, 2.5, None, True, "ü\U0001f600"]}, [], "text", 0, -(2**63), 1.5, False, {"": {}}],
 )
-async def test_jsonb_comes_back_as_it_was_given(database: Database, value: object) -> None:
+async def test_jsonb_is_read_as_it_was_written(database: Database, value: object) -> None:
     assert await database.fetchval("SELECT $1::jsonb", value) == value
 
 
@@ -55,7 +55,7 @@ async def test_a_released_connection_carries_no_open_transaction_to_the_next_bor
     assert await database.fetch("SELECT * FROM instance_settings") == []
 
 
-async def test_what_postgresql_says_of_a_statement_reaches_the_caller(database: Database) -> None:
+async def test_errors_of_a_statement_reach_the_caller(database: Database) -> None:
     with pytest.raises(asyncpg.UndefinedTableError):
         await database.execute("SELECT * FROM no_such_table")
 
@@ -77,7 +77,7 @@ async def test_a_pool_in_use_up_to_the_last_connection_is_unavailable(
     await database.close()
 
 
-async def test_a_statement_that_goes_on_when_it_is_cancelled_keeps_its_connection(
+async def test_a_statement_that_ignores_its_cancellation_keeps_its_connection(
     database: Database, connection_parameters: ConnectionParameters
 ) -> None:
     running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query ~ '^SELECT strpos'"
@@ -148,7 +148,7 @@ async def test_a_database_that_does_not_exist_is_named(postgres: ConnectionParam
         await Database.open(postgres.of_database("nowhere"))
 
 
-async def test_a_database_that_is_not_utf8_is_refused(postgres: ConnectionParameters) -> None:
+async def test_a_database_without_utf8_is_rejected(postgres: ConnectionParameters) -> None:
     owner = await Database.open(postgres, 1)
     await owner.execute(
         "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'"

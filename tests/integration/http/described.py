@@ -1,4 +1,4 @@
-"""Whether answers are what the API's description says."""
+"""Checks responses against the OpenAPI document."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ async def test_a_claimed_host_is_the_apps_and_no_one_elses(client: Client) -> No
     assert (await client("GET", "/hello", host="shop.example")).status == 404
 
 
-async def test_a_route_is_made_listed_and_deleted(client: Client) -> None:
+async def test_a_route_is_created_listed_and_deleted(client: Client) -> None:
     script = await client.script(ENDPOINT)
     route = await client.route(script, "/x", "get")
     assert (route["method"], route["host_kind"], route["path_kind"], route["dispatch_mode"]) == (
@@ -44,7 +44,7 @@ async def test_a_route_is_made_listed_and_deleted(client: Client) -> None:
     assert (await client.admin("DELETE", "/apps/default/routes/%00")).status == 404
 
 
-async def test_two_routes_for_the_same_requests_conflict_also_when_made_at_once(client: Client) -> None:
+async def test_concurrent_routes_for_the_same_requests_conflict(client: Client) -> None:
     script = await client.script(ENDPOINT)
     body = {"script_id": script["id"], "method": "GET", "path": "/caf%C3%A9"}
     answers = await asyncio.gather(*(client.admin("POST", "/apps/default/routes", body) for _ in range(4)))
@@ -68,7 +68,7 @@ async def test_two_routes_for_the_same_requests_conflict_also_when_made_at_once(
         ({"dispatch_mode": "async"}, "dispatch_mode"),
     ],
 )
-async def test_what_cannot_be_routed_is_422_with_the_field(
+async def test_an_unroutable_path_is_422_with_the_field(
     client: Client, fields: dict[str, object], where: str
 ) -> None:
     script = await client.script(ENDPOINT)
@@ -86,7 +86,7 @@ async def test_a_route_needs_an_endpoint_of_its_own_app(client: Client) -> None:
         assert (await client.admin("POST", "/apps/default/routes", body)).status == status
 
 
-async def test_limits_are_told_with_their_values(client: Client) -> None:
+async def test_limits_are_listed_with_their_values(client: Client) -> None:
     items = (await client.admin("GET", "/limits")).json["items"]
     assert all(set(item) == {"name", "default", "ceiling", "unit", "enforced_by", "env"} for item in items)
     assert {"max_fuel", "memory_limit_mb", "max_source_size"} <= {item["name"] for item in items}

@@ -52,7 +52,7 @@ async def ask(worker: Worker) -> AsyncIterator[_Raw]:
 @pytest.mark.parametrize(
     "path", [f"{ADMIN}/auth/me", "/api/v1/docs", "/api/v1/openapi.json", f"{ADMIN}/apps?limit=1"]
 )
-async def test_the_admin_api_and_its_documents_answer_on_their_host_only(ask: _Raw, path: str) -> None:
+async def test_the_admin_api_and_its_documents_are_on_their_host_only(ask: _Raw, path: str) -> None:
     for host in (OURS, "CLOUD.example.com.:8443"):
         assert (await ask("GET", host, path))[0] == 200
     for host in ("localhost", "other.example.com", "nowhere.org", f"x.{OURS}"):
@@ -69,7 +69,7 @@ async def test_the_admin_api_and_its_documents_answer_on_their_host_only(ask: _R
         ("GET", "/admin/x"),
     ],
 )
-async def test_no_other_host_tells_that_there_is_an_admin_api(ask: _Raw, method: str, path: str) -> None:
+async def test_no_other_host_reveals_the_admin_api(ask: _Raw, method: str, path: str) -> None:
     status, head, said = await ask(method, "localhost", path)
     assert (status, said["error"]["code"]) == (404, "not_found")
     assert "\r\nallow:" not in head
@@ -82,7 +82,7 @@ async def test_the_setup_page_is_on_the_host_of_the_admin_api(ask: _Raw) -> None
     assert (await ask("GET", "localhost", "/admin/setup?token=x"))[0] == 404
 
 
-async def test_no_app_answers_on_the_host_of_the_admin_api(ask: _Raw) -> None:
+async def test_no_app_is_served_on_the_host_of_the_admin_api(ask: _Raw) -> None:
     assert (await ask("GET", "localhost", "/hello"))[0] == 200
     assert (await ask("GET", "other.example.com", "/hello"))[0] == 200
     for path in ("/hello", "/", "/nothing"):
@@ -115,7 +115,9 @@ async def test_no_route_names_the_host_of_the_admin_api(
 
 
 @pytest.mark.parametrize("host", [OURS, "localhost", "nowhere.org"])
-async def test_health_and_scripts_by_id_answer_on_every_host(ask: _Raw, worker: Worker, host: str) -> None:
+async def test_health_and_scripts_by_id_are_served_on_every_host(
+    ask: _Raw, worker: Worker, host: str
+) -> None:
     for path in ("/healthz", "/readyz", "/version"):
         assert (await ask("GET", host, path))[0] == 200
     script = await worker.database.fetchval("SELECT id FROM scripts")

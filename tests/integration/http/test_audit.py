@@ -1,4 +1,4 @@
-"""Promises of the audit log: every write leaves one entry, every refusal one, and no secret is in any."""
+"""Promises of the audit log: one entry per write and per denied action, and no secrets."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def test_every_action_leaves_one_entry_and_no_secret(anyone: Client, worke
     await story.check_no_secret_was_told()
 
 
-async def test_every_refusal_leaves_one_entry(client: Client, worker: Worker) -> None:
+async def test_every_denied_action_writes_one_entry(client: Client, worker: Worker) -> None:
     """Of every endpoint with an action: asked by someone who may do nothing, for what is and what is not."""
     story = Story(client, worker.database)
     vic = await worker.person("vic")
@@ -179,7 +179,7 @@ async def test_every_refusal_leaves_one_entry(client: Client, worker: Worker) ->
     await story.check_no_secret_was_told()
 
 
-async def test_a_write_that_the_quota_refuses_is_in_the_log(
+async def test_a_write_rejected_by_the_quota_is_in_the_log(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     story = Story(client, worker.database)
@@ -198,7 +198,7 @@ async def test_a_write_that_the_quota_refuses_is_in_the_log(
     await story.check_no_secret_was_told()
 
 
-async def test_a_conflict_and_a_wrong_password_are_refusals_too(client: Client, worker: Worker) -> None:
+async def test_a_conflict_and_a_wrong_password_are_in_the_log(client: Client, worker: Worker) -> None:
     story = Story(client, worker.database)
     await story.does("app.create", "POST", "/apps", {"slug": "default", "name": "x"}, status=409)
     await story.does("user.delete", "DELETE", f"/users/{OWNER}", status=409)
@@ -208,7 +208,7 @@ async def test_a_conflict_and_a_wrong_password_are_refusals_too(client: Client, 
     await story.check_no_secret_was_told()
 
 
-async def test_what_fails_otherwise_leaves_nothing(client: Client, worker: Worker) -> None:
+async def test_other_failures_write_no_entry(client: Client, worker: Worker) -> None:
     count = "SELECT count(*) FROM audit_log"
     before = await worker.database.fetchval(count)
     for method, path, body in (
@@ -236,7 +236,7 @@ def one_hour(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return now
 
 
-async def test_a_refusal_that_repeats_is_counted_on_the_first_of_its_hour(
+async def test_repeated_denials_are_counted_in_one_entry_per_hour(
     client: Client, worker: Worker, one_hour: list[float]
 ) -> None:
     vic = await worker.person("vic")
@@ -255,13 +255,13 @@ async def test_a_refusal_that_repeats_is_counted_on_the_first_of_its_hour(
     assert [one["times"] for one in await refusals(worker.database)] == [3, 1, 1, 1, 1]
 
 
-async def test_refusals_at_once_are_counted_exactly(worker: Worker, one_hour: list[float]) -> None:
+async def test_concurrent_denials_are_counted_exactly(worker: Worker, one_hour: list[float]) -> None:
     actor = Actor(None, "nobody", "192.0.2.1", "r", "session.login")
     await asyncio.gather(*(audit.write_denial(worker.database, actor, "x") for _ in range(200)))
     assert [one["times"] for one in await refusals(worker.database)] == [200]
 
 
-async def test_a_flood_of_refusals_of_one_caller_is_a_bounded_number_of_entries(
+async def test_a_flood_of_denials_writes_a_limited_number_of_entries(
     worker: Worker, one_hour: list[float]
 ) -> None:
     vic, bob = await worker.person("vic"), await worker.person("bob")
@@ -306,7 +306,7 @@ async def test_an_entry_says_who_did_it_by_which_key_and_what_it_was_before(
     assert (entry["before"]["role"], entry["after"]["role"]) == ("member", "admin")
 
 
-async def test_the_log_outlives_what_it_is_about(client: Client, worker: Worker) -> None:
+async def test_entries_outlive_the_objects_they_are_about(client: Client, worker: Worker) -> None:
     bob = await worker.person("bob", "owner")
     client.token = await worker.session_of(bob)
     await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
@@ -343,7 +343,7 @@ async def test_a_change_and_its_entry_are_there_together_or_not_at_all(
     assert (await worker.platform.accounts.get("ada")).username == "ada"
 
 
-async def test_a_refusal_that_cannot_be_written_is_told_to_the_operator_and_harms_nobody(
+async def test_an_unwritable_denial_is_logged_and_does_not_fail_the_request(
     worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = Audit(worker.database)

@@ -1,4 +1,4 @@
-"""Promises of logging in, of sessions over HTTP, and of the first start."""
+"""Promises of log in, sessions over HTTP, and the first start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def log_in(
     return answer.status, answer.json
 
 
-async def test_a_login_gives_a_token_that_tells_who_one_is(client: Client) -> None:
+async def test_a_login_returns_a_token_of_the_user(client: Client) -> None:
     client.token = None
     status, session = await log_in(client, OWNER.upper())
     assert status == 200
@@ -45,7 +45,7 @@ async def test_a_logout_ends_that_session_at_once_and_no_other(client: Client) -
     assert (await client.admin("GET", "/auth/me")).status == 200
 
 
-async def test_wrong_names_and_wrong_passwords_get_the_same_answer(client: Client) -> None:
+async def test_wrong_names_and_wrong_passwords_get_the_same_response(client: Client) -> None:
     client.token = None
     answers = [
         (await log_in(client, username, password))
@@ -70,7 +70,7 @@ async def test_guessing_is_slowed_down_and_says_for_how_long(client: Client) -> 
     assert int(refused.headers["Retry-After"]) >= 1
 
 
-async def test_the_setup_link_makes_the_owner_once(anyone: Client, worker: Worker) -> None:
+async def test_the_setup_link_creates_the_owner_once(anyone: Client, worker: Worker) -> None:
     token = await worker.platform.setup.create_link()
     page = await anyone("GET", f"/admin/setup?token={token}")
     assert (page.status, page.headers["Content-Type"]) == (200, "text/html; charset=utf-8")

@@ -1,4 +1,4 @@
-"""Scripts as principals: what a script does for a caller, that caller may do themselves."""
+"""Scripts as principals: a script has at most the capabilities of its caller."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def refused(client: Client, source: str, token: str | None) -> str | None:
     return None if answer.status < 400 else str(answer.json["error"]["message"])
 
 
-async def test_a_script_does_no_more_for_its_caller_than_they_may(client: Client, worker: Worker) -> None:
+async def test_a_script_has_only_the_capabilities_of_its_caller(client: Client, worker: Worker) -> None:
     shop, other = await worker.app("shop"), await worker.app("other")
     owner = await worker.person("root", "owner")
     viewer = await worker.person("vera", app_id=shop, app_role="viewer")
@@ -52,7 +52,7 @@ async def test_a_script_does_no_more_for_its_caller_than_they_may(client: Client
 
 
 @pytest.mark.parametrize("caught", [True, False])
-async def test_what_was_refused_did_not_happen(client: Client, worker: Worker, caught: bool) -> None:
+async def test_a_denied_call_has_no_effect(client: Client, worker: Worker, caught: bool) -> None:
     shop = await worker.app("shop")
     viewer = await worker.session_of(await worker.person("vera", app_id=shop, app_role="viewer"))
     source = f"try {{ {WRITES} }} catch (e) {{ e }}" if caught else WRITES
@@ -72,7 +72,7 @@ async def test_what_was_refused_did_not_happen(client: Client, worker: Worker, c
 @pytest.mark.parametrize(
     ("ingress", "access"), [("route", "open"), ("execute", "open"), ("execute", "members")]
 )
-async def test_what_ends_while_a_body_arrives_counts_no_longer(
+async def test_a_credential_that_ends_while_a_body_arrives_is_rejected(
     client: Client,
     worker: Worker,
     monkeypatch: pytest.MonkeyPatch,
@@ -122,7 +122,7 @@ async def test_a_script_that_is_closed_while_a_body_arrives_is_closed_to_it(
     assert (await client.execute(script, headers=nobody, data=b"all of it")).status == 401
 
 
-async def test_no_body_of_a_stranger_is_read_for_a_script_of_members(
+async def test_no_body_of_an_anonymous_caller_is_read_for_a_members_script(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = await client.script("1", execute_access="members")

@@ -1,4 +1,4 @@
-"""The description as it is served, and what every path of the API answers beside what it is for."""
+"""The served OpenAPI document, and the other responses of every path of the API."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ async def test_a_method_a_path_has_not_is_405_and_says_which_it_has(client: Clie
             assert method == "HEAD" or answer.error == "method_not_allowed"
 
 
-async def test_head_is_answered_as_get_without_a_body(client: Client) -> None:
+async def test_head_is_served_as_get_without_a_body(client: Client) -> None:
     for path in [path for path, methods in DOCUMENT["paths"].items() if "get" in methods]:
         get = await client("GET", _filled(path))
         head = await client("HEAD", _filled(path))
@@ -91,7 +91,7 @@ async def test_a_path_that_is_not_there_is_404_in_the_error_shape(client: Client
         ("DELETE", f"{ADMIN}/scripts/{ANY_ID}", 204, {}),
     ],
 )
-def test_an_answer_that_is_not_described_fails_every_test_that_gets_it(
+def test_an_undescribed_response_fails_every_test_that_gets_it(
     method: str, path: str, status: int, body: Any
 ) -> None:
     headers = {"Content-Type": "application/json; charset=utf-8"} if body is not None else {}

@@ -1,4 +1,4 @@
-"""Values that no guest of ours would store, and what people who look for them are told."""
+"""Values that our guest never stores, and how the admin API shows them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def nested(levels: int) -> bytes:
     return b'{"a":' + b"[" * (levels - 1) + b"]" * (levels - 1) + b"}"
 
 
-async def test_what_a_guest_makes_up_for_kv_is_shown_as_it_is(
+async def test_kv_bytes_made_up_by_a_guest_are_shown_unchanged(
     client: Client, worker: Worker, tmp_path: Path
 ) -> None:
     app = (await worker.platform.apps.get("default")).id

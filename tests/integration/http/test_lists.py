@@ -186,7 +186,7 @@ async def test_a_walk_shows_everything_once_while_more_is_made(
 
 
 @each_list
-async def test_a_list_refuses_parameters_that_are_none(client: Client, things: Things, path: str) -> None:
+async def test_a_list_rejects_invalid_parameters(client: Client, things: Things, path: str) -> None:
     url = path.format(**things.names)
     for n in range(3):
         await things.make(path, n)

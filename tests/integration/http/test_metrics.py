@@ -1,4 +1,4 @@
-"""`GET /metrics`: who may read it, and that it says what happened."""
+"""`GET /metrics`: access and content."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(answer: Answer) -> dict[str, float]:
     }
 
 
-async def test_prometheus_reads_what_requests_and_executions_did(client: Client) -> None:
+async def test_prometheus_parses_counters_of_requests_and_executions(client: Client) -> None:
     before = read(await client("GET", "/metrics"))
     script = await client.script('if "fail" in ctx.request.query { throw "no" } "hello"')
     await client.route(script, "/hi")
@@ -75,7 +75,7 @@ async def test_a_full_gate_is_counted(client: Client, worker: Worker) -> None:
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
-async def test_what_a_proxy_passed_on_is_not_of_this_machine(anyone: Client, header: str) -> None:
+async def test_a_request_passed_on_by_a_proxy_is_not_local(anyone: Client, header: str) -> None:
     answer = await anyone("GET", "/metrics", headers={header: "127.0.0.1"})
     assert (answer.status, answer.error) == (403, "forbidden")
 
@@ -116,7 +116,7 @@ async def test_without_a_token_none_opens_it(anyone: Client) -> None:
         assert (await anyone("GET", "/metrics", headers=headers)).status == 403
 
 
-async def test_it_answers_where_the_admin_api_does(anyone: Client, worker: Worker) -> None:
+async def test_metrics_are_served_on_the_host_of_the_admin_api(anyone: Client, worker: Worker) -> None:
     apart = replace(worker, platform=replace(worker.platform, admin_host="cloud.example"))
     async with serving(apart) as there:
         assert (await there("GET", "/metrics", host="cloud.example")).status == 200

@@ -1,4 +1,4 @@
-"""Promises of modules, as their authors meet them."""
+"""Promises of modules to script authors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def test_a_script_calls_functions_and_constants_of_modules_and_of_theirs(c
     assert (await client.execute(script)).json == [238, 19, 100]
 
 
-async def test_an_edit_of_a_module_is_what_the_next_execution_runs(client: Client) -> None:
+async def test_the_next_execution_runs_an_edited_module(client: Client) -> None:
     inner = await module(client, "inner", "fn n() { 0 }")
     await module(client, "outer", 'import "inner" as inner; fn n() { inner::n() }')
     script = await client.script('import "outer" as outer; outer::n()')
@@ -118,9 +118,7 @@ async def test_a_cached_run_with_three_modules_asks_the_database_nothing(
         ("users", "namespace"),
     ],
 )
-async def test_a_name_no_module_can_have_is_refused_wherever_a_script_would_get_it(
-    client: Client, name: str, said: str
-) -> None:
+async def test_an_invalid_module_name_is_rejected_everywhere(client: Client, name: str, said: str) -> None:
     source = "fn f() { 1 }"
     good = await module(client, "a" * 64, source)
     endpoint = await client.script(source, name=name)
@@ -135,7 +133,7 @@ async def test_a_name_no_module_can_have_is_refused_wherever_a_script_would_get_
 
 
 @pytest.mark.parametrize("source", ["1", "let x = 1;", "print(1);", "fn f() { 1 } f();"])
-async def test_a_module_holds_functions_constants_and_imports_only(client: Client, source: str) -> None:
+async def test_a_module_contains_only_functions_constants_and_imports(client: Client, source: str) -> None:
     endpoint = await client.script(source, name="loose")
     for answer in (
         await client.admin(
@@ -167,7 +165,7 @@ async def test_scripts_and_modules_can_be_saved_in_any_order(client: Client) -> 
             break
 
 
-async def test_what_is_missing_is_not_found_until_it_is_there(client: Client) -> None:
+async def test_a_missing_module_is_found_once_it_exists(client: Client) -> None:
     script = await client.script('let n = 1;\nimport "late" as late; late::n()')
     status, message, details = await error(client, script)
     assert (status, message) == (502, MISSING)
@@ -183,7 +181,7 @@ async def test_what_is_missing_is_not_found_until_it_is_there(client: Client) ->
     assert (await error(client, script))[:2] == (502, MISSING)
 
 
-async def test_what_fails_in_a_module_says_where(client: Client) -> None:
+async def test_an_error_in_a_module_has_its_position(client: Client) -> None:
     await module(client, "deep", "\nfn fail() {\n    throw `it broke`;\n}")
     await module(client, "flat", 'import "deep" as deep; fn fail() { deep::fail() }')
     script = await client.script('import "flat" as flat; flat::fail()')
@@ -209,7 +207,7 @@ async def test_a_module_that_does_not_compile_any_more_is_named_with_its_place(
         assert answer.details["column"] >= 1
 
 
-async def test_a_circle_of_imports_throws_and_is_told_beforehand(client: Client) -> None:
+async def test_circular_imports_throw_and_are_reported_when_saved(client: Client) -> None:
     names = ["a", "b", "c"]
     for name, then in zip(names, ["b", "c", "a"], strict=True):
         await module(client, name, f'import "{then}" as next; fn n() {{ 1 }}')
@@ -225,7 +223,7 @@ async def test_a_circle_of_imports_throws_and_is_told_beforehand(client: Client)
     assert (await client.admin("DELETE", f"/scripts/{alone['id']}")).status == 204  # nobody else needs it
 
 
-async def test_modules_may_use_each_other_inside_of_functions(client: Client) -> None:
+async def test_modules_can_import_each_other_inside_functions(client: Client) -> None:
     await module(client, "even", 'fn of(n) { if n == 0 { return true; } import "odd" as o; o::of(n - 1) }')
     await module(client, "odd", 'fn of(n) { if n == 0 { return false; } import "even" as e; e::of(n - 1) }')
     script = await client.script('import "even" as even; [even::of(4), even::of(7)]')
@@ -242,7 +240,7 @@ async def test_modules_nest_as_deep_as_the_limit_says(client: Client, depth: int
     assert answer.json == depth if status == 200 else "max_import_depth" in answer.json["error"]["message"]
 
 
-async def test_modules_of_more_than_four_mebibytes_together_are_refused(client: Client) -> None:
+async def test_modules_of_more_than_four_mebibytes_in_total_are_rejected(client: Client) -> None:
     padding = "//" + "x" * (1000 * 1024)
     names = [f"m{n}" for n in range(5)]
     for name in names:
@@ -261,7 +259,7 @@ async def test_modules_of_more_than_four_mebibytes_together_are_refused(client: 
     )
 
 
-async def test_more_than_256_modules_are_refused(client: Client, worker: Worker) -> None:
+async def test_more_than_256_modules_are_rejected(client: Client, worker: Worker) -> None:
     many = "".join(f'import "m{n}" as m;' for n in range(257))
     answer = await client.admin("POST", "/apps/default/scripts", {"name": "many", "source": many})
     assert (answer.status, answer.details["ceiling"]) == (422, 256)
@@ -283,7 +281,7 @@ async def test_more_than_256_modules_are_refused(client: Client, worker: Worker)
     assert (await client.execute(script)).status == 502  # it runs, and finds them missing
 
 
-async def test_imports_tell_what_each_name_stands_for(client: Client) -> None:
+async def test_imports_are_listed_with_their_scripts(client: Client) -> None:
     lib = await module(client, "lib", "fn n() { 1 }")
     lib = await patch(client, lib, source="fn n() { 2 }")
     other = await client.script("1", name="other")
@@ -348,7 +346,7 @@ async def test_a_module_that_is_imported_is_deleted_or_renamed_with_force_only(c
     assert (await error(client, user))[1] == MISSING
 
 
-async def test_a_module_may_become_an_endpoint_and_is_none_any_more(client: Client) -> None:
+async def test_a_module_can_become_an_endpoint(client: Client) -> None:
     lib = await module(client, "lib", "fn n() { 1 }")
     user = await client.script('import "lib" as l; l::n()', name="user")
     assert (await client.execute(lib)).status == 422

@@ -1,4 +1,4 @@
-"""Promises of routes over real HTTP: what reaches the script, and what is answered where none is meant."""
+"""Promises of routes over HTTP: what reaches the script, and responses without a matching route."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def test_no_parameter_is_empty_and_no_prefix_its_base(client: Client, path
     assert (await client("GET", path)).status == 404
 
 
-async def test_a_catch_all_takes_what_nothing_else_does_but_what_is_reserved(client: Client) -> None:
+async def test_a_catch_all_matches_everything_except_reserved_paths(client: Client) -> None:
     await routes(client, "* /*", "GET /:page")
     for path, rest in (("/", ""), ("/a/b", "a/b"), ("/apis/x", "apis/x")):
         assert (await client("GET", path)).json["rest"] == rest
@@ -152,7 +152,7 @@ async def test_no_script_sees_a_session_of_picloud(client: Client, cookies: str,
     assert token.encode() not in answer.body
 
 
-async def test_who_calls_a_route_does_not_decide_whether_it_answers(client: Client) -> None:
+async def test_a_route_matches_for_every_caller(client: Client) -> None:
     good = client.token
     for token in (good, None, "pis_wrong", "pic_wrong", "their-own", ""):
         client.token = token
@@ -167,7 +167,7 @@ async def test_who_calls_a_route_does_not_decide_whether_it_answers(client: Clie
         assert (await client("GET", "/hello", headers=headers)).status == 200
 
 
-async def test_a_database_that_is_away_makes_the_caller_nobody_and_no_error(
+async def test_an_unavailable_database_makes_the_caller_anonymous(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []

@@ -1,4 +1,4 @@
-"""The API against its own description: schemathesis makes requests from it, good ones and bad ones."""
+"""The API against its OpenAPI document: schemathesis generates valid and invalid requests."""
 
 from __future__ import annotations
 
@@ -110,5 +110,5 @@ async def test_a_viewer_finds_only_what_is_described(client: Client, worker: Wor
 
 
 @pytest.mark.usefixtures("client")
-async def test_nobody_finds_only_what_is_described(worker: Worker, tmp_path: Path) -> None:
+async def test_an_anonymous_caller_finds_only_what_is_described(worker: Worker, tmp_path: Path) -> None:
     await run(worker, tmp_path, None, {}, "coverage")

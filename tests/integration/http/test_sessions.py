@@ -1,4 +1,4 @@
-"""Sessions over HTTP: cookies, proofs of origin, and what an attacker would try with tokens."""
+"""Sessions over HTTP: cookies, origin checks, and attacks with tokens."""
 
 from __future__ import annotations
 
@@ -101,7 +101,9 @@ async def test_a_write_of_another_page_is_on_record(browser: Client, worker: Wor
 @pytest.mark.parametrize(
     "headers", [{"Sec-Fetch-Site": "cross-site"}, {"Origin": "http://evil.example"}, {"Origin": "null"}]
 )
-async def test_a_page_of_others_cannot_log_its_visitor_in(browser: Client, headers: dict[str, str]) -> None:
+async def test_a_page_of_another_origin_cannot_log_its_visitor_in(
+    browser: Client, headers: dict[str, str]
+) -> None:
     answer = await log_in(browser, **headers)
     assert answer.status == 403
     assert "Set-Cookie" not in answer.headers
@@ -157,12 +159,12 @@ async def test_a_token_in_the_url_or_in_a_body_counts_for_nothing(browser: Clien
     "value",
     ["", "Bearer", "Bearer ", "Bearer pis_", "Bearer " + "x" * 6000, "Bearer pic_\xff"],
 )
-async def test_what_is_no_token_is_401_and_nothing_else(browser: Client, value: str) -> None:
+async def test_an_invalid_token_is_401(browser: Client, value: str) -> None:
     assert (await browser.admin("GET", "/auth/me", headers={"Authorization": value})).status == 401
 
 
 @pytest.mark.parametrize("byte", [b"\x01", b"\x7f", b"\xff", b"\xc3\xa9"])
-async def test_a_token_with_bytes_that_no_token_has_is_refused(browser: Client, byte: bytes) -> None:
+async def test_a_token_with_invalid_bytes_is_rejected(browser: Client, byte: bytes) -> None:
     for token in (b"pis_" + byte + b"A" * 42, b"pic_" + b"a" * 51 + byte):
         request = b"GET /api/v1/admin/auth/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + token
         status = (await browser.raw(request + b"\r\n\r\n")).split()[1]
@@ -188,7 +190,7 @@ async def test_a_key_neither_opens_nor_ends_sessions_nor_changes_the_password(
     assert (me["principal"], me["key"]["app_id"], len(me["key"]["scopes"])) == ("api_key", None, 7)
 
 
-async def test_one_sees_and_ends_ones_own_sessions(client: Client, worker: Worker) -> None:
+async def test_a_user_lists_and_ends_their_own_sessions(client: Client, worker: Worker) -> None:
     other = (await client.admin("POST", "/auth/login", LOGIN, headers={"User-Agent": "phone"})).json["token"]
     listed = (await client.admin("GET", "/auth/sessions")).json["items"]
     assert [one["is_current"] for one in listed] == [True, False]
@@ -211,7 +213,7 @@ async def test_one_sees_and_ends_ones_own_sessions(client: Client, worker: Worke
     assert (await client.admin("GET", "/auth/me")).status == 401
 
 
-async def test_ones_own_password_is_changed_with_the_one_one_has(client: Client) -> None:
+async def test_a_user_changes_their_password_with_the_current_one(client: Client) -> None:
     other = (await client.admin("POST", "/auth/login", LOGIN)).json["token"]
     wrong = await client.admin("POST", "/auth/password", {"current": "not the one", "password": NEW})
     assert (wrong.status, wrong.details) == (403, {"field": "current"})
@@ -239,7 +241,7 @@ async def test_guessing_the_current_password_in_a_session_is_slowed_down(client:
         ("membership", "/apps/shop/domains", {"pattern": "shop.example.com"}, 403),
     ],
 )
-async def test_what_ends_while_a_body_arrives_ends_the_call(
+async def test_a_session_that_ends_while_a_body_arrives_ends_the_call(
     client: Client,
     worker: Worker,
     monkeypatch: pytest.MonkeyPatch,

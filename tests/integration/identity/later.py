@@ -1,4 +1,4 @@
-"""Time that passes without a test waiting for it."""
+"""Moves stored times back, so that tests need not wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of identity/accounts.py: what may be changed of whom, by whom, and what holds at the same time."""
+"""Promises of identity/accounts.py: permitted changes and concurrent ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def log_in(worker: Worker, username: str, password: str) -> None:
     await worker.platform.log_in.log_in(username, password, nobody)
 
 
-async def test_a_user_is_made_found_by_id_and_name_and_listed(worker: Worker) -> None:
+async def test_a_user_is_created_found_by_id_and_name_and_listed(worker: Worker) -> None:
     users = worker.platform.accounts
     ada = await users.create("Ada", PASSWORD, "owner", CONSOLE, email="Ada@example.com")
     assert (ada.username, ada.email, ada.role, ada.is_active, ada.last_login_at) == (
@@ -60,7 +60,7 @@ async def test_a_user_is_made_found_by_id_and_name_and_listed(worker: Worker) ->
             await users.get(missing)
 
 
-async def test_names_and_addresses_are_taken_whatever_their_case(worker: Worker) -> None:
+async def test_names_and_addresses_are_unique_in_any_case(worker: Worker) -> None:
     users = worker.platform.accounts
     await users.create("ada", PASSWORD, "owner", CONSOLE, email="ada@example.com")
     bob = await users.create("bob", PASSWORD, "member", CONSOLE)
@@ -94,7 +94,7 @@ async def test_names_and_addresses_are_taken_whatever_their_case(worker: Worker)
         ({"password": None}, "password"),
     ],
 )
-async def test_what_is_not_acceptable_is_said_with_its_field_and_changes_nothing(
+async def test_an_invalid_value_is_rejected_with_its_field(
     worker: Worker, fields: dict[str, object], where: str
 ) -> None:
     bob = await worker.person("bob", "owner")
@@ -121,7 +121,7 @@ async def test_a_patch_keeps_what_is_absent_and_null_clears_the_address(worker: 
     assert cleared.updated_at > bob.updated_at
 
 
-async def test_a_deactivation_ends_every_session_and_key_for_good(worker: Worker) -> None:
+async def test_a_deactivation_ends_every_session_and_key_permanently(worker: Worker) -> None:
     users = worker.platform.accounts
     await worker.person("ada", "owner")
     bob = await worker.person("bob", "admin")
@@ -253,7 +253,7 @@ async def test_only_an_owner_changes_or_deletes_an_owner(
     await touch(acting(ada))
 
 
-async def test_only_an_owner_makes_an_owner(worker: Worker) -> None:
+async def test_only_an_owner_can_create_an_owner(worker: Worker) -> None:
     users = worker.platform.accounts
     ada, amy = await worker.person("ada", "owner"), await worker.person("amy", "admin")
     await worker.person("bob")
@@ -266,7 +266,7 @@ async def test_only_an_owner_makes_an_owner(worker: Worker) -> None:
     assert (await users.update("bob", {"role": "owner"}, acting(ada))).role == "owner"
 
 
-async def test_nobody_resets_their_own_password_without_the_one_they_have(worker: Worker) -> None:
+async def test_no_user_resets_their_password_without_the_current_one(worker: Worker) -> None:
     ada = await worker.person("ada", "owner")
     for token in (await worker.session_of(ada), await worker.key_of(ada)):
         actor = await acting_by(worker, ada, token)
@@ -275,7 +275,7 @@ async def test_nobody_resets_their_own_password_without_the_one_they_have(worker
             await worker.platform.accounts.update("ada", {"password": NEW}, actor)
 
 
-async def test_what_someone_was_when_their_request_came_is_not_what_they_may_do(worker: Worker) -> None:
+async def test_the_current_role_of_a_user_decides(worker: Worker) -> None:
     """Guards ask anew under the lock: a demotion, deactivation or deletion meanwhile counts."""
     users = worker.platform.accounts
     for name, change in (("one", {"role": "member"}), ("two", {"is_active": False}), ("three", None)):
@@ -301,7 +301,7 @@ async def _owners(worker: Worker) -> int:
 
 
 @pytest.mark.parametrize("loss", [*LOSSES, None], ids=str)
-async def test_two_owners_who_remove_each_other_at_once_leave_one(
+async def test_two_owners_removing_each_other_leave_one(
     worker: Worker, loss: dict[str, object] | None
 ) -> None:
     users = worker.platform.accounts
@@ -338,7 +338,7 @@ async def test_the_last_owner_deleted_from_two_sessions_at_once_stays(worker: Wo
     assert await _owners(worker) == 1
 
 
-async def test_one_name_given_to_two_at_once_is_given_once(worker: Worker) -> None:
+async def test_one_name_given_to_two_users_concurrently_is_given_once(worker: Worker) -> None:
     answers = await asyncio.gather(
         *(
             worker.platform.accounts.create("Ada" if n % 2 else "ada", PASSWORD, "member", CONSOLE)
@@ -370,7 +370,7 @@ async def test_a_password_is_changed_by_who_knows_it_and_ends_the_other_sessions
     await log_in(worker, "ada", NEW)
 
 
-async def test_two_changes_of_one_password_at_once_are_one(worker: Worker) -> None:
+async def test_concurrent_changes_of_one_password_apply_once(worker: Worker) -> None:
     ada = await worker.person("ada", "owner")
     principal = await worker.platform.principals.of_token(await worker.session_of(ada))
     actor = Actor(principal, "ada", "192.0.2.1", "r1", "user.password")
@@ -383,7 +383,7 @@ async def test_two_changes_of_one_password_at_once_are_one(worker: Worker) -> No
     assert {type(answer) for answer in refused} <= {Conflict, Forbidden}, refused
 
 
-async def test_who_is_deleted_while_their_password_changes_is_told_so(
+async def test_a_user_deleted_during_a_password_change_gets_an_error(
     worker: Worker, passwords: Passwords, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await worker.person("root", "owner")
@@ -402,7 +402,7 @@ async def test_who_is_deleted_while_their_password_changes_is_told_so(
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "member"])
-async def test_a_user_of_each_role_can_be_made_and_has_it(worker: Worker, role: Role) -> None:
+async def test_a_user_of_each_role_can_be_created(worker: Worker, role: Role) -> None:
     await worker.person("root", "owner")
     made = await worker.person("ada", role)
     principal = await worker.platform.principals.of_token(await worker.session_of(made))

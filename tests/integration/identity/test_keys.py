@@ -58,7 +58,7 @@ async def test_a_key_is_shown_once_and_stored_as_a_hash_with_a_prefix_that_finds
     assert (principal.key.id, principal.key.scopes) == (key.id, {"script:read", "log:read"})
 
 
-async def test_what_is_almost_a_key_is_nobody(worker: Worker) -> None:
+async def test_an_altered_key_is_rejected(worker: Worker) -> None:
     secret = await worker.key_of(await worker.person("ada", "owner"))
     other_end = secret[:-1] + ("b" if secret[-1] == "a" else "a")
     for wrong in (secret[:-1], secret + "a", secret.upper(), other_end, secret[4:], secret[:12] + "a" * 44):
@@ -67,7 +67,7 @@ async def test_what_is_almost_a_key_is_nobody(worker: Worker) -> None:
         assert await worker.platform.principals.of_token(wrong) is None
 
 
-async def test_no_user_has_more_keys_than_allowed_also_when_they_make_them_at_once(worker: Worker) -> None:
+async def test_keys_per_user_are_limited_also_for_concurrent_requests(worker: Worker) -> None:
     ada, bob = await worker.person("ada", "owner"), await worker.person("bob")
     keys = Keys(worker.database, worker.changes, max_keys=3)
     caller = await in_person(worker, ada)
@@ -111,7 +111,7 @@ async def test_keys_that_share_a_prefix_are_told_apart(worker: Worker) -> None:
         ({"expires_at": datetime(1, 1, 1, tzinfo=UTC)}, "expires_at"),
     ],
 )
-async def test_what_no_key_can_be_is_said_with_its_field(
+async def test_an_invalid_key_is_rejected_with_its_field(
     worker: Worker, fields: dict[str, object], where: str
 ) -> None:
     caller = await in_person(worker, await worker.person("ada", "owner"))
@@ -120,7 +120,7 @@ async def test_what_no_key_can_be_is_said_with_its_field(
     assert refused.value.details["field"] == where
 
 
-async def test_a_key_is_bound_only_to_an_app_its_user_may_read(worker: Worker) -> None:
+async def test_a_key_is_bound_only_to_an_app_its_user_can_read(worker: Worker) -> None:
     shop, other = await worker.app("shop"), await worker.app("other")
     ada = await in_person(worker, await worker.person("ada", "owner"))
     vic = await in_person(worker, await worker.person("vic", "member", shop))
@@ -145,7 +145,7 @@ async def test_scopes_beyond_the_users_role_grant_nothing(worker: Worker) -> Non
     assert not may(principal, "instance.manage_users")
 
 
-async def test_a_key_does_no_more_than_its_user_may_now(worker: Worker) -> None:
+async def test_a_key_has_at_most_the_current_rights_of_its_user(worker: Worker) -> None:
     shop = await worker.app("shop")
     vic = await worker.person("vic", "member", shop, "editor")
     bound = await worker.key_of(vic, ["script:write"], shop)
@@ -195,7 +195,7 @@ async def test_a_key_manages_only_keys_within_its_own(worker: Worker) -> None:
     await worker.platform.keys.delete(narrow.key.id, narrow, actor)  # and may end itself
 
 
-async def test_who_may_revoke_whose_key(worker: Worker) -> None:
+async def test_who_can_revoke_whose_key(worker: Worker) -> None:
     people = {
         name: await worker.person(name, role)
         for name, role in (("ada", "owner"), ("bob", "owner"), ("amy", "admin"), ("vic", "member"))  # type: ignore[arg-type]
@@ -225,7 +225,7 @@ async def test_who_may_revoke_whose_key(worker: Worker) -> None:
             assert await worker.platform.principals.of_token(secret) is not None
 
 
-async def test_a_revoked_key_is_refused_on_every_worker_with_the_next_request(worker: Worker) -> None:
+async def test_a_revoked_key_is_rejected_on_every_worker_by_the_next_request(worker: Worker) -> None:
     here, there = worker.platform.principals, Principals(worker.database, worker.generations, Background())
     caller = await in_person(worker, await worker.person("ada", "owner"))
     for _ in range(20):
@@ -235,7 +235,7 @@ async def test_a_revoked_key_is_refused_on_every_worker_with_the_next_request(wo
         assert (await here.of_token(secret), await there.of_token(secret)) == (None, None)
 
 
-async def test_a_key_that_expires_is_nobody_also_where_it_was_just_in_memory(
+async def test_an_expired_key_is_rejected_also_from_memory(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await worker.person("ada", "owner")
@@ -272,7 +272,7 @@ async def test_the_last_use_is_noted_once_a_minute_and_not_on_the_callers_way(wo
             assert await worker.platform.principals.of_token(secret) is not None
 
 
-async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker) -> None:
+async def test_no_key_is_created_for_a_user_deactivated_in_the_meantime(worker: Worker) -> None:
     await worker.person("root", "owner")
     for n in range(8):
         user = await worker.person(f"ada{n}")
@@ -289,7 +289,7 @@ async def test_a_key_is_not_made_for_who_is_deactivated_meanwhile(worker: Worker
             await create(worker, caller)
 
 
-async def test_a_key_is_not_made_by_what_was_ended_meanwhile(worker: Worker) -> None:
+async def test_no_key_is_created_by_a_credential_ended_in_the_meantime(worker: Worker) -> None:
     user = await worker.person("ada")
     person, program = await in_person(worker, user), await by_key(worker, await worker.key_of(user))
     await create(worker, person)
@@ -300,7 +300,7 @@ async def test_a_key_is_not_made_by_what_was_ended_meanwhile(worker: Worker) -> 
             await create(worker, caller)
 
 
-async def test_what_was_ended_while_a_password_is_hashed_makes_nobody_an_owner(worker: Worker) -> None:
+async def test_a_credential_ended_during_hashing_creates_no_owner(worker: Worker) -> None:
     user = await worker.person("ada", "owner")
     person, program = await in_person(worker, user), await by_key(worker, await worker.key_of(user))
     actors = [Actor(caller, "ada", "", "", "user.create") for caller in (person, program)]
@@ -312,7 +312,7 @@ async def test_what_was_ended_while_a_password_is_hashed_makes_nobody_an_owner(w
             await worker.platform.accounts.create("late", PASSWORD, "owner", actor)
 
 
-async def test_an_app_that_goes_meanwhile_is_not_found(
+async def test_an_app_deleted_in_the_meantime_is_not_found(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = await in_person(worker, await worker.person("ada", "owner"))

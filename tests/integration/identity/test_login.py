@@ -23,7 +23,7 @@ def from_address(address: str) -> Actor:
     return replace(NOBODY, address=address)
 
 
-async def test_a_user_logs_in_whatever_the_case_of_the_name(worker: Worker) -> None:
+async def test_a_user_logs_in_with_any_case_of_the_name(worker: Worker) -> None:
     made = await worker.person("Ada", "owner")
     done = await worker.platform.log_in.log_in("aDA", PASSWORD, NOBODY)
     assert done.user == replace(made, last_login_at=done.user.last_login_at)
@@ -42,9 +42,7 @@ async def test_each_log_in_has_a_token_of_its_own(worker: Worker) -> None:
 @pytest.mark.parametrize(
     "username", ["nobody", "", "a\0", "\u212aada", "ad\u0430", "x" * 5000, "\udcff", "ada "]
 )
-async def test_what_is_no_users_name_gets_the_answer_of_a_wrong_password(
-    worker: Worker, username: str
-) -> None:
+async def test_an_unknown_name_gets_the_response_of_a_wrong_password(worker: Worker, username: str) -> None:
     await worker.person("ada", "owner")
     with pytest.raises(Unauthenticated) as wrong:
         await worker.platform.log_in.log_in("ada", "a wrong guess", NOBODY)
@@ -98,7 +96,7 @@ async def _guess(worker: Worker, *addresses: str) -> None:
             await worker.platform.log_in.log_in("ada", "a wrong guess", from_address(address))
 
 
-async def test_guesses_from_elsewhere_do_not_keep_out_who_logged_in_from_here_of_late(
+async def test_guesses_from_elsewhere_do_not_block_a_recent_address(
     worker: Worker,
 ) -> None:
     await worker.person("ada", "owner")
@@ -152,9 +150,7 @@ async def test_of_where_someone_logged_in_from_only_a_hash_is_kept_and_of_failur
     assert "192.0.2" not in row["s"]
 
 
-async def test_a_refusal_for_want_of_time_is_no_guess(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_throttled_attempt_is_not_a_guess(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     await worker.person("ada", "owner")
     with monkeypatch.context() as patched:
         patched.setattr(passwords_module, "MAX_WAITING", 0)
@@ -222,7 +218,7 @@ class Work:
         return noting
 
 
-async def test_a_refused_log_in_is_the_same_work_for_every_name_in_every_branch(
+async def test_a_rejected_login_does_the_same_work_for_every_name(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await worker.person("ada", "owner")

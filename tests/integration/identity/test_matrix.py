@@ -1,4 +1,4 @@
-"""Every endpoint of the API against every kind of principal, over HTTP, with things that exist.
+"""Every endpoint of the API for every kind of principal, over HTTP, with existing objects.
 
 A write is sent with a parameter that no endpoint has: who may not do it is refused before that is seen,
 who may is told of it (422), and nothing changes that the next principal needs.
@@ -143,7 +143,7 @@ def _in_app(endpoint: Endpoint) -> bool:
 
 
 @pytest.mark.slow
-async def test_every_endpoint_lets_in_exactly_who_may(world: World) -> None:
+async def test_every_endpoint_admits_exactly_the_expected_callers(world: World) -> None:
     wrong: list[tuple[object, ...]] = []
     for endpoint in (one for one in ENDPOINTS if one.access != "public"):
         places: tuple[Where, ...] = ("this", "other") if _in_app(endpoint) else ("this",)
@@ -161,7 +161,7 @@ async def test_every_endpoint_lets_in_exactly_who_may(world: World) -> None:
     assert wrong == []
 
 
-async def test_an_app_of_others_and_one_that_is_not_there_look_alike_but_to_who_sees_all(
+async def test_a_foreign_and_a_missing_app_look_the_same_to_members(
     world: World,
 ) -> None:
     wrong: list[tuple[object, ...]] = []
@@ -181,7 +181,7 @@ async def test_an_app_of_others_and_one_that_is_not_there_look_alike_but_to_who_
     assert wrong == []
 
 
-async def test_what_belongs_to_one_app_is_not_found_under_another(world: World) -> None:
+async def test_objects_of_one_app_are_not_found_under_another(world: World) -> None:
     """Every endpoint with something of an app in its path, asked by an owner for another app's."""
     owner = next(who for who in EVERYONE if who.name == "owner in person")
     world.client.token = world.tokens[owner]
@@ -219,7 +219,7 @@ async def test_a_body_or_a_parameter_names_nothing_of_another_app(world: World) 
     assert {one["app_id"] for one in audit} == {app}
 
 
-async def test_lists_show_only_what_one_may_see(world: World) -> None:
+async def test_lists_show_only_readable_objects(world: World) -> None:
     seen = {}
     for who in (one for one in EVERYONE if one.role is not None):
         world.client.token = world.tokens[who]

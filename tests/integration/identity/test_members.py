@@ -24,7 +24,7 @@ async def principal_of(worker: Worker, token: str) -> Principal:
     return principal
 
 
-async def test_a_member_is_granted_changed_listed_and_removed_and_may_do_so_at_once(worker: Worker) -> None:
+async def test_a_membership_is_granted_changed_listed_and_removed_immediately(worker: Worker) -> None:
     members = worker.platform.members
     shop, other = await worker.app("shop"), await worker.app("other")
     vic = await worker.person("vic")
@@ -61,7 +61,7 @@ async def test_a_grant_that_is_there_is_a_conflict_and_one_that_is_not_cannot_be
 
 
 @pytest.mark.parametrize("who", ["nobody", "0b7e4c1a-5d0f-4f5e-9a51-3c2b7d9e8f60", "", "\0", "x" * 500])
-async def test_who_is_not_there_is_not_found_and_is_removed_all_the_same(worker: Worker, who: str) -> None:
+async def test_a_missing_user_is_not_found_and_removal_succeeds(worker: Worker, who: str) -> None:
     shop = await worker.app("shop")
     with pytest.raises(NotFound):
         await worker.platform.members.grant(shop, who, "viewer", CONSOLE)
@@ -113,14 +113,14 @@ async def test_a_member_is_listed_with_the_facts_of_its_account(worker: Worker) 
     assert (await members.list(shop, PageRequest())).items == [replace(granted, is_active=False)]
 
 
-async def test_an_app_that_is_gone_is_not_found(worker: Worker) -> None:
+async def test_a_deleted_app_is_not_found(worker: Worker) -> None:
     await worker.person("vic")
     with pytest.raises(NotFound):
         await worker.platform.members.grant(uuid4(), "vic", "viewer", CONSOLE)
 
 
 @pytest.mark.parametrize("role", ["owner", "admin"])
-async def test_owners_and_admins_are_no_members(worker: Worker, role: Role) -> None:
+async def test_owners_and_admins_cannot_be_members(worker: Worker, role: Role) -> None:
     shop = await worker.app("shop")
     await worker.person("ada", role)
     with pytest.raises(Invalid) as refused:
@@ -141,7 +141,7 @@ async def test_the_inactive_are_neither_granted_nor_changed(worker: Worker) -> N
         assert refused.value.details == {"field": "user", "reason": "inactive"}
 
 
-async def test_two_grants_at_once_are_one_and_a_conflict(worker: Worker) -> None:
+async def test_concurrent_grants_create_one_and_a_conflict(worker: Worker) -> None:
     shop = await worker.app("shop")
     for n in range(10):
         await worker.person(f"vic{n}")

@@ -1,4 +1,4 @@
-"""Promises of `of_user` in identity/principals.py: a user in person, as they are at this moment."""
+"""Promises of `of_user` in identity/principals.py: the current principal of a user."""
 
 from __future__ import annotations
 

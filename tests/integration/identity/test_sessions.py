@@ -54,7 +54,7 @@ async def test_a_token_stands_for_its_user_and_is_stored_as_a_hash_only(worker: 
         assert await worker.platform.principals.of_token(wrong) is None
 
 
-async def test_a_session_that_ended_is_refused_on_every_worker_with_the_next_request(
+async def test_an_ended_session_is_rejected_on_every_worker_by_the_next_request(
     worker: Worker, ada: User
 ) -> None:
     here, there = worker.platform.principals, another_worker(worker)
@@ -70,7 +70,7 @@ async def test_a_session_that_ended_is_refused_on_every_worker_with_the_next_req
         await worker.platform.sessions.end(ada.id, principal.session_id, CONSOLE)
 
 
-async def test_nobody_ends_or_sees_the_session_of_another(worker: Worker, ada: User) -> None:
+async def test_no_user_ends_or_sees_the_session_of_another(worker: Worker, ada: User) -> None:
     token = await worker.session_of(ada)
     principal = await worker.platform.principals.of_token(token)
     assert principal is not None
@@ -109,7 +109,7 @@ async def test_a_long_ttl_ends_with_the_absolute_limit(worker: Worker, ada: User
     assert opened.expires_at - datetime.now(UTC) <= ABSOLUTE
 
 
-async def test_an_expired_session_is_nobody_also_where_it_was_just_in_memory(
+async def test_an_expired_session_is_rejected_also_from_memory(
     worker: Worker, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = await worker.session_of(ada)
@@ -164,9 +164,7 @@ async def test_one_session_too_many_ends_the_one_that_was_not_used_for_the_longe
     assert await there.of_token(third[0]) is not None  # what is over goes first
 
 
-async def test_many_log_ins_at_once_leave_no_more_sessions_than_a_user_may_have(
-    worker: Worker, ada: User
-) -> None:
+async def test_concurrent_logins_keep_the_limit_of_sessions(worker: Worker, ada: User) -> None:
     sessions = Sessions(worker.database, worker.changes, max_sessions=3)
     bob = await worker.person("bob")
     token = await worker.session_of(bob)
@@ -191,9 +189,7 @@ async def test_a_session_is_listed_with_where_it_came_from_and_what_the_client_c
     assert page.next_cursor is not None
 
 
-async def test_a_session_is_not_opened_for_who_was_deactivated_or_given_another_password_meanwhile(
-    worker: Worker, ada: User
-) -> None:
+async def test_no_session_is_opened_after_a_change_in_the_meantime(worker: Worker, ada: User) -> None:
     sessions = worker.platform.sessions
     stored = await worker.database.fetchval("SELECT password_hash FROM admin_users")
     await sessions.open(ada.id, "ada", "owner", CONSOLE, password_hash=stored)

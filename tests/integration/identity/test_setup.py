@@ -13,7 +13,7 @@ from tests.integration.conftest import Worker
 NOBODY = Actor(None, "nobody", "192.0.2.1", "r1", "setup.complete")
 
 
-async def test_bootstrap_makes_the_first_owner_and_is_inert_afterwards(worker: Worker) -> None:
+async def test_bootstrap_creates_the_first_owner_only(worker: Worker) -> None:
     setup = worker.platform.setup
     owner = await setup.bootstrap("ada", "correct horse")
     assert owner is not None
@@ -23,14 +23,14 @@ async def test_bootstrap_makes_the_first_owner_and_is_inert_afterwards(worker: W
     assert await setup.create_link() is None
 
 
-async def test_servers_that_start_at_once_make_one_owner(worker: Worker) -> None:
+async def test_concurrent_servers_create_one_owner(worker: Worker) -> None:
     made = await asyncio.gather(
         *(worker.platform.setup.bootstrap(f"ada{n}", "correct horse") for n in range(5))
     )
     assert len([owner for owner in made if owner is not None]) == 1
 
 
-async def test_bad_bootstrap_values_are_said_and_leave_the_instance_open(worker: Worker) -> None:
+async def test_invalid_bootstrap_values_are_reported_and_create_nothing(worker: Worker) -> None:
     for username, password in (("", "correct horse"), ("ada", "short")):
         with pytest.raises(Invalid):
             await worker.platform.setup.bootstrap(username, password)

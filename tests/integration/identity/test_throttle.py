@@ -39,7 +39,7 @@ async def test_waits_double_up_to_the_longest_and_end(database: Database) -> Non
     assert waits == [1, 2, 4, 8, 16, 32, 40, 40]
 
 
-async def test_a_refused_attempt_does_not_lengthen_the_wait(database: Database) -> None:
+async def test_a_rejected_attempt_does_not_extend_the_wait(database: Database) -> None:
     throttle = Throttle(database, "account", free=0, longest_seconds=60)
     await throttle.attempt("ada")
     assert {await wait_of(throttle) for _ in range(20)} <= {0, 1}
@@ -71,7 +71,7 @@ async def test_success_and_time_forget(database: Database) -> None:
     assert [await wait_of(throttle), await wait_of(throttle)] == [0, 0]
 
 
-async def test_what_was_no_guess_is_taken_back_with_its_wait_and_nothing_else(database: Database) -> None:
+async def test_an_attempt_that_was_not_a_guess_is_undone(database: Database) -> None:
     throttle = Throttle(database, "address", free=1, longest_seconds=60)
     await throttle.attempt("192.0.2.1")
     await throttle.attempt("192.0.2.1")
@@ -96,7 +96,7 @@ async def test_no_name_is_stored_as_it_was_typed(database: Database) -> None:
     assert row["length"] == 32
 
 
-async def test_without_a_database_nobody_guesses(database: Database) -> None:
+async def test_without_a_database_no_attempt_is_allowed(database: Database) -> None:
     throttle = Throttle(database, "account", 5, 60)
     await database.close()
     with pytest.raises(Unavailable):

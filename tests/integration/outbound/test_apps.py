@@ -1,4 +1,4 @@
-"""Apps beside each other: connections, turns and bytes are each app's own, and an end is an end."""
+"""Concurrent apps: connections, calls and bytes are limited per app, and everything is closed at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A commit wakes every worker of every node; after a lost connection everything is woken once."""
+"""A commit wakes every worker of every node; a lost connection wakes all waiters once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of the lists of collections: what kv, documents and files of an app are in."""
+"""Promises of the lists of collections of kv, docs and files."""
 
 from __future__ import annotations
 

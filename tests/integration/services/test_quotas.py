@@ -1,4 +1,4 @@
-"""Promises of services/quotas.py, the triggers that count, and the jobs that add up."""
+"""Promises of services/quotas.py, of the counting triggers, and of the compacting job."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ async def _do_something(stores: Stores, choice: random.Random) -> None:
         await choice.choice(doing)()  # type: ignore[operator]
 
 
-async def test_what_is_counted_is_what_is_there_whatever_was_done(stores: Stores) -> None:
+async def test_usage_equals_the_stored_data(stores: Stores) -> None:
     choice = random.Random(7)
     for _ in range(12):
         await asyncio.gather(*(_do_something(stores, choice) for _ in range(25)))
@@ -141,7 +141,7 @@ async def test_what_is_counted_is_what_is_there_whatever_was_done(stores: Stores
         assert await stores.usage(app_id) == await stores.truth(app_id)
 
 
-async def test_what_is_rolled_back_is_not_counted(stores: Stores) -> None:
+async def test_a_rolled_back_write_is_not_counted(stores: Stores) -> None:
     async with stores.database.acquire() as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -152,7 +152,7 @@ async def test_what_is_rolled_back_is_not_counted(stores: Stores) -> None:
     assert await stores.usage(APPS[0]) == NOTHING
 
 
-async def test_sums_added_up_by_many_at_once_are_exact(stores: Stores) -> None:
+async def test_concurrent_writes_are_summed_exactly(stores: Stores) -> None:
     for n in range(40):
         await asyncio.gather(
             stores.kv.set(call_of(APPS[n % 2]), "c", f"{n}", packed(n), None),
@@ -162,7 +162,7 @@ async def test_sums_added_up_by_many_at_once_are_exact(stores: Stores) -> None:
         assert (await stores.usage(app_id))["kv"][0] == 20
 
 
-async def test_an_app_that_goes_takes_its_sums_along_also_those_not_yet_added_up(stores: Stores) -> None:
+async def test_a_deleted_app_leaves_no_usage(stores: Stores) -> None:
     here, gone = APPS
     for app_id in APPS:
         await stores.kv.set(call_of(app_id), "c", "k", packed(1), None)
@@ -194,7 +194,7 @@ async def test_an_app_that_is_being_deleted_does_not_break_the_adding_up(stores:
 
 
 @limited(3, 10_000)
-async def test_a_full_number_refuses_what_adds_and_nothing_else(stores: Stores) -> None:
+async def test_a_full_quota_of_rows_rejects_only_additions(stores: Stores) -> None:
     call, other = call_of(APPS[0]), call_of(APPS[1])
     for key in "abc":
         await stores.kv.set(call, "c", key, packed(1), None)
@@ -216,7 +216,7 @@ async def test_a_full_number_refuses_what_adds_and_nothing_else(stores: Stores) 
 
 
 @limited(1000, 100)
-async def test_full_bytes_refuse_what_adds_and_nothing_else(stores: Stores) -> None:
+async def test_a_full_quota_of_bytes_rejects_only_growth(stores: Stores) -> None:
     call = call_of(APPS[0])
     await stores.kv.set(call, "c", "a", packed("x" * 100), None)  # the one that passes the limit
     with pytest.raises(QuotaUsedUp, match=r"\b100 bytes\b.*\b103\b.*QUOTA_KV_MB"):
@@ -229,7 +229,7 @@ async def test_full_bytes_refuse_what_adds_and_nothing_else(stores: Stores) -> N
 
 
 @limited(2, 10_000)
-async def test_documents_are_refused_beyond_their_quota_and_changed_and_removed_within(
+async def test_documents_above_the_quota_are_rejected(
     stores: Stores,
 ) -> None:
     call = call_of(APPS[0])
@@ -259,7 +259,7 @@ async def test_a_document_at_its_quota_grows_no_more(stores: Stores) -> None:
 
 
 @limited(2, 100)
-async def test_a_file_that_would_not_fit_is_refused_before_it_is_stored(stores: Stores, folder: Path) -> None:
+async def test_a_file_above_the_quota_is_rejected_before_it_is_stored(stores: Stores, folder: Path) -> None:
     call = call_of(APPS[0])
     id_ = (await stores.files.create(call, "c", "f", "text/plain", None, b"x" * 60))[7:43]
     for write in (
@@ -322,7 +322,7 @@ async def test_metadata_of_files_that_were_there_before_counts(
 
 
 @limited(5, 10_000)
-async def test_many_writers_at_once_wait_for_nobody_and_pass_the_quota_by_their_number_at_most(
+async def test_concurrent_writers_exceed_the_quota_by_their_number_at_most(
     stores: Stores,
 ) -> None:
     """The pool has 5 connections: so many writes are under way that do not see each other."""
@@ -336,7 +336,7 @@ async def test_many_writers_at_once_wait_for_nobody_and_pass_the_quota_by_their_
     assert (await stores.usage(APPS[0]))["kv"][0] == len(written)
 
 
-async def test_a_writer_is_not_held_up_by_another_of_the_same_app(stores: Stores) -> None:
+async def test_a_writer_does_not_wait_for_another_of_the_same_app(stores: Stores) -> None:
     async with stores.database.transaction() as connection:
         insert = "INSERT INTO kv_entries (app_id, collection, key, value) VALUES ($1, 'c', 'k', 'v')"
         await connection.execute(insert, APPS[0])

@@ -254,7 +254,7 @@ async def test_an_event_says_where_it_happened_and_who_caused_it(stores: Stores)
     assert by_user.origin == Origin(ADA, None)
 
 
-async def test_what_changes_nothing_is_no_event(stores: Stores) -> None:
+async def test_a_write_without_change_emits_no_event(stores: Stores) -> None:
     await stores.kv.set(CALL, "c", "k", packed(1), None)
     stored, absent = await stores.stored(), str(uuid4())
     stores.listener.take()
@@ -323,7 +323,7 @@ async def test_a_listener_that_fails_undoes_the_write(stores: Stores) -> None:
 
 
 @pytest.mark.parametrize("stores", [Amount(1, 2**20)], indirect=True)
-async def test_a_quota_that_refuses_undoes_the_write_and_its_events(stores: Stores) -> None:
+async def test_an_exceeded_quota_rolls_back_the_write_and_its_events(stores: Stores) -> None:
     writes = await writes_of(stores)
     stored, recorded = await stores.stored(), await stores.recorded()
     for write in (writes[0], writes[5], writes[8], writes[10]):

@@ -70,7 +70,9 @@ def test_a_bad_value_is_one_line_and_exit_code_2(
 ) -> None:
     monkeypatch.setenv("PICLOUD_PORT", "many")
     assert main(["config"]) == 2
-    assert capsys.readouterr().err == "picloud: PICLOUD_PORT is 'many', not an integer from 0 to 65,535\n"
+    said = capsys.readouterr().err
+    assert said.startswith("picloud: PICLOUD_PORT ")
+    assert said.count("\n") == 1
 
 
 def test_the_configuration_file_is_named_server_toml(
@@ -84,56 +86,55 @@ def test_the_configuration_file_is_named_server_toml(
     assert (port["value"], port["source"], printed.err) == (99, "file", "")
 
 
-def test_its_old_name_is_read_and_warned_about(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_the_old_file_name_is_read_with_a_warning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file = tmp_path / "picloud.toml"
     file.write_text("port = 99\n")
     assert main(["config", "--config", str(file), "--json"]) == 0
     printed = capsys.readouterr()
     port = next(item for item in json.loads(printed.out)["items"] if item["name"] == "port")
     assert (port["value"], port["source"]) == (99, "file")
-    assert printed.err.startswith(f"picloud: rename {file} to server.toml: ")
+    assert str(file) in printed.err
 
 
-def test_an_unknown_variable_is_warned_about(
+def test_an_unknown_variable_is_a_warning(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PICLOUD_PROT", "1")
     assert main(["config"]) == 0
-    assert "PICLOUD_PROT has no effect; did you mean PICLOUD_PORT?" in capsys.readouterr().err
+    assert "PICLOUD_PROT " in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("name", "what"), [("missing.rhai", "cannot be read"), ("latin.rhai", "is not UTF-8")]
-)
-def test_a_file_that_cannot_be_run_is_said_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, what: str
+@pytest.mark.parametrize("name", ["missing.rhai", "latin.rhai"])
+def test_a_file_that_cannot_be_run_is_reported_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
     (tmp_path / "latin.rhai").write_bytes(b"\xff")
     assert main(["run", str(tmp_path / name)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_a_password_that_is_too_short_is_refused_before_anything_is_opened(
+def test_a_short_password_is_rejected_before_anything_is_opened(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO("short\n"))
     assert main(["admin", "create", "ada", "--data-dir", str(tmp_path / "data")]) == 1
-    assert "the password must have 10 to 256 bytes, not 5" in capsys.readouterr().err
+    assert "256" in capsys.readouterr().err
     assert not (tmp_path / "data").exists()
 
 
-def test_a_password_on_the_command_line_is_no_option() -> None:
+def test_there_is_no_option_for_a_password() -> None:
     with pytest.raises(SystemExit):
         main(["admin", "create", "ada", "--password", "correct horse"])
 
 
-def test_what_nobody_foresaw_is_one_line_and_a_stack_trace_only_when_asked_for(
+def test_an_unexpected_error_is_one_line_and_a_traceback_only_with_debug(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("picloud.cli.configuration.load", lambda *_: 1 / 0)
     assert main(["config"]) == 1
     said = capsys.readouterr().err
-    assert said == "picloud: ZeroDivisionError: division by zero (PICLOUD_LOG_LEVEL=debug shows where)\n"
+    assert said.startswith("picloud: ZeroDivisionError: division by zero ")
+    assert said.count("\n") == 1
     monkeypatch.setenv("PICLOUD_LOG_LEVEL", "debug")
     with pytest.raises(ZeroDivisionError):
         main(["config"])
@@ -172,7 +173,7 @@ def test_completions_complete_in_bash() -> None:
 
 
 @pytest.mark.parametrize("command", ["apps", "push", "logs", "login"])
-def test_a_command_over_the_api_does_not_wait_for_the_parts_of_a_server(command: str) -> None:
+def test_client_commands_do_not_import_the_server(command: str) -> None:
     script = f"""
 import sys
 from picloud.cli import parser

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_reference_page_is_what_its_table_says(name: str) -> None:
+def test_a_reference_page_is_up_to_date(name: str) -> None:
     page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
     assert page == PAGES[name](), f"run: .venv/bin/picloud config --reference {name} > docs/{name}.md"
 

@@ -31,7 +31,7 @@ def test_a_bar_is_as_long_as_its_value_says(value: float, shown: str) -> None:
         ("\u2066x\u2028\ud800", "\\u2066x\\u2028\\ud800"),
     ],
 )
-def test_what_would_steer_the_terminal_is_made_visible(text: str, shown: str) -> None:
+def test_control_characters_are_escaped(text: str, shown: str) -> None:
     assert plain(text) == shown
 
 
@@ -50,6 +50,6 @@ def test_control_characters_that_are_kept_stay() -> None:
     assert plain("a\n\tb\x1b", keep="\n\t") == "a\n\tb\\x1b"
 
 
-def test_what_went_wrong_does_not_steer_the_terminal_either(capsys: pytest.CaptureFixture[str]) -> None:
+def test_control_characters_in_errors_are_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     fail("a\x1b[2J\n\tb\u202e")
     assert capsys.readouterr().err == "picloud: a\\x1b[2J\n\tb\\u202e\n"

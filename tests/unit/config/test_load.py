@@ -38,9 +38,7 @@ def test_every_setting_keeps_its_variable_and_its_default() -> None:
 
 @pytest.mark.parametrize("name", PROMISES)
 @pytest.mark.parametrize("source", ["flag", "environment", "file"])
-def test_a_setting_accepts_and_rejects_the_same_texts_from_every_source(
-    name: str, source: str, tmp_path: Path
-) -> None:
+def test_a_setting_accepts_the_same_values_from_every_source(name: str, source: str, tmp_path: Path) -> None:
     setting = next(one for one in TABLE if one.name == name)
     other = {"bootstrap_username": "bootstrap_password", "bootstrap_password": "bootstrap_username"}.get(name)
     pair = {f"PICLOUD_{other.upper()}": "the other of the pair"} if other else {}

@@ -66,7 +66,7 @@ def test_private_names_that_are_used_from_outside_are_listed() -> None:
     assert used == listed
 
 
-def test_another_version_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_is_rejected_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aiohttp_private, "version", lambda name: "3.99.0")
     with pytest.raises(AiohttpMismatch, match=rf"requires aiohttp {re.escape(VERSION)}, but 3\.99\.0 is"):
         check_aiohttp()

@@ -33,7 +33,7 @@ async def test_an_app_that_wants_much_does_not_keep_others_waiting() -> None:
 
 
 @pytest.mark.parametrize("of_all", [None, 1])
-async def test_who_stops_waiting_leaves_no_turn_taken(of_all: int | None) -> None:
+async def test_a_cancelled_waiter_takes_no_slot(of_all: int | None) -> None:
     turns = AppLimiter(1, of_all)
     ends = asyncio.Event()
 
@@ -54,7 +54,7 @@ async def test_who_stops_waiting_leaves_no_turn_taken(of_all: int | None) -> Non
         assert await asyncio.gather(*(take(app_id) for app_id in (LOUD, QUIET))) == [LOUD, QUIET]
 
 
-async def test_what_is_begun_is_finished_in_its_turn_though_nobody_waits() -> None:
+async def test_started_work_is_finished_after_a_cancellation() -> None:
     turns, ends = AppLimiter(1, 1), asyncio.Event()
     done: list[str] = []
 

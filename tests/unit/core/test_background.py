@@ -1,4 +1,4 @@
-"""Promises of background.py."""
+"""Promises of core/background.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from picloud.core.background import Background
 from picloud.core.errors import Unavailable
 
 
-async def test_work_is_done_beside_the_callers_way_and_once_at_a_time() -> None:
+async def test_work_runs_in_the_background_one_at_a_time() -> None:
     background, gate, done = Background(), asyncio.Event(), []
 
     async def work() -> None:
@@ -36,7 +36,7 @@ async def test_work_is_done_beside_the_callers_way_and_once_at_a_time() -> None:
         (ValueError("no"), "x could not be written"),
     ],
 )
-async def test_what_fails_is_told_to_the_operator_only(
+async def test_a_failure_is_logged_only(
     error: Exception, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     background = Background()

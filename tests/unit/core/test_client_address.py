@@ -1,4 +1,4 @@
-"""Promises of address.py."""
+"""Promises of core/client_address.py."""
 
 from __future__ import annotations
 

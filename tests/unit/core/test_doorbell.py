@@ -1,4 +1,4 @@
-"""A ring is heard by whoever watches, in any process, and never blocks."""
+"""A ring reaches every watching process and never blocks."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def rings(doorbell: Doorbell) -> bool:
     return bool(select.select([doorbell.fileno()], [], [], 0)[0])
 
 
-def test_it_rings_until_it_is_answered(doorbell: Doorbell) -> None:
+def test_a_doorbell_rings_until_it_is_read(doorbell: Doorbell) -> None:
     assert not rings(doorbell)
     doorbell.ring()
     doorbell.ring()
     assert rings(doorbell)
-    doorbell.answer()
+    doorbell.silence()
     assert not rings(doorbell)
 
 
@@ -47,8 +47,8 @@ def test_no_number_of_rings_blocks(doorbell: Doorbell) -> None:
     assert rings(doorbell)
 
 
-def test_answering_what_nobody_rang_does_nothing(doorbell: Doorbell) -> None:
-    doorbell.answer()
+def test_reading_a_silent_doorbell_does_nothing(doorbell: Doorbell) -> None:
+    doorbell.silence()
     assert not rings(doorbell)
 
 

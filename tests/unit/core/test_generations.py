@@ -61,7 +61,7 @@ def test_workers_that_bump_at_the_same_time_lose_none() -> None:
     assert list(row) == [rounds] * workers
 
 
-def test_a_restarted_worker_goes_on_from_the_count_of_the_one_before() -> None:
+def test_a_restarted_worker_continues_the_count_of_its_predecessor() -> None:
     generations = Generations(1)
     seen = {generations.current("users")}
     for _ in range(3):

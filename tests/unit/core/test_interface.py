@@ -1,4 +1,4 @@
-"""What crosses between guest and host: what is allowed arrives exactly, all else is a violation."""
+"""Values between guest and host: allowed ones arrive exactly, all others are a violation."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_parameters_arrive_as_they_were_sent(data: st.DataObject) -> None:
     assert signature.decode(ormsgpack.packb(params)) == tuple(params)
 
 
-def test_true_is_no_integer_and_an_integer_is_no_bool() -> None:
+def test_true_is_not_an_integer_and_an_integer_is_not_a_bool() -> None:
     increment = BY_NAME["kv_increment"]
     with pytest.raises(InterfaceViolation):
         increment.decode(ormsgpack.packb(["c", "k", True]))
@@ -151,7 +151,7 @@ def test_services_must_offer_exactly_what_is_listed(change: str) -> None:
         INTERFACE.check_table(functions)
 
 
-def test_an_interface_of_another_abi_is_refused(tmp_path: Path) -> None:
+def test_an_interface_of_another_abi_is_rejected(tmp_path: Path) -> None:
     file = tmp_path / "interface.toml"
     file.write_text(INTERFACE_FILE.read_text().replace("abi = 1", "abi = 2"))
     with pytest.raises(InterfaceMismatch, match="ABI 2"):

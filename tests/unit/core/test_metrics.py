@@ -1,4 +1,4 @@
-"""What processes count is added up, never goes down, and reads as Prometheus reads it."""
+"""Counters of processes are summed, never decrease, and are valid Prometheus text."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_processes_that_count_at_the_same_time_lose_nothing(metrics: Metrics) ->
     assert metrics.value(ALL) == 60_000
 
 
-def test_counters_go_on_over_a_restart_and_gauges_begin_anew(metrics: Metrics) -> None:
+def test_counters_continue_over_a_restart_and_gauges_start_again(metrics: Metrics) -> None:
     def life() -> None:
         metrics.own(1)
         metrics.series(ALL).inc(5)
@@ -122,6 +122,6 @@ def test_a_label_has_the_values_of_its_list_and_no_other(metrics: Metrics) -> No
         metrics.series(SEEN, "a", "from a request")
 
 
-def test_two_families_of_one_name_are_refused() -> None:
+def test_two_families_of_one_name_are_rejected() -> None:
     with pytest.raises(ValueError, match="two series"):
         Metrics([ALL, Family(ALL.name, "Something else.")])

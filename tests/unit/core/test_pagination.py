@@ -19,13 +19,13 @@ def test_a_cursor_gives_the_position_back(position: UUID) -> None:
 
 
 @given(st.text())
-def test_any_other_text_is_refused(cursor: str) -> None:
+def test_any_other_text_is_rejected(cursor: str) -> None:
     with contextlib.suppress(Invalid):
         assert write_cursor(read_cursor(cursor)) == cursor
 
 
 @pytest.mark.parametrize("cursor", ["", "=", "A" * 21, "A" * 22 + "==", "A" * 23, "A" * 21 + "B", "ü" * 22])
-def test_what_was_never_given_out_is_refused(cursor: str) -> None:
+def test_an_unknown_cursor_is_rejected(cursor: str) -> None:
     with pytest.raises(Invalid):
         read_cursor(cursor)
 

@@ -1,4 +1,4 @@
-"""A periodic task goes on whatever a run does, and ends when it is closed."""
+"""A periodic task continues after a failed run, and ends when it is closed."""
 
 from __future__ import annotations
 

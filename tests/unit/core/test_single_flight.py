@@ -1,4 +1,4 @@
-"""Promises of flights.py."""
+"""Promises of core/single_flight.py."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Shelf:
         return self.known
 
 
-async def test_many_who_ask_at_once_cost_one_read() -> None:
+async def test_concurrent_callers_share_one_read() -> None:
     shelf = Shelf()
     asking = [asyncio.create_task(shelf.get()) for _ in range(50)]
     await until_waiting(asking)
@@ -43,7 +43,7 @@ async def test_many_who_ask_at_once_cost_one_read() -> None:
     assert shelf.reads == 1
 
 
-async def test_all_who_waited_go_on_in_the_same_turn_of_the_loop() -> None:
+async def test_all_waiters_continue_in_the_same_loop_iteration() -> None:
     shelf = Shelf()
     reader, *waiting = [asyncio.create_task(shelf.get()) for _ in range(50)]
     await until_waiting([reader, *waiting])
@@ -52,7 +52,7 @@ async def test_all_who_waited_go_on_in_the_same_turn_of_the_loop() -> None:
     assert all(task.done() for task in waiting)
 
 
-async def test_who_is_not_served_by_anothers_read_reads_anew() -> None:
+async def test_a_caller_without_a_usable_result_reads_again() -> None:
     shelf = Shelf()
     first, second = asyncio.create_task(shelf.get()), asyncio.create_task(shelf.get())
     await until_waiting([first, second])
@@ -69,7 +69,7 @@ async def test_who_is_not_served_by_anothers_read_reads_anew() -> None:
     assert shelf.reads == 2
 
 
-async def test_a_reader_who_gives_up_leaves_the_read_to_the_next() -> None:
+async def test_a_cancelled_reader_leaves_the_read_to_the_next() -> None:
     shelf = Shelf()
     first, second = asyncio.create_task(shelf.get()), asyncio.create_task(shelf.get())
     await until_waiting([first, second])
@@ -81,7 +81,7 @@ async def test_a_reader_who_gives_up_leaves_the_read_to_the_next() -> None:
     assert not shelf.flights._under_way
 
 
-async def test_one_who_waits_and_gives_up_disturbs_nobody() -> None:
+async def test_a_cancelled_waiter_does_not_disturb_others() -> None:
     shelf = Shelf()
     asking = [asyncio.create_task(shelf.get()) for _ in range(3)]
     await until_waiting(asking)
@@ -91,7 +91,7 @@ async def test_one_who_waits_and_gives_up_disturbs_nobody() -> None:
     assert shelf.reads == 1
 
 
-async def test_a_database_that_is_away_is_told_to_all_who_wait_and_tried_again_by_the_next() -> None:
+async def test_a_failed_read_fails_all_waiters_and_is_retried() -> None:
     shelf = Shelf()
     shelf.error = Unavailable()
     asking = [asyncio.create_task(shelf.get()) for _ in range(20)]
@@ -105,7 +105,7 @@ async def test_a_database_that_is_away_is_told_to_all_who_wait_and_tried_again_b
     assert await shelf.get() == "read"
 
 
-async def test_what_one_did_not_find_another_looks_for_itself() -> None:
+async def test_a_missing_value_is_looked_up_by_each_caller() -> None:
     """It may have been made after the first had looked."""
     shelf = Shelf()
     shelf.error = NotFound("script", "x")

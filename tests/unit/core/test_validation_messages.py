@@ -1,4 +1,4 @@
-"""What a model refuses is said in the words of who wrote the value, not in Python's."""
+"""Errors of a model use the terms of JSON, not of Python."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Order(BaseModel):
         ("kind", "three", "must be 'one' or 'two'"),
     ],
 )
-def test_a_value_of_the_wrong_kind_is_told_what_it_must_be(field: str, value: object, says: str) -> None:
+def test_a_value_of_the_wrong_type_names_the_right_type(field: str, value: object, says: str) -> None:
     with pytest.raises(ValidationError) as refused:
         Order.model_validate({field: value})
     (problem,) = refused.value.errors()

@@ -1,4 +1,4 @@
-"""A bump wakes those that wait for its topic, in every process, and is never missed."""
+"""A bump wakes the waiters of its topic in every process, and is never missed."""
 
 from __future__ import annotations
 
@@ -50,9 +50,7 @@ async def test_a_commit_of_its_own_wakes_a_worker_too(generations: Generations, 
         assert await subscription.wait(PATIENCE)
 
 
-async def test_everyone_who_waits_for_a_topic_is_woken_and_nobody_else(
-    generations: Generations, wake_up: WakeUp
-) -> None:
+async def test_exactly_the_waiters_of_a_topic_are_woken(generations: Generations, wake_up: WakeUp) -> None:
     with (
         wake_up.subscribe("routes") as one,
         wake_up.subscribe("routes") as two,
@@ -64,7 +62,7 @@ async def test_everyone_who_waits_for_a_topic_is_woken_and_nobody_else(
         assert not await other.wait(0)
 
 
-async def test_what_is_committed_while_one_looks_for_work_ends_the_next_wait(
+async def test_a_commit_during_the_search_for_work_ends_the_next_wait(
     generations: Generations, wake_up: WakeUp
 ) -> None:
     with wake_up.subscribe("routes") as subscription:
@@ -74,7 +72,7 @@ async def test_what_is_committed_while_one_looks_for_work_ends_the_next_wait(
         assert not await subscription.wait(0)
 
 
-async def test_who_has_closed_is_not_woken(generations: Generations, wake_up: WakeUp) -> None:
+async def test_a_closed_waiter_is_not_woken(generations: Generations, wake_up: WakeUp) -> None:
     with wake_up.subscribe("routes") as closed:
         pass
     with wake_up.subscribe("routes") as subscription:
@@ -83,7 +81,7 @@ async def test_who_has_closed_is_not_woken(generations: Generations, wake_up: Wa
     assert not await closed.wait(0)
 
 
-async def test_a_commit_before_the_subscription_wakes_nobody(
+async def test_a_commit_before_the_subscription_wakes_no_waiter(
     generations: Generations, wake_up: WakeUp
 ) -> None:
     generations.bump("routes")

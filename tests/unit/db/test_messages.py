@@ -207,7 +207,7 @@ def test_a_database_that_cannot_be_used_says_why(
         ),
     ],
 )
-def test_a_user_that_cannot_run_postgresql_is_told_what_to_open(
+def test_a_user_that_cannot_run_postgresql_gets_a_fix(
     euid: int, mapped: bool, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: euid)

@@ -1,4 +1,4 @@
-"""Every table of docs/routing.md says what the code does."""
+"""Every table of docs/routing.md agrees with the code."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_host_goes_to_the_app_that_the_page_says() -> None:
 @pytest.mark.parametrize(
     ("path", "kind", "answers", "others"), rows("path", "kind", "answers", "does not answer")
 )
-def test_a_path_answers_what_the_page_says(path: str, kind: str, answers: str, others: str) -> None:
+def test_a_path_matches_as_the_page_says(path: str, kind: str, answers: str, others: str) -> None:
     pattern = [f"GET {one(path)}"]
     assert parse_path(one(path)).kind == kind
     assert {answered_by(pattern, "GET", "h.t", asked) for asked in code(answers)} == set(pattern)
@@ -87,7 +87,7 @@ def test_a_path_answers_what_the_page_says(path: str, kind: str, answers: str, o
 
 
 @pytest.mark.parametrize(("path", "reason"), rows("path", "reason"))
-def test_a_path_is_refused_as_the_page_says(path: str, reason: str) -> None:
+def test_a_path_is_rejected_as_the_page_says(path: str, reason: str) -> None:
     with pytest.raises(Invalid, match=re.escape(reason)):
         parse_path(one(path))
 
@@ -103,7 +103,7 @@ def test_a_script_sees_what_the_page_says(path: str, request_path: str, params: 
 
 
 @pytest.mark.parametrize(("routes", "asked", "answer"), rows("routes", "request", "answered by"))
-def test_the_route_answers_that_the_page_says(routes: str, asked: str, answer: str) -> None:
+def test_the_route_is_the_one_of_the_page(routes: str, asked: str, answer: str) -> None:
     method, _, rest = one(asked).partition(" ")
     host, _, path = rest.partition("/")
     for order in (code(routes), code(routes)[::-1]):

@@ -17,7 +17,7 @@ def test_every_endpoint_needs_a_capability_that_exists_or_says_why_none() -> Non
         )
 
 
-def test_what_is_public_is_only_what_makes_a_login() -> None:
+def test_only_login_endpoints_are_public() -> None:
     public = {endpoint.path for endpoint in ENDPOINTS if endpoint.access == "public"}
     assert public == {"/auth/login", "/auth/setup"}
 

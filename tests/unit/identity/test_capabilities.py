@@ -1,4 +1,4 @@
-"""Promises of the one function that decides; every combination over HTTP is in tests/integration/identity."""
+"""Promises of `authorise`; tests/integration/identity has every combination over HTTP."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ NAMES = [one.name for one in CAPABILITIES]
 
 
 @pytest.mark.parametrize("capability", NAMES)
-def test_an_owner_may_do_everything_and_nobody_may_do_anything(capability: str) -> None:
+def test_an_owner_has_every_capability_and_an_anonymous_caller_none(capability: str) -> None:
     assert authorise(OWNER, capability, APP) is OWNER
     with pytest.raises(Unauthenticated):
         authorise(None, capability, APP)
 
 
 @pytest.mark.parametrize("capability", NAMES)
-def test_a_member_is_told_the_same_of_an_app_of_others_and_of_one_that_is_not(capability: str) -> None:
+def test_a_member_gets_the_same_error_for_a_foreign_and_a_missing_app(capability: str) -> None:
     with pytest.raises(Forbidden) as of_others:
         authorise(OUTSIDER, capability, APP)
     with pytest.raises(Forbidden) as of_none:

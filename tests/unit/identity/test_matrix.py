@@ -1,4 +1,4 @@
-"""The whole capability matrix: the table in the code against the one in `tests/expected_access.py`."""
+"""The capability matrix: the table in the code equals `tests/expected_access.py`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_table_has_the_capabilities_and_scopes_of_the_specification() -> Non
 
 @pytest.mark.parametrize("where", get_args(Where))
 @pytest.mark.parametrize("who", KNOWN, ids=lambda who: who.name)
-def test_each_principal_may_exactly_what_the_specification_says(who: Who, where: Where) -> None:
+def test_each_principal_has_exactly_the_specified_capabilities(who: Who, where: Where) -> None:
     app_id, acting = APPS[where], principal(who)
     allowed = {one.name for one in CAPABILITIES if may(acting, one.name, app_id)}
     assert allowed == {name for name in OWNER if who.may(name, where)}

@@ -1,4 +1,4 @@
-"""Which writes a trigger listens to."""
+"""Which writes match a trigger."""
 
 from __future__ import annotations
 

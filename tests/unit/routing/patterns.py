@@ -1,4 +1,4 @@
-"""What property tests of routing draw from: few names, so that routes and requests meet often."""
+"""Strategies for property tests of routing: few names, so that routes and requests often match."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def test_routes_that_conflict_are_found_by_what_is_stored_of_them(
 
 
 @given(route_patterns, route_patterns)
-def test_stem_and_tail_are_the_whole_path_but_for_names(one: RoutePattern, other: RoutePattern) -> None:
+def test_stem_and_tail_are_the_whole_path_without_names(one: RoutePattern, other: RoutePattern) -> None:
     def nameless(route: RoutePattern) -> object:
         places = tuple(":" if isinstance(part, Parameter) else (part,) for part in route.path.segments)
         return route.host.shape, places, route.path.prefix
@@ -105,5 +105,5 @@ def test_stem_and_tail_are_the_whole_path_but_for_names(one: RoutePattern, other
         ("GET any /%3Ax", "GET any /:x", False),
     ],
 )
-def test_pairs_as_people_write_them(one: str, other: str, expected: bool) -> None:
+def test_typical_pairs_of_routes(one: str, other: str, expected: bool) -> None:
     assert conflict(route(one), route(other)) is expected

@@ -10,7 +10,7 @@ from picloud.core.errors import Invalid
 from picloud.routing.cors import Cors
 
 
-def test_settings_are_brought_into_one_form_and_come_back_from_where_they_are_stored() -> None:
+def test_settings_are_normalized_and_read_back() -> None:
     cors = Cors.parse(
         {
             "origins": ["HTTPS://Shop.Example:443", "http://localhost:3000", "https://bücher.example"],
@@ -66,7 +66,9 @@ def test_only_the_very_origin_is_allowed() -> None:
         ({"origins": ["https://a.example"], "credentials": True, "headers": ["*"]}, "headers"),
     ],
 )
-def test_what_browsers_would_not_take_is_refused_with_its_field(settings: dict[str, Any], field: str) -> None:
+def test_settings_that_browsers_reject_are_rejected_with_their_field(
+    settings: dict[str, Any], field: str
+) -> None:
     with pytest.raises(Invalid) as caught:
         Cors.parse(settings)
     assert caught.value.details["field"] == f"cors.{field}"

@@ -61,7 +61,7 @@ def test_a_host_header_is_reduced_to_one_name_or_to_nothing(header: str, name: s
 @given(st.text(max_size=40) | st.text("ab.:[]1é*-_ ", max_size=20))
 @example("xn--")
 @example("ß.\u200d")
-def test_any_header_has_one_name_that_stays_as_it_is(header: str) -> None:
+def test_a_normalized_host_stays_the_same(header: str) -> None:
     name = host_name(header)
     assert host_name(name) == name
     assert name == name.lower()
@@ -137,7 +137,7 @@ def test_a_claim_is_stored_in_one_form(pattern: str, claim: str) -> None:
         ("127.1", "ends in a number"),
     ],
 )
-def test_what_is_no_host_is_refused_with_the_reason(pattern: str, reason: str) -> None:
+def test_an_invalid_host_is_rejected_with_the_reason(pattern: str, reason: str) -> None:
     with pytest.raises(Invalid, match=reason) as caught:
         parse_claim(pattern)
     assert caught.value.details["field"] == "pattern"
@@ -182,7 +182,7 @@ def test_the_kind_of_a_host_follows_from_its_pattern(text: str, pattern: HostPat
         ("", "not a host name"),
     ],
 )
-def test_other_hosts_are_refused_with_the_reason(text: str, reason: str) -> None:
+def test_invalid_host_patterns_are_rejected_with_the_reason(text: str, reason: str) -> None:
     with pytest.raises(Invalid, match=reason) as caught:
         parse_host(text)
     assert caught.value.details["field"] == "host"

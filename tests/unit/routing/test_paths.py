@@ -56,7 +56,7 @@ def test_a_path_is_split_before_it_is_decoded(raw: str, segments: tuple[str, ...
         "/%+1",
     ],
 )
-def test_what_cannot_be_a_path_is_a_bad_request(raw: str) -> None:
+def test_an_invalid_path_is_a_bad_request(raw: str) -> None:
     with pytest.raises(BadRequest):
         split_path(raw)
 

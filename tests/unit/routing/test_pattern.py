@@ -38,7 +38,7 @@ def test_a_pattern_is_printed_as_it_is_parsed(pattern: PathPattern) -> None:
 
 
 @given(st.text(max_size=30) | st.lists(st.sampled_from("ab:*{}%/.?# é"), max_size=20).map("".join))
-def test_any_text_is_a_pattern_with_one_spelling_or_refused(text: str) -> None:
+def test_any_text_is_a_pattern_with_one_spelling_or_rejected(text: str) -> None:
     try:
         pattern = parse_path("/" + text)
     except Invalid:
@@ -92,7 +92,7 @@ def test_the_kind_of_a_path_follows_from_its_pattern(
         "/%61pi/x",
     ],
 )
-def test_patterns_that_match_reserved_paths_only_are_refused(path: str) -> None:
+def test_patterns_that_match_only_reserved_paths_are_rejected(path: str) -> None:
     with pytest.raises(Invalid, match="reserved") as caught:
         parse_path(path)
     assert caught.value.details["field"] == "path"
@@ -154,7 +154,7 @@ def test_their_neighbours_can(path: str) -> None:
         ("/a" * 65, "64 segments"),
     ],
 )
-def test_other_patterns_are_refused_with_the_reason(path: str, reason: str) -> None:
+def test_invalid_patterns_are_rejected_with_the_reason(path: str, reason: str) -> None:
     with pytest.raises(Invalid, match=reason) as caught:
         parse_path(path)
     assert caught.value.details["field"] == "path"

@@ -43,7 +43,7 @@ def test_connections_are_spread_over_the_sockets() -> None:
         assert all(count > 0 for count in counts)
 
 
-def test_a_port_that_is_listened_on_is_refused_even_if_it_were_shared() -> None:
+def test_a_port_in_use_is_rejected_even_if_it_is_shared() -> None:
     with closing(socket.socket()) as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         taken.bind(("127.0.0.1", 0))
@@ -72,7 +72,7 @@ def test_a_host_of_another_machine_is_rejected(host: str) -> None:
         ("::", False, False, ["TLS", "PICLOUD_ADMIN_HOST"]),
     ],
 )
-def test_a_server_that_others_can_reach_without_a_proxy_or_an_admin_host_is_warned_about(
+def test_a_reachable_server_without_a_proxy_or_an_admin_host_is_a_warning(
     host: str, proxied: bool, apart: bool, warnings: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with closing(listen(host, 0, 1)[0]) as listening:
@@ -90,7 +90,7 @@ def test_a_server_that_others_can_reach_without_a_proxy_or_an_admin_host_is_warn
         (1024, resource.RLIM_INFINITY, 4352, 0),
     ],
 )
-def test_a_process_may_have_as_many_files_open_as_it_takes_connections(
+def test_the_limit_of_open_files_is_raised_for_the_connections(
     before: int,
     hard: int,
     after: int,

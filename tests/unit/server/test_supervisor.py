@@ -1,4 +1,4 @@
-"""The parent of the workers, with workers that only do what a test needs."""
+"""The parent process, with workers that do only what a test needs."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ run(1, main, on_ready=lambda: os.killpg(os.getpid(), signal.SIGINT), on_stop=lam
     assert (tmp_path / "stopped").read_text().splitlines() == ["asked", "orderly"]
 
 
-def test_a_killed_parent_takes_its_workers_along(tmp_path: Path) -> None:
+def test_a_killed_parent_ends_its_workers(tmp_path: Path) -> None:
     """The reading end of a pipe that only the worker holds says when it is gone."""
     parent = _start(
         tmp_path,

@@ -1,4 +1,4 @@
-"""Promises of services/service.py: what the descriptors of services say."""
+"""Promises of services/service.py: the descriptors of services."""
 
 from __future__ import annotations
 

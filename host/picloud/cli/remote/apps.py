@@ -77,7 +77,7 @@ NOUN = Noun(
                 in_body("--description", "new description"),
                 in_body("--takeover", "use a slug that another app had before", action="store_true"),
             ),
-            success="changed the app {slug}",
+            success="updated app {slug}",
             in_app=False,
         ),
         Verb(
@@ -87,7 +87,7 @@ NOUN = Noun(
             path="apps/{app}",
             arguments=(_APP, FORCE),
             destroys="deletes the app {app}",
-            success="deleted the app {app}",
+            success="deleted app {app}",
             in_app=False,
         ),
     ),

@@ -77,7 +77,7 @@ def read() -> Credentials:
     except OSError as error:
         raise Failure(f"{file} cannot be read: {error.strerror}") from error
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise Failure(f"{file} is broken ({error}); delete it and log in again") from error
+        raise Failure(f"{file} is not valid ({error}); delete it and log in again") from error
 
 
 def write(credentials: Credentials) -> None:

@@ -106,7 +106,7 @@ class Dev:
                 fail(failure.message)
                 return True
             if not self._away:
-                fail(f"{failure.message}; waiting for it to come back")
+                fail(f"{failure.message}; retrying")
             self._away = True
             return False
         self._away = False

@@ -38,13 +38,13 @@ async def _update(context: Context) -> int:
     if context.json:
         print_json(answer)
     else:
-        print(f"changed the document {answer['id']}")
+        print(f"updated document {answer['id']}")
     return DONE
 
 
 NOUN = Noun(
     "docs",
-    "documents that scripts keep",
+    "documents of scripts",
     (
         list_verb(
             "docs",

@@ -27,7 +27,7 @@ async def _download(context: Context) -> int:
     # The name comes from the uploader: it must not lead out of this folder, nor overwrite a file.
     place = Path(to or _SEPARATORS.sub("_", about["name"]))
     if to is None and (place.exists() or place.is_symlink()):
-        raise wrong_use(f"there is a {str(place)!r} here already; --output names another")
+        raise wrong_use(f"{str(place)!r} already exists; use --output to choose another file")
     data = await context.client.download(f"{_FILE}/content", **parts)
     if to == "-":
         sys.stdout.buffer.write(data)
@@ -45,7 +45,7 @@ async def _download(context: Context) -> int:
 
 NOUN = Noun(
     "files",
-    "files that scripts keep",
+    "files of scripts",
     (
         list_verb(
             "files",

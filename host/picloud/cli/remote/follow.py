@@ -44,7 +44,7 @@ async def follow(
                 async for event in events:
                     failures = 0
                     if is_away:
-                        fail("the server is back")
+                        fail("connected again")
                         is_away = False
                     if not has_begun:
                         items = await client.items(path, query, limit, **parts) if limit else []
@@ -62,7 +62,7 @@ async def follow(
             if not has_begun or not _is_passing(failure):
                 raise
             if not is_away:
-                fail(f"{failure.message}; waiting for it to come back")
+                fail(f"{failure.message}; retrying")
             is_away = True
         await asyncio.sleep(_pause(stream, failures))
         failures += 1

@@ -43,7 +43,7 @@ async def expiry(_context: Context, text: str) -> str:
             at = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError):
         raise wrong_use(
-            f"--expires takes 30d, 12h, 2w or a time such as 2027-01-31T12:00, not {text!r}"
+            f"invalid --expires {text!r}; use 30d, 12h, 2w or a time such as 2027-01-31T12:00"
         ) from None
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
@@ -110,7 +110,7 @@ NOUN = Noun(
             path="api-keys/{key}",
             arguments=(in_path("key", "name, prefix or id", read=_key),),
             destroys="revokes the key {key}",
-            success="revoked the key {given_key}",
+            success="revoked key {given_key}",
             in_app=False,
         ),
     ),

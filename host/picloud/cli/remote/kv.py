@@ -40,12 +40,12 @@ def _show(_context: Context, answer: Json) -> None:
         print_value(answer["value"])
     else:
         kind = "a blob" if answer["blob"] is not None else "not valid as JSON"
-        fail(f"the value ({answer['size']} bytes) is {kind}; --json prints it as base64")
+        fail(f"the value ({answer['size']} bytes) is {kind}; use --json to print it as base64")
 
 
 NOUN = Noun(
     "kv",
-    "entries that scripts keep",
+    "key-value entries of scripts",
     (
         list_verb(
             "kv",

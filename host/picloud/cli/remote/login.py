@@ -102,7 +102,7 @@ async def _with_password(url: str, username: str, password: str) -> SavedLogin:
 
 async def _with_key(url: str, key: str) -> SavedLogin:
     if not key.isascii() or not key.isprintable():
-        raise wrong_use("not an API key")
+        raise wrong_use("invalid API key; paste the whole key")
     async with connect(url, key) as client:
         me = await client.call("GET", "auth/me")
         return SavedLogin(key, str((me.get("key") or {}).get("id", "")), me["username"])

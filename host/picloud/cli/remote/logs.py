@@ -120,7 +120,7 @@ async def shown(item: Json, names: Names) -> str:
         lines.append(paint(f"    ({plain(str(item['logs_dropped']))} more lines were dropped)", "2"))
     lines += [_call(decision) for decision in item["outbound"]]
     if item["outbound_dropped"]:
-        lines.append(paint(f"    ({plain(str(item['outbound_dropped']))} more calls are not on record)", "2"))
+        lines.append(paint(f"    ({plain(str(item['outbound_dropped']))} more calls were not recorded)", "2"))
     if item["error"]:
         lines.append(f"    {paint('error', '31')} {plain(_place(item['error']))}")
     return "\n".join(lines)

@@ -39,7 +39,7 @@ NOUN = Noun(
             method="PATCH",
             path="apps/{app}/members/{user}",
             arguments=(_USER, _ROLE),
-            success="changed {username} to {role}",
+            success="changed the role of {username} to {role}",
         ),
         Verb(
             name="remove",

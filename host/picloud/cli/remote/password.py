@@ -35,7 +35,7 @@ def _password(arguments: argparse.Namespace) -> int:
     login = credentials.read().logins.get(url)
     username = arguments.username or (login.username if login else ask_username())
     current = ask_secret(f"Password of {username}:")
-    new = ask_secret("New password:", "Once more:")
+    new = ask_secret("New password:", "Repeat the password:")
     asyncio.run(_change(url, username, current, new))
     if arguments.json:
         print_json({"url": url, "username": username})

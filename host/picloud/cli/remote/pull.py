@@ -58,7 +58,7 @@ async def _pull(context: Context) -> int:
     typed = context.arguments
     slug = typed.slug or app_of_folder()
     if not slug:
-        raise wrong_use(f"which app? Give its slug, or go to a folder with a {PROJECT}")
+        raise wrong_use(f"no app given; use picloud pull APP, or change to a folder with a {PROJECT}")
     remote = await server.read(context.client, slug)
     if remote.id is None:
         raise Failure(f"app {slug!r} not found", NOT_FOUND, "not_found")
@@ -67,8 +67,8 @@ async def _pull(context: Context) -> int:
     writing = compare(folder, remote, common)
     if writing.changed and not typed.force:
         raise Failure(
-            f"changed here: {', '.join(writing.changed)}; push first, or keep a copy, pull with --force, and "
-            "put your changes in again",
+            f"changed in the folder since the last pull or push: {', '.join(writing.changed)}; "
+            "push first, or use --force to overwrite these changes",
             CONFLICT,
             "conflict",
         )
@@ -88,7 +88,7 @@ async def _pull(context: Context) -> int:
     for file in writing.gone:
         print(f"deleted {plain(str(folder / file))}")
     if not writing.files and not writing.gone:
-        print(f"{plain(str(folder))} is as the app {plain(remote.slug)} is")
+        print(f"{plain(str(folder))} is up to date with app {plain(remote.slug)}")
     return DONE
 
 

@@ -93,7 +93,7 @@ async def _push(context: Context) -> int:
     print(summary(pushed, dry))
     if pushed.left_over:
         left = ", ".join(map(plain, pushed.left_over))
-        print(paint(f"not in the folder, kept on the server (--prune deletes them): {left}", "2"))
+        print(paint(f"not in the folder, kept on the server (use --prune to delete them): {left}", "2"))
     return DONE
 
 

@@ -73,7 +73,7 @@ def argument(
 in_path, in_query, in_body = (partial(argument, to) for to in ("path", "query", "body"))
 own = partial(argument, "nothing")
 
-FORCE = in_query("--force", "also what stands in the way", action="store_true")
+FORCE = in_query("--force", "also delete what depends on it", action="store_true")
 MESSAGE = in_body("--message", "about this version")
 
 

@@ -69,7 +69,7 @@ async def _check(context: Context) -> int:
     if context.json:
         print_json(answer)
     elif answer["ok"]:
-        print("no route is in the way")
+        print("no conflict")
     else:
         print_table(_COLUMNS, await _with_scripts(context, answer["conflicts"]), "")
     return DONE if answer["ok"] else CONFLICT
@@ -129,7 +129,7 @@ NOUN = Noun(
                 _HOST,
                 _MODE,
             ),
-            success="changed the route {path}",
+            success="updated route {path}",
         ),
         Verb(
             name="remove",
@@ -138,7 +138,7 @@ NOUN = Noun(
             path="apps/{app}/routes/{route}",
             arguments=(in_path("route", "'GET /users', a path, or an id", read=_route),),
             destroys="deletes the route {route}",
-            success="deleted the route {given_route}",
+            success="deleted route {given_route}",
         ),
         Verb(
             name="check",

@@ -26,7 +26,7 @@ async def _limits(_context: Context, typed: list[str]) -> dict[str, int | None]:
     for pair in typed:
         name, equals, value = pair.partition("=")
         if not equals or (value and not value.isdecimal()):
-            raise wrong_use(f"--limit-to takes NAME=NUMBER, not {pair!r}")
+            raise wrong_use(f"invalid --limit-to {pair!r}; use NAME=NUMBER")
         limits[name] = int(value) if value else None
     return limits
 
@@ -160,7 +160,7 @@ NOUN = Noun(
                 *_FIELDS,
                 FORCE,
             ),
-            success="saved the script {name}, version {version}",
+            success="saved script {name}, version {version}",
         ),
         Verb(
             name="delete",
@@ -169,7 +169,7 @@ NOUN = Noun(
             path="scripts/{script}",
             arguments=(_SCRIPT, FORCE),
             destroys="deletes the script {script} with all its versions",
-            success="deleted the script {given_script}",
+            success="deleted script {given_script}",
         ),
         Verb(
             name="versions",
@@ -200,7 +200,7 @@ NOUN = Noun(
             method="POST",
             path="scripts/{script}/versions/{version}:restore",
             arguments=(_SCRIPT, in_path("version", "its number"), MESSAGE),
-            success="saved the script {name}, version {version}",
+            success="saved script {name}, version {version}",
         ),
         Verb(
             name="imports",

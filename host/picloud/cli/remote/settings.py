@@ -23,7 +23,7 @@ def _cors(context: Context, body: Json) -> None:
     body.clear()
     if typed.given_no_cors:
         if cors:
-            raise wrong_use("--no-cors removes all CORS settings; give it alone")
+            raise wrong_use("--no-cors removes all CORS settings; use it alone")
         body["cors"] = None
     elif cors:
         body["cors"] = cors

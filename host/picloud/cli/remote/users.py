@@ -20,11 +20,11 @@ async def _on_or_off(_context: Context, typed: str) -> bool:
 
 
 async def _new_password(_context: Context, _asked: bool) -> Any:
-    return ask_secret("New password:", "Once more:")
+    return ask_secret("New password:", "Repeat the password:")
 
 
 def _password(_context: Context, body: Json) -> None:
-    body["password"] = ask_secret("Password of the new user:", "Once more:")
+    body["password"] = ask_secret("Password of the new user:", "Repeat the password:")
 
 
 NOUN = Noun(
@@ -80,7 +80,7 @@ NOUN = Noun(
                 ),
                 in_body("--password", "prompt for a new password", read=_new_password, action="store_true"),
             ),
-            success="changed the user {username}",
+            success="updated user {username}",
             in_app=False,
         ),
         Verb(
@@ -90,7 +90,7 @@ NOUN = Noun(
             path="users/{user}",
             arguments=(_USER,),
             destroys="deletes the user {user}",
-            success="deleted the user {given_user}",
+            success="deleted user {given_user}",
             in_app=False,
         ),
     ),

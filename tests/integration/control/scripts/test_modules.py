@@ -49,7 +49,7 @@ def call(app: UUID) -> Call:
     return Call(app, UUID(int=1), UUID(int=2))
 
 
-async def test_a_name_made_while_a_script_runs_finds_modules_of_its_app_only(worker: Worker) -> None:
+async def test_a_computed_import_finds_modules_of_its_app_only(worker: Worker) -> None:
     app, other = await worker.app("one"), await worker.app("two")
     lib = await save(worker, app, "lib", "fn n() { 1 }")
     await save(worker, app, "page", "1", "endpoint")
@@ -136,7 +136,7 @@ async def test_another_module_of_the_same_name_is_another_image(worker: Worker) 
     assert await run(worker, script.id) == 20
 
 
-async def test_a_save_that_fails_keeps_the_imports_of_the_last_one(worker: Worker) -> None:
+async def test_a_failed_save_keeps_the_previous_imports(worker: Worker) -> None:
     app = await worker.app("one")
     await save(worker, app, "taken", "fn n() { 1 }")
     script = await save(worker, app, "script", 'import "taken" as t; t::n()', "endpoint")
@@ -146,7 +146,7 @@ async def test_a_save_that_fails_keeps_the_imports_of_the_last_one(worker: Worke
     assert await run(worker, script.id) == 1
 
 
-async def test_many_who_save_at_once_leave_the_imports_of_the_last_version(worker: Worker) -> None:
+async def test_concurrent_saves_leave_the_imports_of_the_last_version(worker: Worker) -> None:
     app = await worker.app("one")
     script = await save(worker, app, "script", "1", "endpoint")
     await asyncio.gather(
@@ -184,7 +184,7 @@ STEP = st.tuples(
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, max_size=30))
-async def test_whatever_two_apps_do_none_runs_what_is_the_others(
+async def test_an_app_never_runs_a_module_of_another_app(
     worker: Worker, steps: list[tuple[str, str, str, str, int]]
 ) -> None:
     """The model of an app: name -> (number it tells, what it imports or "")."""

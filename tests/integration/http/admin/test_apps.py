@@ -14,7 +14,7 @@ from tests.integration.http.conftest import ADMIN, OWNER, Answer, Client
 ENDPOINT = '"x"'
 
 
-async def test_an_app_is_made_listed_and_found_by_id_and_slug(client: Client) -> None:
+async def test_an_app_is_created_listed_and_found_by_id_and_slug(client: Client) -> None:
     made = await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
     assert made.status == 201
     app = made.json
@@ -131,7 +131,7 @@ async def test_a_wrong_field_of_an_app_is_422_and_named(
         assert answer.details["field"] == where
 
 
-async def test_a_lone_surrogate_is_no_json(client: Client) -> None:
+async def test_a_lone_surrogate_is_not_json(client: Client) -> None:
     answer = await client("PATCH", f"{ADMIN}/apps/default", data=b'{"name": "\\ud800"}')
     assert (answer.status, answer.error) == (400, "request_invalid")
 
@@ -153,7 +153,7 @@ async def test_an_app_with_something_in_it_is_deleted_by_force_only(client: Clie
     assert (await make(client, "default")).status == 201
 
 
-async def test_what_happens_to_an_app_is_in_the_audit_log(client: Client, worker: Worker) -> None:
+async def test_changes_of_an_app_are_in_the_audit_log(client: Client, worker: Worker) -> None:
     app = (await make(client, "shop")).json
     await client.admin("PATCH", "/apps/shop", {"slug": "store"})
     await client.admin("PATCH", "/apps/shop", {"slug": "default"})
@@ -174,9 +174,7 @@ async def test_what_happens_to_an_app_is_in_the_audit_log(client: Client, worker
     assert rows[3]["before"]["slug"] == "store"
 
 
-async def test_a_member_sees_and_changes_only_what_their_role_lets_them(
-    client: Client, worker: Worker
-) -> None:
+async def test_a_member_sees_and_changes_only_what_their_role_allows(client: Client, worker: Worker) -> None:
     shop, other = await worker.app("shop"), await worker.app("other")
     editor = await worker.person("eve", "member", shop, "editor")
     admin = await worker.person("adam", "member", shop, "app_admin")

@@ -39,7 +39,7 @@ async def test_a_domain_is_claimed_listed_and_given_up(shop: Client) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["*", "*.", "a.*.b", "shop.example:80", "", "a b", "*.127.0.0.1", "a\0"])
-async def test_what_is_no_host_cannot_be_claimed(shop: Client, pattern: str) -> None:
+async def test_an_invalid_host_cannot_be_claimed(shop: Client, pattern: str) -> None:
     answer = await claim(shop, "shop", pattern)
     assert (answer.status, answer.details["field"]) == (422, "pattern")
 
@@ -59,7 +59,7 @@ async def test_two_apps_cannot_claim_the_same_shape_however_it_is_written(shop: 
             assert refused.details["app_id"] == (await shop.admin("GET", "/apps/shop")).json["id"]
 
 
-async def test_of_claims_at_once_one_is_made(shop: Client) -> None:
+async def test_concurrent_claims_create_one(shop: Client) -> None:
     answers = await asyncio.gather(*(claim(shop, app, "new.example") for app in ("shop", "default") * 3))
     assert sorted(answer.status for answer in answers) == [201, 409, 409, 409, 409, 409]
 
@@ -85,7 +85,7 @@ async def test_the_most_specific_claim_gets_the_request(shop: Client) -> None:
     assert [await who(host) for host in ("a.b.example.com", "x.a.b.example.com")] == [b'"default"', b'"shop"']
 
 
-async def test_a_host_inside_another_apps_wildcard_takes_a_say_in_that_app(
+async def test_a_host_inside_another_apps_wildcard_requires_domain_manage_there(
     client: Client, worker: Worker
 ) -> None:
     """Else a tenant could take another's subdomains, and their visitors' cookies with them."""
@@ -135,7 +135,7 @@ async def test_a_domain_that_routes_name_is_given_up_with_them_only(shop: Client
     assert (await shop("GET", "/x", host="a.b.example.com")).status == 200
 
 
-async def test_more_domains_than_an_app_may_have_are_refused(
+async def test_domains_above_the_limit_of_an_app_are_rejected(
     shop: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(domains_service, "MAX_DOMAINS", 2)

@@ -84,7 +84,7 @@ async def test_the_first_thing_a_client_learns_is_where_it_is(client: Client) ->
         assert await anext(events) == ServerEvent("1", "message", None)
 
 
-async def test_a_client_that_comes_back_goes_on_behind_its_last_event(client: Client) -> None:
+async def test_a_reconnecting_client_continues_after_its_last_event(client: Client) -> None:
     script = await client.script("1")
     async with client.follow(FOLLOW) as events:
         await anext(events)
@@ -114,7 +114,7 @@ async def test_a_stream_is_filtered_as_the_list_is(client: Client) -> None:
         ("", {"Last-Event-ID": "x"}, "Last-Event-ID"),
     ],
 )
-async def test_what_cannot_be_followed_is_an_error_and_no_stream(
+async def test_an_invalid_follow_is_an_error_without_a_stream(
     client: Client, query: str, headers: dict[str, str], field: str
 ) -> None:
     answer = await client("GET", ADMIN + FOLLOW + query, headers=headers)
@@ -122,9 +122,7 @@ async def test_what_cannot_be_followed_is_an_error_and_no_stream(
     assert len(client.streams) == 0
 
 
-async def test_more_streams_than_allowed_are_refused_before_they_begin(
-    client: Client, worker: Worker
-) -> None:
+async def test_streams_above_the_limit_are_rejected(client: Client, worker: Worker) -> None:
     for slug in ("two", "three"):
         await worker.app(slug)
     async with serving(worker, streams=StreamRules(streams=2, streams_per_app=1)) as few:
@@ -158,7 +156,7 @@ def _request(token: str | None, headers: str = "") -> bytes:
     return f"{head}{headers}\r\n".encode()
 
 
-async def test_a_client_that_is_gone_leaves_nothing_behind(client: Client, worker: Worker) -> None:
+async def test_a_disconnected_client_leaves_no_stream(client: Client, worker: Worker) -> None:
     for _ in range(3):
         _, writer = await asyncio.open_connection("127.0.0.1", client.port)
         writer.write(_request(client.token))
@@ -260,7 +258,7 @@ async def test_the_stream_of_an_app_that_is_deleted_ends(client: Client) -> None
         assert await end(events) == "not_found"
 
 
-async def test_what_goes_wrong_in_a_stream_ends_it_and_tells_nothing(
+async def test_an_error_in_a_stream_ends_it_without_details(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(*_: object) -> None:

@@ -222,7 +222,8 @@ async def test_usage_is_shown_and_a_used_up_quota_refuses_what_adds(
         if method == "PATCH":
             assert refused.status == 507, refused.body
         assert (refused.status, refused.error) == (507, "quota_exceeded")
-        assert " 1 " in refused.json["error"]["message"]
+        store = "KV" if method == "PUT" else "DOCS"
+        assert f"PICLOUD_QUOTA_{store}_" in refused.json["error"]["message"]
     await put(client, "k", "replaced")
     thrown = await client.execute(script)
     assert "kv::set: " in str(thrown.json)

@@ -22,7 +22,7 @@ async def make(
     return await client.admin("POST", f"/apps/{app}/routes", body)
 
 
-async def test_a_route_is_made_shown_changed_listed_and_deleted(client: Client) -> None:
+async def test_a_route_is_created_shown_updated_listed_and_deleted(client: Client) -> None:
     script, other = await client.script("1", name="one"), await client.script("2", name="two")
     made = (await make(client, script, "/users/:id", method="get")).json
     shown = ("GET", "any", "any", "/users/:id", "param", "sync")
@@ -75,7 +75,7 @@ async def test_a_route_of_another_app_is_not_found(client: Client) -> None:
         ({"path": "/taken"}, 409, None),
     ],
 )
-async def test_what_cannot_be_a_route_is_refused_at_once_and_changes_nothing(
+async def test_an_invalid_route_is_rejected_and_changes_nothing(
     client: Client, changes: dict[str, Any], status: int, field: str | None
 ) -> None:
     script = await client.script("1")
@@ -108,7 +108,7 @@ async def test_a_parameter_cannot_be_in_host_and_path(client: Client) -> None:
     assert (answer.status, answer.details["field"]) == (422, "path")
 
 
-async def test_a_route_conflicts_with_all_that_could_answer_its_requests(client: Client) -> None:
+async def test_a_route_conflicts_with_all_routes_of_its_requests(client: Client) -> None:
     script = await client.script("1")
     first, second = await client.route(script, "/a/:x/b"), await client.route(script, "/a/:x/c")
     refused = await make(client, script, "/a/:y/:z")
@@ -128,7 +128,7 @@ async def test_a_route_conflicts_with_all_that_could_answer_its_requests(client:
     assert renamed.json["path"] == "/a/:q/b"
 
 
-async def test_changes_at_once_cannot_make_two_routes_for_the_same_requests(client: Client) -> None:
+async def test_concurrent_changes_cannot_create_conflicting_routes(client: Client) -> None:
     script = await client.script("1")
     routes = [await client.route(script, f"/{n}") for n in range(4)]
     answers = await asyncio.gather(
@@ -150,9 +150,7 @@ async def test_a_script_can_be_deleted_while_routes_to_it_are_made(client: Clien
         assert {answer.status for answer in made} <= {201, 404}
 
 
-async def test_more_shapes_than_a_match_looks_up_are_refused(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_shapes_above_the_limit_are_rejected(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(routes_service, "MAX_SHAPES", 2)
     script = await client.script("1")
     for path in ("/a/:x", "/a/:x/b", "/b/:y", "/exact"):
@@ -163,7 +161,7 @@ async def test_more_shapes_than_a_match_looks_up_are_refused(
     assert (await make(client, script, "/a/*", host="x.t")).status == 201
 
 
-async def test_more_routes_than_an_app_may_have_are_refused(
+async def test_routes_above_the_limit_of_an_app_are_rejected(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(routes_service, "MAX_ROUTES", 3)
@@ -210,7 +208,7 @@ ANY, VERY, WILD = "a route of any host", "a route of this very host", "a route o
             "/hi",
             {},
             "",
-            f"{ANY} whose path is exactly this, for GET, which answers HEAD",
+            f"{ANY} whose path is exactly this, for GET, which also matches HEAD",
         ),
         ("GET /hi", "/hi", {}, "", f"{ANY} whose path is exactly this, for GET"),
         (
@@ -230,7 +228,7 @@ ANY, VERY, WILD = "a route of any host", "a route of this very host", "a route o
         ("GET https://x.w.t/files/a", "/files/:name", {"name": "a"}, "", f"{VERY} with parameters, for GET"),
     ],
 )
-async def test_which_route_answers_a_url_is_told_with_the_reason(
+async def test_the_route_of_a_url_is_returned_with_the_reason(
     client: Client, request_line: str, path: str, params: dict[str, str], rest: str, reason: str
 ) -> None:
     script = await client.script("1")
@@ -258,7 +256,9 @@ async def test_which_route_answers_a_url_is_told_with_the_reason(
         ("GET hello", "a bad request: a path starts with '/'"),
     ],
 )
-async def test_why_no_route_answers_a_url_is_told(client: Client, request_line: str, reason: str) -> None:
+async def test_the_reason_why_no_route_matches_is_returned(
+    client: Client, request_line: str, reason: str
+) -> None:
     await client.route(await client.script("1"), "/hi")
     await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
     await client.admin("POST", "/apps/shop/domains", {"pattern": "shop.t"})
@@ -268,7 +268,7 @@ async def test_why_no_route_answers_a_url_is_told(client: Client, request_line: 
 
 
 @pytest.mark.parametrize("url", ["", "http://", "ftp://localhost/x", "http://[::1/x", "//localhost/x"])
-async def test_what_is_no_url_is_422(client: Client, url: str) -> None:
+async def test_an_invalid_url_is_422(client: Client, url: str) -> None:
     answer = await client.admin("POST", f"{ROUTES}:match", {"method": "GET", "url": url})
     assert (answer.status, answer.details["field"]) == (422, "url")
 

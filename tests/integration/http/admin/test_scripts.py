@@ -15,7 +15,7 @@ from tests.integration.http.conftest import Client
 ENDPOINT = '"x"'
 
 
-async def test_a_script_is_made_found_listed_without_source_and_deleted(client: Client) -> None:
+async def test_a_script_is_created_found_listed_without_source_and_deleted(client: Client) -> None:
     script = await client.script(
         ENDPOINT, name="greet", description="Says x", sandbox={"max_fuel": 1_000_000}
     )
@@ -74,7 +74,7 @@ async def test_a_source_of_one_mebibyte_is_saved_and_one_byte_more_is_not(client
         assert (answer.status, answer.details["ceiling"]) == (422, 1024 * 1024)
 
 
-async def test_a_source_that_does_not_parse_is_refused_with_its_place(client: Client) -> None:
+async def test_a_source_that_does_not_parse_is_rejected_with_its_position(client: Client) -> None:
     body = {"source": "let x = 1;\nlet y = ;"}
     for answer in (
         await client.admin("POST", "/apps/default/scripts:validate", body),
@@ -186,7 +186,7 @@ async def test_a_module_becomes_an_endpoint_at_any_time(client: Client) -> None:
     assert (back.status, back.json["version"]) == (200, 3)
 
 
-async def test_what_happens_to_a_script_is_in_the_audit_log_without_its_source(
+async def test_changes_of_a_script_are_in_the_audit_log_without_its_source(
     client: Client, worker: Worker
 ) -> None:
     script = await client.script('"a secret of mine"')
@@ -227,7 +227,7 @@ async def test_ten_thousand_scripts_are_listed_in_pages_that_join_up(client: Cli
     assert sorted(names) == sorted(["hello", *(f"s{n}" for n in range(1, 10_001))])
 
 
-async def test_a_save_beyond_the_quota_of_versions_is_refused_and_changes_nothing(
+async def test_a_save_above_the_quota_of_versions_changes_nothing(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = await client.script('"one"')

@@ -23,7 +23,7 @@ async def preflight(client: Client) -> Answer:
     return await client("OPTIONS", "/hello", headers=headers)
 
 
-async def test_a_change_is_shown_and_the_very_next_request_is_answered_by_it(client: Client) -> None:
+async def test_a_change_is_shown_and_applies_to_the_next_request(client: Client) -> None:
     assert (await client.admin("GET", PATH)).json == {"cors": None}
     assert "Access-Control-Allow-Origin" not in (await preflight(client)).headers
     changed = await change(client, {"origins": ["https://Pages.Example:443"]})
@@ -78,9 +78,7 @@ async def test_changes_at_once_all_count(client: Client) -> None:
         ([], "cors"),
     ],
 )
-async def test_what_cannot_be_a_setting_is_422_with_the_field(
-    client: Client, cors: object, where: str
-) -> None:
+async def test_an_invalid_setting_is_422_with_the_field(client: Client, cors: object, where: str) -> None:
     answer = await change(client, cors)
     assert (answer.status, answer.details["field"]) == (422, where)
     assert (await client.admin("GET", PATH)).json == {"cors": None}

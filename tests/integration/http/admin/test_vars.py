@@ -162,7 +162,7 @@ async def test_the_audit_log_has_names_and_sizes_of_variables(client: Client) ->
     ]
 
 
-async def test_variables_of_a_deleted_app_are_gone(worker: Worker) -> None:
+async def test_variables_of_a_deleted_app_are_deleted(worker: Worker) -> None:
     app = await worker.app("app")
     variables, admin = worker.platform.services.of(SERVICE), worker.platform.services.admin(SERVICE)
     call = Call(app, UUID(int=1), UUID(int=2))

@@ -50,7 +50,7 @@ async def test_the_list_is_cut_into_pages_that_join_up(client: Client) -> None:
 @pytest.mark.parametrize(
     "version", ["0", "4", "-1", "x", "1.0", "+1", "01x", "9" * 30, "2147483648", "%00", "%C2%B2", "01"]
 )
-async def test_a_version_that_is_none_is_404(client: Client, version: str) -> None:
+async def test_an_unknown_version_is_404(client: Client, version: str) -> None:
     path = await saved(client)
     assert (await client.admin("GET", f"{path}/versions/{version}")).status == 404
     assert (await restore(client, path, version)).status == 404
@@ -145,7 +145,7 @@ async def test_a_diff_is_from_the_version_before_to_the_current_one_unless_said(
     ("query", "status"),
     [("from=9", 404), ("to=9", 404), ("from=0", 422), ("to=x", 422), ("from=9999999999", 422), ("by=1", 422)],
 )
-async def test_a_diff_of_what_is_not_there_is_refused(client: Client, query: str, status: int) -> None:
+async def test_a_diff_of_a_missing_version_is_rejected(client: Client, query: str, status: int) -> None:
     path = await saved(client)
     assert (await client.admin("GET", f"{path}/diff?{query}")).status == status
 

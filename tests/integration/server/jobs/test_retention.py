@@ -63,7 +63,7 @@ async def test_executions_are_deleted_by_their_age_in_every_app_and_none_where_i
     assert await database.fetchval(left) == ["default 1", "default 29", "shop 1", "shop 29"]
 
 
-async def test_what_is_over_is_deleted_and_what_is_not_stays(worker: Worker) -> None:
+async def test_only_expired_rows_are_deleted(worker: Worker) -> None:
     database = worker.database
     ada = await worker.person("ada", "owner")
     for _ in range(2):

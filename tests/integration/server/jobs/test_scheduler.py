@@ -1,4 +1,4 @@
-"""Jobs run when they are due, once for all workers of all nodes, each whatever the others do."""
+"""Jobs run when due, once for all workers of all nodes, independently of each other."""
 
 from __future__ import annotations
 

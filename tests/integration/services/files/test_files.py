@@ -25,7 +25,7 @@ from tests.integration.services.files.conftest import PAUPER, PRINCE, calling, c
 CALL = calling(PRINCE)
 
 
-async def test_a_file_comes_back_as_it_was_stored(files: Files) -> None:
+async def test_a_file_is_read_as_it_was_stored(files: Files) -> None:
     data = bytes(range(256)) * 5000
     made = await create(
         files, data, name='ü "x"/../y\\z', content_type="image/png", metadata='{"by": "\\u0000é"}'
@@ -53,7 +53,7 @@ async def test_a_file_comes_back_as_it_was_stored(files: Files) -> None:
     assert json.loads(await files.head(CALL, "notes", made["id"]) or "") == made
 
 
-async def test_metadata_comes_back_as_the_guest_wrote_it(files: Files) -> None:
+async def test_metadata_is_read_as_it_was_written(files: Files) -> None:
     written = '{"b": 1.0, "a": 1e400, "a": [12345678901234567890123]}'
     entry = await files.create(CALL, "notes", "a", "text/plain", written, b"")
     assert f'"metadata":{written},' in entry
@@ -96,7 +96,7 @@ async def test_a_request_that_says_no_content_type_leaves_octets(files: Files, s
         ({"data": bytes(MAX_DATA + 1)}, f"data must have at most {MAX_DATA} bytes"),
     ],
 )
-async def test_bad_input_is_refused_and_leaves_nothing(
+async def test_invalid_input_is_rejected_and_stores_nothing(
     files: Files, root: Path, database: Database, bad: dict[str, Any], message: str
 ) -> None:
     made = await create(files)
@@ -134,7 +134,7 @@ async def test_an_update_changes_what_it_names(files: Files, root: Path, databas
     assert on_disk(root) == await named(database)
 
 
-async def test_what_is_no_id_is_the_id_of_no_file(files: Files) -> None:
+async def test_an_invalid_id_is_not_found(files: Files) -> None:
     await create(files)
     for id_ in ("", "none", "../../x", str(uuid4()), "{" + str(uuid4())[:-2] + "}"):
         assert await files.head(CALL, "notes", id_) is None
@@ -144,7 +144,7 @@ async def test_what_is_no_id_is_the_id_of_no_file(files: Files) -> None:
             await files.update(CALL, "notes", id_, None, None, None, b"x")
 
 
-async def test_a_deleted_file_is_gone_with_its_bytes(files: Files, root: Path) -> None:
+async def test_a_deleted_file_has_no_bytes(files: Files, root: Path) -> None:
     made = await create(files)
     assert await files.delete(CALL, "notes", made["id"]) is True
     assert await files.delete(CALL, "notes", made["id"]) is False
@@ -228,7 +228,9 @@ async def test_a_list_is_complete_and_without_duplicates_while_others_write(file
 
 
 @pytest.mark.parametrize(("cursor", "limit"), [("x", 10), ("é", 10), (None, 0), (None, 1001), (None, -1)])
-async def test_a_list_refuses_other_cursors_and_limits(files: Files, cursor: str | None, limit: int) -> None:
+async def test_a_list_rejects_invalid_cursors_and_limits(
+    files: Files, cursor: str | None, limit: int
+) -> None:
     with pytest.raises(ServiceError, match=r"cursor|limit"):
         await files.list(CALL, "notes", cursor, limit)
 
@@ -253,7 +255,7 @@ async def test_readers_see_one_version_or_the_other_while_a_file_is_replaced(fil
     await replacing
 
 
-async def test_what_is_open_stays_readable_when_it_is_removed(files: Files, root: Path) -> None:
+async def test_an_open_file_stays_readable_after_its_deletion(files: Files, root: Path) -> None:
     made = await create(files, b"x" * 3_000_000)
     file = await files.find(PRINCE, "notes", made["id"])
     assert file is not None
@@ -267,7 +269,7 @@ async def test_what_is_open_stays_readable_when_it_is_removed(files: Files, root
     assert await files.open(file) is None
 
 
-async def test_updates_at_once_leave_one_of_them_and_no_other_bytes(
+async def test_concurrent_updates_leave_the_bytes_of_one(
     files: Files, root: Path, database: Database
 ) -> None:
     made = await create(files)
@@ -297,7 +299,7 @@ async def test_a_write_whose_caller_is_cut_off_ends_with_a_row_or_without_bytes(
     assert on_disk(root) == await named(database)
 
 
-async def test_an_app_has_so_many_turns_and_others_have_their_own(
+async def test_concurrent_operations_are_limited_per_app(
     files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busy, most, admission = 0, 0, asyncio.Event()
@@ -345,7 +347,7 @@ async def test_an_app_that_reads_much_leaves_threads_for_others(
     assert all(await asyncio.gather(*flood))
 
 
-async def test_what_the_disk_says_is_put_in_words_and_leaves_nothing(
+async def test_an_error_of_the_disk_is_reported_and_leaves_no_bytes(
     files: Files, root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> None:

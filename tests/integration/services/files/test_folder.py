@@ -1,4 +1,4 @@
-"""The folder: what is in it, for whom, in which order it comes to the disk, and when that is full."""
+"""The folder of files: content, permissions, order of writes, and a full disk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.integration.services.files.conftest import PRINCE, add_app, calling, 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
-async def test_nobody_else_may_look_into_it(files: Files, root: Path) -> None:
+async def test_other_users_cannot_read_the_folder(files: Files, root: Path) -> None:
     await create(files)
     umask = os.umask(0)
     try:
@@ -39,7 +39,7 @@ async def test_nobody_else_may_look_into_it(files: Files, root: Path) -> None:
         assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
-async def test_a_path_is_made_of_ids_alone(files: Files, root: Path) -> None:
+async def test_a_path_consists_of_ids_only(files: Files, root: Path) -> None:
     await create(files, collection="../../etc", name="../passwd")
     (blob,) = on_disk(root)
     assert (root / PRINCE.hex / blob.hex[-2:] / blob.hex).exists()
@@ -54,7 +54,7 @@ def test_a_folder_that_others_can_look_into_is_closed(
     assert str(tmp_path) in caplog.text
 
 
-def test_it_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None:
+def test_the_folder_can_be_a_link_to_another_disk(tmp_path: Path) -> None:
     (tmp_path / "large").mkdir()
     (tmp_path / "files").symlink_to(tmp_path / "large")
     FolderStore.prepare(tmp_path / "files")
@@ -64,7 +64,7 @@ def test_it_may_be_a_link_to_a_larger_disk(tmp_path: Path) -> None:
     assert on_disk(tmp_path / "large")
 
 
-def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_folder_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "files").write_text("")
     with pytest.raises(StoreUnusable, match=str(tmp_path / "files")):
         FolderStore.prepare(tmp_path / "files")
@@ -75,7 +75,7 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
 
 
 @AS_ROOT
-def test_another_users_folder_is_refused() -> None:
+def test_a_folder_of_another_user_is_rejected() -> None:
     folder = Path("/tmp") / f"picloud-{uuid4().hex}"
     folder.mkdir(mode=0o700)
     try:
@@ -156,7 +156,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", folder], check=True)
 
 
-async def test_a_full_disk_is_told_and_nothing_is_left_of_the_write(
+async def test_a_full_disk_is_reported_and_leaves_no_bytes(
     database: Database, tiny_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     FolderStore.prepare(tiny_disk)
@@ -177,7 +177,7 @@ async def test_a_full_disk_is_told_and_nothing_is_left_of_the_write(
     await files.close()
 
 
-def test_a_file_above_the_systems_limit_is_told_and_nothing_is_left_of_it(
+def test_a_file_above_the_system_limit_is_reported_and_leaves_no_bytes(
     connection_parameters: ConnectionParameters, root: Path
 ) -> None:
     async def write() -> str:

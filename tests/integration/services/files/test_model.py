@@ -1,4 +1,4 @@
-"""Random operations of two apps, each with ids of the other thrown in, against a model in memory."""
+"""Random operations of two apps, with ids of each other, compared with a model in memory."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Model:
 @pytest.mark.slow
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
-async def test_two_apps_never_meet(
+async def test_apps_share_no_files(
     files: Files, store: FolderStore, database: Database, root: Path, steps: list[Any]
 ) -> None:
     await database.execute("DELETE FROM files")

@@ -1,4 +1,4 @@
-"""The sweep takes what no row names and nothing else, whatever is under way."""
+"""The sweep removes only blobs without a row, during any other work."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def age(root: Path, seconds: float) -> None:
             os.utime(path, times=(time.time() - seconds,) * 2)
 
 
-async def test_only_what_is_old_and_has_no_row_goes(
+async def test_only_old_blobs_without_a_row_are_removed(
     files: Files, store: FolderStore, database: Database, root: Path
 ) -> None:
     made = await create(files, b"kept")
@@ -47,7 +47,7 @@ async def test_only_what_is_old_and_has_no_row_goes(
     assert await files.get(calling(PRINCE), "notes", made["id"])
 
 
-async def test_what_a_transaction_is_about_to_name_stays_however_old_it_is(
+async def test_a_blob_of_a_running_transaction_is_kept(
     files: Files, store: FolderStore, database: Database, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     naming, go_on = asyncio.Event(), asyncio.Event()
@@ -89,7 +89,7 @@ async def test_a_write_that_the_sweep_was_faster_than_fails_and_names_nothing(
     assert not await named(database)
 
 
-async def test_writes_and_sweeps_at_once_lose_nothing(
+async def test_concurrent_writes_and_sweeps_lose_nothing(
     files: Files, store: FolderStore, database: Database, root: Path
 ) -> None:
     stop, sweep = asyncio.Event(), Sweep(database, store, old_seconds=0)  # as if every write took an hour
@@ -132,7 +132,7 @@ async def test_one_node_sweeps_at_a_time(
     await there.close()
 
 
-async def test_what_an_app_left_behind_goes_with_its_folders(
+async def test_blobs_of_a_deleted_app_are_removed_with_their_folders(
     files: Files, store: FolderStore, database: Database, root: Path
 ) -> None:
     await create(files)
@@ -143,7 +143,7 @@ async def test_what_an_app_left_behind_goes_with_its_folders(
     assert not (root / PRINCE.hex).exists()
 
 
-async def test_what_is_not_the_stores_is_left_alone(
+async def test_files_of_others_in_the_folder_are_not_touched(
     files: Files, store: FolderStore, database: Database, root: Path
 ) -> None:
     await create(files)

@@ -26,9 +26,7 @@ from picloud.cli.remote.address import is_safe, normalise
         ("http://[::ffff:10.0.0.1]", "http://[::ffff:10.0.0.1]", False),
     ],
 )
-def test_an_address_has_one_form_and_a_credential_goes_only_where_nobody_listens_in(
-    typed: str, address: str, safe: bool
-) -> None:
+def test_an_address_has_one_form_and_is_safe_or_not(typed: str, address: str, safe: bool) -> None:
     assert (normalise(typed), is_safe(normalise(typed))) == (address, safe)
     assert normalise(address) == address
 
@@ -38,14 +36,14 @@ def test_an_address_has_one_form_and_a_credential_goes_only_where_nobody_listens
     ["", "https://", "ftp://x", "https://a b", "https://x:99999", "https://u:p@x", "https://u@x", "http://[::1",
      "https://x/?q", "https://x/#f", "https://x\n", "file:///etc/passwd"],
 )  # fmt: skip
-def test_what_is_no_address_is_refused(typed: str) -> None:
+def test_an_invalid_address_is_rejected(typed: str) -> None:
     with pytest.raises(Failure) as caught:
         normalise(typed)
     assert caught.value.exit_code == WRONG_USE
 
 
 @given(st.text())
-def test_any_text_is_an_address_or_a_clear_refusal(typed: str) -> None:
+def test_any_text_is_an_address_or_a_clear_error(typed: str) -> None:
     try:
         address = normalise(typed)
     except Failure:

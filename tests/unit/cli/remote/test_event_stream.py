@@ -1,4 +1,4 @@
-"""Reading server-sent events: as the standard says, however the bytes arrive, and in bounded memory."""
+"""Parses server-sent events by the standard, in any chunks, with limited memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whatever a server says, it does not steer the terminal."""
+"""Text of a server never controls the terminal."""
 
 from __future__ import annotations
 

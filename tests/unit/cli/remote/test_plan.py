@@ -1,4 +1,4 @@
-"""Plans, done to a model of a server that has the server's own rules."""
+"""Plans, applied to a model of a server with the rules of the server."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def _has(model: Model, project: Project) -> None:
 
 
 @given(projects(), models())
-def test_a_plan_with_prune_makes_the_server_what_the_folder_says(project: Project, model: Model) -> None:
+def test_a_plan_with_prune_makes_the_server_equal_to_the_folder(project: Project, model: Model) -> None:
     _done(project, model, prune=True)
     _has(model, project)
     assert set(model.scripts) == set(project.scripts)
@@ -264,7 +264,7 @@ def test_a_plan_without_prune_deletes_nothing_and_a_second_one_has_nothing_to_do
 
 
 @given(projects(), models())
-def test_what_the_folder_does_not_speak_of_is_left_alone(project: Project, model: Model) -> None:
+def test_objects_missing_from_the_folder_are_kept(project: Project, model: Model) -> None:
     silent = Project(project.slug)
     before = model.remote
     assert before.id is None or plan.make(silent, before, _NEVER_MET) == []
@@ -288,9 +288,9 @@ def _met(version: int) -> State:
     return State(True, {"a": Base(version, digest("1"), "a.rhai")})
 
 
-def test_a_script_that_others_changed_since_is_not_written_over_but_with_force() -> None:
+def test_a_script_changed_on_the_server_is_overwritten_only_with_force() -> None:
     project = Project("shop", scripts={"a": ProjectScript("a", "2")})
-    with pytest.raises(Failure, match=r"a \(version 3, here 2\)") as caught:
+    with pytest.raises(Failure, match=r"\ba .*3.*2") as caught:
         plan.make(project, _server(), _met(2))
     assert caught.value.exit_code == CONFLICT
     (step,) = plan.make(project, _server(), _met(2), force=True)
@@ -298,12 +298,12 @@ def test_a_script_that_others_changed_since_is_not_written_over_but_with_force()
     assert len(plan.make(project, _server(), _met(3))) == 1
 
 
-def test_a_script_that_others_changed_to_what_is_wanted_is_no_conflict() -> None:
+def test_a_script_changed_to_the_wanted_state_is_not_a_conflict() -> None:
     assert plan.make(Project("shop", scripts={"a": ProjectScript("a", "1")}), _server(), _met(2)) == []
 
 
-@pytest.mark.parametrize(("state", "why"), [(State(True), "new there"), (_met(2), "version 3, here 2")])
-def test_a_script_that_others_made_or_changed_is_not_pruned_but_with_force(state: State, why: str) -> None:
+@pytest.mark.parametrize(("state", "why"), [(State(True), "new"), (_met(2), r"3.*2")])
+def test_a_new_or_changed_script_is_pruned_only_with_force(state: State, why: str) -> None:
     with pytest.raises(Failure, match=why):
         plan.make(Project("shop"), _server(), state, prune=True)
     assert [step.verb for step in plan.make(Project("shop"), _server(), state, prune=True, force=True)] == [
@@ -311,10 +311,10 @@ def test_a_script_that_others_made_or_changed_is_not_pruned_but_with_force(state
     ]
 
 
-def test_a_script_that_others_deleted_is_not_made_anew_but_with_force() -> None:
+def test_a_deleted_script_is_created_again_only_with_force() -> None:
     project = Project("shop", scripts={"a": ProjectScript("a", "2")})
     gone = replace(_server(), scripts={}, held={})
-    with pytest.raises(Failure, match="deleted there"):
+    with pytest.raises(Failure, match="deleted"):
         plan.make(project, gone, _met(3))
     assert [step.verb for step in plan.make(project, gone, _met(3), force=True)] == ["create"]
 
@@ -327,22 +327,22 @@ def test_renaming_a_parameter_changes_the_route_in_place() -> None:
     assert plan.left_over(project, _server(3, old)) == []
 
 
-def test_a_route_in_the_way_that_answers_other_requests_too_goes_only_with_prune() -> None:
+def test_a_conflicting_route_is_replaced_only_with_prune() -> None:
     old, new = ProjectRoute("a", "GET", "/:x/b/:y"), ProjectRoute("a", "GET", "/:x/:z/c")
     project = Project("shop", scripts={"a": ProjectScript("a", "1")}, routes=(new,))
-    with pytest.raises(Failure, match="--prune replaces it"):
+    with pytest.raises(Failure, match="--prune"):
         plan.make(project, _server(3, old), _NEVER_MET)
     (step,) = plan.make(project, _server(3, old), _NEVER_MET, prune=True)
     assert (step.verb, step.id) == ("update", "id-0")
 
 
-def test_a_script_with_routes_becomes_no_module() -> None:
+def test_a_script_with_routes_cannot_become_a_module() -> None:
     project = Project("shop", scripts={"a": ProjectScript("a", "1", "module")})
-    with pytest.raises(Failure, match="cannot become a module: routes need it: GET /x"):
+    with pytest.raises(Failure, match=r"script a .*GET /x"):
         plan.make(project, _server(3, ProjectRoute("a", "GET", "/x")), _NEVER_MET)
 
 
-def test_a_route_to_what_is_a_module_on_the_server_is_refused() -> None:
+def test_a_route_to_a_module_on_the_server_is_rejected() -> None:
     module = replace(_server(), scripts={"a": replace(_SCRIPT, kind="module")})
     project = Project(
         "shop", scripts={"a": ProjectScript("a", "1")}, routes=(ProjectRoute("a", "GET", "/x"),)

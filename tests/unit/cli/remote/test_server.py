@@ -1,4 +1,4 @@
-"""A server that means harm to the folder of who pulls from it."""
+"""A hostile server cannot harm the folder of a pull."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ async def test_an_honest_server_is_read(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize(
     "slug", ["../x", "..", "", "a/b", "a\\b", ".git", "C:x", "x\n[app]", "x\x1b[2J", "X", 5]
 )
-async def test_a_slug_that_is_none_names_no_folder(slug: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Unreachable, match="but is not a PiCloud server"):
+async def test_an_invalid_slug_names_no_folder(slug: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(Unreachable, match="not a PiCloud server"):
         await read(monkeypatch, app={**APP, "slug": slug})
 
 
@@ -100,10 +100,10 @@ async def test_a_slug_that_is_none_names_no_folder(slug: object, monkeypatch: py
     ],
     ids=ascii,
 )
-async def test_what_is_no_app_is_not_written_anywhere(
+async def test_an_invalid_app_is_not_written(
     answers: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Unreachable, match="but is not a PiCloud server"):
+    with pytest.raises(Unreachable, match="not a PiCloud server"):
         await read(monkeypatch, **answers)
 
 
@@ -126,15 +126,15 @@ async def answering(response: Callable[[], web.Response]) -> AsyncIterator[Clien
         await runner.cleanup()
 
 
-async def test_json_that_is_nested_too_deeply_is_none() -> None:
+async def test_json_nested_too_deeply_is_rejected() -> None:
     async with answering(lambda: web.Response(body=b"[" * 100_000)) as asking:
-        with pytest.raises(Unreachable, match="but is not a PiCloud server"):
+        with pytest.raises(Unreachable, match="not a PiCloud server"):
             await asking.call("GET", "apps")
 
 
-async def test_an_answer_that_swells_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_response_that_decompresses_too_far_is_aborted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_MAX_RESPONSE", 1024 * 1024)
     bomb = gzip.compress(bytes(50 * 1024 * 1024))
     async with answering(lambda: web.Response(body=bomb, headers={"Content-Encoding": "gzip"})) as asking:
-        with pytest.raises(Unreachable, match="returned more than 1048576 bytes"):
+        with pytest.raises(Unreachable, match="1048576"):
             await asking.call("GET", "apps")

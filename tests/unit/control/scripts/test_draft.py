@@ -21,12 +21,12 @@ def test_overrides_are_merged_name_by_name() -> None:
     assert DRAFT.patched({"sandbox": None}).sandbox == {}
 
 
-def test_an_unknown_limit_is_refused_even_when_it_is_null() -> None:
+def test_an_unknown_limit_is_rejected_even_if_null() -> None:
     with pytest.raises(Invalid, match="nope"):
         DRAFT.patched({"sandbox": {"nope": None}}).check(Ceilings())
 
 
-def test_null_clears_what_can_be_empty_and_is_refused_elsewhere() -> None:
+def test_null_clears_optional_fields_and_is_rejected_elsewhere() -> None:
     cleared = DRAFT.patched({"description": None, "execute_access": None})
     assert (cleared.description, cleared.execute_access) == ("", "open")
     for name in ("name", "source", "kind"):
@@ -46,7 +46,7 @@ def test_every_limit_can_be_overridden_up_to_its_ceiling(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "a ", "\ta", "a\nb", "a\0", "a\u202eb", "\udcff", "x" * 129])
-def test_a_name_that_cannot_be_seen_or_read_is_refused(name: str) -> None:
+def test_a_name_with_invisible_characters_is_rejected(name: str) -> None:
     with pytest.raises(Invalid) as caught:
         Draft(name, "1").check(Ceilings())
     assert caught.value.details["field"] == "name"

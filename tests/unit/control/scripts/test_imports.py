@@ -18,7 +18,7 @@ GRAPHS = st.dictionaries(st.sampled_from(NODES), st.lists(st.sampled_from(NODES)
 
 
 @given(GRAPHS, st.sampled_from(NODES))
-def test_a_circle_is_found_exactly_where_there_is_one(graph: dict[str, list[str]], start: str) -> None:
+def test_a_cycle_is_found_exactly_where_there_is_one(graph: dict[str, list[str]], start: str) -> None:
     def reached(name: str) -> set[str]:
         found, waiting = set[str](), [name]
         while waiting:
@@ -37,13 +37,13 @@ def test_a_circle_is_found_exactly_where_there_is_one(graph: dict[str, list[str]
         assert all(after in graph[before] for before, after in itertools.pairwise(circle))
 
 
-def test_a_long_chain_is_no_circle_and_no_deep_recursion() -> None:
+def test_a_long_chain_is_not_a_cycle() -> None:
     chain = {str(n): [str(n + 1)] for n in range(5000)}
     assert find_circle("0", chain) == []
     assert len(find_circle("0", {**chain, "5000": ["0"]})) == 5002
 
 
-def test_every_namespace_of_the_interface_is_no_name_of_a_module() -> None:
+def test_a_module_cannot_have_the_name_of_a_namespace() -> None:
     for namespace in Interface.load().namespaces:
         assert unusable(namespace) is not None
     assert {"log", "time", "random", "json", "kv", "docs", "files", "http", "users"} <= NAMESPACES
@@ -55,13 +55,13 @@ def test_a_name_of_letters_digits_and_underscores_is_one(name: str) -> None:
 
 
 @given(st.text(max_size=70))
-def test_any_other_name_is_refused(name: str) -> None:
+def test_any_other_name_is_rejected(name: str) -> None:
     letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"
     good = 1 <= len(name) <= 64 and name[0] in letters and all(one in letters + "0123456789" for one in name)
     assert (unusable(name) is None) == (good and name not in NAMESPACES)
 
 
-def test_names_the_database_cannot_hold_are_not_kept_and_too_many_are_refused() -> None:
+def test_unstorable_names_are_ignored_and_too_many_are_rejected() -> None:
     names = ["a", "", "a\0b", "ü" * 64, "ü" * 65, "x" * 129]
     assert storable(names) == ["a", "ü" * 64]
     assert len(storable([str(n) for n in range(MAX_MODULES)])) == MAX_MODULES

@@ -142,7 +142,7 @@ class Child(Parent):
     two: int | None
 
 
-def test_docstrings_describe_what_is_inherited_too_in_the_words_of_json() -> None:
+def test_docstrings_describe_inherited_fields_in_json_terms() -> None:
     assert attributes(Child) == {
         "one": "The first, told on two lines.",
         "two": "Null where there is no such thing: true story.",
@@ -151,7 +151,7 @@ def test_docstrings_describe_what_is_inherited_too_in_the_words_of_json() -> Non
     assert summary(Parent) == "A thing.\n\nIt has a second paragraph."
 
 
-def test_errors_are_made_where_the_description_finds_them() -> None:
+def test_the_description_finds_every_error() -> None:
     def kinds(of: type[PicloudError]) -> Iterator[type[PicloudError]]:
         yield of
         for kind in of.__subclasses__():

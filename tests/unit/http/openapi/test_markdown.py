@@ -32,5 +32,5 @@ def test_the_reference_of_the_api_is_what_serves() -> None:
         ({"type": "object", "additionalProperties": False}, "object"),
     ],
 )
-def test_a_type_is_said_in_a_few_words(schema: dict[str, object], text: str) -> None:
+def test_a_type_is_described_briefly(schema: dict[str, object], text: str) -> None:
     assert type_of(schema) == text

@@ -1,4 +1,4 @@
-"""What a content type may be: whatever passes is a harmless header value."""
+"""Content types: every accepted one is a safe header value."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ async def reject_deletions(client: Client, remote: Remote, steps: Sequence[Step]
         if stay:
             raise Failure(
                 f"the script {plain(name)} cannot be deleted: it is imported by "
-                f"{', '.join(map(plain, sorted(stay)))}; --force deletes it anyway",
+                f"{', '.join(map(plain, sorted(stay)))}; use --force to delete it anyway",
                 CONFLICT,
                 "conflict",
             )

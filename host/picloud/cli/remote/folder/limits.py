@@ -28,4 +28,4 @@ async def check(client: Client, wanted: Project) -> None:
                 near = get_close_matches(name, ceilings, 1) or sorted(ceilings)
                 raise wrong_use(f"{place}: unknown limit; did you mean {', '.join(near)}?")
             if value > ceilings[name]:
-                raise wrong_use(f"{place}: is above this server's ceiling of {ceilings[name]}")
+                raise wrong_use(f"{place}: exceeds the ceiling of this server, {ceilings[name]}")

@@ -226,8 +226,8 @@ def _new_route(
     if not prune and not wanted.replaces(conflicting[0]):
         others = ", ".join(map(str, conflicting))
         raise _conflict(
-            f"the route {wanted} has requests in common with {others}, which is on the server and not in the "
-            "folder; --prune replaces it"
+            f"the route {wanted} conflicts with {others}, which is on the server but not in the folder; "
+            "use --prune to replace it"
         )
     for route in conflicting[1:]:
         yield Step("delete", "route", str(route), remote.routes[route])
@@ -255,15 +255,15 @@ def _reject_overwrites(steps: list[Step], remote: Remote, state: State) -> None:
     for step in steps:
         base = state.scripts.get(step.name)
         if step.verb == "create" and base is not None:
-            changed.append(f"{step.name} (deleted there)")
+            changed.append(f"{step.name} (deleted on the server)")
         elif step.verb != "create" and base is None:
-            changed.append(f"{step.name} (new there)")
+            changed.append(f"{step.name} (new on the server)")
         elif base is not None and base.version != remote.held[step.name].version:
             changed.append(f"{step.name} (version {remote.held[step.name].version}, here {base.version})")
     if changed:
         raise _conflict(
             f"changed on the server since the last pull or push: {', '.join(changed)}; "
-            "pull first, or push with --force to write over it"
+            "pull first, or use --force to overwrite these changes"
         )
 
 
@@ -279,14 +279,14 @@ def _reject_dangling(leaving: list[Step], project: Project, remote: Remote, prun
         if needing:
             routes = ", ".join(map(str, needing))
             what = "become a module" if step.verb == "update" else "be deleted"
-            hint = "; --prune takes them away" if not prune and project.routes is not None else ""
+            hint = "; use --prune to delete them" if not prune and project.routes is not None else ""
             raise _conflict(f"the {step.noun} {step.name} cannot {what}: routes need it: {routes}{hint}")
     for route in project.routes or ():
         kind = project.scripts[route.script].kind
         if kind is None and route.script in remote.scripts:
             kind = remote.scripts[route.script].kind
         if kind == "module":
-            raise _conflict(f"the route {route}: {route.script} is a module, which cannot answer")
+            raise _conflict(f"the route {route}: {route.script} is a module, which cannot handle a route")
 
 
 def _needs(route: ProjectRoute, step: Step, project: Project) -> bool:

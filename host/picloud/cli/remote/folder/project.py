@@ -238,7 +238,7 @@ def _problem(
     if route.script not in scripts:
         return f"script {route.script!r} not found in this folder"
     if scripts[route.script].kind == "module":
-        return f"{route.script} is a module, which cannot answer"
+        return f"{route.script} is a module, which cannot handle a route"
     if domains is not None and route.host != "any":
         host = route.pattern.host.shape
         if not any(claim in domains for claim in covering(host)):

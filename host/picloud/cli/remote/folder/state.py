@@ -99,7 +99,7 @@ def write(folder: Path, url: str, app_id: str, scripts: Mapping[str, Base]) -> N
 
 def _file(folder: Path) -> Path:
     if (folder / FOLDER).is_symlink():  # it would be written to wherever that leads
-        raise wrong_use(f"{folder / FOLDER} is a link; move it away")
+        raise wrong_use(f"{folder / FOLDER} is a symbolic link; remove it")
     return folder / FOLDER / "state.json"
 
 
@@ -116,4 +116,4 @@ def _all(folder: Path) -> dict[str, dict[str, dict[str, dict[str, Any]]]]:
 
 
 def _broken(folder: Path) -> Failure:
-    return Failure(f"{_file(folder)} cannot be used; delete it, and pull or push creates it again")
+    return Failure(f"{_file(folder)} is not valid; delete it, and the next pull or push creates it")

@@ -1,4 +1,4 @@
-"""vars, kv, docs and files; what they print and how they end."""
+"""vars, kv, docs and files: output and exit codes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT = ("--app", "default")
 
 
 async def test_variables_are_set_read_listed_and_deleted(shell: Shell) -> None:
-    assert await shell.done("vars", "set", "API_URL", "https://example.com", *DEFAULT) == "set API_URL\n"
+    assert "API_URL" in await shell.done("vars", "set", "API_URL", "https://example.com", *DEFAULT)
     await shell.done("vars", "set", "TYPED", "-", *DEFAULT, typed="two\nlines\n")
     assert await shell.done("vars", "get", "API_URL", *DEFAULT) == "https://example.com\n"
     assert (await shell("vars", "get", "TYPED", "--json", *DEFAULT)).json["value"] == "two\nlines"
@@ -21,14 +21,12 @@ async def test_variables_are_set_read_listed_and_deleted(shell: Shell) -> None:
     assert [line.split()[0] for line in lines[1:]] == ["API_URL", "TYPED"]
     assert (await shell("vars", "set", "api-url", "x", *DEFAULT)).code != 0
     assert (await shell("vars", "delete", "TYPED", *DEFAULT)).code == WRONG_USE
-    assert await shell.done("vars", "delete", "TYPED", "--yes", *DEFAULT) == "deleted TYPED\n"
+    assert "TYPED" in await shell.done("vars", "delete", "TYPED", "--yes", *DEFAULT)
     assert (await shell("vars", "get", "TYPED", *DEFAULT)).code == NOT_FOUND
 
 
 async def test_entries_are_written_read_listed_and_removed(shell: Shell) -> None:
-    assert await shell.done("kv", "set", "c", "user:1/x", '{"n": 1, "ü": [true]}', *DEFAULT) == (
-        "wrote user:1/x, 9 bytes\n"
-    )
+    assert "user:1/x" in await shell.done("kv", "set", "c", "user:1/x", '{"n": 1, "ü": [true]}', *DEFAULT)
     assert json.loads(await shell.done("kv", "get", "c", "user:1/x", *DEFAULT)) == {"n": 1, "ü": [True]}
     await shell.done("kv", "set", "c", "plain", "not JSON", "--text", "--ttl", "60", *DEFAULT)
     await shell.done("kv", "set", "c", "typed", "-", *DEFAULT, typed="[1, 2]")
@@ -36,7 +34,7 @@ async def test_entries_are_written_read_listed_and_removed(shell: Shell) -> None
     await shell.done("kv", "set", "c", "blob", "--blob", "blob", *DEFAULT)
     assert (await shell("kv", "get", "c", "blob", *DEFAULT)).out == "abc"
     code, seen = await shell.at_terminal("kv", "get", "c", "blob", *DEFAULT)
-    assert (code, "is a blob; --json prints it" in seen) == (0, True)
+    assert (code, "--json" in seen) == (0, True)
     assert (await shell("kv", "get", "c", "plain", "--json", *DEFAULT)).json["value"] == "not JSON"
     lines = (await shell.done("kv", "list", *DEFAULT)).splitlines()
     assert lines[1].split()[:2] == ["c", "4"]
@@ -45,11 +43,11 @@ async def test_entries_are_written_read_listed_and_removed(shell: Shell) -> None
     found = (await shell("kv", "list", "c", "--prefix", "p", "--json", *DEFAULT)).json
     assert [one["key"] for one in found] == ["plain"]
     assert len((await shell("kv", "list", "c", "--limit", "2", "--json", *DEFAULT)).json) == 2
-    assert await shell.done("kv", "delete", "c", "plain", "--yes", *DEFAULT) == "deleted plain\n"
+    assert "plain" in await shell.done("kv", "delete", "c", "plain", "--yes", *DEFAULT)
     assert (await shell("kv", "get", "c", "plain", *DEFAULT)).code == NOT_FOUND
 
 
-async def test_what_is_no_value_is_the_callers_mistake(shell: Shell) -> None:
+async def test_an_invalid_value_is_wrong_use(shell: Shell) -> None:
     for words in (["{"], [], ["1", "--blob", "nix"], ["1", "--ttl", "0"]):
         assert (await shell("kv", "set", "c", "k", *words, *DEFAULT)).code == WRONG_USE
     for words in (["create", "c", "[]"], ["create", "c", "{"], ["find", "c", "[]"], ["find", "c", "{"]):
@@ -58,7 +56,7 @@ async def test_what_is_no_value_is_the_callers_mistake(shell: Shell) -> None:
     assert (await shell("docs", "list", "nix", *DEFAULT)).code == NOT_FOUND
 
 
-async def test_documents_are_made_found_changed_and_removed(shell: Shell) -> None:
+async def test_documents_are_created_found_updated_and_deleted(shell: Shell) -> None:
     said = await shell.done("docs", "create", "posts", '{"title": "One", "n": 1}', *DEFAULT)
     id_ = said.split()[-1]
     await shell.done("docs", "create", "posts", "-", *DEFAULT, typed='{"title": "Two", "n": 2}')
@@ -80,10 +78,10 @@ async def test_files_are_listed_shown_saved_and_removed(shell: Shell, worker: Wo
     assert (await shell.done("files", "list", *DEFAULT)).splitlines()[1].split() == ["up", "1", "8", "no"]
     assert (await shell.done("files", "list", "up", *DEFAULT)).splitlines()[1].split()[0] == id_
     assert (await shell("files", "show", "up", id_, "--json", *DEFAULT)).json["size"] == 8
-    assert await shell.done("files", "download", "up", id_, *DEFAULT) == "wrote .._a_b.txt, 8 bytes\n"
+    assert await shell.done("files", "download", "up", id_, *DEFAULT).count(".._a_b.txt") == 1
     assert (shell.folder / ".._a_b.txt").read_bytes() == b"as it is"
     again = await shell("files", "download", "up", id_, *DEFAULT)
-    assert (again.code, "--output names another" in again.err) == (WRONG_USE, True)
+    assert (again.code, "--output" in again.err) == (WRONG_USE, True)
     await shell.done("files", "download", "up", id_, "--output", "other", *DEFAULT)
     assert (await asyncio.to_thread((shell.folder / "other").read_bytes)) == b"as it is"
     assert (await shell("files", "download", "up", id_, "--output", "-", *DEFAULT)).out == "as it is"

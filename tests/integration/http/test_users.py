@@ -23,7 +23,7 @@ async def as_person(client: Client, worker: Worker, name: str, role: Any = "memb
     return {"id": str(user.id)}
 
 
-async def test_a_user_is_made_shown_listed_changed_and_deleted(client: Client) -> None:
+async def test_a_user_is_created_shown_listed_updated_and_deleted(client: Client) -> None:
     made = await client.admin("POST", "/users", {**NEW, "email": "bob@example.com"})
     assert made.status == 201
     assert set(made.json) == {
@@ -66,7 +66,7 @@ async def test_what_cannot_be_cleared_is_422(client: Client, field: str) -> None
     assert (await client.admin("PATCH", f"/users/{OWNER}", {field: None})).status == 422
 
 
-async def test_the_guards_answer_409_and_403(client: Client, worker: Worker) -> None:
+async def test_the_invariants_return_409_and_403(client: Client, worker: Worker) -> None:
     last = await client.admin("DELETE", f"/users/{OWNER}")
     assert (last.status, last.details["guard"]) == (409, "last_owner")
     await as_person(client, worker, "amy", "admin")
@@ -80,9 +80,7 @@ async def test_the_guards_answer_409_and_403(client: Client, worker: Worker) -> 
         assert (await client.admin(method, path, body)).status == 403
 
 
-async def test_the_last_owner_deleted_from_two_sessions_at_once_is_refused_once(
-    client: Client, worker: Worker
-) -> None:
+async def test_concurrent_deletions_of_the_last_owner_are_rejected(client: Client, worker: Worker) -> None:
     await worker.person("bob", "owner")
     answers = await asyncio.gather(
         *(client.admin("DELETE", f"/users/{name}") for name in (OWNER, "bob", OWNER, "bob"))
@@ -105,7 +103,7 @@ async def test_a_member_sees_no_users_and_learns_no_names(client: Client, worker
     assert bodies[0]["code"] == "forbidden"
 
 
-async def test_a_key_is_made_used_listed_and_revoked(client: Client) -> None:
+async def test_a_key_is_created_used_listed_and_revoked(client: Client) -> None:
     soon = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     made = await client.admin(
         "POST", "/api-keys", {"name": "ci", "scopes": ["script:read"], "expires_at": soon}
@@ -142,7 +140,7 @@ async def test_a_key_is_made_used_listed_and_revoked(client: Client) -> None:
         )),
     ],
 )  # fmt: skip
-async def test_what_no_key_can_be_is_422_with_the_field(
+async def test_an_invalid_key_is_422_with_the_field(
     client: Client, fields: dict[str, object], where: str
 ) -> None:
     answer = await client.admin("POST", "/api-keys", {"name": "ci", "scopes": ["log:read"], **fields})
@@ -155,7 +153,7 @@ async def test_a_bound_key_with_a_scope_of_the_instance_is_422(client: Client) -
     assert (await client.admin("POST", "/api-keys", body)).details["field"] == "scopes"
 
 
-async def test_others_keys_are_seen_and_revoked_by_who_manages_users(client: Client, worker: Worker) -> None:
+async def test_keys_of_others_are_managed_by_users_who_manage_users(client: Client, worker: Worker) -> None:
     vic = await worker.person("vic")
     secret = await worker.key_of(vic, ["log:read"])
     (listed,) = (await client.admin("GET", f"/api-keys?user_id={vic.id}")).json["items"]
@@ -191,7 +189,7 @@ async def test_members_are_granted_changed_and_removed(client: Client, worker: W
     assert (refused.status, refused.details["reason"]) == (422, "not_a_member")
 
 
-async def test_two_grants_at_once_are_one_and_a_409(client: Client, worker: Worker) -> None:
+async def test_concurrent_grants_create_one_and_return_409(client: Client, worker: Worker) -> None:
     vic = await worker.person("vic")
     path = f"/apps/default/members/{vic.id}"
     answers = await asyncio.gather(*(client.admin("PUT", path, {"role": "viewer"}) for _ in range(2)))
@@ -233,9 +231,7 @@ async def test_the_log_is_newest_first_in_pages_and_filtered(client: Client, wor
         assert (await client.admin("GET", f"/audit?{query}")).status == 422
 
 
-async def test_a_refusal_with_a_name_that_cannot_be_stored_is_written_all_the_same(
-    client: Client, worker: Worker
-) -> None:
+async def test_a_denial_with_an_unstorable_name_is_recorded(client: Client, worker: Worker) -> None:
     await as_person(client, worker, "vic")
     for path in ("/apps/%00", "/users/%ff", "/users/" + "x" * 2000):
         assert (await client.admin("DELETE", path)).status == 403

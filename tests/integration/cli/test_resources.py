@@ -1,4 +1,4 @@
-"""apps, scripts, routes, domains, users, keys, members and audit; what they print and how they end."""
+"""apps, scripts, routes, domains, users, keys, members and audit: output and exit codes."""
 
 from __future__ import annotations
 
@@ -23,33 +23,31 @@ from tests.integration.http.conftest import Client
 DEFAULT = ("--app", "default")
 
 
-async def test_an_app_is_made_shown_changed_and_deleted(shell: Shell) -> None:
-    assert await shell.done("apps", "create", "shop") == "created app shop\n"
+async def test_an_app_is_created_shown_updated_and_deleted(shell: Shell) -> None:
+    assert "shop" in await shell.done("apps", "create", "shop")
     assert (await shell("apps", "show", "shop", "--json")).json["name"] == "shop"
-    assert await shell.done("apps", "update", "shop", "--slug", "store", "--description", "Sells.") == (
-        "changed the app store\n"
-    )
+    assert "store" in await shell.done("apps", "update", "shop", "--slug", "store", "--description", "Sells.")
     lines = (await shell.done("apps", "list")).splitlines()
     assert lines[0].split() == ["slug", "name", "your", "role", "created"]
     assert [line.split()[0] for line in lines[1:]] == ["default", "store"]
-    assert await shell.done("apps", "delete", "store", "--yes") == "deleted the app store\n"
+    assert "store" in await shell.done("apps", "delete", "store", "--yes")
     assert (await shell("apps", "show", "store")).code == NOT_FOUND
 
 
-async def test_an_app_that_holds_something_is_deleted_only_with_force(shell: Shell) -> None:
+async def test_an_app_with_content_is_deleted_only_with_force(shell: Shell) -> None:
     assert (await shell("apps", "delete", "default", "--yes")).code == CONFLICT
     await shell.done("apps", "delete", "default", "--yes", "--force")
     assert (await shell("apps", "list", "--json")).json == []
 
 
-async def test_destroying_asks_for_the_name_and_needs_someone_to_ask(shell: Shell) -> None:
+async def test_a_deletion_asks_for_the_name_and_needs_a_terminal(shell: Shell) -> None:
     await shell.done("apps", "create", "shop")
     ended = await shell("apps", "delete", "shop")
     assert ended.code == WRONG_USE
-    assert "confirm with --yes" in ended.err
+    assert "--yes" in ended.err
     code, seen = await shell.at_terminal("apps", "delete", "shop", typed="shpo\n")
     assert code == WRONG_USE
-    assert "nothing was changed" in seen
+    assert (await shell("apps", "show", "shop")).code == 0
     code, seen = await shell.at_terminal("apps", "delete", "shop", typed="shop\n")
     assert code == 0, seen
     assert (await shell("apps", "show", "shop")).code == NOT_FOUND
@@ -60,9 +58,7 @@ async def test_a_script_is_saved_compared_restored_and_run(shell: Shell) -> None
     file.write_text("1\n")
     await shell.done("scripts", "create", "greet", "greet.rhai", *DEFAULT, "-m", "first")
     file.write_text("2\n")
-    assert await shell.done("scripts", "update", "greet", "--file", "greet.rhai", *DEFAULT) == (
-        "saved the script greet, version 2\n"
-    )
+    assert "version 2" in await shell.done("scripts", "update", "greet", "--file", "greet.rhai", *DEFAULT)
     assert (await shell("scripts", "run", "greet", *DEFAULT)).out == "2"
     versions = await shell.done("scripts", "versions", "greet", *DEFAULT)
     assert re.search(r"^1 .* ada +first$", versions, re.MULTILINE)
@@ -73,7 +69,7 @@ async def test_a_script_is_saved_compared_restored_and_run(shell: Shell) -> None
     assert (await shell("scripts", "show", "greet", *DEFAULT)).code == NOT_FOUND
 
 
-async def test_limits_of_a_script_are_given_and_taken_away(shell: Shell) -> None:
+async def test_limits_of_a_script_are_set_and_removed(shell: Shell) -> None:
     await shell.done("scripts", "create", "x", "-", *DEFAULT, "--limit-to", "max_fuel=5000", typed="1")
     await shell.done(
         "scripts", "update", "x", *DEFAULT, "--limit-to", "max_fuel=", "--limit-to", "timeout_seconds=3"
@@ -109,7 +105,7 @@ async def test_a_script_that_fails_when_run_ends_with_1(shell: Shell) -> None:
 
 async def test_routes_are_added_checked_matched_changed_and_removed(shell: Shell) -> None:
     said = await shell.done("routes", "add", "get", "/users/:id", "hello", *DEFAULT)
-    assert said == "created route get /users/:id for script hello\n"
+    assert "/users/:id" in said
     lines = (await shell.done("routes", "list", *DEFAULT)).splitlines()
     assert [line.split()[:3] for line in lines[1:]] == [
         ["GET", "/hello", "hello"],
@@ -129,9 +125,7 @@ async def test_routes_are_added_checked_matched_changed_and_removed(shell: Shell
 
 
 async def test_domains_are_claimed_and_released(shell: Shell) -> None:
-    assert await shell.done("domains", "add", "API.example.com", *DEFAULT) == (
-        "claimed domain api.example.com\n"
-    )
+    assert "api.example.com" in await shell.done("domains", "add", "API.example.com", *DEFAULT)
     assert (await shell("domains", "add", "api.example.com", *DEFAULT)).code == CONFLICT
     await shell.done("domains", "remove", "Api.Example.com", "--yes", *DEFAULT)
     assert [one["pattern"] for one in (await shell("domains", "list", *DEFAULT, "--json")).json] == [
@@ -139,11 +133,11 @@ async def test_domains_are_claimed_and_released(shell: Shell) -> None:
     ]
 
 
-async def test_people_are_made_given_a_role_in_an_app_and_deactivated(shell: Shell) -> None:
-    assert await shell.done("users", "create", "bob", typed=f"{PASSWORD}\n") == "created member bob\n"
-    assert await shell.done("members", "add", "bob", "editor", *DEFAULT) == "added bob as editor\n"
+async def test_users_are_created_added_to_an_app_and_deactivated(shell: Shell) -> None:
+    assert "bob" in await shell.done("users", "create", "bob", typed=f"{PASSWORD}\n")
+    assert "editor" in await shell.done("members", "add", "bob", "editor", *DEFAULT)
     assert (await shell("members", "add", "bob", "viewer", *DEFAULT)).code == CONFLICT
-    assert await shell.done("members", "change", "Bob", "viewer", *DEFAULT) == "changed bob to viewer\n"
+    assert "viewer" in await shell.done("members", "change", "Bob", "viewer", *DEFAULT)
     assert "bob" in await shell.done("members", "list", *DEFAULT)
     await shell.done("members", "remove", "bob", "--yes", *DEFAULT)
     assert (await shell("members", "change", "bob", "viewer", *DEFAULT)).code == NOT_FOUND
@@ -156,7 +150,7 @@ async def test_people_are_made_given_a_role_in_an_app_and_deactivated(shell: She
     assert (await shell("users", "list", "--json")).json[1]["email"] is None
     await shell.done("users", "delete", "bob", "--yes")
     ended = await shell("users", "update", "bob")
-    assert (ended.code, "nothing to change" in ended.err) == (WRONG_USE, True)
+    assert (ended.code, "--email" in ended.err) == (WRONG_USE, True)
 
 
 async def test_a_key_is_shown_once_alone_and_can_be_revoked(shell: Shell) -> None:
@@ -173,14 +167,14 @@ async def test_a_key_is_shown_once_alone_and_can_be_revoked(shell: Shell) -> Non
     assert (await shell("keys", "create", "x", "--scope", "log:read", "--expires", "soon")).code == WRONG_USE
 
 
-async def test_who_changed_what_is_listed(shell: Shell) -> None:
+async def test_the_audit_log_is_listed(shell: Shell) -> None:
     await shell.done("apps", "create", "shop")
     assert "app.create" in await shell.done("audit", "list")
     assert "app.create" in await shell.done("audit", "list", "--app", "shop", "--action", "app.create")
     assert (await shell("audit", "list", "--user", "ada", "--outcome", "refused", "--json")).json == []
 
 
-async def test_what_one_may_not_do_ends_with_5(stranger: Shell, worker: Worker) -> None:
+async def test_a_denied_command_ends_with_5(stranger: Shell, worker: Worker) -> None:
     assert (await stranger("apps", "list")).code == NOT_ALLOWED
     await worker.person("bob", "member")
     await stranger.done("login", stranger.url, "--username", "bob", typed=f"{PASSWORD}\n")
@@ -189,25 +183,25 @@ async def test_what_one_may_not_do_ends_with_5(stranger: Shell, worker: Worker) 
     assert (await stranger("apps", "list", "--json")).json == []
 
 
-async def test_a_server_that_is_not_there_ends_with_7(shell: Shell) -> None:
+async def test_an_unreachable_server_ends_with_7(shell: Shell) -> None:
     shell.variables = {"PICLOUD_TOKEN": "pic_x"}
     ended = await shell("apps", "list", "--url", "http://localhost:1")
     assert ended.code == UNREACHABLE
-    assert ended.err.startswith("picloud: http://localhost:1 cannot be reached: ")
+    assert ended.err.startswith("picloud: http://localhost:1 ")
     assert ended.err.count("\n") == 1
 
 
-async def test_an_error_is_one_line_for_people_and_the_servers_own_for_programs(shell: Shell) -> None:
+async def test_an_error_is_one_line_or_the_json_of_the_server(shell: Shell) -> None:
     ended = await shell("apps", "create", "Not A Slug")
     assert ended.code == WRONG_USE
-    assert ended.err.startswith("picloud: invalid slug; ")
+    assert ended.err.startswith("picloud: ")
     assert ended.err.endswith(" (slug)\n")
     ended = await shell("apps", "create", "Not A Slug", "--json")
     assert (ended.out, ended.error["code"], ended.error["details"]["field"]) == ("", "invalid", "slug")
     assert ended.error["request_id"]
 
 
-async def test_a_list_has_all_pages_or_as_many_as_asked_for(shell: Shell, client: Client) -> None:
+async def test_a_list_has_all_pages_or_up_to_the_limit(shell: Shell, client: Client) -> None:
     for number in range(205):
         await client.admin("POST", "/apps", {"slug": f"app-{number}", "name": "x"})
     listed = (await shell("apps", "list", "--json")).json
@@ -216,7 +210,7 @@ async def test_a_list_has_all_pages_or_as_many_as_asked_for(shell: Shell, client
     assert (await shell("apps", "list", "--limit", "0")).code == WRONG_USE
 
 
-async def test_which_app_is_asked_for_when_nothing_says_it(shell: Shell) -> None:
+async def test_a_command_without_an_app_asks_for_one(shell: Shell) -> None:
     ended = await shell("scripts", "list")
     assert (ended.code, "--app SLUG" in ended.err) == (WRONG_USE, True)
     shell.variables = {"PICLOUD_APP": "default"}
@@ -225,7 +219,7 @@ async def test_which_app_is_asked_for_when_nothing_says_it(shell: Shell) -> None
     for text in ("[app", "[app]\nname = 'Shop'\n"):
         (shell.folder / "picloud.toml").write_text(text)
         ended = await shell("scripts", "list")
-        assert (ended.code, "has no app or is not valid TOML" in ended.err) == (WRONG_USE, True)
+        assert (ended.code, "picloud.toml" in ended.err) == (WRONG_USE, True)
     (shell.folder / "picloud.toml").write_text('[app]\nslug = "default"\n')
     assert (await shell("scripts", "list")).code == 0
 
@@ -240,11 +234,11 @@ async def test_colours_are_for_terminals_that_want_them(shell: Shell, terminal: 
     assert "\x1b" not in (await shell.at_terminal("apps", "list"))[1]
 
 
-async def test_text_of_others_does_not_steer_the_terminal(shell: Shell, client: Client) -> None:
+async def test_control_characters_are_escaped_on_the_terminal(shell: Shell, client: Client) -> None:
     await client.admin("PATCH", "/apps/default", {"description": "\x1b[2Jgone"})
     assert "\\x1b[2Jgone" in await shell.done("apps", "show", "default")
 
 
-async def test_names_of_any_kind_stay_in_their_place_of_a_path(shell: Shell) -> None:
+async def test_names_are_escaped_in_paths(shell: Shell) -> None:
     for name in ("../../limits", "a/b", "..", "%2e%2e", "a?x=1", "a#b"):
         assert (await shell("apps", "show", name)).code == NOT_FOUND

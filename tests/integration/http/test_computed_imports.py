@@ -1,4 +1,4 @@
-"""Promises of imports whose name a script makes while it runs."""
+"""Promises of imports with a name computed at run time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ BY_BODY = "let name = ctx.request.body; import name as m; m::n()"
 TEXT = {"Content-Type": "text/plain"}
 
 
-async def test_a_name_that_a_script_makes_finds_what_is_saved_now(client: Client) -> None:
+async def test_a_computed_import_finds_the_current_module(client: Client) -> None:
     lib = await module(client, "lib", "fn n() { 1 }")
     await module(client, "outer", 'import "lib" as l; fn n() { l::n() + 10 }')
     script = await client.script(BY_BODY)
@@ -25,7 +25,7 @@ async def test_a_name_that_a_script_makes_finds_what_is_saved_now(client: Client
     assert (await client.execute(literal)).json == [4, 4]
 
 
-async def test_a_made_up_name_tells_no_more_than_a_literal_one(client: Client) -> None:
+async def test_a_computed_import_reveals_no_more_than_a_literal_one(client: Client) -> None:
     assert (await client.admin("POST", "/apps", {"slug": "other", "name": "x"})).status == 201
     await module(client, "theirs", "fn n() { 1 }", "other")
     await client.script("1", name="page")
@@ -42,7 +42,7 @@ async def test_a_made_up_name_tells_no_more_than_a_literal_one(client: Client) -
     assert (await error(client, literal))[:2] == (502, "module unavailable")
 
 
-async def test_made_up_names_are_bound_by_depth_circles_and_shape(client: Client, worker: Worker) -> None:
+async def test_computed_imports_are_limited_by_depth_cycles_and_shape(client: Client, worker: Worker) -> None:
     await module(client, "m8", "fn n() { 1 }")
     for level in range(7, -1, -1):
         await module(client, f"m{level}", f'const N = "m{level + 1}"; import N as m; fn n() {{ m::n() }}')
