@@ -30,7 +30,11 @@ NETWORKS = "addresses and networks with commas between, such as 127.0.0.1, 10.1.
             "*",
             "PICLOUD_ADMIN_HOST is '*', not a host without port, such as cloud.example.com",
         ),
-        ("HTTP_ALLOW_PRIVATE", "yes", "PICLOUD_HTTP_ALLOW_PRIVATE is 'yes', not true or false"),
+        (
+            "HTTP_ALLOW_PRIVATE",
+            "perhaps",
+            ("PICLOUD_HTTP_ALLOW_PRIVATE is 'perhaps', not true or false (also 1, yes, on or 0, no, off)"),
+        ),
         (
             "HTTP_DENY_PORTS",
             "0",

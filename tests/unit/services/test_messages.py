@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 
-from picloud.core.errors import Invalid, ServiceError
+from picloud.core.errors import Invalid, ServiceError, StorageFull
 from picloud.core.interface import Interface
 from picloud.core.msgpack import encode
 from picloud.core.pagination import position_for_script, read_cursor, unmark_cursor
@@ -239,12 +239,19 @@ def test_a_folder_that_cannot_hold_files_says_why(
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
-    [(errno.ENOSPC, "no space left for files"), (errno.EIO, "the file could not be written")],
+    ("code", "kind", "message"),
+    [
+        (
+            errno.ENOSPC,
+            StorageFull,
+            "The storage of the server is full; delete data, or ask the operator for space.",
+        ),
+        (errno.EIO, ServiceError, "the file could not be written"),
+    ],
 )
-async def test_a_file_that_is_not_written_says_why(code: int, message: str) -> None:
+async def test_a_file_that_is_not_written_says_why(code: int, kind: type[Exception], message: str) -> None:
     blobs = Blobs(cast("Database", None), cast("BlobStore", Elsewhere(OSError(code, "x"))))
-    with pytest.raises(ServiceError) as caught:
+    with pytest.raises(kind) as caught:
         await blobs.put(uuid4(), b"x")
     assert str(caught.value) == message
 
