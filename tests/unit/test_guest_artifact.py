@@ -16,6 +16,7 @@ from picloud.core.interface import Interface
 ROOT = Path(__file__).parents[2]
 ASSETS = ROOT / "host" / "picloud" / "assets"
 BUILD = ROOT / "guest-runtime" / "build.sh"
+BUILD_AGAIN = "run guest-runtime/build.sh and commit host/picloud/assets"
 
 
 def recorded() -> tuple[str, dict[str, str]]:
@@ -36,11 +37,11 @@ def test_guest_is_the_one_that_was_recorded() -> None:
 
 def test_guest_was_built_from_these_sources() -> None:
     digest = subprocess.run([BUILD, "--sources"], capture_output=True, text=True, check=True).stdout.strip()
-    assert digest == recorded()[1]["sources"], "run guest-runtime/build.sh and commit the assets"
+    assert digest == recorded()[1]["sources"], BUILD_AGAIN
 
 
 def test_interface_is_a_copy_of_its_source() -> None:
-    assert sha256(ASSETS / "interface.toml") == sha256(ROOT / "sdk-bindings" / "interface.toml")
+    assert sha256(ASSETS / "interface.toml") == sha256(ROOT / "sdk-bindings" / "interface.toml"), BUILD_AGAIN
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ def test_without_anything_every_value_is_its_default() -> None:
 def test_every_setting_keeps_its_variable_and_its_default() -> None:
     assert {setting.name: (setting.env, setting.default) for setting in TABLE} == {
         name: (promise["variable"], promise["default"]) for name, promise in PROMISES.items()
-    }
+    }, "tests/unit/config/promises.json needs an entry for every setting"
 
 
 @pytest.mark.parametrize("name", PROMISES)

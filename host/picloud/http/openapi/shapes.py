@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Iterable, Mapping
@@ -54,6 +55,7 @@ class Shapes:
         return self.named[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
 
 
+@functools.cache
 def query_shape(model: type[BaseModel]) -> Schema:
     """Return the schema of query parameters."""
     return model.model_json_schema(schema_generator=_Described)

@@ -34,7 +34,7 @@ def test_any_data_is_read_as_it_was_written(data: Any, event_id: str, kind: str)
     assert sent.count(b"\n\n") == 1
 
 
-@given(st.lists(JSON, max_size=5))
+@given(st.lists(st.text() | st.lists(st.text()), max_size=5))
 def test_events_do_not_run_into_each_other(all_data: list[Any]) -> None:
     sent = b"".join(
         HEARTBEAT + write_retry(10) + write_event(StreamEvent(str(number), data))

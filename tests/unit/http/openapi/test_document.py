@@ -67,7 +67,7 @@ def test_every_shape_and_every_field_is_described() -> None:
         for where, field in ((name, schema), *_fields(schema, name))
         if not field.get("description") and "$ref" not in field
     ]
-    assert undescribed == []
+    assert undescribed == [], "describe it under `Attributes:` in the docstring of its class"
 
 
 def test_every_error_of_ours_is_listed_with_its_status() -> None:
