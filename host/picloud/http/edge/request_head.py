@@ -11,6 +11,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from picloud.core.errors import BadRequest, BodyTooLarge, HeadTooLarge, MethodNotAllowed
+from picloud.core.numbers import NotAnInteger, OutOfRange, read_integer
 from picloud.sandbox.limits import FIXED
 
 _MAX_BODY = FIXED["max_request_body"]
@@ -46,10 +47,8 @@ def validate_head(message: RawRequestMessage, max_bytes: int | None) -> RawReque
     if message.chunked or hdrs.TRANSFER_ENCODING in headers:
         _validate_encoding(message)
     length = headers.get(hdrs.CONTENT_LENGTH)
-    if length is not None and int(length) > _MAX_BODY:
-        raise BodyTooLarge(
-            f"the body has {int(length)} bytes, above the limit of {_MAX_BODY}", limit=_MAX_BODY
-        )
+    if length is not None:
+        _validate_length(length)
     if not target.startswith("/"):
         message = _in_origin_form(message)
     elif "#" in target:
@@ -62,6 +61,17 @@ def validate_head(message: RawRequestMessage, max_bytes: int | None) -> RawReque
 @functools.lru_cache(1024)
 def _is_authority(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
+
+
+def _validate_length(text: str) -> None:
+    try:
+        read_integer(text, maximum=_MAX_BODY)
+    except OutOfRange:
+        raise BodyTooLarge(
+            f"the body has {text} bytes, above the limit of {_MAX_BODY}", limit=_MAX_BODY
+        ) from None
+    except NotAnInteger:
+        raise BadRequest("the Content-Length is not a number of at most 20 digits") from None
 
 
 def _validate_encoding(message: RawRequestMessage) -> None:

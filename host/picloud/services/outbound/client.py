@@ -12,6 +12,7 @@ from yarl import URL
 
 from picloud.core.errors import ServiceError
 from picloud.core.interface import LIMITS, HostFunction
+from picloud.core.numbers import NotAnInteger, OutOfRange, read_integer
 from picloud.services.call_context import Call
 from picloud.services.outbound import answers
 from picloud.services.outbound.addresses import Addresses
@@ -182,8 +183,15 @@ async def _read(
         share.move(wire)
         share.hold(made)
 
-    if (response.content_length or 0) > answers.MAX_ANSWER and response.method != "HEAD":
-        raise answers.too_large()
+    length = response.headers.get("Content-Length")
+    if length is not None and response.method != "HEAD":
+        try:
+            read_integer(length, maximum=answers.MAX_ANSWER)
+        except OutOfRange:
+            raise answers.too_large() from None
+        except NotAnInteger:
+            reason = f"the response of {target.authority} has an invalid Content-Length"
+            raise Failed("answer", reason) from None
     body = await answers.read(response.content.iter_any(), encoding, came)
     if body and answers.Inflating.understands(encoding):  # these headers describe the compressed body
         headers.pop("content-encoding", None)
