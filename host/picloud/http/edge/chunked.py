@@ -12,7 +12,7 @@ MAX_SIZE_LINE = 1024
 """Maximum bytes of a chunk size with its extensions."""
 
 _MAX_BODY = FIXED["max_request_body"]
-_MAX_LINES = 256  # per slice: a line takes a microsecond or two to parse
+_MAX_LINES = 128  # per slice: a line takes a microsecond or two to parse
 _DATA_END = 2  # bytes: CRLF
 
 
@@ -37,7 +37,7 @@ class ChunkedBody:
         self._in_trailers = False
 
     def advance(self, data: bytes, start: int, stop: int) -> int:
-        """Follow the next bytes, at most 256 lines of them.
+        """Follow the next bytes, at most 128 lines of them.
 
         Args:
             data: bytes that were received.

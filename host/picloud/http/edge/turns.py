@@ -8,7 +8,7 @@ import time
 from collections import deque
 from typing import Protocol
 
-_BUDGET_SECONDS = 0.002  # per turn of the loop, for all connections together
+_BUDGET_SECONDS = 0.001  # per turn of the loop, for all connections together
 
 _log = logging.getLogger(__name__)
 
@@ -24,10 +24,10 @@ class Reader(Protocol):
 
 
 class Turns:
-    """Lets connections parse in slices, one after the other, for at most 2 ms per turn of the event loop.
+    """Lets connections parse in slices, one after the other, for at most 1 ms per turn of the event loop.
 
     Bytes around a body (chunk sizes, for example) take long to parse, and a client can send megabytes of them
-    at once. However many connections do that, everything else on the loop waits for 2 ms at a time.
+    at once. However many connections do that, everything else on the loop waits for 1 ms at a time.
     """
 
     def __init__(self) -> None:

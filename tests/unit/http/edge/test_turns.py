@@ -14,8 +14,8 @@ from picloud.http.edge import turns
 from picloud.http.edge.turns import Turns
 from tests.integration.http.conftest import until
 
-SLICE = 0.0005  # seconds that each slice takes, by a clock of our own
-AT_MOST = 4  # slices: what fits into 2 ms
+SLICE = 0.00025  # seconds that each slice takes, by a clock of our own
+AT_MOST = 4  # slices: what fits into 1 ms
 
 
 class Clock:
