@@ -141,6 +141,11 @@ class Receiver(web.RequestHandler):
         if more:
             self._read_on()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Continue after a pause (see aiohttp); its readers call this each time they have read."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def end_input(self) -> None:
         """Parse no more; further bytes are discarded."""
         self._ended = True
