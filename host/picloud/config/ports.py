@@ -7,9 +7,10 @@ are ever open.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from picloud.core.numbers import read_integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +23,11 @@ class Ports:
     @classmethod
     def parse(cls, text: str) -> Ports:
         """Parse "5432" or "6665-6669". Raises: ValueError: the text is neither."""
-        match = re.fullmatch(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", text)
-        if match is None or not 1 <= int(match[1]) <= int(match[2] or match[1]) <= 65535:
+        first, dash, last = text.partition("-")
+        ports = cls(read_integer(first, 1, 65535), read_integer(last if dash else first, 1, 65535))
+        if ports.first > ports.last:
             raise ValueError(text)
-        return cls(int(match[1]), int(match[2] or match[1]))
+        return ports
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.first, self.last + 1))

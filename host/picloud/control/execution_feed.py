@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from uuid import UUID
 
 from picloud.control.executions import Execution, make_execution
 from picloud.core.errors import Invalid, NotFound, Unavailable
+from picloud.core.numbers import NotAnInteger, read_integer
 from picloud.core.single_flight import SingleFlight
 from picloud.core.wakeup import Subscription, WakeUp
 from picloud.db.pool import Database
@@ -33,7 +33,6 @@ BATCH = 10
 """Executions in memory per reader; each has up to two bodies and its log lines."""
 
 _SQL = load("executions")
-_POSITION = re.compile(r"0|[1-9][0-9]{0,17}", re.ASCII)
 _log = logging.getLogger(__name__)
 
 
@@ -148,16 +147,18 @@ class ExecutionFeed:
             Invalid: it is not a position.
             NotFound: the app was deleted.
         """
-        if last_event_id is not None and not _POSITION.fullmatch(last_event_id):
+        try:
+            position = None if last_event_id is None else read_integer(last_event_id, exact=True)
+        except NotAnInteger:
             raise Invalid(
                 "invalid Last-Event-ID; send the id of an event of this stream", field="Last-Event-ID"
-            )
+            ) from None
         await self._all_written()
         rows = await self._database.fetch(_SQL.execution_positions, [app_id])
         if not rows:
             raise NotFound("app")
         last = int(rows[0]["last"])
-        return last if last_event_id is None else min(int(last_event_id), last)
+        return last if position is None else min(position, last)
 
     async def follow(self, followed: Followed, position: int) -> AsyncGenerator[FeedStep, None]:
         """Read the executions recorded after a position, then each new one, in order.

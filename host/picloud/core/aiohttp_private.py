@@ -1,6 +1,6 @@
 """The private names of aiohttp that PiCloud uses, and the check at start that they exist.
 
-`http/edge/connection.py` sets deadlines and limits that aiohttp has no options for, and
+`http/edge/connection.py` and `receiver.py` set deadlines and limits that aiohttp has no options for, and
 `services/outbound/framing.py` limits what a server sends around a body. Both use attributes that aiohttp may
 rename in any release, so `pyproject.toml` pins its version exactly. To move to another version, change it
 here and in `pyproject.toml`, run `script/lock`, and run the tests of `http` and `outbound`.
@@ -24,19 +24,22 @@ ATTRIBUTES: Mapping[tuple[str, str], tuple[str, ...]] = {
         "_lingering_time",
         "_loop",
         "_max_msg_queue_size",
-        "_message_tail",
         "_messages",
         "_msg_queue_resume_size",
         "_next_keepalive_close_time",
         "_parser",
+        "_pause_reading_for_buffer",
         "_payload_parser",
         "_process_keepalive",
         "_request_count",
+        "_reading_paused",
         "_request_in_progress",
+        "_resume_reading_for_buffer",
         "_resume_reading_if_drained",
         "_upgraded",
         "_waiter",
     ),
+    ("aiohttp.streams", "StreamReader"): ("_exception",),
     ("aiohttp.web_request", "BaseRequest"): ("_method", "_version"),
     ("aiohttp.client_proto", "ResponseHandler"): (
         "_buffer_paused",

@@ -15,6 +15,35 @@ from picloud.routing.hosts import host_name
 from picloud.routing.paths import Segments, split_path
 from picloud.routing.pattern import is_reserved
 
+_CONTAINED = frozenset(
+    (
+        "accept-ranges",
+        "age",
+        "allow",
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-length",
+        "content-location",
+        "content-range",
+        "content-security-policy",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "location",
+        "referrer-policy",
+        "retry-after",
+        "vary",
+        "x-content-type-options",
+        "x-execution-id",
+        "x-frame-options",
+    )
+)
+"""Headers of a script's response on this host, in lower case."""
+
 
 class AdminHost:
     """Separates the admin API from the apps by host."""
@@ -44,10 +73,22 @@ class AdminHost:
 
         return handle
 
-    async def sandbox_scripts(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Sandbox the response of a script executed by id on this host, so that it has its own origin."""
-        if "script_id" in request.match_info and self._is_requested(request):
-            response.headers.add("Content-Security-Policy", "sandbox")
+    def contain(self, handler: Handler) -> Handler:
+        """Contain the responses of scripts on this host: headers of a list only, and an origin of its own.
+
+        Any other header can reach beyond the response: `Clear-Site-Data` logs the user out,
+        `Strict-Transport-Security` and `NEL` apply to the whole host, and large cookies lock the user out.
+        """
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            response = await handler(request)
+            if self._is_requested(request):
+                for name in {name.lower() for name in response.headers} - _CONTAINED:
+                    response.headers.popall(name)
+                response.headers.add("Content-Security-Policy", "sandbox")
+            return response
+
+        return handle
 
     def _is_requested(self, request: web.Request) -> bool:
         return host_name(peer(request).host) == self._name

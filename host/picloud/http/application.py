@@ -95,20 +95,15 @@ def build_application(platform: Platform, stream_rules: StreamRules | None = Non
 
     application.on_shutdown.append(end_streams)
     router = application.router
-    own, rest = _unchanged, _unchanged
+    own, rest, contain = _unchanged, _unchanged, _unchanged
     if platform.admin_host is not None:
         admin_host = AdminHost(platform.admin_host)
-        own, rest = admin_host.require, admin_host.separate
-        application.on_response_prepare.append(admin_host.sandbox_scripts)
+        own, rest, contain = admin_host.require, admin_host.separate, admin_host.contain
     for standalone in STANDALONE_ENDPOINTS:
         handler = standalone.handler(platform)
         handler = handler if standalone.all_hosts else own(handler)
-        _add(
-            router,
-            standalone.method,
-            standalone.path,
-            edge(handler if standalone.all_hosts else own(handler)),
-        )
+        handler = contain(handler) if standalone.scripted else handler
+        _add(router, standalone.method, standalone.path, edge(handler))
     for endpoint in ENDPOINTS:
         handler = functools.partial(endpoint.handle_request, platform)
         _add(router, endpoint.method, PREFIX + endpoint.path, edge(own(handler)))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from picloud.core.errors import Invalid
+from picloud.core.numbers import NotAnInteger, read_integer
 from picloud.routing.hosts import host_name, parse_claim
 from picloud.routing.pattern import METHODS
 
 MAX_ENTRIES = 100
 MAX_AGE_SECONDS = 86_400
 
-_ORIGIN = re.compile(r"(https?)://([^/?#@\s]+)", re.IGNORECASE)
-_PORT = re.compile(r":([1-9][0-9]{0,4})$", re.ASCII)
+NULL = "null"
+"""The origin of sandboxed frames and local files."""
+
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/?#@\s]+)", re.IGNORECASE | re.ASCII)
+_PORT = re.compile(r":([0-9]+|\*)$", re.ASCII)
+_APP_HOST = re.compile(r"[a-z0-9._-]{1,253}", re.IGNORECASE | re.ASCII)
+_NO_ORIGINS = frozenset(("about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"))
+_LONGEST = 300  # characters of an origin that is compared with wildcards
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -25,7 +33,8 @@ class Cors:
     """What pages of other origins may do.
 
     Attributes:
-        origins: exact origins as browsers write them, or `*` for every one.
+        origins: origins as browsers write them; of http and https also `https://*.example.com` for the hosts
+            below a name, and `http://localhost:*` for all ports; `null`; or only `*` for every one.
         methods: methods they can use, or `*`.
         headers: request headers they can set, in lower case, or `*`.
         expose_headers: response headers they can read, in lower case, or `*`.
@@ -70,6 +79,10 @@ class Cors:
             for field in ("origins", "methods", "headers", "expose_headers"):
                 if "*" in getattr(cors, field):
                     raise _invalid(field, "'*' cannot be combined with credentials: browsers reject it")
+            if NULL in cors.origins:
+                raise _invalid(
+                    "origins", "'null' cannot be combined with credentials: any site can send it from a frame"
+                )
         if not 0 <= cors.max_age_seconds <= MAX_AGE_SECONDS:
             raise _invalid("max_age_seconds", f"must be from 0 to {MAX_AGE_SECONDS}")
         return cors
@@ -96,7 +109,23 @@ class Cors:
         """
         if "*" in self.origins:
             return "*"
-        return origin if origin in self.origins else None
+        if origin in self.origins:
+            return origin
+        wildcards = _wildcards(self.origins)
+        if wildcards is not None and len(origin) <= _LONGEST and wildcards.fullmatch(origin):
+            return origin
+        return None
+
+
+@functools.lru_cache(1024)
+def _wildcards(origins: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Return what matches the origins with wildcards; None if there are none."""
+    patterns = [
+        re.escape(origin).replace(r"//\*\.", r"//(?:[a-z0-9_-]+\.)+").replace(r":\*", r"(?::[0-9]{1,5})?")
+        for origin in origins
+        if "*" in origin
+    ]
+    return re.compile("|".join(patterns), re.ASCII) if patterns else None
 
 
 def _tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,24 +142,54 @@ def _each(values: Sequence[str], field: str, check: Callable[[str, str], str]) -
 
 
 def _origin(value: str, field: str) -> str:
-    match = _ORIGIN.fullmatch(value.strip())
-    if match is None:
+    value = value.strip()
+    if value == NULL:
+        return value
+    match = _ORIGIN.fullmatch(value)
+    if match is None or match[1].lower() in _NO_ORIGINS:
         raise _invalid(
             field,
-            f"{value!r} is not an origin; an origin is a scheme and a host, such as 'https://example.com'",
+            f"{value!r} is not an origin; an origin is a scheme and a host, such as 'https://example.com', "
+            "'https://*.example.com', 'http://localhost:*' or 'capacitor://localhost'",
         )
     scheme, authority = match[1].lower(), match[2]
     port = _PORT.search(authority)
     host = authority[: port.start()] if port is not None else authority
+    name = _web_host(host, value, field) if scheme in _DEFAULT_PORTS else _app_host(host, value, field)
+    if port is None:
+        return f"{scheme}://{name}"
+    number = _port(port[1], value, field)
+    return f"{scheme}://{name}" if number == _DEFAULT_PORTS.get(scheme) else f"{scheme}://{name}:{number}"
+
+
+def _web_host(host: str, value: str, field: str) -> str:
+    """A host, or `*.` and a name, as browsers write them."""
     try:
         name = parse_claim(host)
     except Invalid as error:
         raise _invalid(field, f"{value!r}: {error.message}") from None
-    if name != host_name(host) or name.startswith("*."):
-        raise _invalid(field, f"{value!r} is not an origin; '*' must stand alone, a port must be a number")
-    if port is None or port[1] == _DEFAULT_PORTS[scheme]:
-        return f"{scheme}://{name}"
-    return f"{scheme}://{name}:{port[1]}"
+    below = name.removeprefix("*.")
+    if below != host_name(host.removeprefix("*.")):
+        raise _invalid(field, f"{value!r} is not an origin; a port is a number or '*'")
+    if below != name and "." not in below and below != "localhost":
+        raise _invalid(field, f"{value!r} allows too much; at least two labels follow '*.'")
+    return name
+
+
+def _app_host(host: str, value: str, field: str) -> str:
+    """The host of an app or an extension, as it is: such schemes have no rules for it."""
+    if not _APP_HOST.fullmatch(host):
+        raise _invalid(field, f"{value!r} is not an origin; only http and https can have a '*'")
+    return host
+
+
+def _port(text: str, value: str, field: str) -> str:
+    if text == "*":
+        return text
+    try:
+        return str(read_integer(text, 1, 65535, exact=True))
+    except NotAnInteger:
+        raise _invalid(field, f"{value!r}: the port must be from 1 to 65535, or '*'") from None
 
 
 def _method(value: str, field: str) -> str:

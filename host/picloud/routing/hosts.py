@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Literal, TypeAlias
 import idna
 
 from picloud.core.errors import Invalid
+from picloud.core.numbers import NotAnInteger, read_integer
 from picloud.routing.pattern import NAME
 
 MAX_HOST = 253
@@ -17,7 +19,6 @@ MAX_HOST = 253
 HostKind: TypeAlias = Literal["any", "strict", "wildcard"]
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)
-_PORT = re.compile(r"[0-9]*", re.ASCII)
 _NAME = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*", re.ASCII)
 _COLON = "a host stands here alone, without scheme and port: example.com"
 _LONGEST_HEADER = 1024  # longer than any name in any spelling
@@ -70,11 +71,11 @@ def host_name(header: str) -> str:
         return ""
     if header.startswith("["):
         inside, bracket, after = header[1:].partition("]")
-        if not bracket or not _PORT.fullmatch(after.removeprefix(":")) or after[:1] not in ("", ":"):
+        if not bracket or after[:1] not in ("", ":") or not _is_port(after[1:]):
             return ""
         return _ipv6(inside)
     host, _, port = header.partition(":")
-    if not _PORT.fullmatch(port):
+    if not _is_port(port):
         return ""
     name = _ascii(host).removesuffix(".")
     return name if len(name) <= MAX_HOST and _NAME.fullmatch(name) else ""
@@ -217,3 +218,12 @@ def _ipv6(text: str) -> str:
 def _ends_in_a_number(name: str) -> bool:
     """Whether a browser would take it for an IPv4 address (WHATWG URL, host parsing)."""
     return name.rpartition(".")[2].isdigit()
+
+
+@functools.lru_cache(256)
+def _is_port(text: str) -> bool:
+    """Report whether a Host header can end with this; the port may be empty (RFC 3986, 3.2.3)."""
+    try:
+        return not text or read_integer(text, maximum=65535) >= 0
+    except NotAnInteger:
+        return False

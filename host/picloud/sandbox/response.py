@@ -12,8 +12,9 @@ from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Response, ScriptError
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,128}")  # RFC 9110, 5.6.2
-_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,8192}")  # RFC 9110, 5.5, and a length
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110, 5.6.2
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")  # RFC 9110, 5.5; values are sent as UTF-8
+_MAX_NAME, _MAX_VALUE = 128, 8192  # bytes
 _CONTENT_TYPES = {1: "application/json", 2: "text/plain; charset=utf-8", 3: "application/octet-stream"}
 _FILE = 4  # the body is MessagePack of [collection, id]
 _NO_BODY = (204, 205, 304)
@@ -25,6 +26,27 @@ _RESERVED = LIMITS.names("reserved_response_headers") | {
     "x-request-id",
     "x-execution-id",
 }
+# Commands to a proxy in front (nginx, Apache, lighttpd, Perlbal, LiteSpeed, Envoy): to send another file or
+# URL in place of the response, or to take this server out of service.
+_TO_PROXIES = re.compile(r"x-(?:accel|sendfile|lighttpd|reproxy|litespeed|envoy)(?:-.*)?|x-sendfile.*")
+# A client uses one of several values, and a proxy perhaps another.
+_SINGLE = frozenset(
+    (
+        "access-control-allow-origin",
+        "age",
+        "content-disposition",
+        "content-location",
+        "content-range",
+        "content-type",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "location",
+        "retry-after",
+    )
+)
+_BINARY = 3
 _CODES = frozenset(
     ("script_error", "operation_budget", "memory_limit", "response_invalid", "request_invalid")
 )
@@ -105,9 +127,20 @@ def _response(answer: abi.RunAnswered, reserved_cookies: Collection[str]) -> Res
         return Response(status, checked, b"", None if status in _NO_BODY else file)
     if status in _NO_BODY:
         body = b""
-    elif kind in _CONTENT_TYPES and not any(name == "content-type" for name, _ in checked):
-        checked.append(("content-type", _CONTENT_TYPES[kind]))
+    elif kind in _CONTENT_TYPES:
+        _set_content_type(checked, kind)
     return Response(status, checked, body)
+
+
+def _set_content_type(headers: list[tuple[str, str]], kind: int) -> None:
+    """Add the content type, or the charset of text: strings are sent as UTF-8."""
+    for at, (name, value) in enumerate(headers):
+        if name == "content-type":
+            lower = value.lower()
+            if kind != _BINARY and lower.startswith("text/") and "charset" not in lower:
+                headers[at] = (name, f"{value.rstrip('; ')}; charset=utf-8")
+            return
+    headers.append(("content-type", _CONTENT_TYPES[kind]))
 
 
 def _file(reference: bytes) -> FileReference:
@@ -127,23 +160,38 @@ def _cookie_name(value: str) -> str:
 
 def _headers(headers: Mapping[str, object], reserved_cookies: Collection[str]) -> list[tuple[str, str]]:
     fields: list[tuple[str, str]] = []
+    single: set[str] = set()
     for name, values in headers.items():
         if not _TOKEN.fullmatch(name):
             raise ResponseRejected(f"invalid header name {name[:64]!r}")
+        if len(name) > _MAX_NAME:
+            raise ResponseRejected(f"the header name {name[:64]!r}... is longer than {_MAX_NAME} characters")
         lower = name.lower()
-        if lower in _RESERVED:
+        if lower in _RESERVED or (lower.startswith("x-") and _TO_PROXIES.fullmatch(lower)):
             raise ResponseRejected(f"scripts cannot set the header {lower!r}")
         for value in values if isinstance(values, list) else [values]:
-            if not isinstance(value, str) or not _VALUE.fullmatch(value):
-                raise ResponseRejected(f"header {lower!r} contains an invalid character, or is too long")
+            if not isinstance(value, str):
+                raise ResponseRejected(f"header {lower!r} is not a string")
+            if _CONTROL.search(value):
+                raise ResponseRejected(f"header {lower!r} contains a control character")
+            if _bytes(value) > _MAX_VALUE:
+                raise ResponseRejected(f"header {lower!r} is longer than {_MAX_VALUE} bytes")
+            if lower in _SINGLE:
+                if lower in single:
+                    raise ResponseRejected(f"header {lower!r} can have one value only")
+                single.add(lower)
             if lower == "set-cookie" and (cookie := _cookie_name(value)) in reserved_cookies:
                 raise ResponseRejected(f"a script cannot set the cookie {cookie}")
             fields.append((lower, value))
     if (
         len(fields) > _MAX_HEADERS
-        or sum(len(name) + len(value) for name, value in fields) > _MAX_HEADER_BYTES
+        or sum(len(name) + _bytes(value) for name, value in fields) > _MAX_HEADER_BYTES
     ):
         raise ResponseRejected(
             f"at most {_MAX_HEADERS} headers with {_MAX_HEADER_BYTES} bytes in total can be sent"
         )
     return fields
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())

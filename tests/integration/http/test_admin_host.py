@@ -129,6 +129,47 @@ async def test_health_and_scripts_by_id_are_served_on_every_host(
     assert (await ask("GET", host, path))[0] == 405
 
 
+REACHING = {
+    "clear-site-data": '"*"',
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "service-worker-allowed": "/",
+    "nel": '{"report_to": "x", "max_age": 1}',
+    "report-to": "{}",
+    "reporting-endpoints": 'x="https://evil.example"',
+    "set-cookie": "a=" + "b" * 7000,
+    "access-control-allow-origin": "*",
+    "access-control-allow-credentials": "true",
+    "www-authenticate": "Basic",
+    "refresh": "0; url=https://evil.example",
+    "link": "<https://evil.example>; rel=preload",
+    "alt-svc": 'h2="evil.example:443"',
+    "accept-ch": "Sec-CH-UA",
+    "x-anything": "1",
+}
+HARMLESS = {"content-type": "text/html", "cache-control": "no-store", "location": "/x", "etag": '"1"'}
+
+
+@pytest.mark.parametrize("host", [OURS, "localhost"])
+async def test_a_scripts_response_does_not_reach_beyond_itself_on_that_host(
+    ask: _Raw, worker: Worker, host: str
+) -> None:
+    script = await worker.database.fetchval("SELECT id FROM scripts")
+    headers = ", ".join(
+        f"{json.dumps(name)}: {json.dumps(value)}" for name, value in (REACHING | HARMLESS).items()
+    )
+    source = f"#{{ statusCode: 201, headers: #{{ {headers} }}, body: `<p>` }}"
+    saved = await worker.platform.scripts.get(str(script))
+    await worker.platform.scripts.update(saved, {"source": source}, actor=CONSOLE)
+    status, head, _ = await ask("POST", host, f"/api/v1/execute/{script}")
+    assert status == 201
+    for name in HARMLESS:
+        assert f"\r\n{name}: " in head
+    for name in REACHING:
+        assert (f"\r\n{name}: " in head) == (host != OURS), name
+    assert "\r\nx-request-id: " in head
+    assert "\r\nx-execution-id: " in head
+
+
 async def test_where_no_host_is_named_nothing_is_asked(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

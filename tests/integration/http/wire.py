@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,15 +18,19 @@ from picloud.http.edge.peer import peer
 from picloud.http.edge.request_body import read_body
 from picloud.http.public.routes import CatchAll
 
-LARGE = 10 * 1024 * 1024
+LARGE, SMALL = 10 * 1024 * 1024, 1000
 _LARGE = bytes(LARGE)
 
 
 async def answer(request: web.Request) -> web.Response:
-    """`/large` is, `/unread` does not look at the body; everything else tells what came."""
+    """`/large` is, `/unread` does not look at the body, `/small` reads little; all else tells what came."""
     if request.path == "/large":
         return web.Response(body=_LARGE)
-    body = b"" if request.path == "/unread" else await read_body(request, LARGE, 5)
+    body = (
+        b""
+        if request.path == "/unread"
+        else await read_body(request, SMALL if request.path == "/small" else LARGE, 5)
+    )
     return web.json_response(
         {
             "method": request.method,
@@ -67,10 +73,20 @@ class Wire:
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    async def send(self, sent: bytes, address: str = "127.0.0.1") -> bytes:
-        """Send bytes and read until the server ends the connection, at last because it is idle."""
+    async def send(self, sent: bytes, address: str = "127.0.0.1", piece: int | None = None) -> bytes:
+        """Send bytes and read until the server ends the connection, at last because it is idle.
+
+        Args:
+            sent: the bytes.
+            address: to send from.
+            piece: bytes to send at a time; None for all at once.
+        """
         async with self.connect(address) as (reader, writer), asyncio.timeout(30):
-            writer.write(sent)
+            size = piece or len(sent) or 1
+            for at in range(0, len(sent), size):
+                writer.write(sent[at : at + size])
+                if piece is not None:
+                    await asyncio.sleep(0)
             answers = b""
             with contextlib.suppress(ConnectionError):
                 while some := await reader.read(65536):
@@ -93,3 +109,20 @@ async def wired(**rules: Any) -> AsyncIterator[Wire]:
     finally:
         listening.close()
         await runner.cleanup()
+
+
+def statuses(answers: bytes) -> list[int]:
+    return [int(one) for one in re.findall(rb"HTTP/[0-9.]+ (\d{3}) [^\r\n]+\r\n", answers)]
+
+
+def error(answer: bytes) -> dict[str, Any]:
+    """The error of a last answer, which has the shape and the headers every answer of ours has."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 ")
+    for line in (b"Connection: close", b"Content-Type: application/json"):
+        assert line in head
+    for line in (b"X-Content-Type-Options: nosniff", b"Server: PiCloud", b"Referrer-Policy: no-referrer"):
+        assert line in head
+    told: dict[str, Any] = json.loads(body)["error"]
+    assert f"X-Request-Id: {told['request_id']}".encode() in head
+    return told

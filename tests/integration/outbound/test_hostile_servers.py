@@ -120,6 +120,7 @@ NO_HTTP = {
     "a header line without a colon": OK + b"hello\r\n\r\n",
     "a length that is none": OK + b"Content-Length: 1x\r\n\r\n1",
     "a negative length": OK + b"Content-Length: -1\r\n\r\n1",
+    "a length of 5,000 digits": OK + b"Content-Length: " + b"0" * 4999 + b"1\r\n\r\n1",
     "two lengths": OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n12",
     "a length and chunks": OK + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n",
     "a header with a NUL": OK + b"x-a: \0\r\nContent-Length: 0\r\n\r\n",

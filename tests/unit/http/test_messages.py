@@ -10,7 +10,7 @@ from aiohttp.http import RawRequestMessage
 from multidict import CIMultiDict, CIMultiDictProxy, MultiDict
 from yarl import URL
 
-from picloud.core.errors import BadRequest, HeadTooLarge, Invalid, PicloudError
+from picloud.core.errors import BadRequest, Invalid, PicloudError
 from picloud.http.admin.endpoint import ListQuery
 from picloud.http.admin.fields import Body, parse_json, parse_query
 from picloud.http.admin.scripts import expected_version
@@ -22,9 +22,7 @@ class Thing(Body):
     name: str
 
 
-def head(
-    target: str = "/", headers: dict[str, str] | None = None, minor: int = 1, max_bytes: int | None = None
-) -> Callable[[], object]:
+def head(target: str = "/", headers: dict[str, str] | None = None, minor: int = 1) -> Callable[[], object]:
     fields = CIMultiDict(headers or {"Host": "example.com"})
     raw = tuple((name.encode(), value.encode()) for name, value in fields.items())
     message = RawRequestMessage(
@@ -39,7 +37,7 @@ def head(
         False,
         URL("/"),
     )
-    return lambda: validate_head(message, max_bytes)
+    return lambda: validate_head(message)
 
 
 def body(raw: bytes) -> Callable[[], object]:
@@ -58,7 +56,6 @@ GZIP = {"Host": "example.com", "Transfer-Encoding": "gzip"}
     ("request_", "kind", "message"),
     [
         (head(minor=2), BadRequest, "the HTTP version must be 1.1 or 1.0"),
-        (head(max_bytes=4), HeadTooLarge, "the request headers have more than 4 bytes"),
         (head("/a#b"), BadRequest, "the request target must not have a fragment"),
         (head("ftp://a/"), BadRequest, "the request target is neither a path nor an http(s) URL"),
         (head("http://u@a/"), BadRequest, "the request target must not have a user or a fragment"),

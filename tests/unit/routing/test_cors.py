@@ -42,6 +42,72 @@ def test_only_the_very_origin_is_allowed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("allowed", "stored", "origins", "others"),
+    [
+        ("capacitor://localhost", None, ["capacitor://localhost"], ["http://localhost", "ionic://localhost"]),
+        ("Tauri://localhost", "tauri://localhost", ["tauri://localhost"], ["tauri://localhost.evil.example"]),
+        (
+            "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+            None,
+            ["chrome-extension://abcdefghijklmnopabcdefghijklmnop"],
+            ["chrome-extension://bbcdefghijklmnopabcdefghijklmnop"],
+        ),
+        ("null", None, ["null"], ["", "NULL", "https://null"]),
+        (
+            "HTTPS://*.Example.com:443",
+            "https://*.example.com",
+            ["https://a.example.com", "https://b-1.a.example.com"],
+            [
+                "https://example.com",
+                "http://a.example.com",
+                "https://a.example.com:8443",
+                "https://aexample.com",
+                "https://.example.com",
+                "https://a.example.com.evil.example",
+                "https://evil.example#.example.com",
+                "https://evil.example/.example.com",
+                "https://u@a.example.com",
+                "https://a.example.com\n",
+                "https://*.example.com:1",
+                "https://" + "a." * 1000 + "example.com",
+            ],
+        ),
+        (
+            "http://localhost:*",
+            None,
+            ["http://localhost", "http://localhost:3000", "http://localhost:65535"],
+            [
+                "https://localhost:3000",
+                "http://localhost:",
+                "http://localhost:x",
+                "http://localhost:1.evil.example",
+            ],
+        ),
+        (
+            "http://*.localhost:*",
+            None,
+            ["http://a.localhost:5173", "http://a.b.localhost"],
+            ["http://localhost:5173"],
+        ),
+    ],
+)
+def test_apps_extensions_and_wildcards_are_origins(
+    allowed: str, stored: str | None, origins: list[str], others: list[str]
+) -> None:
+    cors = Cors.parse({"origins": ["https://other.example", allowed]})
+    assert cors.origins == ("https://other.example", stored or allowed)
+    assert Cors.parse(cors.as_json()) == cors
+    for origin in origins:
+        assert cors.allowed(origin) == origin
+    for origin in others:
+        assert cors.allowed(origin) is None
+
+
+def test_a_wildcard_below_a_name_can_be_combined_with_credentials() -> None:
+    assert Cors.parse({"origins": ["https://*.example.com"], "credentials": True}).credentials
+
+
+@pytest.mark.parametrize(
     ("settings", "field"),
     [
         ({}, "origins"),
@@ -52,7 +118,21 @@ def test_only_the_very_origin_is_allowed() -> None:
         ({"origins": ["https://user@shop.example"]}, "origins"),
         ({"origins": ["https://shop.example:x"]}, "origins"),
         ({"origins": ["ftp://shop.example"]}, "origins"),
-        ({"origins": ["null"]}, "origins"),
+        ({"origins": ["file:///index.html"]}, "origins"),
+        ({"origins": ["https://*"]}, "origins"),
+        ({"origins": ["https://*.*.example.com"]}, "origins"),
+        ({"origins": ["https://shop*.example.com"]}, "origins"),
+        ({"origins": ["https://*.example.com.*"]}, "origins"),
+        ({"origins": ["*://example.com"]}, "origins"),
+        ({"origins": ["http://localhost:8*"]}, "origins"),
+        ({"origins": ["http://localhost:"]}, "origins"),
+        ({"origins": ["http://localhost:0"]}, "origins"),
+        ({"origins": ["http://localhost:65536"]}, "origins"),
+        ({"origins": ["http://localhost:" + "1" * 5000]}, "origins"),
+        ({"origins": ["http://*.127.0.0.1"]}, "origins"),
+        ({"origins": ["chrome-extension://*"]}, "origins"),
+        ({"origins": ["capacitor://"]}, "origins"),
+        ({"origins": ["null"], "credentials": True}, "origins"),
         ({"origins": ["https://a b"]}, "origins"),
         ({"origins": ["*", "https://shop.example"]}, "origins"),
         ({"origins": [f"https://{n}.example" for n in "a" * 101]}, "origins"),

@@ -65,10 +65,64 @@ def test_a_header_name_that_is_no_token_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["a\r\nb: c", "a\nb", "a\rb", "a\0b", "\x7f", "\u0100", "🎈", "x" * 8193, None, 1, True, {}, [[]], [1]],
+    ["a\r\nb: c", "a\nb", "a\rb", "a\0b", "\x7f", "x" * 8193, "é" * 4097, None, 1, True, {}, [[]], [1]],
 )
 def test_a_header_value_that_no_header_may_have_is_refused(value: object) -> None:
     assert refused(answer(headers={"a": value}))
+
+
+@pytest.mark.parametrize("value", ["", "\t a", "é", "\u0100", "€", "🎈", "x" * 8192])
+def test_a_header_value_is_any_text_without_control_characters(value: str) -> None:
+    made = answer(headers={"a": value})
+    assert made.response is not None
+    assert ("a", value) in made.response.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"a": "x" * 8193}, "header 'a' is longer than 8192 bytes"),
+        ({"a": "€" * 4000}, "header 'a' is longer than 8192 bytes"),
+        ({"a": "b\0"}, "header 'a' contains a control character"),
+        ({"a": 1}, "header 'a' is not a string"),
+        ({"a" * 129: "b"}, f"the header name {'a' * 64!r}... is longer than 128 characters"),
+        ({"a b": "b"}, "invalid header name 'a b'"),
+        ({"location": ["/a", "/b"]}, "header 'location' can have one value only"),
+        ({"Content-Type": "a/b", "content-type": "c/d"}, "header 'content-type' can have one value only"),
+    ],
+)
+def test_the_reason_is_named(headers: object, message: str) -> None:
+    made = answer(headers=headers)
+    assert made.error is not None
+    assert made.error.message == message
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Accel-Redirect",
+        "x-accel-buffering",
+        "X-Accel-Limit-Rate",
+        "X-Sendfile",
+        "x-sendfile2",
+        "X-SENDFILE-TEMPORARY",
+        "X-Lighttpd-Send-File",
+        "X-LIGHTTPD-send-tempfile",
+        "X-Reproxy-URL",
+        "X-REPROXY-FILE",
+        "X-LiteSpeed-Location",
+        "X-Envoy-Immediate-Health-Check-Fail",
+    ],
+)
+def test_commands_to_proxies_are_refused(name: str) -> None:
+    made = answer(headers={name: "/internal"})
+    assert made.error is not None
+    assert made.error.message == f"scripts cannot set the header {name.lower()!r}"
+
+
+def test_other_headers_of_applications_are_sent() -> None:
+    for name in ("x-total-count", "x-accelerate", "x-sender", "x-frame-options", "clear-site-data"):
+        assert answer(headers={name: "1"}).response is not None
 
 
 @pytest.mark.parametrize(
@@ -153,9 +207,28 @@ def test_the_content_type_follows_the_body_unless_set(kind: int, sent: str | Non
     made = answer(kind=kind)
     assert made.response is not None
     assert dict(made.response.headers).get("content-type") == sent
-    made = answer(kind=kind, headers={"Content-Type": "text/html"})
+    made = answer(kind=kind, headers={"Content-Type": "image/svg+xml"})
     assert made.response is not None
-    assert made.response.headers == [("content-type", "text/html")]
+    assert made.response.headers == [("content-type", "image/svg+xml")]
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "sent"),
+    [
+        ("text/html", TEXT, "text/html; charset=utf-8"),
+        ("Text/CSS", TEXT, "Text/CSS; charset=utf-8"),
+        ("text/csv; header=present", TEXT, "text/csv; header=present; charset=utf-8"),
+        ("text/html;", TEXT, "text/html; charset=utf-8"),
+        ("text/plain", JSON, "text/plain; charset=utf-8"),
+        ("text/html; Charset=latin1", TEXT, "text/html; Charset=latin1"),
+        ("text/html", BLOB, "text/html"),
+        ("application/xml", TEXT, "application/xml"),
+    ],
+)
+def test_text_from_a_string_names_its_charset(given: str, kind: int, sent: str) -> None:
+    made = answer(kind=kind, headers={"Content-Type": given})
+    assert made.response is not None
+    assert made.response.headers == [("content-type", sent)]
 
 
 def test_a_body_over_the_limit_is_refused() -> None:
@@ -239,7 +312,7 @@ def check(made: CheckedResult) -> None:
         assert TOKEN.fullmatch(name)
         assert name not in ("content-length", "transfer-encoding", "connection", "upgrade")
         assert not set(value) & {"\r", "\n", "\0"}
-        value.encode("latin-1")
+        value.encode()
 
 
 @given(st.binary(max_size=300))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from picloud.core.numbers import NotAnInteger, read_integer
+
 _LINE_END = re.compile(rb"\r\n|\n|\r")
+_LONGEST_RETRY = 999_999_999  # milliseconds
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -93,8 +97,9 @@ class EventReader:
         elif name == b"id" and "\0" not in value:
             self._has_moved |= self._id != value
             self._id = value
-        elif name == b"retry" and value.isascii() and value.isdigit() and len(value) < 10:
-            self.retry = int(value)
+        elif name == b"retry":
+            with contextlib.suppress(NotAnInteger):
+                self.retry = read_integer(value, maximum=_LONGEST_RETRY)
 
     def _end_event(self) -> ServerEvent | None:
         data = "\n".join(self._data) if self._data else None

@@ -10,6 +10,7 @@ from picloud.cli.remote.context import Context
 from picloud.cli.remote.output import cell, column, moment, print_fields, print_json, print_table
 from picloud.cli.remote.resource import FORCE, MESSAGE, Noun, Verb, in_body, in_path, in_query, own, script
 from picloud.cli.terminal import paint, plain
+from picloud.core.numbers import NotAnInteger, read_integer
 
 _SCRIPT = in_path("script", "name or id", read=script)
 _SECONDS_TO_EXECUTE = 330
@@ -25,9 +26,12 @@ async def _limits(_context: Context, typed: list[str]) -> dict[str, int | None]:
     limits: dict[str, int | None] = {}
     for pair in typed:
         name, equals, value = pair.partition("=")
-        if not equals or (value and not value.isdecimal()):
+        try:
+            limits[name] = read_integer(value) if value else None
+        except NotAnInteger:
+            equals = ""
+        if not equals:
             raise wrong_use(f"invalid --limit-to {pair!r}; use NAME=NUMBER")
-        limits[name] = int(value) if value else None
     return limits
 
 

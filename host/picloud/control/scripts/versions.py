@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +14,7 @@ from picloud.control.scripts.draft import Kind
 from picloud.control.scripts.line_diff import unified
 from picloud.control.scripts.model import Script
 from picloud.core.errors import NotFound
+from picloud.core.numbers import NotAnInteger, read_integer
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
@@ -29,7 +29,6 @@ QUOTA = StoreQuota(
 """The quota of stored versions."""
 
 _SQL = load("scripts")
-_NUMBER = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 LAST_VERSION = 2**31 - 1
 """The largest version number in the database."""
 
@@ -135,9 +134,11 @@ class ScriptVersions:
         Raises:
             NotFound: the version does not exist.
         """
-        match, row = _NUMBER.fullmatch(str(version)), None
-        if match is not None and (number := int(match[0])) <= LAST_VERSION:
-            row = await self._database.fetchrow(_SQL.script_version_find, app_id, script_id, number)
+        try:
+            number = read_integer(str(version), 1, LAST_VERSION, exact=True)
+        except NotAnInteger:
+            raise NotFound("version", version) from None
+        row = await self._database.fetchrow(_SQL.script_version_find, app_id, script_id, number)
         if row is None:
             raise NotFound("version", version)
         return Version(**_fields(row))

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import LiteralString, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import orjson
 from multidict import MultiMapping
@@ -14,16 +14,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, fie
 from pydantic_core import PydanticCustomError
 
 from picloud.core.errors import BadRequest, Invalid
+from picloud.core.numbers import NotAnInteger, read_integer
 from picloud.core.validation_messages import describe_validation_error
 
-_SPELLING: dict[type, tuple[re.Pattern[str], LiteralString]] = {
-    int: (re.compile(r"0|-?[1-9][0-9]{0,18}"), "must be an integer"),
-    bool: (re.compile("true|false"), "must be true or false"),
-}
+_TRUTHS = ("true", "false")
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _SMALL_BODY = 64 * 1024  # bytes that parse in a millisecond, whatever they contain
+_LARGEST = (1 << 63) - 1
 _MAX_STRINGS = 10_000
 _MAX_PROBLEMS = 50  # listed in an error
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -44,9 +43,14 @@ class Query(BaseModel):
     @classmethod
     def _check_spelling(cls, value: object, field: ValidationInfo) -> object:
         annotation = cls.model_fields[str(field.field_name)].annotation
-        for kind, (spelling, message) in _SPELLING.items():
-            if kind in (annotation, *get_args(annotation)) and not spelling.fullmatch(str(value)):
-                raise PydanticCustomError("spelling", message)
+        kinds = (annotation, *get_args(annotation))
+        if int in kinds:
+            try:
+                return read_integer(str(value), -_LARGEST, _LARGEST, exact=True)
+            except NotAnInteger:
+                raise PydanticCustomError("spelling", "must be an integer") from None
+        if bool in kinds and value not in _TRUTHS:
+            raise PydanticCustomError("spelling", "must be true or false")
         return value
 
 

@@ -13,6 +13,7 @@ from picloud.control.scripts.draft import Access, Draft, Kind
 from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
+from picloud.core.numbers import read_integer
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import MAX_SOURCE_BODY, AdminCall, Endpoint, ForceQuery, ListQuery
@@ -148,7 +149,7 @@ def expected_version(headers: Mapping[str, str], in_body: int | None) -> int | N
     match = _VERSION_TAG.fullmatch(header)
     if match is None:
         raise BadRequest('If-Match must be a version, for example "3"')
-    version = int(match[1])
+    version = read_integer(match[1])
     if in_body is not None and in_body != version:
         raise Invalid("If-Match and version are different", field="version")
     return version

@@ -14,7 +14,8 @@ class CorsPatch(Body):
     """A JSON merge patch of the CORS settings: absent fields keep their value, null sets the default.
 
     Attributes:
-        origins: allowed origins, as browsers send them, or only `*` for all; required on first use.
+        origins: allowed origins, as browsers send them, `https://*.example.com` for all hosts below a name,
+            `http://localhost:*` for all ports, or only `*` for all; required on first use.
         methods: allowed methods, or only `*` for all; all by default.
         headers: allowed request headers, or only `*` for all; authorization and content-type by default.
         expose_headers: response headers that pages can read, or only `*` for all; none by default.

@@ -11,17 +11,15 @@ from typing import Any, cast
 
 from aiohttp import HttpVersion11, web
 from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import HttpProcessingError, InvalidURLError, LineTooLong
-from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.streams import EMPTY_PAYLOAD
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from picloud.core.errors import (
-    BadRequest,
-    HeadTooLarge,
+    BodyTooLarge,
     Overloaded,
     PicloudError,
     RequestTimeout,
-    TargetTooLong,
 )
 from picloud.core.metrics import Family, Metrics
 from picloud.http.edge import connection_limits, transfer_memory
@@ -29,17 +27,10 @@ from picloud.http.edge.connection_limits import ConnectionLimiter
 from picloud.http.edge.expect_continue import awaits_continue
 from picloud.http.edge.middleware import as_picloud_error, unrouted_error_response
 from picloud.http.edge.peer import Network, Proxies, normalize_address
+from picloud.http.edge.receiver import Receiver, parse_error
 from picloud.http.edge.request_head import validate_head
 from picloud.http.edge.transfer_memory import TransferBudget
-
-MAX_TARGET = 8 * 1024
-"""Maximum bytes of a request target."""
-MAX_FIELD = 16 * 1024
-"""Maximum bytes of one header."""
-MAX_FIELDS = 128
-"""Maximum number of headers of a request."""
-MAX_HEAD = 64 * 1024
-"""Maximum bytes of a request head."""
+from picloud.http.edge.turns import Turns
 
 REQUESTS = Family(
     "picloud_http_requests_total",
@@ -52,7 +43,6 @@ _MIN_SENT = 64 * 1024  # a client that takes less per `send_seconds` counts as s
 _LINGER_SECONDS = 5.0  # to read the rest of a rejected body, so that the client sees the response
 _LINGER_BYTES = 16 * 1024 * 1024
 _MAX_REJECTED = 64  # connections above the limit that get a 503 at a time; more are closed without one
-_MAX_PIPELINED = 4  # requests read ahead of the current one
 
 _log = logging.getLogger(__name__)
 
@@ -91,11 +81,13 @@ class Edge:
         rejected: connections above the limit that are being sent a 503.
         receive_budget: memory of request bodies.
         send_budget: memory of responses.
+        turns: shares the time for parsing large input.
         responses: counters of responses, by the first digit of the status.
     """
 
     def __init__(self, rules: Rules, metrics: Metrics) -> None:
         self.rules = rules
+        self.turns = Turns()
         self.proxies = Proxies(rules.trusted)
         self.limiter = ConnectionLimiter(rules.connections, rules.connections_per_address, metrics)
         self.rejected: set[Connection] = set()
@@ -104,7 +96,7 @@ class Edge:
         self.responses = {int(status[0]): series for status, series in metrics.by_value(REQUESTS).items()}
 
 
-class Connection(web.RequestHandler):
+class Connection(Receiver):
     """aiohttp's connection, with our timeouts, limits and error responses.
 
     Attributes:
@@ -115,11 +107,9 @@ class Connection(web.RequestHandler):
     """
 
     __slots__ = (
-        "_body",
         "_body_size",
         "_deadline",
         "_discarded",
-        "_head_bytes",
         "_own_transport",
         "_sending",
         "_unsent",
@@ -131,17 +121,13 @@ class Connection(web.RequestHandler):
 
     def __init__(self, edge: Edge, server: web.Server, **arguments: Any) -> None:
         """Create the connection; the other arguments are aiohttp's."""
-        super().__init__(server, **arguments)
-        self._max_msg_queue_size = _MAX_PIPELINED
-        self._msg_queue_resume_size = _MAX_PIPELINED // 2
+        super().__init__(edge.turns, server, **arguments)
         self.address = ""
         self.proxies: Proxies | None = None
         self.edge = edge
         self.held = 0
         self._own_transport: asyncio.Transport | None = None  # aiohttp drops its reference on close
-        self._body: StreamReader = EMPTY_PAYLOAD  # of the last request
-        self._head_bytes = 0  # received of an incomplete head
-        self._discarded = 0  # received of a body that no handler reads
+        self._discarded = 0  # received of a body that no handler reads, and behind the last request
         self._deadline: asyncio.TimerHandle | None = None  # of a head
         self._sending: asyncio.TimerHandle | None = None
         self._unsent = 0  # bytes at the last check
@@ -166,7 +152,7 @@ class Connection(web.RequestHandler):
         self._own_transport = own
         own.set_write_buffer_limits(0)  # so that a response counts as sent only when all of it is
         super().connection_made(transport)
-        self._deadline = self._loop.call_later(self.edge.rules.head_seconds, self._head_timed_out)
+        self.head_incomplete()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Release everything the connection holds."""
@@ -194,81 +180,53 @@ class Connection(web.RequestHandler):
 
     # Receiving requests.
 
-    def data_received(self, data: bytes) -> None:
-        """Parse received bytes and enforce the limits on heads and bodies."""
-        count, in_body = self._request_count, not self._body.is_eof()
-        super().data_received(data)
-        if self._request_count != count:
-            self._heads_received(self._request_count - count, len(data))
-        elif in_body:
-            self._body_received(len(data))
-        elif data and not self._close and not self._force_close:
-            self._head_received(len(data))
-
-    def _heads_received(self, count: int, size: int) -> None:
+    def head_received(self, message: RawRequestMessage) -> bool:
+        """Check a head; an invalid one is replaced by its error."""
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        large, self._head_bytes = self._head_bytes + size > MAX_HEAD, 0
-        messages = self._messages
-        for at in range(-count, 0):
-            message, body = messages[at]
-            if isinstance(message, _ErrInfo):  # a parse error, in a head or a body
-                if not self._body.is_eof():
-                    self._abandon_body("its framing is broken")  # one response per request
-                return
-            try:
-                validated = validate_head(message, MAX_HEAD if large else None)
-            except PicloudError as error:
-                messages[at] = (_error_info(error, message), body)
-            else:
-                if validated is not message:
-                    messages[at] = (validated, body)
-            self._body = body
+        try:
+            validated = validate_head(message)
+        except PicloudError as error:
+            self._messages[-1] = (_error_info(error, message), self._body)
+            return False
+        if validated is not message:
+            self._messages[-1] = (validated, self._body)
+        return True
 
-    def _decline_upgrade(self) -> None:
-        """Treat the data after an upgrade request as HTTP; aiohttp would not parse it."""
-        if self._parser is None:
-            return
-        self._parser.set_upgraded(False)
-        self._upgraded = False
-        tail, self._message_tail = self._message_tail, b""
-        self.data_received(tail)
-        if self._buffer_paused:
-            self._resume_reading_if_drained()
+    def head_incomplete(self) -> None:
+        """Start the timeout of a head."""
+        if self._deadline is None:
+            self._deadline = self._loop.call_later(self.edge.rules.head_seconds, self._head_timed_out)
 
-    def _body_received(self, size: int) -> None:
-        if not self._request_in_progress:  # no handler reads it
+    def body_received(self, size: int) -> None:
+        """Limit a body that no handler reads."""
+        if not self._request_in_progress:
             self._discarded += size
             if self._discarded > _LINGER_BYTES:
-                self._abandon_body("no handler reads it")
+                self.reject_body(BodyTooLarge())
 
-    def _abandon_body(self, reason: str) -> None:
-        self._close = True
-        self._body.set_exception(RequestPayloadError(reason))
+    def excess_received(self, size: int) -> None:
+        """Limit what follows the last request."""
+        self._discarded += size
+        if self._discarded > _LINGER_BYTES:
+            self.abort()
 
-    def _head_received(self, size: int) -> None:
-        self._head_bytes += size
-        if self._head_bytes > MAX_HEAD:
-            self._reject(HeadTooLarge(f"the request headers have more than {MAX_HEAD} bytes"))
-        elif self._deadline is None:
-            self._deadline = self._loop.call_later(self.edge.rules.head_seconds, self._head_timed_out)
+    def reject(self, error: PicloudError) -> None:
+        """Answer what follows the last request with an error, and end the connection."""
+        self.end_input()
+        self._request_count += 1
+        self._messages.append((_error_info(error), EMPTY_PAYLOAD))
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _head_timed_out(self) -> None:
         self._deadline = None
-        if self._head_bytes:
-            self._reject(RequestTimeout("the request headers did not arrive in time"))
+        if self._ahead:
+            self.reject(RequestTimeout("the request headers did not arrive in time"))
         else:
             self.force_close()
-
-    def _reject(self, error: PicloudError) -> None:
-        """Send an error for an incomplete head; during a request, only close the connection after it."""
-        self._close = True  # further requests are not read
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            self._request_count += 1
-            self._messages.append((_error_info(error), EMPTY_PAYLOAD))
-            waiter.set_result(None)
 
     def _process_keepalive(self) -> None:
         """Handle the idle timeout; a head that has begun has its own timeout."""
@@ -338,7 +296,7 @@ class Connection(web.RequestHandler):
                 headers = exc.head.headers
                 request._method = exc.head.method  # noqa: SLF001  # to HEAD, no body
         elif isinstance(exc, HttpProcessingError):
-            error = _as_bad_request(exc)
+            error = parse_error(exc)
         else:
             _log.error("a connection failed", exc_info=exc)
         if request.writer.output_size > 0:
@@ -360,6 +318,8 @@ class Connection(web.RequestHandler):
             resp.force_close()  # the client may or may not send the body
             if not request.content.total_bytes:
                 self._lingering_time = 0.0
+        elif self._broken and not request.content.is_eof():
+            resp.force_close()  # the rest of the body cannot be found
         body = resp.body if isinstance(resp, web.Response) else None
         self._body_size = len(body) if isinstance(body, bytes) else 0
         self.edge.responses[resp.status // 100].inc()
@@ -397,9 +357,6 @@ def connections(
             keepalive_timeout=edge.rules.keep_alive_seconds,
             access_log=None,
             auto_decompress=False,
-            max_line_size=MAX_TARGET,
-            max_field_size=MAX_FIELD,
-            max_headers=MAX_FIELDS,
             lingering_time=_LINGER_SECONDS,
         )
 
@@ -417,17 +374,3 @@ class _Rejection(Exception):
 
 def _error_info(error: PicloudError, head: RawRequestMessage | None = None) -> _ErrInfo:
     return _ErrInfo(error.status, _Rejection(error, head), error.message)
-
-
-def _as_bad_request(error: HttpProcessingError) -> PicloudError:
-    """Convert a parse error; the message quotes nothing from the request."""
-    if isinstance(error, LineTooLong):
-        if error.args[1] == MAX_TARGET:
-            return TargetTooLong(f"the request target has more than {MAX_TARGET} bytes")
-        return HeadTooLarge(f"a request header has more than {MAX_FIELD} bytes")
-    if isinstance(error, InvalidURLError):
-        return BadRequest("not a valid HTTP request: the target is not a URL")
-    if error.message == "Too many headers received":
-        return HeadTooLarge(f"the request has more than {MAX_FIELDS} headers")
-    reason = error.message.partition(":")[0].strip().removesuffix(".") or "it cannot be parsed"
-    return BadRequest(f"not a valid HTTP request: {reason}")

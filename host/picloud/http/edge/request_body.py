@@ -12,8 +12,10 @@ from aiohttp.http_exceptions import HttpProcessingError
 from picloud.core.errors import BadRequest, BodyTooLarge, Overloaded, RequestTimeout, UnknownEncoding
 from picloud.http.edge.connection import Connection
 from picloud.http.edge.expect_continue import send_continue
+from picloud.http.edge.receiver import RejectedBody
 
 _UNCOUNTED_BYTES = 64 * 1024  # of each body; the number of connections already limits these
+_PIECE = 256 * 1024  # bytes decompressed before other tasks run
 _WINDOW = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # zlib's wbits
 
 
@@ -26,7 +28,7 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
 
     Args:
         request: the request.
-        cap: maximum bytes after decompression.
+        cap: maximum bytes, as received and after decompression.
         seconds: timeout for the whole body.
 
     Returns:
@@ -47,18 +49,20 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
         )
     connection = cast("Connection", request.protocol)
     memory = connection.edge.receive_budget
-    inflate = _inflate(request.headers.get(hdrs.CONTENT_ENCODING))
-    body = bytearray()
+    inflate = _inflate(", ".join(request.headers.getall(hdrs.CONTENT_ENCODING, ())))
+    body, wire = bytearray(), 0
     received: _ReceivedBody | None = None
     try:
         async with asyncio.timeout(seconds) as deadline:
             await send_continue(request)
             while chunk := await request.content.readany():
-                body += chunk if inflate is None else inflate.decompress(chunk, cap + 1 - len(body))
-                if len(body) > cap:
+                wire += len(chunk)
+                if wire > cap:
                     raise BodyTooLarge(f"the body has more than {cap} bytes", limit=cap)
-                if inflate is not None and inflate.unused_data:
-                    raise BadRequest("the body has data after the end of the compressed data")
+                if inflate is None:
+                    body += chunk
+                else:
+                    await _decompress(inflate, chunk, body, cap)
                 if len(body) > _UNCOUNTED_BYTES:
                     received = received or _ReceivedBody(connection, body, deadline)
                     memory.reserve(received)
@@ -66,6 +70,10 @@ async def read_body(request: web.Request, cap: int, seconds: float) -> bytes:
         if received is not None and received.cancelled:
             raise Overloaded("too many request bodies are being received; try again in a second") from None
         raise RequestTimeout(seconds=seconds) from None
+    except RejectedBody as rejected:
+        if isinstance(rejected.error, BodyTooLarge):
+            connection.keep_discarding()
+        raise rejected.error from None
     except (web.RequestPayloadError, HttpProcessingError, zlib.error):
         raise BadRequest("the framing or compression of the body is broken") from None
     finally:
@@ -94,8 +102,24 @@ class _ReceivedBody:
         self._deadline.reschedule(0)  # in the past: times out now
 
 
-def _inflate(encoding: str | None) -> zlib._Decompress | None:
-    if encoding is None or (name := encoding.strip().lower()) in ("", "identity"):
+async def _decompress(inflate: zlib._Decompress, data: bytes, body: bytearray, cap: int) -> None:
+    """Add decompressed data to a body, with a turn for other tasks after each piece."""
+    while True:
+        size = min(_PIECE, cap + 1 - len(body))
+        piece = inflate.decompress(data, size)
+        body += piece
+        if len(body) > cap:
+            raise BodyTooLarge(f"the body has more than {cap} bytes after decompression", limit=cap)
+        if inflate.unused_data:
+            raise BadRequest("the body has data after the end of the compressed data")
+        data = inflate.unconsumed_tail
+        if not data and len(piece) < size:
+            return
+        await asyncio.sleep(0)
+
+
+def _inflate(encoding: str) -> zlib._Decompress | None:
+    if (name := encoding.strip().lower()) in ("", "identity"):
         return None
     if name not in _WINDOW:
         raise UnknownEncoding

@@ -4,52 +4,64 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Sequence
 
 from aiohttp import HttpVersion10, HttpVersion11, hdrs
 from aiohttp.http import RawRequestMessage
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from picloud.core.errors import BadRequest, BodyTooLarge, HeadTooLarge, MethodNotAllowed
+from picloud.core.errors import BadRequest, BodyTooLarge, MethodNotAllowed
+from picloud.core.numbers import NotAnInteger, OutOfRange, read_integer
 from picloud.sandbox.limits import FIXED
 
 _MAX_BODY = FIXED["max_request_body"]
 _METHODS = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]
 _UNSUPPORTED = frozenset({hdrs.METH_CONNECT, hdrs.METH_TRACE})
+# In addition to those that the parser checks (aiohttp's SINGLETON_HEADERS).
+_SINGLE = frozenset(
+    (
+        b"access-control-request-method",
+        b"authorization",
+        b"expect",
+        b"from",
+        b"if-modified-since",
+        b"if-range",
+        b"if-unmodified-since",
+        b"origin",
+        b"proxy-authorization",
+        b"range",
+        b"referer",
+    )
+)
 _HOST = re.compile(r"[^\x00-\x20\"#/<>?@\\^`{|}\x7f]*")  # routing checks the name itself
 
 
-def validate_head(message: RawRequestMessage, max_bytes: int | None) -> RawRequestMessage:
+def validate_head(message: RawRequestMessage) -> RawRequestMessage:
     """Validate a request head.
 
     Args:
         message: the parsed head.
-        max_bytes: the size limit; None skips this check.
 
     Returns:
         The message. A target in absolute form is split (RFC 9112, 3.2.2): its path becomes the target and
         its authority the Host header. So every target begins with a slash.
 
     Raises:
-        BadRequest, MethodNotAllowed, HeadTooLarge, BodyTooLarge: the head is rejected.
+        BadRequest, MethodNotAllowed, BodyTooLarge: the head is rejected.
     """
     headers, target = message.headers, message.path
     if message.version is not HttpVersion11 and message.version != HttpVersion10:
         raise BadRequest("the HTTP version must be 1.1 or 1.0")
-    if (
-        max_bytes is not None
-        and sum(len(name) + len(value) + 4 for name, value in message.raw_headers) > max_bytes
-    ):
-        raise HeadTooLarge(f"the request headers have more than {max_bytes} bytes")
+    if len(message.raw_headers) > 1:
+        _reject_repeated(message.raw_headers)
     if message.method in _UNSUPPORTED:
         raise MethodNotAllowed(_METHODS)
     if message.chunked or hdrs.TRANSFER_ENCODING in headers:
         _validate_encoding(message)
     length = headers.get(hdrs.CONTENT_LENGTH)
-    if length is not None and int(length) > _MAX_BODY:
-        raise BodyTooLarge(
-            f"the body has {int(length)} bytes, above the limit of {_MAX_BODY}", limit=_MAX_BODY
-        )
+    if length is not None:
+        _validate_length(length)
     if not target.startswith("/"):
         message = _in_origin_form(message)
     elif "#" in target:
@@ -62,6 +74,27 @@ def validate_head(message: RawRequestMessage, max_bytes: int | None) -> RawReque
 @functools.lru_cache(1024)
 def _is_authority(text: str) -> bool:
     return _HOST.fullmatch(text) is not None
+
+
+def _reject_repeated(headers: Sequence[tuple[bytes, bytes]]) -> None:
+    """Reject a repeated header that has one value: of several, another server could use another one."""
+    names = [name.lower() for name, _ in headers]
+    if len(set(names)) == len(names):
+        return
+    for name in names:
+        if name in _SINGLE and names.count(name) > 1:
+            raise BadRequest(f"the header {name.decode()} must not be repeated")
+
+
+def _validate_length(text: str) -> None:
+    try:
+        read_integer(text, maximum=_MAX_BODY)
+    except OutOfRange:
+        raise BodyTooLarge(
+            f"the body has {text} bytes, above the limit of {_MAX_BODY}", limit=_MAX_BODY
+        ) from None
+    except NotAnInteger:
+        raise BadRequest("the Content-Length is not a number of at most 20 digits") from None
 
 
 def _validate_encoding(message: RawRequestMessage) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from picloud.core.numbers import NotAnInteger, read_integer
+
 SAFE_HEADERS = {
     # No sniffing: the declared type applies. An HTML file runs no scripts.
     "X-Content-Type-Options": "nosniff",
@@ -52,16 +54,14 @@ def parse_range(header: str, size: int) -> tuple[int, int] | None:
     found = _RANGE.fullmatch(header.strip())
     if found is None:
         return None
-    first, last = found.groups()
-    if not first:
-        length = min(_number(last), size)
-        return (size - length, length) if last else None
-    if last and _number(last) < _number(first):
+    try:
+        start, last = (read_integer(text) if text else None for text in found.groups())
+    except NotAnInteger:
         return None
-    start, end = _number(first), min(_number(last), size - 1) if last else size - 1
+    if start is None:
+        length = min(last or 0, size)
+        return (size - length, length) if last is not None else None
+    if last is not None and last < start:
+        return None
+    end = size - 1 if last is None else min(last, size - 1)
     return (start, max(0, end - start + 1))
-
-
-def _number(digits: str) -> int:
-    """Parse digits; the result is capped, but larger than any file."""
-    return int(digits.lstrip("0")[:19] or "0")

@@ -162,17 +162,15 @@ def script_query(query: str) -> dict[str, str]:
         query: the raw query, without the question mark.
 
     Returns:
-        Decoded values by name; the last value of a repeated name. Values that contain a PiCloud token are
-        left out: PiCloud does not read tokens from the query, but users put them there.
+        Decoded values by name; the last value of a repeated name. Invalid UTF-8 becomes U+FFFD. Values that
+        contain a PiCloud token are left out: PiCloud does not read tokens from the query, but users put them
+        there.
 
     Raises:
-        BadRequest: the query is not UTF-8, or has more than `MAX_QUERY_FIELDS` fields.
+        BadRequest: the query has more than `MAX_QUERY_FIELDS` fields.
     """
     try:
-        query.encode()
-        fields = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
-    except UnicodeError:
-        raise BadRequest("the query is not UTF-8") from None
+        fields = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
         raise BadRequest(f"the query has more than {MAX_QUERY_FIELDS} fields") from None
     return {name: value for name, value in fields if not holds_token(value)}
@@ -207,9 +205,5 @@ class _OutcomeError(PicloudError):
 
 
 def _decode_value(value: str) -> str:
-    """Decode a header value as UTF-8, or as Latin-1 if it is not valid UTF-8."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode("utf-8", "surrogateescape").decode("latin-1")
-    return value
+    """Decode a header value: it is UTF-8, as in responses, with U+FFFD for invalid bytes."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -12,6 +12,7 @@ from yarl import URL
 
 from picloud.core.errors import ServiceError
 from picloud.core.interface import LIMITS, HostFunction
+from picloud.core.numbers import NotAnInteger, OutOfRange, read_integer
 from picloud.services.call_context import Call
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import OutboundApps, OutboundLimits, Share
@@ -182,8 +183,15 @@ async def _read(
         share.move(wire)
         share.hold(made)
 
-    if (response.content_length or 0) > MAX_RESPONSE_BYTES and response.method != "HEAD":
-        raise too_large()
+    length = response.headers.get("Content-Length")
+    if length is not None and response.method != "HEAD":
+        try:
+            read_integer(length, maximum=MAX_RESPONSE_BYTES)
+        except OutOfRange:
+            raise too_large() from None
+        except NotAnInteger:
+            reason = f"the response of {target.authority} has an invalid Content-Length"
+            raise Failed("answer", reason) from None
     body = await read_body(response.content.iter_any(), encoding, count)
     if body and Decompressor.supports(encoding):  # these headers describe the compressed body
         headers.pop("content-encoding", None)

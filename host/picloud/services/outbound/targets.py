@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import idna
 
+from picloud.core.numbers import NotAnInteger, read_integer
 from picloud.services.outbound.errors import Denied
 
 MAX_URL = 8192
@@ -23,7 +24,6 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 _URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::(.*))?")
-_PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ud800-\udfff]")
@@ -95,12 +95,10 @@ class Targets:
         if "@" in authority:
             raise Denied("url", "the URL contains a user or password; send an Authorization header")
         host, port = _split(authority)
-        if port is None:
-            number = DEFAULT_PORTS[scheme]
-        elif not _PORT.fullmatch(port) or int(port) > 65535:
-            raise Denied("url", "the port of the URL must be from 1 to 65535")
-        else:
-            number = int(port)
+        try:
+            number = DEFAULT_PORTS[scheme] if port is None else read_integer(port, 1, 65535, exact=True)
+        except NotAnInteger:
+            raise Denied("url", "the port of the URL must be from 1 to 65535") from None
         target = Destination(
             scheme, _host(host), number, quote(path, _PATH_SAFE) or "/", quote(query, _QUERY_SAFE)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from urllib.parse import quote
 from uuid import UUID
 
@@ -163,20 +164,59 @@ async def test_a_credential_that_is_the_scripts_own_reaches_it(client: Client) -
     assert answer.json["headers"]["authorization"] == "Bearer their-own-token"
 
 
-async def test_header_bytes_that_are_not_utf8_reach_the_script_as_latin1(client: Client) -> None:
-    await client.route(await client.script("ctx.request.headers.x"), "/x")
-    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
-    writer.write(b"GET /x HTTP/1.1\r\nHost: localhost\r\nX: caf\xe9\r\nConnection: close\r\n\r\n")
-    answer = await reader.read()
-    writer.close()
+@pytest.mark.parametrize(
+    ("sent", "seen"),
+    [
+        ("café €", "café €"),
+        (b"caf\xe9", "caf\ufffd"),
+        (b"\xed\xa0\x80", "\ufffd\ufffd\ufffd"),
+        ("日本", "日本"),
+    ],
+)
+async def test_header_text_is_utf8_both_ways(client: Client, sent: str | bytes, seen: str) -> None:
+    source = (
+        '#{ statusCode: 200, headers: #{ "x-echo": ctx.request.headers.x }, body: ctx.request.headers.x }'
+    )
+    await client.route(await client.script(source), "/x")
+    sent = sent.encode() if isinstance(sent, str) else sent
+    answer = await client.raw(b"GET /x HTTP/1.1\r\nHost: localhost\r\nX: %s\r\n\r\n" % sent, whole=True)
     assert answer.startswith(b"HTTP/1.1 200")
-    assert answer.endswith('\r\n\r\n"café"'.encode())
+    assert f"\r\nx-echo: {seen}\r\n".encode() in answer
+    assert answer.endswith(f"\r\n\r\n{seen}".encode())
 
 
 @pytest.mark.parametrize(
-    "path", ["/a/../hello", "/./hello", "/%2e%2e/hello", "/hel%00lo", "/%ff", "/%zz", "/hello?x=%ff"]
+    ("query", "seen"),
+    [
+        ("José", "José"),
+        ("Jos%C3%A9", "José"),
+        ("J%6fs%c3%a9+%E2%82%AC", "José €"),
+        (b"Jos\xe9", "Jos\ufffd"),
+        ("Jos%E9", "Jos\ufffd"),
+        ("%ED%A0%80", "\ufffd\ufffd\ufffd"),
+        ("%zz%", "%zz%"),
+    ],
 )
-async def test_a_path_or_query_that_cannot_be_read_is_a_bad_request(anyone: Client, path: str) -> None:
+async def test_a_query_is_utf8_raw_or_encoded_and_never_refused_for_its_text(
+    client: Client, query: str | bytes, seen: str
+) -> None:
+    await client.route(await client.script("ctx.request.query"), "/q")
+    sent = query.encode() if isinstance(query, str) else query
+    target = b"/q?name=%s&%s=1" % (sent, sent)
+    answer = await client.raw(b"GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % target, whole=True)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"name": seen, seen: "1"}
+
+
+async def test_a_raw_path_is_that_of_its_encoding(client: Client) -> None:
+    await client.route(await client.script("ctx.request.path"), "/käse")
+    for path in ("/käse", "/k%C3%A4se"):
+        request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        assert (await client.raw(request, whole=True)).endswith('"/käse"'.encode())
+
+
+@pytest.mark.parametrize("path", ["/a/../hello", "/./hello", "/%2e%2e/hello", "/hel%00lo", "/%ff", "/%zz"])
+async def test_a_path_that_cannot_be_read_is_a_bad_request(anyone: Client, path: str) -> None:
     head = await anyone.raw(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert head.startswith(b"HTTP/1.1 400"), head
     assert b"application/json" in head
