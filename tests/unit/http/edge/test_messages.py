@@ -14,12 +14,12 @@ from aiohttp.http_exceptions import (
 )
 
 from picloud.core.errors import BadRequest, HeadTooLarge, Overloaded, PicloudError, TargetTooLong
-from picloud.http.edge.connection import MAX_FIELD, MAX_TARGET, _as_bad_request
 from picloud.http.edge.connection_limits import ConnectionLimiter
+from picloud.http.edge.receiver import MAX_FIELD, MAX_TARGET, parse_error
 
 
 @pytest.mark.parametrize(
-    ("parse_error", "kind", "message"),
+    ("error", "kind", "message"),
     [
         (LineTooLong("x", MAX_TARGET), TargetTooLong, "the request target has more than 8192 bytes"),
         (LineTooLong("x", MAX_FIELD), HeadTooLarge, "a request header has more than 16384 bytes"),
@@ -38,10 +38,10 @@ from picloud.http.edge.connection_limits import ConnectionLimiter
     ],
 )
 def test_an_invalid_head_says_what_is_wrong(
-    parse_error: HttpProcessingError, kind: type[PicloudError], message: str
+    error: HttpProcessingError, kind: type[PicloudError], message: str
 ) -> None:
-    error = _as_bad_request(parse_error)
-    assert (type(error), error.message) == (kind, message)
+    made = parse_error(error)
+    assert (type(made), made.message) == (kind, message)
 
 
 @dataclass(eq=False)
