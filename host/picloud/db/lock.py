@@ -11,11 +11,11 @@ from picloud.db.unusable import DatabaseUnusable
 
 
 class FolderLock:
-    """An exclusive lock on a file, held by this process alone and let go when it dies.
+    """An exclusive lock on a file, released when this process ends.
 
-    The kernel drops a `flock` when the last copy of the descriptor is closed, and a forked worker
-    has a copy: it closes its own at the fork, so that a worker that outlives a killed parent
-    cannot keep the next start out.
+    The kernel releases a `flock` when the last copy of the descriptor is closed, and a forked worker has a
+    copy. It closes its copy at the fork, so that a worker that outlives a killed parent cannot block the
+    next start.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,7 +24,7 @@ class FolderLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock, or report its holder.
+        """Acquire the lock, or report its holder.
 
         Raises:
             DatabaseUnusable: another process holds it, or the file cannot be opened.
@@ -49,7 +49,7 @@ class FolderLock:
         os.register_at_fork(after_in_child=lambda: (method := forget()) and method())
 
     def release(self) -> None:
-        """Let go; harmless when the lock is not held."""
+        """Release the lock; does nothing if it is not held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

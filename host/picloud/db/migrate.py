@@ -1,7 +1,7 @@
 """Migrations: `migrations/NNNN_name.sql`, forward only, each in a transaction of its own.
 
-What was applied is written to the table `schema_migrations` with a checksum of the file, so that a
-file changed afterwards is noticed. Nodes that start together take turns by an advisory lock.
+The table `schema_migrations` has the applied migrations with checksums of their files, so that a changed
+file is detected. Nodes that start together wait for each other with an advisory lock.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class Migration:
 
 
 def migrations_folder() -> Path:
-    """Where the migrations are: inside an installed package, or at the top of a checkout.
+    """Return the folder of the migrations: in an installed package, or at the top of a checkout.
 
     Raises:
-        DatabaseUnusable: in neither place: the installation is broken.
+        DatabaseUnusable: there is none: the installation is broken.
     """
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "migrations", package.parents[1] / "migrations"):
@@ -65,7 +65,7 @@ def read_migrations(folder: Path | None = None) -> list[Migration]:
     """Read every migration, in order.
 
     Args:
-        folder: where they are; PiCloud's own when None.
+        folder: their folder; None for the one of PiCloud.
 
     Raises:
         DatabaseUnusable: a name is malformed, or a number is missing or used twice.
@@ -88,12 +88,12 @@ def read_migrations(folder: Path | None = None) -> list[Migration]:
 
 
 def latest_version(folder: Path | None = None) -> int:
-    """The schema version this code needs: the number of the last migration."""
+    """Return the schema version of this code: the number of the last migration."""
     return len(read_migrations(folder))
 
 
 async def current_version(parameters: ConnectionParameters) -> int:
-    """The schema version of a database; 0 for an empty one. The tests of migrations ask, nothing else does.
+    """Return the schema version of a database; 0 for an empty one. Only tests use it.
 
     Raises:
         DatabaseUnusable, Unavailable: as `pool.connect`.
@@ -106,18 +106,18 @@ async def current_version(parameters: ConnectionParameters) -> int:
 
 
 async def migrate(parameters: ConnectionParameters, folder: Path | None = None) -> list[str]:
-    """Bring the schema up to date; harmless when it is.
+    """Update the schema; does nothing if it is up to date.
 
     Args:
         parameters: the database.
-        folder: the migrations; PiCloud's own when None.
+        folder: the migrations; None for those of PiCloud.
 
     Returns:
         File names of the migrations applied by this call.
 
     Raises:
         DatabaseUnusable: a migration fails (those before it stay), an applied file has changed, the
-            schema is newer than this code, or the server will not do.
+            schema is newer than this code, or the server is not suitable.
         Unavailable: no server responds there.
     """
     migrations = read_migrations(folder)
@@ -134,8 +134,8 @@ async def migrate(parameters: ConnectionParameters, folder: Path | None = None) 
 
 
 async def _apply_next(connection: Single, migrations: list[Migration]) -> str | None:
-    # The lock is the transaction's, so it cannot outlive a killed process or a pooler's session. Whoever
-    # waited for it sees what the other did, and goes on from there.
+    # The lock belongs to the transaction, so it cannot outlive a killed process or the session of a pooler.
+    # A node that waited for it sees the migrations of the other, and continues after them.
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
         applied = await _applied(connection)
@@ -178,7 +178,7 @@ def _compare(applied: list[asyncpg.Record], migrations: list[Migration]) -> None
 
 
 def _place(migration: Migration, error: asyncpg.PostgresError) -> str:
-    """File and line of an error, where PostgreSQL says at which character of the text it is."""
+    """Return file and line of an error, if PostgreSQL reports the position."""
     position = getattr(error, "position", None)
     if position is None:
         return migration.name

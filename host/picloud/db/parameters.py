@@ -13,10 +13,10 @@ SOCKET_PORT = 5432
 
 @dataclass(frozen=True, slots=True)
 class ConnectionParameters:
-    """One database, as both asyncpg and PostgreSQL's own tools understand it.
+    """A database, as asyncpg and the tools of PostgreSQL accept it.
 
     Attributes:
-        url: `postgresql://...`; may hold a password, so it is kept out of `repr`.
+        url: `postgresql://...`; can contain a password, so it is not in `repr`.
     """
 
     url: str = field(repr=False)
@@ -30,11 +30,11 @@ class ConnectionParameters:
 
     @classmethod
     def of_url(cls, url: str) -> ConnectionParameters:
-        """Check the form of an operator's URL (`PICLOUD_DATABASE_URL`).
+        """Check a URL of the operator (`PICLOUD_DATABASE_URL`).
 
         Raises:
-            DatabaseUnusable: it is not a PostgreSQL URL. The text does not repeat the URL: it may hold
-                a password in a place where it cannot be told from the rest.
+            DatabaseUnusable: it is not a PostgreSQL URL. The message does not repeat the URL, which can
+                contain a password anywhere.
         """
         form = "use the form postgresql://user:password@host:5432/database"
         try:

@@ -1,9 +1,9 @@
-"""Which system user the embedded database server runs as.
+"""The system user of the embedded database server.
 
-PostgreSQL refuses to run as root. A root PiCloud therefore gives the server to `nobody`; where
-`nobody` cannot reach the data or the binaries (a folder below a 0700 home), root itself is mapped
-to an unprivileged number in a user namespace: the server then is an ordinary user who happens to
-own root's files, with none of root's powers.
+PostgreSQL does not run as root. So a PiCloud that runs as root starts the server as `nobody`. If `nobody`
+cannot reach the data or the binaries (for example below a 0700 home), root is mapped to an unprivileged
+number in a user namespace: the server is then an ordinary user that owns the files of root, without the
+rights of root.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ServerUser:
     Attributes:
         uid: owner of the server's files, as this process sees it.
         gid: group of the server's files, as this process sees it.
-        mapped: the process goes by the number of `nobody` in a user namespace of its own.
+        mapped: the process has the number of `nobody` in its own user namespace.
     """
 
     uid: int
@@ -113,7 +113,7 @@ class ServerUser:
         )
 
     def can_run(self, program: Path, folder: Path) -> bool:
-        """Whether this user can run `program` and work in `folder`."""
+        """Return whether this user can run `program` and work in `folder`."""
         with contextlib.suppress(OSError, subprocess.SubprocessError):
             return self.run([program, "--version"], folder).returncode == 0
         return False
@@ -124,11 +124,11 @@ def choose(program: Path, data_dir: Path, cluster: Path) -> ServerUser:
 
     Args:
         program: a binary of the server.
-        data_dir: the folder that holds, or will hold, the cluster.
-        cluster: the cluster's own folder; where it exists, its owner decides.
+        data_dir: the folder of the cluster, which may not exist yet.
+        cluster: the folder of the cluster; if it exists, its owner is chosen.
 
     Raises:
-        DatabaseUnusable: the cluster is another user's, or no user can reach it.
+        DatabaseUnusable: the cluster belongs to another user, or no user can reach it.
     """
     me = os.geteuid()
     if me == 0:
@@ -176,7 +176,7 @@ def _why_not(user: ServerUser, program: Path, data_dir: Path, cluster: Path) -> 
 
 
 def _environment() -> dict[str, str]:
-    """Only what the server needs: the parent's may hold secrets, and PG* variables that change it."""
+    """Only what the server needs: the environment can contain secrets, and PG* variables that change it."""
     kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **kept}
 
@@ -204,7 +204,7 @@ def _nobody() -> tuple[int, int]:
 
 
 def user_name(uid: int) -> str:
-    """The name of a user, or the number of one without."""
+    """Return the name of a user, or the number of a user without a name."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:

@@ -212,6 +212,19 @@ class Elsewhere:
         raise self._error
 
 
+class Empty(Elsewhere):
+    """A store of this instance without the files of its database."""
+
+    async def owner(self, name: str) -> str:
+        return name
+
+    async def fetch(self, *_: object) -> list[dict[str, UUID]]:
+        return [{"app_id": APP, "id": uuid4()}]
+
+    async def has(self, _blob: object) -> bool:
+        return False
+
+
 def claimed(store_: Elsewhere) -> Callable[[Path], object]:
     return lambda _: asyncio.run(claim(cast("Database", store_), cast("BlobStore", store_)))
 
@@ -228,6 +241,14 @@ def claimed(store_: Elsewhere) -> Callable[[Path], object]:
             "the files in the data folder belong to another instance; check the setting of the database",
         ),
         (claimed(Elsewhere(OSError(5, "broken"))), "the files cannot be read: broken"),
+        (
+            claimed(Empty()),
+            (
+                "the folder files in the data folder does not have the files of the database; restore it "
+                "from a backup or share it with the other nodes, or delete all files whose bytes are "
+                "missing: picloud admin delete-missing-files"
+            ),
+        ),
     ],
 )
 def test_a_folder_that_cannot_hold_files_says_why(

@@ -79,7 +79,7 @@ async def test_a_corrupt_body_is_an_error(encoding: str, junk: bytes) -> None:
 async def test_a_body_has_at_most_ten_mib(encoding: str) -> None:
     pack = PACK.get(encoding, bytes)
     assert len(await body(pack(bytes(MAX_RESPONSE_BYTES)), encoding)) == MAX_RESPONSE_BYTES
-    with pytest.raises(Failed, match="more than 10485760 bytes"):
+    with pytest.raises(Failed, match="10485760"):
         await body(pack(bytes(MAX_RESPONSE_BYTES + 1)), encoding)
 
 
