@@ -14,12 +14,12 @@ from aiohttp.http_exceptions import (
 )
 
 from picloud.core.errors import BadRequest, HeadTooLarge, Overloaded, PicloudError, TargetTooLong
-from picloud.http.edge.connection import MAX_FIELD, MAX_TARGET, _as_bad_request
 from picloud.http.edge.connection_limits import ConnectionLimiter
+from picloud.http.edge.receiver import MAX_FIELD, MAX_TARGET, _line_error, parse_error
 
 
 @pytest.mark.parametrize(
-    ("parse_error", "kind", "message"),
+    ("error", "kind", "message"),
     [
         (LineTooLong("x", MAX_TARGET), TargetTooLong, "the request target has more than 8192 bytes"),
         (LineTooLong("x", MAX_FIELD), HeadTooLarge, "a request header has more than 16384 bytes"),
@@ -38,10 +38,24 @@ from picloud.http.edge.connection_limits import ConnectionLimiter
     ],
 )
 def test_an_invalid_head_says_what_is_wrong(
-    parse_error: HttpProcessingError, kind: type[PicloudError], message: str
+    error: HttpProcessingError, kind: type[PicloudError], message: str
 ) -> None:
-    error = _as_bad_request(parse_error)
-    assert (type(error), error.message) == (kind, message)
+    converted = parse_error(error)
+    assert (type(converted), converted.message) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x16\x03\x01", "not a valid HTTP request: TLS on a port for plain HTTP"),
+        (b"\x00", "not a valid HTTP request: the request line must be METHOD TARGET HTTP/1.1"),
+        (b"GET /" + b"a" * 9000, "the request target has more than 8192 bytes"),
+    ],
+)
+def test_an_invalid_request_line_says_what_is_wrong(data: bytes, message: str) -> None:
+    error = _line_error(data, 0)
+    assert error is not None
+    assert error.message == message
 
 
 @dataclass(eq=False)
