@@ -78,7 +78,7 @@ async def test_files_are_listed_shown_saved_and_removed(shell: Shell, worker: Wo
     assert (await shell.done("files", "list", *DEFAULT)).splitlines()[1].split() == ["up", "1", "8", "no"]
     assert (await shell.done("files", "list", "up", *DEFAULT)).splitlines()[1].split()[0] == id_
     assert (await shell("files", "show", "up", id_, "--json", *DEFAULT)).json["size"] == 8
-    assert await shell.done("files", "download", "up", id_, *DEFAULT).count(".._a_b.txt") == 1
+    assert ".._a_b.txt" in await shell.done("files", "download", "up", id_, *DEFAULT)
     assert (shell.folder / ".._a_b.txt").read_bytes() == b"as it is"
     again = await shell("files", "download", "up", id_, *DEFAULT)
     assert (again.code, "--output" in again.err) == (WRONG_USE, True)

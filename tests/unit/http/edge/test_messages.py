@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import (
 
 from picloud.core.errors import BadRequest, HeadTooLarge, Overloaded, PicloudError, TargetTooLong
 from picloud.http.edge.connection_limits import ConnectionLimiter
-from picloud.http.edge.receiver import MAX_FIELD, MAX_TARGET, parse_error
+from picloud.http.edge.receiver import MAX_FIELD, MAX_TARGET, _line_error, parse_error
 
 
 @pytest.mark.parametrize(
@@ -40,8 +40,22 @@ from picloud.http.edge.receiver import MAX_FIELD, MAX_TARGET, parse_error
 def test_an_invalid_head_says_what_is_wrong(
     error: HttpProcessingError, kind: type[PicloudError], message: str
 ) -> None:
-    made = parse_error(error)
-    assert (type(made), made.message) == (kind, message)
+    converted = parse_error(error)
+    assert (type(converted), converted.message) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\x16\x03\x01", "not a valid HTTP request: TLS on a port for plain HTTP"),
+        (b"\x00", "not a valid HTTP request: the request line must be METHOD TARGET HTTP/1.1"),
+        (b"GET /" + b"a" * 9000, "the request target has more than 8192 bytes"),
+    ],
+)
+def test_an_invalid_request_line_says_what_is_wrong(data: bytes, message: str) -> None:
+    error = _line_error(data, 0)
+    assert error is not None
+    assert error.message == message
 
 
 @dataclass(eq=False)
