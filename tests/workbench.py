@@ -99,7 +99,7 @@ class Workbench:
         outcome = Outcome()
         await self.sandbox.execute(
             key,  # type: ignore[arg-type]
-            Program(source, "endpoint", {}),
+            Program(NOBODY, source, "endpoint", {}),
             data,
             limits,  # type: ignore[arg-type]
             time.monotonic() + limits.timeout_seconds,  # type: ignore[attr-defined]

@@ -30,6 +30,7 @@ from picloud.config.kinds import (
     one_of,
 )
 from picloud.config.ports import SERVICES, Ports
+from picloud.sandbox.compiling import FUEL_PER_MINUTE
 from picloud.sandbox.limits import PER_SCRIPT
 
 PREFIX = "PICLOUD_"
@@ -193,6 +194,11 @@ class Settings(BaseModel):
     )
     script_cache_mb: Annotated[int, integer(1, 1_000_000)] = Field(
         64, description="Memory of a worker for compiled scripts, in MiB."
+    )
+    compile_fuel_per_minute: Annotated[int, integer(1_000_000_000, 10**15)] = Field(
+        FUEL_PER_MINUTE,
+        description="Fuel for compiling the scripts of an app, per minute and worker, for saves and for "
+        "first runs each. Then saves get a 429, and first runs a 503. A usual script takes ten million.",
     )
     http_allow_private: Annotated[bool, SWITCH] = Field(
         False,

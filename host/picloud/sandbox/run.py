@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Generator, Mapping
 from typing import Any
+from uuid import UUID
 
 from picloud.core import interface
 from picloud.core.errors import ServiceError
@@ -52,12 +53,15 @@ class Run:
         suspended: whether the guest waits for a host call.
     """
 
-    def __init__(self, engine: Engine, threads: Threads, limits: Limits, deadline: float) -> None:
+    def __init__(
+        self, engine: Engine, threads: Threads, app_id: UUID, limits: Limits, deadline: float
+    ) -> None:
         """Create a guest. It can compile, and after `begin` it can run.
 
         Args:
             engine: creates the guest.
             threads: run long computations.
+            app_id: the app of the script.
             limits: limits of the run.
             deadline: when it is stopped, in seconds of `time.monotonic`.
 
@@ -65,7 +69,7 @@ class Run:
             Stopped: the memory limit is smaller than the initial memory of the interpreter.
             capi.WasmError: no free slot.
         """
-        self._engine, self._threads, self._limits = engine, threads, limits
+        self._engine, self._threads, self._app_id, self._limits = engine, threads, app_id, limits
         self._functions: Mapping[str, HostFunction] | None = None
         self._call: object = None
         self._deadline = deadline
@@ -86,6 +90,16 @@ class Run:
             raise Stopped("memory_limit", "the memory limit is too low for the interpreter")
         memory = limits.memory_limit_mb << 20
         self.guest = capi.Guest(engine.template, memory, COMPILE_FUEL, SLICE_FUEL, self)
+
+    @property
+    def compiling(self) -> bool:
+        """Whether it has not begun to run the script."""
+        return self._functions is None
+
+    @property
+    def compile_fuel(self) -> int:
+        """Fuel used so far, before `begin`."""
+        return COMPILE_FUEL - self.guest.fuel()
 
     def begin(self, functions: Mapping[str, HostFunction], call: object) -> None:
         """Allow host calls, and set the fuel to that of the limits.
@@ -156,7 +170,7 @@ class Run:
             else:
                 self._on_loop = False
                 try:
-                    ended = await self._threads.turn(guest, self._deadline)
+                    ended = await self._threads.turn(guest, self._app_id, self._deadline)
                 finally:
                     self._on_loop = True
             if ended:

@@ -7,13 +7,15 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from picloud.core import interface
-from picloud.core.errors import Overloaded, ScriptInvalid, Unavailable
+from picloud.core.errors import Overloaded, ScriptInvalid, Throttled, Unavailable
 from picloud.core.interface import HostFunction
 from picloud.core.msgpack import encode, require_plain
 from picloud.sandbox import abi, capi
 from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.compiling import Compiling
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.image import Image
 from picloud.sandbox.limits import Limits
@@ -32,18 +34,26 @@ class Program:
     """The sources to compile.
 
     Attributes:
+        app_id: the app of the script.
         source: Rhai, UTF-8.
         kind: "endpoint" or "module".
         modules: sources of the modules it can import, by name.
     """
 
+    app_id: UUID
     source: bytes
     kind: str
     modules: Mapping[str, bytes]
 
 
 class Sandbox:
-    """Runs scripts, each execution in a new guest instance."""
+    """Runs scripts, each execution in a new guest instance.
+
+    Attributes:
+        engine: creates guests.
+        cache: caches images.
+        compiling: turns and budgets of compiles.
+    """
 
     def __init__(
         self,
@@ -52,6 +62,7 @@ class Sandbox:
         threads: Threads,
         functions: Mapping[str, HostFunction],
         reserved_cookies: Collection[str] = (),
+        compiling: Compiling | None = None,
     ) -> None:
         """Create a sandbox.
 
@@ -61,6 +72,7 @@ class Sandbox:
             threads: run long computations.
             functions: every host function of interface.toml except the log.
             reserved_cookies: names of cookies that no script can set.
+            compiling: turns and budgets of compiles; None for the defaults.
 
         Raises:
             InterfaceMismatch: a host function is missing or unknown.
@@ -69,6 +81,7 @@ class Sandbox:
         self.engine, self.cache = engine, cache
         self._threads, self._functions = threads, functions
         self._reserved_cookies = frozenset(map(str.lower, reserved_cookies))
+        self.compiling = compiling or Compiling()
 
     async def check(self, program: Program, limits: Limits) -> tuple[str, ...]:
         """Check a script by compiling it; nothing is stored.
@@ -81,13 +94,17 @@ class Sandbox:
 
         Raises:
             ScriptInvalid: it does not parse; the details have `line`, `column` and `message`.
+            Throttled: the app has used up its budget for saves.
         """
         run: Run | None = None
         try:
-            async with self.cache.turns:
+            async with self.compiling.turn(program.app_id, "save") as charge:
+                deadline = time.monotonic() + COMPILE_SECONDS
                 compiling = replace(limits, timeout_seconds=COMPILE_SECONDS)
-                run = Run(self.engine, self._threads, compiling, time.monotonic() + COMPILE_SECONDS)
-                return (await self._compile(run, program, limits)).imports
+                run = Run(self.engine, self._threads, program.app_id, compiling, deadline)
+                return (await self._compile(run, program, limits, charge)).imports
+        except Throttled:
+            raise
         except Exception as error:
             code, script_fault = _classify(error, run)
             if code in ("overloaded", "internal"):
@@ -128,14 +145,15 @@ class Sandbox:
 
         async def compile_() -> Image:
             nonlocal run  # the guest can run what it has compiled
-            run = Run(self.engine, self._threads, limits, deadline)
-            return await self._compile(run, program, limits)
+            async with self.compiling.turn(program.app_id, "execution") as charge:
+                run = Run(self.engine, self._threads, program.app_id, limits, deadline)
+                return await self._compile(run, program, limits, charge)
 
         try:
             if image is None:
                 image = await self._first(key, deadline, compile_)
             if run is None:
-                run = Run(self.engine, self._threads, limits, deadline)
+                run = Run(self.engine, self._threads, program.app_id, limits, deadline)
                 image.restore(run.guest)
             run.begin(self._functions, call)
             answer = CheckedResult(await run.invoke(b"run", request), self._reserved_cookies)
@@ -161,7 +179,9 @@ class Sandbox:
         except TimeoutError:
             raise Stopped("timeout", "the script was not compiled in time") from None
 
-    async def _compile(self, run: Run, program: Program, limits: Limits) -> Image:
+    async def _compile(
+        self, run: Run, program: Program, limits: Limits, charge: Callable[[int], None]
+    ) -> Image:
         """Compile in a new guest, which can then run the script."""
         request = {
             "source": program.source,
@@ -169,7 +189,10 @@ class Sandbox:
             "limits": limits.for_guest(),
             "modules": dict(program.modules),
         }
-        result = await run.invoke(b"compile", encode(request))
+        try:
+            result = await run.invoke(b"compile", encode(request))
+        finally:
+            charge(run.compile_fuel)
         try:
             answer = abi.COMPILE_RESULT.decode(result)
             if isinstance(answer, abi.CompileFailed):
@@ -211,6 +234,8 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
 
 def _trapped(trap: capi.Trap, run: Run) -> tuple[str, str]:
     if trap.code == capi.TRAP_OUT_OF_FUEL:
+        if run.compiling:
+            return "fuel_budget", "the script takes too long to compile; split it into modules"
         return "fuel_budget", "the script used up its fuel"
     if run.out_of_memory():
         return "memory_limit", "the script used up its memory"

@@ -45,6 +45,7 @@ from picloud.identity.setup import Setup
 from picloud.identity.tokens import SESSION_COOKIES
 from picloud.outbox.write import Outbox
 from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.compiling import Compiling
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
 from picloud.sandbox.sandbox import Sandbox
@@ -111,7 +112,8 @@ async def open_platform(
         images = ImageCache(
             settings.script_cache_size, settings.script_cache_mb, image_store(settings), metrics=metrics
         )
-        sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES)
+        compiling = Compiling(settings.compile_fuel_per_minute)
+        sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES, compiling)
         recorder = Recorder(database, generations, metrics)
         recorder.start()
         closing.push_async_callback(recorder.close)
