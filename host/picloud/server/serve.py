@@ -24,6 +24,7 @@ from picloud.identity.setup import Setup
 from picloud.server import banner
 from picloud.server.metrics import FAMILIES, RESTARTS
 from picloud.server.sockets import allow_open_files, listen, warn_if_exposed
+from picloud.server.steering import Steering
 from picloud.server.supervisor import Workers, in_child
 from picloud.server.wiring import image_store, make_engine
 from picloud.server.worker import Node, run_worker
@@ -93,6 +94,7 @@ def serve(settings: Settings) -> int:
             on_ready=lambda: banner.ready(settings, port, token),
             on_stop=closing,
             on_death=died,
+            on_serving=Steering(sockets).only,
             watch=embedded.poll if embedded else lambda: None,
         ).run()
     finally:
