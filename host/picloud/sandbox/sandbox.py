@@ -19,6 +19,7 @@ from picloud.sandbox.compiling import Compiling
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.image import Image
 from picloud.sandbox.limits import Limits
+from picloud.sandbox.memory import GuestMemory
 from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.response import CheckedResult, script_error
 from picloud.sandbox.run import Run, Stopped
@@ -27,6 +28,7 @@ from picloud.sandbox.threads import Threads
 logger = logging.getLogger(__name__)
 
 COMPILE_SECONDS = 10
+_UNLIMITED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Sandbox:
         engine: creates guests.
         cache: caches images.
         compiling: turns and budgets of compiles.
+        memory: the memory of guests.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Sandbox:
         functions: Mapping[str, HostFunction],
         reserved_cookies: Collection[str] = (),
         compiling: Compiling | None = None,
+        memory: GuestMemory | None = None,
     ) -> None:
         """Create a sandbox.
 
@@ -73,6 +77,7 @@ class Sandbox:
             functions: every host function of interface.toml except the log.
             reserved_cookies: names of cookies that no script can set.
             compiling: turns and budgets of compiles; None for the defaults.
+            memory: the memory of guests; None for all that they ask for.
 
         Raises:
             InterfaceMismatch: a host function is missing or unknown.
@@ -82,6 +87,7 @@ class Sandbox:
         self._threads, self._functions = threads, functions
         self._reserved_cookies = frozenset(map(str.lower, reserved_cookies))
         self.compiling = compiling or Compiling()
+        self.memory = memory or GuestMemory(_UNLIMITED)
 
     async def check(self, program: Program, limits: Limits) -> tuple[str, ...]:
         """Check a script by compiling it; nothing is stored.
@@ -101,7 +107,7 @@ class Sandbox:
             async with self.compiling.turn(program.app_id, "save") as charge:
                 deadline = time.monotonic() + COMPILE_SECONDS
                 compiling = replace(limits, timeout_seconds=COMPILE_SECONDS)
-                run = Run(self.engine, self._threads, program.app_id, compiling, deadline)
+                run = await self._run(program.app_id, self._initial_memory, compiling, deadline)
                 return (await self._compile(run, program, limits, charge)).imports
         except Throttled:
             raise
@@ -146,14 +152,14 @@ class Sandbox:
         async def compile_() -> Image:
             nonlocal run  # the guest can run what it has compiled
             async with self.compiling.turn(program.app_id, "execution") as charge:
-                run = Run(self.engine, self._threads, program.app_id, limits, deadline)
+                run = await self._run(program.app_id, self._initial_memory, limits, deadline)
                 return await self._compile(run, program, limits, charge)
 
         try:
             if image is None:
                 image = await self._first(key, deadline, compile_)
             if run is None:
-                run = Run(self.engine, self._threads, program.app_id, limits, deadline)
+                run = await self._run(program.app_id, image.memory_size, limits, deadline)
                 image.restore(run.guest)
             run.begin(self._functions, call)
             answer = CheckedResult(await run.invoke(b"run", request), self._reserved_cookies)
@@ -170,6 +176,16 @@ class Sandbox:
                 outcome.figures, outcome.logs, outcome.logs_dropped = run.figures, run.logs, run.logs_dropped
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
+
+    async def _run(self, app_id: UUID, memory_size: int, limits: Limits, deadline: float) -> Run:
+        """Reserve memory, and create a guest in it."""
+        limit = limits.memory_limit_mb << 20
+        reservation = await self.memory.start(app_id, memory_size, limit, deadline)
+        return Run(self.engine, self._threads, self.memory, reservation, app_id, limits, deadline)
+
+    @property
+    def _initial_memory(self) -> int:
+        return len(self.engine.pristine)
 
     async def _first(self, key: Hashable, deadline: float, compile_: Callable[[], Awaitable[Image]]) -> Image:
         """Get a missing image; waiting for the compile counts as running time."""

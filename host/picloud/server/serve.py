@@ -22,6 +22,7 @@ from picloud.db.unusable import DatabaseUnusable
 from picloud.identity.passwords import Passwords
 from picloud.identity.setup import Setup
 from picloud.server import banner
+from picloud.server.memory import warn_if_too_much
 from picloud.server.metrics import FAMILIES, RESTARTS
 from picloud.server.sockets import allow_open_files, listen, warn_if_exposed
 from picloud.server.steering import Steering
@@ -54,6 +55,7 @@ def serve(settings: Settings) -> int:
     allow_open_files(settings.max_connections)
     if settings.http_allow_private:
         _log.warning("PICLOUD_HTTP_ALLOW_PRIVATE is set: scripts can call private addresses and this machine")
+    warn_if_too_much(settings)
     embedded = None
     if settings.database_url is None:
         connections = settings.workers * (settings.database_pool_size + 1) + _SPARE_CONNECTIONS
