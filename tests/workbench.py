@@ -21,6 +21,7 @@ from picloud.identity.tokens import SESSION_COOKIES
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.memory import GuestMemory
 from picloud.sandbox.outcome import Outcome
 from picloud.sandbox.sandbox import Program, Sandbox
 from picloud.sandbox.threads import Threads
@@ -68,16 +69,20 @@ class Workbench:
         engine: what guests are made from.
         functions: the host functions.
         threads: where long computations go.
+        memory: the memory of guests; None for all that they ask for.
     """
 
     engine: Engine
     functions: dict[str, HostFunction] = field(default_factory=in_memory)
     threads: Threads = field(default_factory=lambda: Threads(2))
     cache: ImageCache = field(default_factory=lambda: ImageCache(64, 64))
+    memory: GuestMemory | None = None
     sandbox: Sandbox = field(init=False)
 
     def __post_init__(self) -> None:
-        self.sandbox = Sandbox(self.engine, self.cache, self.threads, self.functions, SESSION_COOKIES)
+        self.sandbox = Sandbox(
+            self.engine, self.cache, self.threads, self.functions, SESSION_COOKIES, memory=self.memory
+        )
 
     async def run(
         self, what: ScriptVersion | str, request: ScriptRequest | None = None, **limits: int
@@ -87,19 +92,25 @@ class Workbench:
         version = made.script
         call = Call(NOBODY, NOBODY, NOBODY, input=made.cause.input)
         key = (version.script_id, version.version)
-        return await self.execute(key, version.source, made.pack("0.1"), version.limits, call)
+        return await self.execute(key, version.source, made.pack("0.1"), version.limits, call, version.app_id)
 
     async def raw(self, data: bytes = b"\x80", key: object = "guest", **limits: int) -> Outcome:
         """Execute whatever the guest is, with this input."""
         return await self.execute(key, b"", data, Ceilings().resolve(limits))
 
     async def execute(
-        self, key: object, source: bytes, data: bytes, limits: object, call: Call | None = None
+        self,
+        key: object,
+        source: bytes,
+        data: bytes,
+        limits: object,
+        call: Call | None = None,
+        app_id: UUID = NOBODY,
     ) -> Outcome:
         outcome = Outcome()
         await self.sandbox.execute(
             key,  # type: ignore[arg-type]
-            Program(source, "endpoint", {}),
+            Program(app_id, source, "endpoint", {}),
             data,
             limits,  # type: ignore[arg-type]
             time.monotonic() + limits.timeout_seconds,  # type: ignore[attr-defined]

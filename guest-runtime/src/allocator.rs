@@ -31,6 +31,13 @@ const PAGE: usize = 64 * 1024;
 /// The heap grows by this many pages at least, where the host lets it.
 const STEP: usize = 4;
 
+#[link(wasm_import_module = "picloud")]
+unsafe extern "C" {
+    /// Asks the host to let the memory grow to `size` bytes; 0 when it may not. The host may wait before it returns,
+    /// and never calls the guest meanwhile.
+    fn memory_reserve(size: usize, unused: usize) -> i64;
+}
+
 /// The address of a `u32` that is 1 once the memory could not grow; the host reads it.
 pub fn exhausted() -> *const u32 {
     // SAFETY: only the address is taken.
@@ -142,14 +149,27 @@ impl State {
         }
         let missing = (size + 1).saturating_sub(self.end as usize - self.top as usize);
         let needed = missing.div_ceil(PAGE);
-        for pages in [needed.max(STEP), needed] {
-            if wasm32::memory_grow(0, pages) != usize::MAX {
-                self.end = self.end.wrapping_add(pages * PAGE);
-                return true;
-            }
+        if self.extend(needed.max(STEP)) || self.extend(needed) || (self.reserve(needed) && self.extend(needed)) {
+            return true;
         }
         self.exhausted = 1;
         false
+    }
+
+    /// Grows the memory by pages; false above what the host has reserved for this guest.
+    fn extend(&mut self, pages: usize) -> bool {
+        let grown = wasm32::memory_grow(0, pages) != usize::MAX;
+        if grown {
+            self.end = self.end.wrapping_add(pages * PAGE);
+        }
+        grown
+    }
+
+    /// Asks the host to reserve memory for so many pages more.
+    fn reserve(&self, pages: usize) -> bool {
+        let size = wasm32::memory_size(0).checked_add(pages).and_then(|pages| pages.checked_mul(PAGE));
+        // SAFETY: an import that takes numbers; the host does not touch the heap.
+        size.is_some_and(|size| unsafe { memory_reserve(size, 0) } != 0)
     }
 }
 

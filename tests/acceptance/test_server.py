@@ -6,6 +6,7 @@ import http.client
 import shutil
 import signal
 import socket
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -76,6 +77,18 @@ def test_a_killed_worker_is_replaced_and_requests_continue(data_dir: Path) -> No
         for _ in range(20):  # whichever worker the connection lands on
             assert server.request("GET", "/hello").status == 200
         assert server.logged("died")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux steers connections")
+def test_a_stopped_worker_is_noticed_and_replaced_and_requests_go_on(data_dir: Path) -> None:
+    with Server(data_dir) as server:
+        before = server.workers()
+        before[0].suspend()
+        until(lambda: server.logged("has not responded for"), "the parent to notice")
+        for _ in range(20):  # no connection waits for the worker that is gone
+            assert server.request("GET", "/hello").status == 200
+        until(lambda: len(server.workers()) == 2 and before[0] not in server.workers(), "another worker")
+        assert before[1] in server.workers()
 
 
 def test_a_killed_database_is_restarted_and_requests_continue(data_dir: Path) -> None:

@@ -7,6 +7,7 @@ from typing import cast
 
 from picloud.control.routing_cache import RoutingCache
 from picloud.db.pool import Database
+from picloud.sandbox.sandbox import Sandbox
 from picloud.server.jobs.job import Resources
 from picloud.server.jobs.table import JOBS
 from picloud.services.files.store import BlobStore
@@ -18,6 +19,7 @@ def resources(database: Database, *, audit_days: int = 0, execution_days: int = 
         database=database,
         files=cast("BlobStore", None),
         routing=cast("RoutingCache", None),
+        sandbox=cast("Sandbox", None),
         audit_days=audit_days,
         execution_days=execution_days,
     )

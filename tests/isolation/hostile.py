@@ -55,6 +55,7 @@ def guest(
           (import "picloud" "kv_set" (func $kv_set (param i32 i32) (result i64)))
           (import "picloud" "log_write" (func $log_write (param i32 i32) (result i64)))
           (import "picloud" "reply_take" (func $reply_take (param i32 i32) (result i64)))
+          (import "picloud" "memory_reserve" (func $memory_reserve (param i32 i32) (result i64)))
           (memory (export "memory") {memory})
           (data (i32.const {DATA}) "{escaped}")
           {declarations}

@@ -26,6 +26,9 @@ from tests.workbench import Workbench, computing, packed, until
 ATTACK, PEACE = b"\x80", b"\x81\xc0\xc0"
 GET = packed("c", "k")
 LOG = packed("info", "m", None)
+GROW = "(br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))"
+ASK = f"""(br_if 0 (i64.ne (i64.const 0) (call $memory_reserve
+  (i32.mul (i32.add (memory.size) (i32.const 16)) (i32.const {capi.PAGE})) (i32.const 0))))"""
 ENDLESS = {"max_fuel": 50_000_000_000, "timeout_seconds": 1}
 
 
@@ -101,12 +104,39 @@ async def test_bulk_operations_are_paid_by_the_byte(target: Target) -> None:
 
 
 async def test_memory_grows_to_the_limit_and_no_further(target: Target) -> None:
-    grow = "(loop (br_if 0 (i32.ne (memory.grow (i32.const 16)) (i32.const -1))))"
-    workbench = target(armed(grow))
+    workbench = target(armed(f"(loop {GROW} {ASK})"))
     for limit in (1, 8, 256):
         outcome = await workbench.raw(ATTACK, memory_limit_mb=limit)
         assert outcome.code == "ok"
         assert limit * MIB - 16 * capi.PAGE < outcome.figures.peak_memory_bytes <= limit * MIB
+    await untouched(workbench)
+
+
+async def test_a_guest_that_does_not_ask_the_host_does_not_grow(target: Target) -> None:
+    workbench = target(armed(f"(loop {GROW})"))
+    outcome = await workbench.raw(ATTACK)
+    assert outcome.code == "ok"
+    assert outcome.figures.peak_memory_bytes < MIB
+    await untouched(workbench)
+
+
+@pytest.mark.parametrize("size", ["0", "1", "65535", "-1", "0x7fffffff", "0xffff0000"])
+async def test_a_guest_that_asks_for_a_strange_amount_of_memory_gets_no_more_than_its_limit(
+    target: Target, size: str
+) -> None:
+    ask = f"(drop (call $memory_reserve (i32.const {size}) (i32.const -1)))"
+    workbench = target(armed(f"{ask} (loop {GROW})"))
+    outcome = await workbench.raw(ATTACK, memory_limit_mb=2)
+    assert outcome.code == "ok"
+    assert outcome.figures.peak_memory_bytes <= 2 * MIB
+    await untouched(workbench)
+
+
+async def test_a_guest_that_asks_for_memory_for_ever_ends_by_its_fuel(target: Target) -> None:
+    ask = "(drop (call $memory_reserve (i32.const 1000000) (i32.const 0)))"
+    workbench = target(armed(f"(loop {ask} (br 0))"))
+    outcome = await workbench.raw(ATTACK, max_fuel=20_000_000)
+    assert outcome.code == "fuel_budget"
     await untouched(workbench)
 
 

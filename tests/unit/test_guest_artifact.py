@@ -53,7 +53,7 @@ def guest() -> wasmtime.Module:
 
 
 def test_guest_imports_only_functions_of_picloud(guest: wasmtime.Module) -> None:
-    known = {"reply_take", *(function.name for function in Interface.load().hosts)}
+    known = {"reply_take", "memory_reserve", *(function.name for function in Interface.load().hosts)}
     assert {entry.module for entry in guest.imports} == {"picloud"}
     assert {entry.name for entry in guest.imports} == known
     assert all(isinstance(entry.type, wasmtime.FuncType) for entry in guest.imports)

@@ -10,6 +10,8 @@ from picloud.execution.executor import Executor
 from picloud.sandbox.limits import Limits
 from picloud.services.modules.folder import FolderSources
 
+_NO_APP = UUID(int=0)  # the budget for compiles is that of this process
+
 
 async def needed_modules(
     folder: FolderSources, executor: Executor, source: bytes, limits: Limits
@@ -42,7 +44,7 @@ async def needed_modules(
 async def _imports(executor: Executor, source: bytes, kind: str, limits: Limits) -> list[str]:
     """Return the literal imports; empty if the source does not parse, which is reported when it runs."""
     try:
-        return await executor.validate(source, kind, limits)
+        return await executor.validate(_NO_APP, source, kind, limits)
     except ScriptInvalid:
         return []
 

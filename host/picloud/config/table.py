@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
@@ -30,8 +29,11 @@ from picloud.config.kinds import (
     number,
     one_of,
 )
+from picloud.config.machine import cores, memory_mb
 from picloud.config.ports import SERVICES, Ports
+from picloud.sandbox.compiling import FUEL_PER_MINUTE
 from picloud.sandbox.limits import PER_SCRIPT
+from picloud.sandbox.memory import growth_part
 
 PREFIX = "PICLOUD_"
 CEILING_PREFIX = "sandbox_"
@@ -43,6 +45,8 @@ Days: TypeAlias = Annotated[int, integer(0, 36_500)]
 Rows: TypeAlias = Annotated[int, integer(1, 10**12)]
 MiB: TypeAlias = Annotated[int, integer(1, 10**9)]
 
+_LEAST_MEMORY_MB = 64
+
 # How far a ceiling can be moved: 32-bit memory, the wasm stack, a day; else a thousandfold.
 _HIGHEST = {"MiB": 4096, "levels": 1024, "seconds": 86_400}
 
@@ -52,9 +56,8 @@ def _data_dir() -> Path:
     return (CHECKOUT if in_checkout else Path.cwd()) / "data"
 
 
-def cores() -> int:
-    """Return the number of processor cores available to this process."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _guest_memory_mb() -> int:
+    return max(_LEAST_MEMORY_MB, memory_mb() // 2)
 
 
 def _computed(value: Any, shown: str, description: str) -> Any:
@@ -187,12 +190,20 @@ class Settings(BaseModel):
         256, description="Maximum concurrent executions per worker; further callers get a 503."
     )
     app_share: Annotated[float | int, SHARE] = Field(
-        0.5, description="The share of PICLOUD_MAX_CONCURRENT_EXECUTIONS that one app can use."
+        0.5,
+        description="The share of PICLOUD_MAX_CONCURRENT_EXECUTIONS that one app can use, and of "
+        "PICLOUD_MEMORY_MB.",
     )
     event_share: Annotated[float | int, SHARE] = Field(
         0.25,
         description="The share of PICLOUD_MAX_CONCURRENT_EXECUTIONS for executions caused by events. "
         "Requests can use it while no event needs it.",
+    )
+    memory_mb: Annotated[int, integer(_LEAST_MEMORY_MB, 10**9)] = _computed(
+        _guest_memory_mb,
+        "half of the memory of the machine, or of its cgroup",
+        "Memory for all running scripts of this server in MiB; each worker has an equal part. When it is in "
+        "use, executions wait up to 2 seconds for it and then get a 503.",
     )
     script_cache_size: Annotated[int, integer(1, 1_000_000)] = Field(
         256, description="Compiled scripts a worker keeps in memory."
@@ -204,6 +215,11 @@ class Settings(BaseModel):
         "default",
         description="The app that also answers hosts that no app has claimed, as long as no other app has "
         "claimed any; - turns it off.",
+    )
+    compile_fuel_per_minute: Annotated[int, integer(1_000_000_000, 10**15)] = Field(
+        FUEL_PER_MINUTE,
+        description="Fuel for compiling the scripts of an app, per minute and worker, for saves and for "
+        "first runs each. Then saves get a 429, and first runs a 503. A usual script takes ten million.",
     )
     http_allow_private: Annotated[bool, SWITCH] = Field(
         False,
@@ -305,6 +321,17 @@ class Settings(BaseModel):
     def event_slots(self) -> int:
         """Maximum concurrent executions caused by events per worker (at least 1)."""
         return self._slots(self.event_share)
+
+    @property
+    def worker_memory(self) -> int:
+        """Memory for the running scripts of a worker, in bytes."""
+        return self.memory_mb * 1024 * 1024 // self.workers
+
+    @property
+    def worker_app_memory(self) -> int:
+        """Memory for the running scripts of an app in a worker, in bytes."""
+        share = self.app_slots / self.max_concurrent_executions
+        return min(growth_part(self.worker_memory), int(share * self.worker_memory))
 
     def _slots(self, share: float | int) -> int:
         if isinstance(share, int):

@@ -191,9 +191,9 @@ class Throttled(PicloudError):
 
     code, status = "throttled", 429
 
-    def __init__(self, seconds: int) -> None:
-        """Create a 429. Args: seconds: time to wait."""
-        super().__init__(retry_after=seconds)
+    def __init__(self, seconds: int, message: str | None = None) -> None:
+        """Create a 429. Args: seconds: time to wait. message: public text."""
+        super().__init__(message, retry_after=seconds)
         self.headers = {"Retry-After": str(seconds)}  # type: ignore[misc]  # per error, shadows the class's
 
 

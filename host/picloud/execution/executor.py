@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from uuid import UUID
 
 from picloud.core.metrics import Family, Metrics
 from picloud.execution.admission import Admission
@@ -88,7 +89,10 @@ class Executor:
             await self.sandbox.execute(
                 script.image_key,
                 Program(
-                    script.source, script.kind, {module.name: module.source for module in script.modules}
+                    script.app_id,
+                    script.source,
+                    script.kind,
+                    {module.name: module.source for module in script.modules},
                 ),
                 invocation.pack(self.sandbox.engine.info.sdk),
                 script.limits,
@@ -115,10 +119,11 @@ class Executor:
         self._seconds.inc(figures.wall_ms / 1000)
         self._host_call_seconds.inc(figures.host_call_ms / 1000)
 
-    async def validate(self, source: bytes, kind: str, limits: Limits) -> list[str]:
+    async def validate(self, app_id: UUID, source: bytes, kind: str, limits: Limits) -> list[str]:
         """Check a script.
 
         Args:
+            app_id: the app of the script.
             source: Rhai, UTF-8.
             kind: "endpoint" or "module".
 
@@ -127,5 +132,6 @@ class Executor:
 
         Raises:
             ScriptInvalid: it is not valid; the details have line, column and message.
+            Throttled: the app has used up its budget for saves.
         """
-        return list(await self.sandbox.check(Program(source, kind, {}), limits))
+        return list(await self.sandbox.check(Program(app_id, source, kind, {}), limits))

@@ -12,6 +12,7 @@ from msgspec import Struct
 from picloud.core.msgpack import BoundedDecoder, encode
 
 REPLY_TAKE = "reply_take"
+MEMORY_RESERVE = "memory_reserve"
 
 ERROR_BIT = 1 << 32
 DEFERRED_BIT = 1 << 33

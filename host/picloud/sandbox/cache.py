@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 
 from cachetools import LRUCache
@@ -26,18 +25,13 @@ METRICS = (ENTRIES, BYTES, HITS, COMPILED)
 
 
 class ImageCache:
-    """An LRU cache of the images of this process; concurrent callers share one compile.
-
-    Attributes:
-        turns: limits concurrent compiles.
-    """
+    """An LRU cache of the images of this process; concurrent callers share one compile."""
 
     def __init__(
         self,
         count: int,
         megabytes: int,
         store: ImageStore | None = None,
-        compiles_at_once: int = 4,
         metrics: Metrics | None = None,
     ) -> None:
         """Create an empty cache.
@@ -46,7 +40,6 @@ class ImageCache:
             count: maximum number of images.
             megabytes: maximum size of all images, in MiB.
             store: images shared by the workers of the node; None for a single worker.
-            compiles_at_once: maximum of concurrent compiles.
             metrics: metrics of the worker; None for its own.
         """
         metrics = metrics or Metrics(METRICS)
@@ -55,7 +48,6 @@ class ImageCache:
         )
         self._count, self._store = count, store
         self._loads: SingleFlight[Hashable] = SingleFlight()
-        self.turns = asyncio.Semaphore(compiles_at_once)
         self._entries, self._bytes = metrics.series(ENTRIES), metrics.series(BYTES)
         self._hits, self._compiled = metrics.by_value(HITS), metrics.series(COMPILED)
 
@@ -86,8 +78,7 @@ class ImageCache:
         return await self._loads.get(key, lambda: self.find(key), lambda: self._made(key, make))
 
     async def _made(self, key: Hashable, make: Callable[[], Awaitable[Image]]) -> Image:
-        async with self.turns:
-            image = await make()
+        image = await make()
         self._compiled.inc()
         self._keep(key, image)
         if self._store is not None:

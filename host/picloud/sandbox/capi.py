@@ -17,7 +17,9 @@ suspended guest never enters Python.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from ctypes import c_bool, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from importlib.metadata import version
@@ -25,6 +27,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from wasmtime import _bindings
+
+from picloud.sandbox.slots import FreedSlots
 
 WASMTIME_VERSION: Final = "50.0.1"
 PAGE: Final = 65_536
@@ -38,6 +42,9 @@ _released = ctypes.CDLL(_path)
 _strlen = ctypes.cast(ctypes.CDLL(None).strlen, c_void_p).value or 0
 _memcmp = ctypes.PyDLL(None).memcmp
 _memcmp.argtypes = (c_void_p, c_void_p, c_size_t)
+_madvise = ctypes.PyDLL(None, use_errno=True).madvise
+_madvise.argtypes = (c_void_p, c_size_t, ctypes.c_int)
+_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc
 
 
 def _declare(name: str, result: Any, *arguments: Any, library: ctypes.CDLL = _held) -> Callable[..., Any]:
@@ -149,8 +156,28 @@ def _check(error: int | None) -> None:
         raise WasmError(message)
 
 
+def give_back(address: int, length: int) -> None:
+    """Give the pages of a freed slot back to the kernel.
+
+    A freed slot of the pool holds the initial memory of the module and zeros, and the kernel makes the same
+    of pages that were given back (MADV_DONTNEED, Linux). So wasmtime does not see a difference.
+    """
+    if sys.platform == "linux":
+        _madvise(address, length, mmap.MADV_DONTNEED)
+
+
+def trim_heap() -> None:
+    """Give the free pages of the C heap back to the kernel (glibc)."""
+    if _malloc_trim is not None:
+        _malloc_trim(0)
+
+
 class WasmEngine:
-    """A wasmtime engine with fuel metering, asynchronous calls and a pool of instance slots."""
+    """A wasmtime engine with fuel metering, asynchronous calls and a pool of instance slots.
+
+    Attributes:
+        freed: the slots that keep pages of guests that have ended.
+    """
 
     def __init__(
         self, slots: int, max_memory: int, max_wasm_stack: int, async_stack: int, keep_resident: int
@@ -202,6 +229,8 @@ class WasmEngine:
             _declare(f"wasmtime_pooling_allocation_config_{name}_set", None, _P, c_size_t)(pool, value)
         _pool_use(config, pool)
         _pool_delete(pool)
+        self._keep_resident = keep_resident
+        self.freed = FreedSlots(give_back)
         self._pointer = _engine_new(config)
         if not self._pointer:
             raise WasmError("wasmtime could not create an engine with this configuration")
@@ -230,6 +259,7 @@ class WasmEngine:
 
     def close(self) -> None:
         """Free the engine. Close its templates and guests first."""
+        self.freed.forget()
         _engine_delete(self._pointer)
 
 
@@ -366,14 +396,14 @@ class Guest:
         self._template, self.owner = template, owner
         self.failure: BaseException | None = None
         self._future: int | None = None
-        self._reply = self._size = 0
+        self._reply = self._size = self._base = 0
         self._block = template._blocks.pop() if template._blocks else ctypes.create_string_buffer(_BLOCK)
         self._address = address = ctypes.addressof(self._block)
         self._store = _store_new(template._engine._pointer, None, None)
         try:
             self._context = context = _store_context(self._store)
             template._guests[context] = self
-            _store_limiter(self._store, memory_limit, TABLE_ELEMENTS, 1, 4, 1)
+            self.set_memory_limit(memory_limit)
             _check(_set_fuel(context, slice_fuel))  # the limit of a start function, which is not interrupted
             _TWO_POINTERS.pack_into(self._block, _TRAP, 0, 0)
             future = _instantiate(template._pre, context, address, address + _TRAP, address + _ERROR)
@@ -387,6 +417,7 @@ class Guest:
             if not self._export(b"memory", _MEMORY, _EXTERN_MEMORY):
                 raise WasmError("the module exports no memory")
             self._base = _memory_data(context, address + _MEMORY + 8)
+            template._engine.freed.take(self._base)
         except BaseException:
             self.close()
             raise
@@ -465,6 +496,10 @@ class Guest:
     def set_fuel(self, fuel: int) -> None:
         """Set the remaining fuel; a negative amount, which would mean unlimited, is set to 0."""
         _check(_set_fuel(self._context, max(fuel, 0)))
+
+    def set_memory_limit(self, limit: int) -> None:
+        """Set the largest linear memory, in bytes, while no guest code runs."""
+        _store_limiter(self._store, limit, TABLE_ELEMENTS, 1, 4, 1)
 
     def memory_size(self) -> int:
         """Return the size of the linear memory in bytes; it never shrinks."""
@@ -557,6 +592,9 @@ class Guest:
         self.unwind()
         self._template._guests.pop(self._context, None)
         _store_delete(self._store)
+        if self._base:
+            engine = self._template._engine
+            engine.freed.add(self._base, min(self._size, engine._keep_resident))
         self._store = self.owner = None  # leaves no reference cycle
         self._template._blocks.append(self._block)
 

@@ -13,7 +13,7 @@ from msgspec.msgpack import Decoder
 
 from picloud.core.interface import ABI_VERSION, Interface, InterfaceMismatch
 from picloud.sandbox import capi
-from picloud.sandbox.abi import REPLY_TAKE, unpack_address
+from picloud.sandbox.abi import MEMORY_RESERVE, REPLY_TAKE, unpack_address
 
 GUEST_FILE = Path(__file__).parents[1] / "assets" / "guest.wasm"
 
@@ -93,7 +93,7 @@ class Engine:
         wasm = guest.read_bytes()
         self.digest = hashlib.sha256(wasm).hexdigest()
         self._engine = capi.WasmEngine(slots, max_memory_mb << 20, WASM_STACK, ASYNC_STACK, KEEP_RESIDENT)
-        names = [signature.name for signature in self.interface.hosts] + [REPLY_TAKE]
+        names = [signature.name for signature in self.interface.hosts] + [REPLY_TAKE, MEMORY_RESERVE]
         artifact = _machine_code(self._engine, wasm, self.digest, cache_folder)
         self.template = capi.Template(self._engine, artifact, names, _forward)
         self.info, self.pristine = self._ask(max_memory_mb << 20)
@@ -118,6 +118,14 @@ class Engine:
                 "guest.wasm was built with another interface.toml; run guest-runtime/build.sh"
             )
         return info, pristine
+
+    def release_idle(self) -> None:
+        """Give the memory that ended guests have left back to the kernel, where none used it for a while."""
+        self._engine.freed.trim()
+
+    def trim_heap(self) -> None:
+        """Give free pages of the C heap back to the kernel; it can take some milliseconds."""
+        capi.trim_heap()
 
     def close(self) -> None:
         """Free the engine. Close its guests first."""

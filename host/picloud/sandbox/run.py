@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Coroutine, Generator, Mapping
 from typing import Any
+from uuid import UUID
 
 from picloud.core import interface
 from picloud.core.errors import ServiceError, StorageFull
@@ -18,6 +19,7 @@ from picloud.core.interface import HostFunction, Signature
 from picloud.sandbox import abi, capi
 from picloud.sandbox.engine import SLICE_FUEL, Engine
 from picloud.sandbox.limits import FIXED, MIB, Limits
+from picloud.sandbox.memory import GuestMemory, Reservation
 from picloud.sandbox.outcome import Figures, LogLine
 from picloud.sandbox.threads import Threads
 
@@ -56,12 +58,24 @@ class Run:
         suspended: whether the guest waits for a host call.
     """
 
-    def __init__(self, engine: Engine, threads: Threads, limits: Limits, deadline: float) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        threads: Threads,
+        memory: GuestMemory,
+        reservation: Reservation,
+        app_id: UUID,
+        limits: Limits,
+        deadline: float,
+    ) -> None:
         """Create a guest. It can compile, and after `begin` it can run.
 
         Args:
             engine: creates the guest.
             threads: run long computations.
+            memory: the memory of guests.
+            reservation: what is reserved for this guest; `close` ends it, and so does an exception.
+            app_id: the app of the script.
             limits: limits of the run.
             deadline: when it is stopped, in seconds of `time.monotonic`.
 
@@ -69,7 +83,9 @@ class Run:
             Stopped: the memory limit is smaller than the initial memory of the interpreter.
             capi.WasmError: no free slot.
         """
-        self._engine, self._threads, self._limits = engine, threads, limits
+        self._memory, self._reservation = memory, reservation
+        self._wanted_memory = 0  # what the guest waits for, in bytes
+        self._engine, self._threads, self._app_id, self._limits = engine, threads, app_id, limits
         self._functions: Mapping[str, HostFunction] | None = None
         self._call: object = None
         self._deadline = deadline
@@ -86,10 +102,23 @@ class Run:
         self.logs: list[LogLine] = []
         self.logs_dropped = 0
         self.suspended = False
-        if limits.memory_limit_mb << 20 < len(engine.pristine):
-            raise Stopped("memory_limit", "the memory limit is too low for the interpreter")
-        memory = limits.memory_limit_mb << 20
-        self.guest = capi.Guest(engine.template, memory, COMPILE_FUEL, SLICE_FUEL, self)
+        try:
+            if reservation.limit < len(engine.pristine):
+                raise Stopped("memory_limit", "the memory limit is too low for the interpreter")
+            self.guest = capi.Guest(engine.template, reservation.size, COMPILE_FUEL, SLICE_FUEL, self)
+        except BaseException:
+            reservation.end()
+            raise
+
+    @property
+    def compiling(self) -> bool:
+        """Whether it has not begun to run the script."""
+        return self._functions is None
+
+    @property
+    def compile_fuel(self) -> int:
+        """Fuel used so far, before `begin`."""
+        return COMPILE_FUEL - self.guest.fuel()
 
     def begin(self, functions: Mapping[str, HostFunction], call: object) -> None:
         """Allow host calls, and set the fuel to that of the limits.
@@ -146,6 +175,7 @@ class Run:
             self.figures.fuel = self._limits.max_fuel - self.guest.fuel()
         self.figures.peak_memory_bytes = self.guest.memory_size()
         self.guest.close()
+        self._reservation.end()
 
     def out_of_memory(self) -> bool:
         """Return whether the guest failed to allocate memory before it trapped."""
@@ -160,7 +190,7 @@ class Run:
             else:
                 self._on_loop = False
                 try:
-                    ended = await self._threads.turn(guest, self._deadline)
+                    ended = await self._threads.turn(guest, self._app_id, self._deadline)
                 finally:
                     self._on_loop = True
             if ended:
@@ -177,9 +207,11 @@ class Run:
 
     def called(self, index: int, pointer: int, length: int) -> int | None:
         """Handle a host call, on the stack of the guest (see `capi.OnCall`)."""
+        functions = self._engine.interface.hosts
+        if index == len(functions) + 1:
+            return self._reserve(pointer)
         if self._functions is None:
             raise interface.InterfaceViolation("a host call while compiling")
-        functions = self._engine.interface.hosts
         if index == len(functions):
             return self._take_reply(pointer, length)
         signature = functions[index]
@@ -223,6 +255,26 @@ class Run:
             self.figures.host_call_ms += (time.perf_counter() - began) * 1000
         return self._answer(reply)
 
+    def _reserve(self, size: int) -> int | None:
+        """Reserve memory, so that the guest can grow to `size` bytes; 0 above its limit."""
+        self._fuel = self.guest.fuel()
+        self._burn(CALL_FUEL)
+        self.guest.set_fuel(self._fuel)
+        if size > self._reservation.limit:
+            return self._answer(0)
+        if self._on_loop and self._memory.grow_now(self._reservation, size):
+            self.guest.set_memory_limit(self._reservation.size)
+            return self._answer(1)
+        self._wanted_memory, self.suspended = size, True
+        return None
+
+    async def _grow(self) -> None:
+        """Reserve the memory that the guest waits for."""
+        size, self._wanted_memory = self._wanted_memory, 0
+        if not self._memory.grow_now(self._reservation, size):
+            await self._memory.grow(self._reservation, size, self._deadline)
+        self.guest.set_memory_limit(self._reservation.size)
+
     def _answer(self, word: int) -> int | None:
         """Return a reply at once, unless the guest has used its slice: then suspend it, so that others run.
 
@@ -244,6 +296,9 @@ class Run:
         if self._word is not None:
             word, self._word = self._word, None
             await asyncio.sleep(0)
+        elif self._wanted_memory:
+            await self._grow()
+            word = 1
         else:
             assert self._pending is not None
             signature, work = self._pending

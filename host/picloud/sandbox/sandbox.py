@@ -7,16 +7,19 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from picloud.core import interface
-from picloud.core.errors import Overloaded, ScriptInvalid, Unavailable
+from picloud.core.errors import Overloaded, ScriptInvalid, Throttled, Unavailable
 from picloud.core.interface import HostFunction
 from picloud.core.msgpack import encode, require_plain
 from picloud.sandbox import abi, capi
 from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.compiling import Compiling
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.image import Image
 from picloud.sandbox.limits import Limits
+from picloud.sandbox.memory import GuestMemory
 from picloud.sandbox.outcome import Outcome, ScriptError
 from picloud.sandbox.response import CheckedResult, script_error
 from picloud.sandbox.run import Run, Stopped
@@ -25,6 +28,7 @@ from picloud.sandbox.threads import Threads
 logger = logging.getLogger(__name__)
 
 COMPILE_SECONDS = 10
+_UNLIMITED = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +36,27 @@ class Program:
     """The sources to compile.
 
     Attributes:
+        app_id: the app of the script.
         source: Rhai, UTF-8.
         kind: "endpoint" or "module".
         modules: sources of the modules it can import, by name.
     """
 
+    app_id: UUID
     source: bytes
     kind: str
     modules: Mapping[str, bytes]
 
 
 class Sandbox:
-    """Runs scripts, each execution in a new guest instance."""
+    """Runs scripts, each execution in a new guest instance.
+
+    Attributes:
+        engine: creates guests.
+        cache: caches images.
+        compiling: turns and budgets of compiles.
+        memory: the memory of guests.
+    """
 
     def __init__(
         self,
@@ -52,6 +65,8 @@ class Sandbox:
         threads: Threads,
         functions: Mapping[str, HostFunction],
         reserved_cookies: Collection[str] = (),
+        compiling: Compiling | None = None,
+        memory: GuestMemory | None = None,
     ) -> None:
         """Create a sandbox.
 
@@ -61,6 +76,8 @@ class Sandbox:
             threads: run long computations.
             functions: every host function of interface.toml except the log.
             reserved_cookies: names of cookies that no script can set.
+            compiling: turns and budgets of compiles; None for the defaults.
+            memory: the memory of guests; None for all that they ask for.
 
         Raises:
             InterfaceMismatch: a host function is missing or unknown.
@@ -69,6 +86,8 @@ class Sandbox:
         self.engine, self.cache = engine, cache
         self._threads, self._functions = threads, functions
         self._reserved_cookies = frozenset(map(str.lower, reserved_cookies))
+        self.compiling = compiling or Compiling()
+        self.memory = memory or GuestMemory(_UNLIMITED)
 
     async def check(self, program: Program, limits: Limits) -> tuple[str, ...]:
         """Check a script by compiling it; nothing is stored.
@@ -81,13 +100,17 @@ class Sandbox:
 
         Raises:
             ScriptInvalid: it does not parse; the details have `line`, `column` and `message`.
+            Throttled: the app has used up its budget for saves.
         """
         run: Run | None = None
         try:
-            async with self.cache.turns:
+            async with self.compiling.turn(program.app_id, "save") as charge:
+                deadline = time.monotonic() + COMPILE_SECONDS
                 compiling = replace(limits, timeout_seconds=COMPILE_SECONDS)
-                run = Run(self.engine, self._threads, compiling, time.monotonic() + COMPILE_SECONDS)
-                return (await self._compile(run, program, limits)).imports
+                run = await self._run(program.app_id, self._initial_memory, compiling, deadline)
+                return (await self._compile(run, program, limits, charge)).imports
+        except Throttled:
+            raise
         except Exception as error:
             code, script_fault = _classify(error, run)
             if code in ("overloaded", "unavailable", "internal"):
@@ -128,14 +151,15 @@ class Sandbox:
 
         async def compile_() -> Image:
             nonlocal run  # the guest can run what it has compiled
-            run = Run(self.engine, self._threads, limits, deadline)
-            return await self._compile(run, program, limits)
+            async with self.compiling.turn(program.app_id, "execution") as charge:
+                run = await self._run(program.app_id, self._initial_memory, limits, deadline)
+                return await self._compile(run, program, limits, charge)
 
         try:
             if image is None:
                 image = await self._first(key, deadline, compile_)
             if run is None:
-                run = Run(self.engine, self._threads, limits, deadline)
+                run = await self._run(program.app_id, image.memory_size, limits, deadline)
                 image.restore(run.guest)
             run.begin(self._functions, call)
             answer = CheckedResult(await run.invoke(b"run", request), self._reserved_cookies)
@@ -153,6 +177,16 @@ class Sandbox:
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
 
+    async def _run(self, app_id: UUID, memory_size: int, limits: Limits, deadline: float) -> Run:
+        """Reserve memory, and create a guest in it."""
+        limit = limits.memory_limit_mb << 20
+        reservation = await self.memory.start(app_id, memory_size, limit, deadline)
+        return Run(self.engine, self._threads, self.memory, reservation, app_id, limits, deadline)
+
+    @property
+    def _initial_memory(self) -> int:
+        return len(self.engine.pristine)
+
     async def _first(self, key: Hashable, deadline: float, compile_: Callable[[], Awaitable[Image]]) -> Image:
         """Get a missing image; waiting for the compile counts as running time."""
         try:
@@ -161,7 +195,9 @@ class Sandbox:
         except TimeoutError:
             raise Stopped("timeout", "the script was not compiled in time") from None
 
-    async def _compile(self, run: Run, program: Program, limits: Limits) -> Image:
+    async def _compile(
+        self, run: Run, program: Program, limits: Limits, charge: Callable[[int], None]
+    ) -> Image:
         """Compile in a new guest, which can then run the script."""
         request = {
             "source": program.source,
@@ -169,7 +205,10 @@ class Sandbox:
             "limits": limits.for_guest(),
             "modules": dict(program.modules),
         }
-        result = await run.invoke(b"compile", encode(request))
+        try:
+            result = await run.invoke(b"compile", encode(request))
+        finally:
+            charge(run.compile_fuel)
         try:
             answer = abi.COMPILE_RESULT.decode(result)
             if isinstance(answer, abi.CompileFailed):
@@ -211,6 +250,8 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
 
 def _trapped(trap: capi.Trap, run: Run) -> tuple[str, str]:
     if trap.code == capi.TRAP_OUT_OF_FUEL:
+        if run.compiling:
+            return "fuel_budget", "the script takes too long to compile; split it into modules"
         return "fuel_budget", "the script used up its fuel"
     if run.out_of_memory():
         return "memory_limit", "the script used up its memory"

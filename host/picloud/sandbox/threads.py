@@ -1,8 +1,9 @@
 """The threads that poll long-running guests.
 
 They have a lower priority than the thread of the event loop, so that short requests are served at once and
-computing scripts share the rest. A guest has a thread for one turn and then queues again, so that endless
-loops get equal shares of the cores.
+computing scripts share the rest. A guest has a thread for one turn and then queues again. Apps are served in
+turn, and so are the guests of one app: an app with many endless loops gets no more of the cores than an app
+with one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
+from picloud.core.app_limiter import AppLimiter
 from picloud.sandbox.capi import Guest
 
 TURN_SECONDS = 0.010
@@ -31,8 +34,9 @@ class Threads:
             count: number of threads, usually the number of cores.
         """
         self._pool = ThreadPoolExecutor(count, thread_name_prefix="guest", initializer=_lower_priority)
+        self._turns = AppLimiter(count, count)
 
-    async def turn(self, guest: Guest, deadline: float) -> bool:
+    async def turn(self, guest: Guest, app_id: UUID, deadline: float) -> bool:
         """Poll a guest on a thread for one turn: until it ends, suspends in a host call, or the turn is over.
 
         If cancelled, it first waits for the thread (at most one slice of fuel), because a guest must not be
@@ -40,6 +44,7 @@ class Threads:
 
         Args:
             guest: the guest; no one else can poll it at the same time.
+            app_id: its app.
             deadline: latest end of the turn, in seconds of `time.monotonic`.
 
         Returns:
@@ -48,6 +53,10 @@ class Threads:
         Raises:
             capi.Trap: the guest trapped.
         """
+        async with self._turns.slot(app_id):
+            return await self._turn(guest, deadline)
+
+    async def _turn(self, guest: Guest, deadline: float) -> bool:
         stop = threading.Event()
         work = self._pool.submit(_poll, guest, deadline, stop)
         waiter = asyncio.wrap_future(work)

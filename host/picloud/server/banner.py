@@ -8,6 +8,7 @@ import sys
 from picloud import __version__
 from picloud.config import Settings
 from picloud.core import logs
+from picloud.server.memory import summary
 
 _log = logging.getLogger("picloud")
 _EVERYWHERE = ("", "0.0.0.0", "::", "127.0.0.1", "::1")  # noqa: S104  # compared, not bound
@@ -30,15 +31,17 @@ def ready(settings: Settings, port: int, setup_token: str | None) -> None:
     # The only secret that is printed: users who can read the console have full access anyway.
     link = f"{admin}/admin/setup?token={setup_token}" if setup_token else None
     data = "PICLOUD_DATABASE_URL" if settings.database_url else str(settings.data_dir)
+    memory = summary(settings)
     if not logs.is_pretty(settings.log_format, sys.stdout):
-        _log.info("ready", extra={"url": url, "data": data, "version": __version__, "port": port})
+        facts = {"url": url, "data": data, "version": __version__, "port": port, "memory": memory}
+        _log.info("ready", extra=facts)
         if link:
             _log.info(
                 "no user yet; open the link to create the owner: it works once and expires in an hour",
                 extra={"setup_link": link},
             )
         return
-    lines = [f"\nPiCloud {__version__} is ready\n", f"  {url}/hello", f"  data in {data}"]
+    lines = [f"\nPiCloud {__version__} is ready\n", f"  {url}/hello", f"  data in {data}", f"  {memory}"]
     if link:
         lines += [
             "",

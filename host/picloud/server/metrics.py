@@ -7,7 +7,7 @@ from picloud.db import pool
 from picloud.execution import admission, executor, record
 from picloud.http import open_streams
 from picloud.http.edge import connection
-from picloud.sandbox import cache
+from picloud.sandbox import cache, memory
 from picloud.server.jobs import scheduler
 
 RESTARTS = Family("picloud_worker_restarts_total", "Workers restarted after they died.")
@@ -19,6 +19,7 @@ FAMILIES: tuple[Family, ...] = (
     *admission.METRICS,
     *record.METRICS,
     *cache.METRICS,
+    *memory.METRICS,
     *pool.METRICS,
     *scheduler.METRICS,
     RESTARTS,

@@ -24,8 +24,10 @@ from picloud.identity.passwords import Passwords, check_password
 from picloud.identity.setup import Setup
 from picloud.server import banner
 from picloud.server.disk_reserve import DiskReserve
+from picloud.server.memory import warn_if_too_much
 from picloud.server.metrics import FAMILIES, RESTARTS
 from picloud.server.sockets import allow_open_files, listen, warn_if_exposed
+from picloud.server.steering import Steering
 from picloud.server.supervisor import Workers, in_child
 from picloud.server.wiring import image_store, make_engine
 from picloud.server.worker import Node, run_worker
@@ -56,6 +58,7 @@ def serve(settings: Settings) -> int:
     allow_open_files(settings.max_connections)
     if settings.http_allow_private:
         _log.warning("PICLOUD_HTTP_ALLOW_PRIVATE is set: scripts can call private addresses and this machine")
+    warn_if_too_much(settings)
     embedded = None
     if settings.database_url is None:
         connections = settings.workers * (settings.database_pool_size + 1) + _SPARE_CONNECTIONS
@@ -105,6 +108,7 @@ def serve(settings: Settings) -> int:
             on_ready=lambda: banner.ready(settings, port, token),
             on_stop=closing,
             on_death=died,
+            on_serving=Steering(sockets).only,
             watch=watch,
         ).run()
     finally:

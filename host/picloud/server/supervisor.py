@@ -1,5 +1,8 @@
 """The worker processes: forks them, restarts them, and stops them together.
 
+A worker that dies is replaced, and so is one whose event loop does not run any more. Two hung workers are
+replaced one after the other, so that a fault of the machine does not end all requests at once.
+
 The parent has no threads and no event loop, so that it can fork safely at any time and handle signals at
 once. A worker never outlives the parent: on Linux the kernel kills it, on other systems it sees the end of
 a pipe that only the parent holds.
@@ -16,15 +19,22 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
+
+from picloud.server.heartbeats import HUNG_SECONDS, Heartbeats, traced
 
 _log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _IDLE_SECONDS = 1.0  # a child's death wakes the parent earlier
 _STEADY_SECONDS = 10.0  # a worker that lived this long did not fail because of its start
+_LATE_SECONDS = (
+    2.5  # between two looks at the workers: this process was suspended, and they may have been too
+)
+_PATIENCE_SECONDS = 30.0  # that a hung worker is left alone while another is being replaced
 _MARGIN_SECONDS = 2.0  # workers abort requests themselves; this much later they are killed
 
 
@@ -35,11 +45,13 @@ class WorkerSlot:
     Attributes:
         slot: 0 to count - 1; a restarted worker gets the slot of its predecessor.
         ready: the worker must call it once it accepts requests.
+        beat: the worker must call it every `heartbeats.BEAT_SECONDS`, once it has called it first.
         lifeline: descriptor that becomes readable when the parent ends.
     """
 
     slot: int
     ready: Callable[[], None]
+    beat: Callable[[], None]
     lifeline: int
 
 
@@ -50,7 +62,13 @@ class _Worker:
     ready: int = -1  # reading end of a pipe; a byte means ready, end of file that the worker died
     started: float = 0.0
     failures: int = 0
+    hung: bool = False
+    killed: bool = False
     due: float | None = 0.0  # when to start it (monotonic); None while it runs
+
+    @property
+    def is_up(self) -> bool:
+        return self.pid != 0 and self.ready < 0 and not self.killed
 
 
 class Workers:
@@ -65,6 +83,7 @@ class Workers:
         on_ready: Callable[[], None],
         on_stop: Callable[[], None],
         on_death: Callable[[int], None] = lambda slot: None,
+        on_serving: Callable[[Sequence[int]], None] = lambda slots: None,
         watch: Callable[[], object],
     ) -> None:
         """Create it; `run` starts the workers.
@@ -76,14 +95,19 @@ class Workers:
             on_ready: called once, when all workers are ready.
             on_stop: called once, before the workers are stopped.
             on_death: called with the slot of a worker that died.
+            on_serving: called with the slots of the workers that can accept connections, when they change
+                after all were ready.
             watch: called at least once a second, for other periodic checks.
         """
         self._workers = [_Worker(slot) for slot in range(count)]
         self._main = main
         self._grace = grace
         self._on_ready = on_ready
-        self._on_stop, self._on_death = on_stop, on_death
+        self._on_stop, self._on_death, self._on_serving = on_stop, on_death, on_serving
         self._watch = watch
+        self._heartbeats = Heartbeats(count)
+        self._serving = list(range(count))
+        self._looked = time.monotonic()
         self._stops = 0
         self._announced = False
         self._woken, self._wake = os.pipe()
@@ -107,7 +131,9 @@ class Workers:
                 self._wait(self._until_due())
                 self._read_ready()
                 self._watch()
+                self._find_hung()
                 failed = self._reap() and not self._announced
+                self._report_serving()
         finally:
             self._stop()
         return 1 if failed else 0
@@ -158,7 +184,8 @@ class Workers:
             for descriptor in (self._woken, self._wake, self._held, *(w.ready for w in self._workers)):
                 if descriptor >= 0:
                     os.close(descriptor)
-            code = self._main(WorkerSlot(slot, lambda: _report_ready(writing), self._lifeline))
+            beat = partial(self._heartbeats.beat, slot)
+            code = self._main(WorkerSlot(slot, lambda: _report_ready(writing), beat, self._lifeline))
         except BaseException:
             _log.exception("worker %d failed", slot)
         finally:
@@ -180,6 +207,36 @@ class Workers:
             self._announced = True
             self._on_ready()
 
+    def _find_hung(self) -> None:
+        """Kill a worker that does not respond; `_reap` replaces it."""
+        now, before = time.monotonic(), self._looked
+        self._looked = now
+        if now - before > _LATE_SECONDS:
+            self._heartbeats.forgive()
+        for worker in self._workers:
+            silence = self._heartbeats.silence(worker.slot, worker.pid)
+            was_hung, worker.hung = worker.hung, silence > HUNG_SECONDS
+            if not worker.hung:
+                continue
+            if traced(worker.pid):
+                if not was_hung:
+                    _log.warning("worker %d (process %d) is held by a debugger", worker.slot, worker.pid)
+            elif silence > _PATIENCE_SECONDS or all(other.is_up for other in self._workers):
+                _log.error(
+                    "worker %d (process %d) has not responded for %.1f seconds; killing it",
+                    worker.slot,
+                    worker.pid,
+                    silence,
+                )
+                os.kill(worker.pid, signal.SIGKILL)
+                worker.killed = True
+
+    def _report_serving(self) -> None:
+        serving = [worker.slot for worker in self._workers if worker.is_up and not worker.hung]
+        if self._announced and not self._stops and serving != self._serving:
+            self._serving = serving
+            self._on_serving(serving)
+
     def _reap(self) -> bool:
         """Reap dead workers and schedule their restart. Returns: whether one died before it was ready."""
         dead = [worker for worker in self._workers if worker.pid and os.waitpid(worker.pid, os.WNOHANG)[0]]
@@ -198,7 +255,8 @@ class Workers:
     def _reset(self, worker: _Worker) -> None:
         if worker.ready >= 0:
             os.close(worker.ready)
-        worker.pid, worker.ready = 0, -1
+        worker.pid, worker.ready, worker.hung, worker.killed = 0, -1, False, False
+        self._heartbeats.clear(worker.slot)
 
     def _stop(self) -> None:
         """Stop all workers, wait for them, and kill those that do not stop in time."""

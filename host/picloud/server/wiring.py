@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 
 from picloud.config import Settings
-from picloud.config.table import cores
+from picloud.config.machine import cores
 from picloud.control.app_settings import AppSettingsStore
 from picloud.control.apps import Apps
 from picloud.control.domains import Domains
@@ -46,8 +46,10 @@ from picloud.identity.setup import Setup
 from picloud.identity.tokens import SESSION_COOKIES
 from picloud.outbox.write import Outbox
 from picloud.sandbox.cache import ImageCache
+from picloud.sandbox.compiling import Compiling
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.memory import GuestMemory
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.store import ImageStore
 from picloud.sandbox.threads import Threads
@@ -113,7 +115,9 @@ async def open_platform(
         images = ImageCache(
             settings.script_cache_size, settings.script_cache_mb, image_store(settings), metrics=metrics
         )
-        sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES)
+        compiling = Compiling(settings.compile_fuel_per_minute)
+        memory = GuestMemory(settings.worker_memory, settings.worker_app_memory, metrics)
+        sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES, compiling, memory)
         recorder = Recorder(database, generations, metrics)
         recorder.start()
         closing.push_async_callback(recorder.close)

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -32,6 +32,7 @@ from picloud.http.edge.connection import Rules, connections
 from picloud.http.edge.drain import Drain
 from picloud.http.open_streams import STREAMS, StreamRules
 from picloud.identity.passwords import Passwords
+from picloud.server.heartbeats import BEAT_SECONDS
 from picloud.server.jobs.job import Resources
 from picloud.server.jobs.scheduler import JobScheduler
 from picloud.server.supervisor import WorkerSlot
@@ -84,6 +85,7 @@ async def _work(node: Node, worker_slot: WorkerSlot) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
+    _keep_beating(loop, worker_slot.beat)
     loop.add_reader(worker_slot.lifeline, os._exit, 1)  # the parent has ended, and the database with it
     listening = node.sockets[worker_slot.slot]
     async with _platform(node, worker_slot, listening.getsockname()[1]) as platform:
@@ -106,6 +108,11 @@ async def _work(node: Node, worker_slot: WorkerSlot) -> None:
             await drain.wait(node.settings.shutdown_grace_seconds)
         finally:
             await runner.cleanup()
+
+
+def _keep_beating(loop: asyncio.AbstractEventLoop, beat: Callable[[], None]) -> None:
+    beat()
+    loop.call_later(BEAT_SECONDS, _keep_beating, loop, beat)
 
 
 @asynccontextmanager

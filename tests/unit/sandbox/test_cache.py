@@ -11,7 +11,7 @@ from picloud.sandbox.cache import OVERHEAD, ImageCache
 from picloud.sandbox.image import Image
 from picloud.sandbox.limits import MIB
 from picloud.sandbox.store import ImageStore
-from tests.workbench import until, until_waiting
+from tests.workbench import until
 
 
 def image(size: int = 100) -> Image:
@@ -107,16 +107,6 @@ async def test_a_caller_that_gives_up_waiting_is_forgotten() -> None:
     compile_.go.set()
     assert await staying is compile_.made
     assert compile_.started == 1
-
-
-async def test_so_many_compiles_run_at_once_and_no_more() -> None:
-    cache, compile_ = ImageCache(100, 1, compiles_at_once=3), Compile()
-    callers = [asyncio.create_task(cache.get(key, compile_)) for key in range(10)]
-    await until_waiting(callers)
-    assert compile_.started == 3
-    compile_.go.set()
-    await asyncio.gather(*callers)
-    assert compile_.ended == 10
 
 
 async def test_workers_share_images_and_a_spoilt_file_is_as_good_as_none(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HEAD = """
 import os, signal, sys, time
 from pathlib import Path
@@ -16,8 +18,8 @@ folder = Path(sys.argv[1])
 def note(name, text):
     with open(folder / name, "a") as file:
         file.write(text + "\\n")
-def run(count, main, grace=5.0, on_ready=lambda: None, on_stop=lambda: None):
-    made = Workers(count, main, grace=grace, on_ready=on_ready, on_stop=on_stop, watch=lambda: None)
+def run(count, main, grace=5.0, on_ready=lambda: None, on_stop=lambda: None, **more):
+    made = Workers(count, main, grace=grace, on_ready=on_ready, on_stop=on_stop, watch=lambda: None, **more)
     sys.exit(made.run())
 def wait():  # SIGTERM ends it
     signal.pause()
@@ -156,3 +158,118 @@ run(1, main, on_ready=lambda: print("ready", flush=True))
     assert (
         parent.communicate(timeout=60)[0] == ""
     )  # ends when the worker, which holds the pipe too, has ended
+
+
+def test_workers_that_hang_are_killed_one_after_the_other_and_get_no_connections_meanwhile(
+    tmp_path: Path,
+) -> None:
+    """The first life of both workers beats once; the second life goes on beating."""
+    code, said = _ended(
+        _start(
+            tmp_path,
+            """
+from picloud.server import supervisor
+supervisor.HUNG_SECONDS = 0.3
+def main(place):
+    place.beat()
+    first = not (folder / f"first {place.slot}").exists()
+    note(f"first {place.slot}", "life")
+    if first:
+        place.ready()
+        wait()
+    note("order", f"again {place.slot}")
+    place.ready()
+    while True:
+        place.beat()
+        time.sleep(0.02)
+def on_serving(slots):
+    note("order", f"serving {slots}")
+    if slots == [0, 1]:
+        os.kill(os.getpid(), signal.SIGTERM)
+run(2, main, on_serving=on_serving)
+""",
+        )
+    )
+    assert code == 0, said
+    assert (tmp_path / "order").read_text().splitlines() == [
+        "serving []",
+        "again 0",
+        "serving [0]",
+        "again 1",
+        "serving [0, 1]",
+    ]
+    assert said.count("has not responded for") == 2
+
+
+def test_a_worker_is_not_killed_for_a_time_in_which_the_parent_was_stopped_too(tmp_path: Path) -> None:
+    code, said = _ended(
+        _start(
+            tmp_path,
+            """
+from picloud.server import supervisor
+supervisor.HUNG_SECONDS, supervisor._LATE_SECONDS, supervisor._IDLE_SECONDS = 0.3, 0.5, 0.05
+def main(place):
+    place.beat()
+    place.ready()
+    time.sleep(0.8)  # it was suspended, like its parent
+    while True:
+        place.beat()
+        time.sleep(0.02)
+looks = []
+def watch():
+    looks.append(1)
+    if len(looks) == 4:
+        time.sleep(1.0)
+    if len(looks) > 20:
+        os.kill(os.getpid(), signal.SIGTERM)
+made = Workers(1, main, grace=5.0, on_ready=lambda: None, on_stop=lambda: None, watch=watch)
+sys.exit(made.run())
+""",
+        )
+    )
+    assert (code, said) == (0, "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says whether a process is traced")
+def test_a_worker_held_by_a_debugger_is_left_to_it_and_gets_no_connections(tmp_path: Path) -> None:
+    code, said = _ended(
+        _start(
+            tmp_path,
+            '''
+import subprocess
+from picloud.server import supervisor
+supervisor.HUNG_SECONDS = 0.3
+DEBUGGER = """  # PTRACE_ATTACH stops the process
+import ctypes, sys, time
+print(ctypes.CDLL(None).ptrace(16, int(sys.argv[1]), 0, 0), flush=True)
+time.sleep(60)
+"""
+def main(place):
+    note(f"pid {place.slot}", str(os.getpid()))
+    place.beat()
+    place.ready()
+    while True:
+        place.beat()
+        time.sleep(0.02)
+def attach():
+    global debugger
+    command = [sys.executable, "-c", DEBUGGER, (folder / "pid 1").read_text().strip()]
+    debugger = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    if debugger.stdout.readline() != "0\\n":
+        note("serving", "denied")
+        os.kill(os.getpid(), signal.SIGTERM)
+def on_serving(slots):
+    note("serving", str(slots))
+    debugger.kill()
+    debugger.wait()  # the worker goes on
+    os.kill(os.getpid(), signal.SIGTERM)
+run(2, main, grace=0.0, on_ready=attach, on_serving=on_serving)
+''',
+        )
+    )
+    assert code == 0
+    if (tmp_path / "serving").read_text() == "denied\n":
+        pytest.skip("this user cannot trace processes")
+    assert (tmp_path / "serving").read_text() == "[0]\n"
+    assert "is held by a debugger" in said
+    assert "killing it" not in said

@@ -34,7 +34,7 @@ _ATTEMPTS = 5
 class Validator(Protocol):
     """Compiles a source in the guest to check its syntax (execution.executor.Executor)."""
 
-    async def validate(self, source: bytes, kind: str, limits: Limits) -> Sequence[str]:
+    async def validate(self, app_id: UUID, source: bytes, kind: str, limits: Limits) -> Sequence[str]:
         """Return the names of literal imports, or raise ScriptInvalid with line, column and message."""
 
 
@@ -68,11 +68,12 @@ class Scripts:
         Raises:
             Invalid: a field is not valid.
             ScriptInvalid: the source does not parse.
+            Throttled: the app has used up its budget for compiling.
             Conflict: the app already has a script with this name.
             QuotaExceeded: the quota of stored versions is exceeded.
             NotFound: the app was deleted in the meantime.
         """
-        imports = await self._check(draft)
+        imports = await self._check(app_id, draft)
         async with self._changes.transaction("scripts") as connection:
             await connection.execute(_ROUTES.routes_lock, app_id)
             try:
@@ -233,16 +234,17 @@ class Scripts:
         Raises:
             Invalid: the source is too large, or imports too many modules.
             ScriptInvalid: it does not parse; the details have line, column and message.
+            Throttled: the app has used up its budget for compiling.
         """
         check_source(source)
-        names = await self._validator.validate(source.encode(), kind, self._ceilings.resolve({}))
+        names = await self._validator.validate(app_id, source.encode(), kind, self._ceilings.resolve({}))
         return await script_imports.describe(self._database, app_id, script_imports.storable(names))
 
-    async def _check(self, draft: Draft) -> Sequence[str]:
+    async def _check(self, app_id: UUID, draft: Draft) -> Sequence[str]:
         """Check a draft before it is saved. Returns: the names it imports."""
         limits = draft.check(self._ceilings)
         return script_imports.storable(
-            await self._validator.validate(draft.source.encode(), draft.kind, limits)
+            await self._validator.validate(app_id, draft.source.encode(), draft.kind, limits)
         )
 
     async def _revise(
@@ -258,7 +260,7 @@ class Scripts:
         for _ in range(_ATTEMPTS):
             _check_version(script, expected_version)
             draft = change(script.draft)
-            imports = await self._check(draft)
+            imports = await self._check(script.app_id, draft)
             saved = await self._save(script, draft, imports, message, force, actor)
             if saved is not None:
                 return saved

@@ -12,7 +12,7 @@ from pydantic import Field
 from picloud.control.scripts.draft import Access, Draft, Kind
 from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import Script, ScriptSummary
-from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid
+from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid, Throttled
 from picloud.core.numbers import read_integer
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
@@ -165,7 +165,7 @@ ENDPOINTS = (
         status=201,
         body=NewScript,
         max_body=MAX_SOURCE_BODY,
-        errors=(Conflict, ScriptInvalid, QuotaExceeded),
+        errors=(Conflict, ScriptInvalid, Throttled, QuotaExceeded),
         summary="Create a script",
     ),
     Endpoint(
@@ -184,7 +184,7 @@ ENDPOINTS = (
         action="script.validate",
         body=Source,
         max_body=MAX_SOURCE_BODY,
-        errors=(ScriptInvalid,),
+        errors=(ScriptInvalid, Throttled),
         summary="Check a source without saving it",
     ),
     Endpoint(method="GET", path="/scripts/{script}", handle=get, access="app.read", summary="Get a script"),
@@ -198,7 +198,7 @@ ENDPOINTS = (
         query=ForceQuery,
         max_body=MAX_SOURCE_BODY,
         headers=("If-Match",),
-        errors=(Conflict, ScriptInvalid, QuotaExceeded),
+        errors=(Conflict, ScriptInvalid, Throttled, QuotaExceeded),
         summary="Update a script: save a new version",
     ),
     Endpoint(

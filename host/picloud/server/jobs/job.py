@@ -10,6 +10,7 @@ from picloud.config import Settings
 from picloud.control.routing_cache import RoutingCache
 from picloud.db.pool import Database
 from picloud.execution.platform import Platform
+from picloud.sandbox.sandbox import Sandbox
 from picloud.services.files.store import BlobStore
 
 
@@ -21,6 +22,7 @@ class Resources:
         database: the pool.
         files: the store of file contents.
         routing: the routing cache of this worker.
+        sandbox: the sandbox of this worker.
         audit_days: retention of the audit log; 0 keeps entries permanently.
         execution_days: retention of the execution log; 0 keeps entries permanently.
     """
@@ -28,6 +30,7 @@ class Resources:
     database: Database
     files: BlobStore
     routing: RoutingCache
+    sandbox: Sandbox
     audit_days: int = 0
     execution_days: int = 0
 
@@ -38,6 +41,7 @@ class Resources:
             database=platform.database,
             files=files,
             routing=platform.directory,
+            sandbox=platform.executor.sandbox,
             audit_days=settings.audit_retention_days,
             execution_days=settings.execution_retention_days,
         )

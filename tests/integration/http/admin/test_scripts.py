@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from picloud.control.seed import HELLO
+from picloud.sandbox.compiling import Compiling
 from picloud.services.quotas import STORES, Amount
 from tests.integration.conftest import Worker
 from tests.integration.http.conftest import Client
@@ -254,3 +255,18 @@ async def test_a_save_above_the_quota_of_versions_changes_nothing(
         assert len((await client.admin("GET", f"{path}/versions")).json["items"]) == 2
     await client.admin("DELETE", path)
     await client.script('"more"', name="more")
+
+
+async def test_hostile_sources_use_up_the_budget_of_their_app_only(worker: Worker, client: Client) -> None:
+    """A switch of 600 cases costs a hundred times what a usual script of its size does."""
+    worker.platform.executor.sandbox.compiling = Compiling(100_000_000)
+    await worker.app("quiet")
+    cases = ", ".join(f"{n} => {n}" for n in range(600))
+    hostile = {"source": f"switch 1 {{ {cases} }}"}
+    answers = [await client.admin("POST", "/apps/default/scripts:validate", hostile) for _ in range(4)]
+    assert (answers[0].status, answers[-1].status, answers[-1].error) == (200, 429, "throttled")
+    assert int(answers[-1].headers["Retry-After"]) <= 60
+    save = {"name": "s", "source": ENDPOINT}
+    assert (await client.admin("POST", "/apps/default/scripts", save)).error == "throttled"
+    assert (await client.admin("POST", "/apps/quiet/scripts", save)).status == 201
+    assert (await client("GET", "/hello")).status == 200  # a first run

@@ -1,0 +1,193 @@
+"""The memory of guests: a budget for the guests of a worker, which they reserve before they grow.
+
+An execution starts with a small reservation, and its guest asks for more (`memory_reserve`) before it grows
+beyond that. wasmtime's limit on the guest is what is reserved, so a guest that does not ask does not grow.
+The last quarter of the budget is for starts only: executions that hold much cannot keep others from starting.
+
+The budget is a worker's share of the node's, like all limits of executions. So the share of an app is exact,
+nothing is written to shared memory for each request, and a worker that dies leaves nothing reserved.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import Final
+from uuid import UUID
+
+from picloud.core.errors import Overloaded
+from picloud.core.metrics import Family, Metrics
+
+WAIT_SECONDS: Final = 2.0
+"""How long an execution waits for memory that others hold."""
+
+_MIB = 1024 * 1024
+_ROOM = _MIB // 2  # reserved in addition to the image, so that most scripts need not ask
+_FULL = "the memory for scripts is in use; try again in a second"
+
+RESERVED = Family("picloud_guest_memory_bytes", "Memory reserved for running scripts, in bytes.", "gauge")
+BUDGET = Family("picloud_guest_memory_budget_bytes", "Maximum of that memory, in bytes.", "gauge")
+DENIED = Family("picloud_guest_memory_refused_total", "Executions ended because no memory was free.")
+METRICS = (RESERVED, BUDGET, DENIED)
+
+
+class GuestMemory:
+    """The budget of a worker.
+
+    Attributes:
+        total: bytes for all guests.
+        used: bytes reserved.
+    """
+
+    def __init__(self, total: int, of_app: int | None = None, metrics: Metrics | None = None) -> None:
+        """Create the budget.
+
+        Args:
+            total: bytes for all guests of this worker.
+            of_app: bytes that one app can hold; None for all.
+            metrics: metrics of the worker; None for its own.
+        """
+        metrics = metrics or Metrics(METRICS)
+        self.total, self.used = total, 0
+        self._for_growth, self._of_app = growth_part(total), total if of_app is None else of_app
+        self._by_app: dict[UUID, int] = {}
+        self._waiting: deque[_Waiter] = deque()
+        self._reserved, self._denied = metrics.series(RESERVED), metrics.series(DENIED)
+        metrics.series(BUDGET).set(total)
+
+    @property
+    def largest(self) -> int:
+        """The most that one execution can reserve, when no other runs."""
+        return min(self._for_growth, self._of_app)
+
+    async def start(self, app_id: UUID, size: int, limit: int, deadline: float) -> Reservation:
+        """Reserve the memory with which an execution starts.
+
+        Args:
+            app_id: the app of the script.
+            size: linear memory with which the guest starts, in bytes.
+            limit: memory limit of the execution, in bytes.
+            deadline: of the execution, in seconds of `time.monotonic`.
+
+        Raises:
+            Overloaded: no memory became free in time.
+        """
+        reservation = Reservation(self, app_id, min(limit, self.largest))
+        wanted = max(size, min(size + _ROOM, reservation.limit))
+        if not reservation.extend(wanted, self.total):
+            try:
+                await self._wait(reservation, wanted, self.total, deadline)
+            except BaseException:
+                reservation.end()  # it can have got the memory in the same moment
+                raise
+        return reservation
+
+    async def grow(self, reservation: Reservation, size: int, deadline: float) -> None:
+        """Extend a reservation, waiting for memory if necessary.
+
+        The executions of an app that wait hold at most half of its part. So the others, which go on, can end
+        and return memory, and it never happens that all wait for each other.
+
+        Args:
+            reservation: the memory of the execution.
+            size: what it needs, in bytes.
+            deadline: of the execution, in seconds of `time.monotonic`.
+
+        Raises:
+            Overloaded: no memory became free in time, or too many wait.
+        """
+        app_id = reservation.app_id
+        waiting = [one.reservation.size for one in self._waiting if one.reservation.app_id == app_id]
+        if sum(waiting) + reservation.size > min(self._for_growth, self._of_app) // 2:
+            self._denied.inc()
+            raise Overloaded(_FULL)
+        await self._wait(reservation, size, self._for_growth, deadline)
+
+    def grow_now(self, reservation: Reservation, size: int) -> bool:
+        """Extend a reservation, by more than asked if possible; False if it had to wait."""
+        if size > reservation.limit:
+            return False
+        step = reservation.size + max(_MIB, reservation.size // 4)
+        ample = min(max(size, step), reservation.limit)
+        return reservation.extend(ample, self._for_growth) or reservation.extend(size, self._for_growth)
+
+    def claim(self, app_id: UUID, size: int, bound: int) -> bool:
+        """Take bytes. Args: bound: of all bytes then taken. Returns: whether there were so many."""
+        used, of_app = self.used + size, self._by_app.get(app_id, 0) + size
+        if used > bound or of_app > self._of_app:
+            return False
+        self.used = used
+        self._by_app[app_id] = of_app
+        self._reserved.set(used)
+        return True
+
+    def release(self, app_id: UUID, size: int) -> None:
+        """Return bytes, and give them to those that wait."""
+        self.used -= size
+        left = self._by_app[app_id] - size
+        if left:
+            self._by_app[app_id] = left
+        else:
+            del self._by_app[app_id]
+        self._reserved.set(self.used)
+        for waiter in self._waiting:
+            if not waiter.ready.done() and waiter.reservation.extend(waiter.size, waiter.bound):
+                waiter.ready.set_result(None)
+
+    async def _wait(self, reservation: Reservation, size: int, bound: int, deadline: float) -> None:
+        waiter = _Waiter(reservation, size, bound)
+        self._waiting.append(waiter)
+        try:
+            async with asyncio.timeout(min(WAIT_SECONDS, deadline - time.monotonic())):
+                await waiter.ready
+        except TimeoutError:
+            self._denied.inc()
+            raise Overloaded(_FULL) from None
+        finally:
+            self._waiting.remove(waiter)
+
+
+def growth_part(total: int) -> int:
+    """Return the part of a budget that executions can hold beyond what they start with."""
+    return total * 3 // 4
+
+
+class Reservation:
+    """The memory of one execution.
+
+    Attributes:
+        app_id: the app of the script.
+        size: bytes reserved.
+        limit: the most that it can reserve.
+    """
+
+    __slots__ = ("_memory", "app_id", "limit", "size")
+
+    def __init__(self, memory: GuestMemory, app_id: UUID, limit: int) -> None:
+        """Use `GuestMemory.start`."""
+        self._memory, self.app_id = memory, app_id
+        self.limit, self.size = limit, 0
+
+    def extend(self, size: int, bound: int) -> bool:
+        """Reserve up to `size` bytes. Returns: whether all bytes then reserved are within the bound."""
+        if size <= self.size:
+            return True
+        if not self._memory.claim(self.app_id, size - self.size, bound):
+            return False
+        self.size = size
+        return True
+
+    def end(self) -> None:
+        """Release all; it can be called twice."""
+        size, self.size = self.size, 0
+        if size:
+            self._memory.release(self.app_id, size)
+
+
+class _Waiter:
+    __slots__ = ("bound", "ready", "reservation", "size")
+
+    def __init__(self, reservation: Reservation, size: int, bound: int) -> None:
+        self.reservation, self.size, self.bound = reservation, size, bound
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
