@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
+import hypothesis
 import pytest
 
 from picloud.core import repeated_log
@@ -17,23 +16,13 @@ from picloud.db.pool import Database, connect
 from tests.cache import SETTINGS, TEMPLATE, copy_cluster
 from tests.scratch import scratch_folder
 
+# A busy machine is slow, and slowness is not what the tests are about.
+hypothesis.settings.register_profile(
+    "picloud", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("picloud")
+
 _numbers = itertools.count(1)
-
-
-def pytest_pycollect_makemodule(module_path: Path) -> None:
-    """Load the profile of hypothesis before a module that uses it: the import slows down every other test."""
-    if b"hypothesis" in module_path.read_bytes():
-        _load_profile()
-
-
-@functools.cache
-def _load_profile() -> None:
-    import hypothesis
-
-    # A busy machine is slow, and slowness is not what the tests are about.
-    slow = [hypothesis.HealthCheck.too_slow]
-    hypothesis.settings.register_profile("picloud", deadline=None, suppress_health_check=slow)
-    hypothesis.settings.load_profile("picloud")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
