@@ -213,6 +213,20 @@ SERVED = {
     "upgrade to a web socket": Served(
         b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
     ),
+    "upgrade to HTTP/2 with a body": Served(
+        POST + b"Connection: upgrade\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\n12" + GET,
+        "POST",
+        host="a.test",
+        body="12",
+        responses=2,
+    ),
+    "upgrade to a web socket with chunks": Served(
+        CHUNKED[:-2] + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n2\r\n12\r\n0\r\n\r\n" + GET,
+        "POST",
+        host="a.test",
+        body="12",
+        responses=2,
+    ),
     "bytes behind close": Served(b"GET / HTTP/1.1\r\n" + _CLOSE + b"\r\n" + _BEHIND),
     "bytes behind a body and close": Served(
         b"POST / HTTP/1.1\r\n" + _CLOSE + b"Content-Length: 2\r\n\r\n12" + _BEHIND, "POST", body="12"

@@ -102,7 +102,7 @@ def main(arguments: argparse.Namespace) -> int:
     name = "<stdin>" if str(arguments.file) == "-" else str(arguments.file)
     try:
         source = sys.stdin.buffer.read() if name == "<stdin>" else arguments.file.read_bytes()
-        text = source.decode()
+        text = source.decode("utf-8-sig")
     except OSError as error:
         fail(f"{name} cannot be read: {error.strerror}")
         return WRONG_USE
@@ -170,7 +170,7 @@ def _excerpt(error: ScriptError, name: str, source: str, folder: FolderSources) 
     file = folder.file(error.module) if error.module is not None else None
     if file is None:
         return excerpt(error, name, source)
-    return excerpt(replace(error, module=None), str(file), file.read_text("utf-8"))
+    return excerpt(replace(error, module=None), str(file), file.read_text("utf-8-sig"))
 
 
 def _figures(outcome: Outcome) -> str:

@@ -125,7 +125,7 @@ def load(
 def _read_file(file: Path) -> tuple[dict[str, object], list[str]]:
     """Read the settings in a TOML file; `[sandbox] max_fuel` is `sandbox_max_fuel`."""
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        document = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError([f"{file} cannot be read: {error.strerror}"]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

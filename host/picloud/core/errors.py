@@ -107,6 +107,16 @@ class Conflict(PicloudError):
     code, status = "conflict", 409
 
 
+class Outdated(Conflict):
+    """Someone else changed this in the meantime; read it again."""
+
+
+class PreconditionFailed(PicloudError):
+    """This is no longer what the If-Match header names; read it again."""
+
+    code, status = "precondition_failed", 412
+
+
 class RequestTimeout(PicloudError):
     """The request body did not arrive in time."""
 

@@ -87,6 +87,14 @@ async def test_a_pulled_app_is_pushed_without_steps(shell: Shell, folder: Path) 
     assert (copy / ".picloud" / ".gitignore").read_text() == "*\n"
 
 
+async def test_byte_order_marks_are_no_changes(shell: Shell, folder: Path) -> None:
+    for file in folder.glob("*.*"):
+        file.write_text("\ufeff" + file.read_text("utf-8"), "utf-8")
+    await shell.done("push", "project", "--create-app")
+    assert await shell.done("push", folder=folder) == "shop: nothing to do\n"
+    assert await shell.done("pull", folder=folder) == ". is as the app shop is\n"
+
+
 async def test_an_app_without_routes_is_pulled_so_that_routes_can_be_added(shell: Shell) -> None:
     await shell.done("apps", "create", "empty")
     await shell.done("pull", "empty")

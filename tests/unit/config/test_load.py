@@ -97,6 +97,12 @@ def test_every_limit_that_a_script_can_override_has_a_ceiling_to_set() -> None:
     assert ceilings == {f"sandbox_{name}" for name in PER_SCRIPT}
 
 
+def test_a_byte_order_mark_of_a_file_is_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "server.toml"
+    file.write_text("\ufeffport = 1001\n", "utf-8")
+    assert load(None, file, {}).settings.port == 1001
+
+
 def test_the_old_name_of_the_file_is_read_with_a_warning(tmp_path: Path) -> None:
     file = tmp_path / "picloud.toml"
     file.write_text("port = 1001\n")

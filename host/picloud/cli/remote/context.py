@@ -156,13 +156,13 @@ def find_target(arguments: argparse.Namespace, url: str | None = None) -> Target
 
 
 def read_text(file: str) -> str:
-    """Read a UTF-8 file, or standard input for `-`.
+    """Read a UTF-8 file, or standard input for `-`; a byte order mark is skipped.
 
     Raises:
         Failure: the file cannot be read, or is not UTF-8.
     """
     try:
-        return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode()
+        return (sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()).decode("utf-8-sig")
     except OSError as error:
         raise wrong_use(f"{file} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -198,7 +198,7 @@ def parse_error(refused: ApiError, name: str, source: str) -> str:
 def app_of_folder() -> str | None:
     """Return the slug in the picloud.toml of this folder, or None."""
     try:
-        document = tomllib.loads(Path(PROJECT).read_text("utf-8"))
+        document = tomllib.loads(Path(PROJECT).read_text("utf-8-sig"))
     except (OSError, ValueError, RecursionError):
         return None
     app = document.get("app")

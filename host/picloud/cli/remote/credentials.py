@@ -71,7 +71,7 @@ def read() -> Credentials:
                     f"other users can read the keys in {file} (mode {0o600 | mode:o}); run "
                     f"chmod 600 {file} and, if others use this machine, revoke the keys"
                 )
-            return _parse(tomllib.load(stream))
+            return _parse(tomllib.loads(stream.read().decode("utf-8-sig")))
     except FileNotFoundError:
         return Credentials(None, {})
     except OSError as error:

@@ -172,7 +172,7 @@ def _text(folder: Path, file: str) -> str | None:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise wrong_use(f"{path} is outside the folder")
     try:
-        return path.read_bytes().decode(errors="surrogateescape")
+        return path.read_bytes().decode("utf-8-sig", "surrogateescape")
     except FileNotFoundError:
         return None
 

@@ -21,7 +21,7 @@ class Draft:
 
     Attributes:
         name: unique in the app.
-        source: Rhai.
+        source: Rhai, without a byte order mark.
         kind: "endpoint" handles requests, "module" is imported by other scripts.
         description: free text.
         sandbox: limit overrides by name.
@@ -35,6 +35,10 @@ class Draft:
     description: str = ""
     sandbox: Mapping[str, Any] = field(default_factory=dict)
     execute_access: Access = "open"
+
+    def __post_init__(self) -> None:
+        """Drop a byte order mark, which Windows programs write in front of the source."""
+        object.__setattr__(self, "source", self.source.removeprefix("\ufeff"))
 
     def patched(self, patch: Mapping[str, Any]) -> Draft:
         """Apply a JSON merge patch: absent fields stay, null clears a field that can be empty.

@@ -15,7 +15,7 @@ from picloud.control.scripts.draft import Draft, Kind, check_source
 from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.control.scripts.versions import Version, store_version
-from picloud.core.errors import Conflict, NotFound
+from picloud.core.errors import Conflict, NotFound, Outdated
 from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.changes import ChangeNotifier
@@ -313,7 +313,7 @@ class Scripts:
 
 def _check_version(script: Script, expected: int | None) -> None:
     if expected is not None and script.version != expected:
-        raise Conflict(
+        raise Outdated(
             "the script was changed in the meantime; read it again", expected=expected, version=script.version
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections import Counter
@@ -55,13 +56,14 @@ class Query(BaseModel):
 
 
 def parse_json(model: type[Model], raw: bytes) -> Model:
-    """Parse and validate a JSON body.
+    """Parse and validate a JSON body; a byte order mark in front is skipped.
 
     Raises:
         BadRequest: the body is not valid JSON; details have line and column.
         Invalid: a field is missing, unknown, a duplicate, of the wrong type, or contains NUL; details list
             the problems.
     """
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     if not raw:
         raise BadRequest("the body is empty; send a JSON object")
     _reject_many_values(raw)

@@ -10,7 +10,7 @@ from uuid import UUID
 import orjson
 from aiohttp import hdrs, web
 
-from picloud.core.errors import FileUnreadable, RangeUnsatisfiable
+from picloud.core.errors import FileUnreadable, PreconditionFailed, RangeUnsatisfiable
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
@@ -125,8 +125,8 @@ ENDPOINTS = (
         path=f"{_FILE}/content",
         handle=content,
         access="files.read",
-        headers=("If-None-Match", "Range", "If-Range"),
-        errors=(FileUnreadable, RangeUnsatisfiable),
+        headers=("If-Match", "If-None-Match", "Range", "If-Range"),
+        errors=(FileUnreadable, PreconditionFailed, RangeUnsatisfiable),
         summary="Download a file, or a range of it, as an attachment",
     ),
     Endpoint(

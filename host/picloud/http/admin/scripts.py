@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +13,16 @@ from pydantic import Field
 from picloud.control.scripts.draft import Access, Draft, Kind
 from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import Script, ScriptSummary
-from picloud.core.errors import BadRequest, Conflict, Invalid, QuotaExceeded, ScriptInvalid, Throttled
+from picloud.core.errors import (
+    BadRequest,
+    Conflict,
+    Invalid,
+    Outdated,
+    PreconditionFailed,
+    QuotaExceeded,
+    ScriptInvalid,
+    Throttled,
+)
 from picloud.core.numbers import read_integer
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
@@ -108,14 +118,15 @@ async def get(platform: Platform, call: AdminCall[Any, Any]) -> Script:
 async def update(platform: Platform, call: AdminCall[ScriptPatch, ForceQuery]) -> Script:
     """Save a new version."""
     body = call.body
-    return await platform.scripts.update(
-        call.script,
-        body.changes,
-        expected_version(call.headers, body.version),
-        message=body.message or "",
-        force=call.query.force,
-        actor=call.actor,
-    )
+    with precondition(call.headers):
+        return await platform.scripts.update(
+            call.script,
+            body.changes,
+            expected_version(call.headers, body.version),
+            message=body.message or "",
+            force=call.query.force,
+            actor=call.actor,
+        )
 
 
 async def delete(platform: Platform, call: AdminCall[Any, ForceQuery]) -> None:
@@ -143,16 +154,30 @@ def expected_version(headers: Mapping[str, str], in_body: int | None) -> int | N
         BadRequest: the header is not a version.
         Invalid: header and body are different.
     """
-    header = headers.get("If-Match", "*").strip()
-    if header == "*":
+    if _is_any(headers):
         return in_body
-    match = _VERSION_TAG.fullmatch(header)
+    match = _VERSION_TAG.fullmatch(headers["If-Match"].strip())
     if match is None:
         raise BadRequest('If-Match must be a version, for example "3"')
     version = read_integer(match[1])
     if in_body is not None and in_body != version:
         raise Invalid("If-Match and version are different", field="version")
     return version
+
+
+@contextmanager
+def precondition(headers: Mapping[str, str]) -> Iterator[None]:
+    """Turn the error of an outdated version into 412, if `If-Match` named it (RFC 9110, 13.1.1)."""
+    try:
+        yield
+    except Outdated as error:
+        if _is_any(headers):
+            raise
+        raise PreconditionFailed(error.message, **error.details) from None
+
+
+def _is_any(headers: Mapping[str, str]) -> bool:
+    return headers.get("If-Match", "*").strip() == "*"
 
 
 ENDPOINTS = (
@@ -198,7 +223,7 @@ ENDPOINTS = (
         query=ForceQuery,
         max_body=MAX_SOURCE_BODY,
         headers=("If-Match",),
-        errors=(Conflict, ScriptInvalid, Throttled, QuotaExceeded),
+        errors=(Conflict, PreconditionFailed, ScriptInvalid, Throttled, QuotaExceeded),
         summary="Update a script: save a new version",
     ),
     Endpoint(

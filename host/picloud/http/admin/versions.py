@@ -9,12 +9,12 @@ from typing_extensions import TypedDict
 
 from picloud.control.scripts.model import Script
 from picloud.control.scripts.versions import LAST_VERSION, Version, VersionSummary
-from picloud.core.errors import Conflict, QuotaExceeded, ScriptInvalid
+from picloud.core.errors import Conflict, PreconditionFailed, QuotaExceeded, ScriptInvalid
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
 from picloud.http.admin.fields import Body, Query
-from picloud.http.admin.scripts import MAX_MESSAGE, expected_version
+from picloud.http.admin.scripts import MAX_MESSAGE, expected_version, precondition
 
 
 class Restore(Body):
@@ -76,13 +76,14 @@ async def restore(platform: Platform, call: AdminCall[Restore, Any]) -> Script:
     """Save an earlier version as a new one."""
     script, body = call.script, call.body
     version = await platform.script_versions.get(script.app_id, script.id, call.path["version"])
-    return await platform.scripts.restore(
-        script,
-        version,
-        expected_version(call.headers, body.version),
-        message=body.message or "",
-        actor=call.actor,
-    )
+    with precondition(call.headers):
+        return await platform.scripts.restore(
+            script,
+            version,
+            expected_version(call.headers, body.version),
+            message=body.message or "",
+            actor=call.actor,
+        )
 
 
 async def diff(platform: Platform, call: AdminCall[Any, DiffQuery]) -> Diff:
@@ -119,7 +120,7 @@ ENDPOINTS = (
         action="script.restore",
         body=Restore,
         headers=("If-Match",),
-        errors=(Conflict, ScriptInvalid, QuotaExceeded),
+        errors=(Conflict, PreconditionFailed, ScriptInvalid, QuotaExceeded),
         summary="Restore an earlier version of a script, as a new version",
     ),
     Endpoint(

@@ -174,7 +174,7 @@ class Receiver(web.RequestHandler):
                 self._read_body()
                 more = self._can_read
             else:
-                more = self._read_head() and self._can_read
+                more = self._read_head() and self._at < len(self._ahead) and self._can_read
         if not more:
             self._is_waiting = False
             self._settle()
@@ -249,7 +249,10 @@ class Receiver(web.RequestHandler):
         message, self._body = self._messages[-1]
         assert not isinstance(message, _ErrInfo)
         self._closes = not self.head_received(message) or message.should_close
-        self._begin_body(message)
+        if message.chunked or hdrs.CONTENT_LENGTH in message.headers:
+            self._begin_body(message)
+        elif self._closes:
+            self.end_input()
         return True
 
     def _skip_empty_lines(self) -> None:
@@ -262,9 +265,8 @@ class Receiver(web.RequestHandler):
         if message.chunked:
             self._chunks = ChunkedBody()
             return
-        length = message.headers.get(hdrs.CONTENT_LENGTH)
         try:
-            self._left = 0 if length is None else read_integer(length)
+            self._left = read_integer(message.headers[hdrs.CONTENT_LENGTH])
         except NotAnInteger:  # rejected already
             self.end_input()
         if not self._left:

@@ -42,12 +42,15 @@ def errors_of(endpoint: Endpoint) -> list[type[PicloudError]]:
     return [*found, *endpoint.errors, PicloudError, errors.Unavailable]
 
 
+_KINDS = (errors.UnknownHost, errors.Outdated)  # of not_found and conflict
+
+
 def all_errors() -> list[tuple[int, str, str]]:
     """Return HTTP status, code and message of all errors, sorted by status."""
     found = _codes(
         kind
         for _, kind in inspect.getmembers(errors, inspect.isclass)
-        if issubclass(kind, PicloudError) and kind is not errors.UnknownHost  # a kind of not_found
+        if issubclass(kind, PicloudError) and kind not in _KINDS
     )
     return sorted((status, code, text) for (status, code), text in (_outcomes() | found).items())
 

@@ -61,7 +61,7 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
 HEADERS: Mapping[str, str] = {
     "Last-Event-ID": "The id of the last event you received; the stream continues after it.",
     "User-Agent": "The name of the client; shown in the list of sessions.",
-    "If-Match": 'The version you changed, for example `"3"`; 409 if it is no longer the current one.',
+    "If-Match": 'The version of a script, for example `"3"`, or the ETag of a file; 412 if it is outdated.',
     "If-Range": "The ETag of the part you have; the whole file is sent if the file has changed.",
     "Range": "The range of bytes, for example `bytes=1000-`; returns 206, or 416 after the end of the file.",
     "If-None-Match": "The ETag you have; returns 304 if it is still current.",

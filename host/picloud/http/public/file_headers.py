@@ -40,6 +40,16 @@ def is_known(if_none_match: str, tag: str) -> bool:
     return if_none_match.strip() == "*" or tag in _ENTITY_TAG.findall(if_none_match)
 
 
+def matches(if_match: str, tag: str) -> bool:
+    """Report whether If-Match contains the (quoted) entity tag of the file; weak tags never match.
+
+    Source: RFC 9110, 13.1.1.
+    """
+    return if_match.strip() == "*" or any(
+        found[1] == tag and not found[0].startswith("W/") for found in _ENTITY_TAG.finditer(if_match)
+    )
+
+
 def parse_range(header: str, size: int) -> tuple[int, int] | None:
     """Parse a Range header (RFC 9110, 14.1.2).
 

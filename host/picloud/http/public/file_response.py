@@ -8,10 +8,17 @@ from dataclasses import dataclass
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, MultiMapping
 
-from picloud.core.errors import FileUnreadable, Forbidden, NotFound, RangeUnsatisfiable, ServiceError
+from picloud.core.errors import (
+    FileUnreadable,
+    Forbidden,
+    NotFound,
+    PreconditionFailed,
+    RangeUnsatisfiable,
+    ServiceError,
+)
 from picloud.execution.invocation import Invocation
 from picloud.http.edge.responses import BODILESS
-from picloud.http.public.file_headers import SAFE_HEADERS, attachment, is_known, parse_range
+from picloud.http.public.file_headers import SAFE_HEADERS, attachment, is_known, matches, parse_range
 from picloud.http.public.file_part import FilePart, FileResponse
 from picloud.identity.capabilities import may
 from picloud.sandbox.outcome import FileReference
@@ -50,8 +57,12 @@ class FileDelivery:
             open_: opens and verifies it; returns the current file and its blob.
 
         Raises:
+            PreconditionFailed: `If-Match` names other content.
             RangeUnsatisfiable: the range starts after the end of the file.
         """
+        wanted = self.request_headers.getall(hdrs.IF_MATCH, ())
+        if self._is_whole_get and wanted and not matches(",".join(wanted), _tag(file)):
+            raise PreconditionFailed("the file was changed in the meantime", etag=_tag(file))
         known = ",".join(self.request_headers.getall(hdrs.IF_NONE_MATCH, ()))
         if self._is_whole_get and is_known(known, _tag(file)):
             return web.Response(status=304, headers=self._headers(file, about_body=False))

@@ -115,7 +115,12 @@ async def test_two_writers_on_one_version_give_one_409(client: Client) -> None:
     )
     assert sorted(answer.status for answer in answers) == [200, 409, 409, 409]
     by_header = await client.admin("PATCH", path, {"source": "9"}, headers={"If-Match": '"1"'})
-    assert (by_header.status, by_header.details["version"]) == (409, 2)
+    assert (by_header.status, by_header.error) == (412, "precondition_failed")
+    assert by_header.details == {"expected": 1, "version": 2}
+    both = await client.admin("PATCH", path, {"source": "9", "version": 1}, headers={"If-Match": '"1"'})
+    assert both.status == 412
+    any_version = await client.admin("PATCH", path, {"source": "8", "version": 1}, headers={"If-Match": "*"})
+    assert any_version.status == 409
     assert (await client.admin("PATCH", path, {"source": "9"}, headers={"If-Match": '"2"'})).status == 200
     assert (await client.admin("PATCH", path, {"version": 1}, headers={"If-Match": "2"})).status == 422
     assert (await client.admin("PATCH", path, {}, headers={"If-Match": "x"})).status == 400

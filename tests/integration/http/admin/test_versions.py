@@ -99,7 +99,11 @@ async def test_of_two_restores_for_one_version_one_is_409(client: Client) -> Non
     answers = await asyncio.gather(*(restore(client, path, 1, version=3) for _ in range(3)))
     assert sorted(answer.status for answer in answers) == [200, 409, 409]
     stale = await client.admin("POST", f"{path}/versions/1:restore", {}, headers={"If-Match": '"3"'})
-    assert (stale.status, stale.details) == (409, {"expected": 3, "version": 4})
+    assert (stale.status, stale.error, stale.details) == (
+        412,
+        "precondition_failed",
+        {"expected": 3, "version": 4},
+    )
     assert (await restore(client, path, 1, source="1")).status == 422
 
 

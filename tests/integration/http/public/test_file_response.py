@@ -118,6 +118,16 @@ async def test_a_client_that_has_it_is_not_sent_it_again(site: Client, tag: str,
     assert (await get(site, made["id"], If_None_Match='"other"')).status == 200
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_client_that_wants_another_version_is_told_so(site: Client, method: str) -> None:
+    made = await upload(site)
+    for wanted in (TAG, "*", f'"x", {TAG}'):
+        assert (await get(site, made["id"], method=method, If_Match=wanted)).status == 200
+    for other in ('"x"', f"W/{TAG}", "x"):
+        assert (await get(site, made["id"], method=method, If_Match=other)).status == 412
+    assert (await get(site, made["id"], If_Match='"x"', If_None_Match=TAG)).error == "precondition_failed"
+
+
 @pytest.mark.parametrize(
     ("header", "start", "stop"),
     [

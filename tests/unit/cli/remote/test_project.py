@@ -27,6 +27,11 @@ def folder(tmp_path: Path, document: str, **scripts: str) -> Path:
     return tmp_path
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path: Path) -> None:
+    plain = load(folder(tmp_path, APP, greet="1"))
+    assert load(folder(tmp_path, "\ufeff" + APP, greet="\ufeff1")) == plain
+
+
 def test_every_visible_file_is_a_script_named_like_it(tmp_path: Path) -> None:
     folder(tmp_path, APP, greet="1", other="2")
     (tmp_path / ".hidden.rhai").write_text("3")

@@ -26,6 +26,13 @@ def test_a_good_body_is_read() -> None:
     assert parse_json(Thing, rb'{"name": "\\u0000"}').name == r"\u0000"
 
 
+def test_a_byte_order_mark_is_skipped_once() -> None:
+    assert parse_json(Thing, b'\xef\xbb\xbf{"name": "a"}') == Thing(name="a")
+    for raw in (b"\xef\xbb\xbf", b'\xef\xbb\xbf\xef\xbb\xbf{"name": "a"}', b'\xfe\xff{"name": "a"}'):
+        with pytest.raises(BadRequest):
+            parse_json(Thing, raw)
+
+
 def test_every_problem_is_named() -> None:
     with pytest.raises(Invalid) as caught:
         parse_json(Thing, b'{"parts": {"b": "1"}, "more": 1}')

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from picloud.http.public.file_headers import attachment, is_known, parse_range
+from picloud.http.public.file_headers import attachment, is_known, matches, parse_range
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255)
 
@@ -57,6 +57,7 @@ def test_no_name_breaks_out_of_the_header(name: str) -> None:
 )
 def test_a_client_that_has_the_file_is_known_by_its_tag(header: str, known: bool) -> None:
     assert is_known(header, '"abc"') is known
+    assert matches(header, '"abc"') is (known and "W/" not in header)
 
 
 @pytest.mark.parametrize(
