@@ -21,7 +21,8 @@ from picloud.http.edge.responses import BODILESS, error_response
 from picloud.http.public.file_part import FileResponse
 from picloud.http.public.file_response import FileDelivery, send_file
 from picloud.identity.principal import Principal
-from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIES, holds_token
+from picloud.identity.token_search import holds_token
+from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIES
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import STATUS, Outcome
 from picloud.services.files import SERVICE as FILES
@@ -127,8 +128,8 @@ def script_headers(request: web.Request) -> dict[str, str]:
     """Return the headers that a script sees.
 
     Returns:
-        Headers by lower-case name, repeated ones joined. Headers that contain a PiCloud token are left out
-        (of cookies, only those): the script's author could use it to act as the caller.
+        Headers by lower-case name, repeated ones joined. Headers whose name or value contains a PiCloud token
+        are left out (of cookies, only those): the script's author could use it to act as the caller.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -144,10 +145,15 @@ def script_headers(request: web.Request) -> dict[str, str]:
         headers["cookie"] = ";".join(kept).strip()
         if not kept:
             del headers["cookie"]
-    # In all headers: clients put tokens in more places than PiCloud reads them from.
-    for name in [name for name, value in headers.items() if holds_token(value)]:
-        del headers[name]
+    # In all headers: clients put tokens in more places than PiCloud reads them from. All at once first,
+    # because most requests have none.
+    if holds_token("\n".join(headers.values())) or holds_token("\n".join(headers)):
+        return {name: value for name, value in headers.items() if not _holds_token(name, value)}
     return headers
+
+
+def _holds_token(name: str, value: str) -> bool:
+    return holds_token(name) or holds_token(value)
 
 
 def _is_session_cookie(cookie: str) -> bool:
@@ -161,8 +167,8 @@ def script_query(query: str) -> dict[str, str]:
         query: the raw query, without the question mark.
 
     Returns:
-        Decoded values by name; the last value of a repeated name. Values that contain a PiCloud token are
-        left out: PiCloud does not read tokens from the query, but users put them there.
+        Decoded values by name; the last value of a repeated name. Fields whose name or value contains a
+        PiCloud token are left out: PiCloud does not read tokens from the query, but users put them there.
 
     Raises:
         BadRequest: the query is not UTF-8, or has more than `MAX_QUERY_FIELDS` fields.
@@ -174,7 +180,7 @@ def script_query(query: str) -> dict[str, str]:
         raise BadRequest("the query is not UTF-8") from None
     except ValueError:
         raise BadRequest(f"the query has more than {MAX_QUERY_FIELDS} fields") from None
-    return {name: value for name, value in fields if not holds_token(value)}
+    return {name: value for name, value in fields if not _holds_token(name, value)}
 
 
 def to_response(outcome: Outcome, request_id: str) -> web.Response:
