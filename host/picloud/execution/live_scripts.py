@@ -128,4 +128,5 @@ class LiveScripts:
             self._ceilings.resolve(overrides),
             script.modules,
             script.problem,
+            script.record_bodies,
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from urllib.parse import unquote
 
 from picloud.identity.tokens import KEY, KEY_PREFIX, SESSION_PREFIX, SESSION_TOKEN
 
@@ -21,13 +22,15 @@ LONGEST_SPELLING = 2048
 _PREFIXES = (SESSION_PREFIX, KEY_PREFIX)
 _TOKEN = re.compile(rf"{SESSION_TOKEN}|{KEY}|bearer[\s+]+(?:{'|'.join(_PREFIXES)})", re.ASCII | re.IGNORECASE)
 _BASIC = re.compile(r"basic\s+([a-z0-9+/=_-]+)", re.ASCII | re.IGNORECASE)
-_ENCODED = re.compile(
-    r"%(?:25)*([0-9a-f]{2})|%u([0-9a-f]{4})"  # RFC 3986, 2.1; encoded n times, % is %25 and n - 1 times 25
-    r"|\\(?:u([0-9a-f]{4})|x([0-9a-f]{2})|u\{0*([0-9a-f]{1,6})\}|(.))"  # RFC 8259, 7; Rhai, JavaScript
+_PERCENT = re.compile(r"%(?:25)+(?=[0-9a-f]{2})", re.IGNORECASE)  # encoded n times: %25 and n - 1 times 25
+_BACKSLASHES = re.compile(r"\\{2,}")
+_ESCAPED = re.compile(
+    r"%u([0-9a-f]{4})"
+    r"|\\(?:u([0-9a-f]{4})|x([0-9a-f]{2})|u\{0*([0-9a-f]{1,6})\}|([nrt]))"  # RFC 8259, 7; Rhai, JavaScript
     r"|&\#x0*([0-9a-f]{1,6});?|&\#0*([0-9]{1,7});?|&amp(;)",
-    re.ASCII | re.IGNORECASE | re.DOTALL,
+    re.ASCII | re.IGNORECASE,
 )
-_LITERAL, _DECIMAL, _AMPERSAND = 6, 8, 9  # groups of _ENCODED that are not hexadecimal
+_LINE_END, _DECIMAL, _AMPERSAND = 5, 7, 8  # groups of _ESCAPED that are not hexadecimal
 _LINE_ENDS = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -80,7 +83,13 @@ def _holds(text: str) -> bool:
     for _ in range(MAX_ROUNDS):
         if _TOKEN.search(text) is not None or _holds_in_base64(text):
             return True
-        decoded = _ENCODED.sub(_decode, text)
+        decoded = text
+        if "%" in text:  # RFC 3986, 2.1
+            decoded = unquote(_PERCENT.sub("%", text), "latin-1")
+        if "\\\\" in decoded:
+            decoded = _BACKSLASHES.sub(r"\\", decoded)
+        if "\\" in decoded or "&" in decoded or "%u" in decoded:
+            decoded = _ESCAPED.sub(_decode, decoded)
         if decoded == text:
             return False
         text = decoded
@@ -88,9 +97,10 @@ def _holds(text: str) -> bool:
 
 
 def _decode(match: re.Match[str]) -> str:
-    kind, digits = match.lastindex or _LITERAL, match[match.lastindex or _LITERAL]
-    if kind == _LITERAL:
-        return _LINE_ENDS.get(digits, digits)
+    kind = match.lastindex or 0
+    digits = match[kind]
+    if kind == _LINE_END:
+        return _LINE_ENDS[digits.lower()]
     if kind == _AMPERSAND:
         return "&"
     code = int(digits, 10 if kind == _DECIMAL else 16)

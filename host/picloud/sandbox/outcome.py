@@ -125,6 +125,7 @@ class Outcome:
         figures: its cost.
         logs: its log lines, within the limits.
         logs_dropped: lines dropped by the limits.
+        private: whether the script asked that only figures are recorded.
     """
 
     code: str = "internal"
@@ -133,6 +134,7 @@ class Outcome:
     figures: Figures = field(default_factory=Figures)
     logs: list[LogLine] = field(default_factory=list)
     logs_dropped: int = 0
+    private: bool = False
 
     @property
     def status(self) -> int:

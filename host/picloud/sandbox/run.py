@@ -49,6 +49,7 @@ class Run:
         figures: its figures, updated while it runs.
         logs: log lines of the script.
         logs_dropped: lines dropped by the limits.
+        private: whether the script asked that only figures are recorded.
         suspended: whether the guest waits for a host call.
     """
 
@@ -81,6 +82,7 @@ class Run:
         self.figures = Figures()
         self.logs: list[LogLine] = []
         self.logs_dropped = 0
+        self.private = False
         self.suspended = False
         if limits.memory_limit_mb << 20 < len(engine.pristine):
             raise Stopped("memory_limit", "the memory limit is too low for the interpreter")
@@ -196,6 +198,9 @@ class Run:
             raise interface.InterfaceViolation(str(error)) from None
         if name == "log_write":
             self._log(*params)  # type: ignore[arg-type]  # decoded by its signature
+            return self._answer(self._reply(interface.NIL, 0))
+        if name == "log_private":
+            self.private = True
             return self._answer(self._reply(interface.NIL, 0))
         work = self._functions[name](self._call, *params)
         if not self._on_loop:  # services run in the event loop, after the turn of this thread

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from picloud.config import Settings
 from picloud.config.table import cores
+from picloud.control import executions
 from picloud.control.app_settings import AppSettingsStore
 from picloud.control.apps import Apps
 from picloud.control.domains import Domains
@@ -31,8 +32,10 @@ from picloud.execution.admission import Admission
 from picloud.execution.capability_check import with_capability_checks
 from picloud.execution.executor import Executor
 from picloud.execution.live_scripts import LiveScripts
+from picloud.execution.log_rate import LogRate
 from picloud.execution.platform import Platform
 from picloud.execution.record import Recorder, all_written
+from picloud.execution.redaction import Redaction
 from picloud.identity.accounts import Accounts
 from picloud.identity.audit import Audit
 from picloud.identity.keys import Keys
@@ -46,7 +49,7 @@ from picloud.identity.tokens import SESSION_COOKIES
 from picloud.outbox.write import Outbox
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
-from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.limits import MIB, Ceilings
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.store import ImageStore
 from picloud.sandbox.threads import Threads
@@ -89,7 +92,9 @@ async def open_platform(
         ceilings = Ceilings(settings.limits)
 
         quotas = Quotas.configured(
-            database, settings, (*(service.quota for service in SERVICES), script_versions.QUOTA)
+            database,
+            settings,
+            (*(service.quota for service in SERVICES), script_versions.QUOTA, executions.QUOTA),
         )
         services = Services(
             SERVICES,
@@ -112,7 +117,9 @@ async def open_platform(
             settings.script_cache_size, settings.script_cache_mb, image_store(settings), metrics=metrics
         )
         sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES)
-        recorder = Recorder(database, generations, metrics)
+        redaction = Redaction(settings.redact_names)
+        rate = LogRate(settings.quota_log_mb * MIB)
+        recorder = Recorder(database, generations, metrics, redaction, rate)
         recorder.start()
         closing.push_async_callback(recorder.close)
         admission = Admission(

@@ -27,9 +27,10 @@ from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 
-Store: TypeAlias = Literal["kv", "docs", "files", "scripts"]
+Store: TypeAlias = Literal["kv", "docs", "files", "scripts", "executions"]
 STORES: tuple[Store, ...] = get_args(Store)
 
+NO_LIMIT = 2**62
 FRESH_SECONDS = 1.0
 MAX_REMEMBERED_APPS = 10_000
 """Apps a worker remembers the sums of."""
@@ -42,9 +43,9 @@ class Amount:
     """An amount of stored data, or the limit of it.
 
     Attributes:
-        rows: entries, documents, files or script versions.
+        rows: entries, documents, files, script versions or executions.
         bytes: of a key and its value; of a document as JSON; of a file and its metadata; of a version's
-            source.
+            source; of an execution's record.
     """
 
     rows: int
@@ -64,18 +65,19 @@ class StoreUsage:
     """The usage and the limits of an app in one store.
 
     Attributes:
-        store: "kv", "docs", "files" or "scripts".
-        rows: entries, documents, files or script versions; for kv including entries that expired recently.
+        store: "kv", "docs", "files", "scripts" or "executions".
+        rows: entries, documents, files, script versions or executions; for kv including entries that expired
+            recently.
         bytes: of keys and values; of documents as JSON; of files and their metadata; of the sources of
-            versions.
-        rows_limit: maximum of rows.
-        bytes_limit: maximum of bytes.
+            versions; of the records of executions.
+        rows_limit: maximum of rows, or None for no maximum.
+        bytes_limit: maximum of bytes. Of executions, the oldest are deleted above it.
     """
 
     store: Store
     rows: int
     bytes: int
-    rows_limit: int
+    rows_limit: int | None
     bytes_limit: int
 
 
@@ -123,7 +125,13 @@ class Quotas:
         """Return the current usage and limits of an app."""
         sums = await self._read(app_id)
         return [
-            StoreUsage(store, stored.rows, stored.bytes, limit.rows, limit.bytes)
+            StoreUsage(
+                store,
+                stored.rows,
+                stored.bytes,
+                limit.rows if limit.rows < NO_LIMIT else None,
+                limit.bytes,
+            )
             for store, limit in self._limits.items()
             for stored in (sums.get(store, _EMPTY),)
         ]
@@ -211,5 +219,6 @@ _ROWS: Mapping[Store, str] = {
     "docs": "documents",
     "files": "files",
     "scripts": "script versions",
+    "executions": "executions",
 }
-UNLIMITED: Mapping[Store, Amount] = dict.fromkeys(STORES, Amount(2**62, 2**62))
+UNLIMITED: Mapping[Store, Amount] = dict.fromkeys(STORES, Amount(NO_LIMIT, NO_LIMIT))

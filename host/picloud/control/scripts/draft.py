@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from picloud.control.record_bodies import RecordBodies
 from picloud.core.errors import Invalid
 from picloud.core.validation import check_description, check_name, require_not_null
 from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRejected, Limits
@@ -27,6 +28,7 @@ class Draft:
         sandbox: limit overrides by name.
         execute_access: who can execute it by its id: "open" for every caller, "members" for users
             who can read the app.
+        record_bodies: which bodies of its executions are recorded; None for the setting of the app.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Draft:
     description: str = ""
     sandbox: Mapping[str, Any] = field(default_factory=dict)
     execute_access: Access = "open"
+    record_bodies: RecordBodies | None = None
 
     def patched(self, patch: Mapping[str, Any]) -> Draft:
         """Apply a JSON merge patch: absent fields stay, null clears a field that can be empty.

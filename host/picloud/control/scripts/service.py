@@ -86,6 +86,7 @@ class Scripts:
                     draft.source,
                     draft.sandbox,
                     draft.execute_access,
+                    draft.record_bodies,
                 )
             except UniqueViolationError:
                 raise _name_taken(draft.name) from None
@@ -284,6 +285,7 @@ class Scripts:
                     draft.source,
                     draft.sandbox,
                     draft.execute_access,
+                    draft.record_bodies,
                 )
             except UniqueViolationError:
                 raise _name_taken(draft.name) from None

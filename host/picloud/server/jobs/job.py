@@ -10,7 +10,9 @@ from picloud.config import Settings
 from picloud.control.routing_cache import RoutingCache
 from picloud.db.pool import Database
 from picloud.execution.platform import Platform
+from picloud.sandbox.limits import MIB
 from picloud.services.files.store import BlobStore
+from picloud.services.quotas import NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +25,8 @@ class Resources:
         routing: the routing cache of this worker.
         audit_days: retention of the audit log; 0 keeps entries permanently.
         execution_days: retention of the execution log; 0 keeps entries permanently.
+        log_bytes: maximum bytes of the execution log of one app.
+        log_total_bytes: maximum bytes of the execution logs of all apps.
     """
 
     database: Database
@@ -30,6 +34,8 @@ class Resources:
     routing: RoutingCache
     audit_days: int = 0
     execution_days: int = 0
+    log_bytes: int = NO_LIMIT
+    log_total_bytes: int = NO_LIMIT
 
     @classmethod
     def of(cls, platform: Platform, settings: Settings, files: BlobStore) -> Resources:
@@ -40,6 +46,8 @@ class Resources:
             routing=platform.directory,
             audit_days=settings.audit_retention_days,
             execution_days=settings.execution_retention_days,
+            log_bytes=settings.quota_log_mb * MIB,
+            log_total_bytes=settings.quota_log_total_mb * MIB,
         )
 
 

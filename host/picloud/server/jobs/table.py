@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from picloud.server.jobs import retention, routing, storage
+from picloud.server.jobs import execution_log, retention, routing, storage
 from picloud.server.jobs.job import Job
 
-JOBS: tuple[Job, ...] = (*retention.JOBS, *storage.JOBS, *routing.JOBS)
+JOBS: tuple[Job, ...] = (*retention.JOBS, *execution_log.JOBS, *storage.JOBS, *routing.JOBS)

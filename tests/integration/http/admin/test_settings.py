@@ -24,13 +24,13 @@ async def preflight(client: Client) -> Answer:
 
 
 async def test_a_change_is_shown_and_the_very_next_request_is_answered_by_it(client: Client) -> None:
-    assert (await client.admin("GET", PATH)).json == {"cors": None}
+    assert (await client.admin("GET", PATH)).json["cors"] is None
     assert "Access-Control-Allow-Origin" not in (await preflight(client)).headers
     changed = await change(client, {"origins": ["https://Pages.Example:443"]})
     assert (changed.status, changed.json["cors"]["origins"]) == (200, [ORIGIN])
     assert (await preflight(client)).headers["Access-Control-Allow-Origin"] == ORIGIN
     assert (await client.admin("GET", PATH)).json == changed.json
-    assert (await change(client, None)).json == {"cors": None}
+    assert (await change(client, None)).json["cors"] is None
     assert "Access-Control-Allow-Origin" not in (await preflight(client)).headers
 
 
@@ -83,7 +83,7 @@ async def test_what_cannot_be_a_setting_is_422_with_the_field(
 ) -> None:
     answer = await change(client, cors)
     assert (answer.status, answer.details["field"]) == (422, where)
-    assert (await client.admin("GET", PATH)).json == {"cors": None}
+    assert (await client.admin("GET", PATH)).json["cors"] is None
 
 
 async def test_a_change_is_in_the_audit_log(client: Client, worker: Worker) -> None:

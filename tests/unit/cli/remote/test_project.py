@@ -245,6 +245,7 @@ def remotes(draw: st.DrawFn) -> Remote:
             draw(_TEXT),
             draw(st.sampled_from(["open", "members"])),
             draw(st.dictionaries(st.sampled_from(["max_fuel", "timeout_seconds"]), st.integers(1, 9))),
+            draw(st.sampled_from(["none", "errors", "all", "app"])),
         )
         for name in names
     }
@@ -256,7 +257,10 @@ def remotes(draw: st.DrawFn) -> Remote:
             ProjectRoute(script, None, "/x", "any", "async"): "1",
             ProjectRoute(script, "GET", "/%20/:id"): "2",
         }
-    return Remote("app", "shop", draw(_TEXT), draw(_TEXT), {"localhost": "1"}, scripts, {}, routes)
+    settings = {"record_bodies": draw(st.sampled_from(["none", "errors", "all"]))}
+    return Remote(
+        "app", "shop", draw(_TEXT), draw(_TEXT), {"localhost": "1"}, scripts, {}, routes, settings=settings
+    )
 
 
 @given(remotes())
