@@ -29,19 +29,22 @@ class AppSettings:
         cors: the CORS settings, or None to send no CORS headers.
         record_bodies: which bodies of requests and responses the execution log keeps: "none", "errors" (of
             executions that failed or returned a 5xx status) or "all". A script can have its own rule.
+        public_errors: whether anonymous callers get the messages of errors that scripts do not catch; by
+            default they get the code and the request id.
     """
 
     cors: Cors | None
     record_bodies: RecordBodies = DEFAULT
+    public_errors: bool = False
 
     @property
     def audit_fields(self) -> dict[str, Any]:
         """The fields of its audit entries."""
         cors = self.cors.as_json() if self.cors is not None else None
-        return {"cors": cors, "record_bodies": self.record_bodies}
+        return {"cors": cors, "record_bodies": self.record_bodies, "public_errors": self.public_errors}
 
 
-DEFAULTS: Mapping[str, Any] = {"cors": None, "record_bodies": DEFAULT}
+DEFAULTS: Mapping[str, Any] = {"cors": None, "record_bodies": DEFAULT, "public_errors": False}
 """The settings of a new app."""
 
 
@@ -94,7 +97,7 @@ class AppSettingsStore:
 def _settings(app_id: UUID, row: Record | None) -> AppSettings:
     if row is None:
         raise NotFound("app", app_id)
-    return AppSettings(Cors.stored(row["cors"]), row["record_bodies"])
+    return AppSettings(Cors.stored(row["cors"]), row["record_bodies"], row["public_errors"])
 
 
 def _patched(settings: AppSettings, patch: Mapping[str, Any]) -> AppSettings:

@@ -58,7 +58,7 @@ async def seed(changes: ChangeNotifier) -> bool:
             description,
             HELLO,
             {},
-            "open",
+            "routed",
             None,
         )
         about = "Created at the first start."

@@ -30,6 +30,7 @@ class ScriptVersion:
         modules: its literal imports, ordered by id.
         problem: why it cannot be executed, for its author, or None.
         record_bodies: which bodies of its executions are recorded.
+        public_errors: whether anonymous callers get its error messages.
     """
 
     script_id: UUID
@@ -42,6 +43,7 @@ class ScriptVersion:
     modules: tuple[Module, ...] = ()
     problem: str | None = None
     record_bodies: RecordBodies = DEFAULT
+    public_errors: bool = False
 
     @property
     def image_key(self) -> tuple[object, ...]:

@@ -13,10 +13,10 @@ from picloud.core.text import clean
 from picloud.execution.cause import EventCause, HttpCause, ScriptRequest, rfc3339
 from picloud.execution.delivery import Delivered
 from picloud.execution.invocation import Invocation
-from picloud.execution.redaction import Redaction
+from picloud.execution.redaction import Redaction, without_tokens
 from picloud.identity.token_search import LONGEST_SPELLING
 from picloud.sandbox.outcome import OK, LogLine, Outcome, Response, ScriptError
-from picloud.services.outbound_decisions import Decisions
+from picloud.services.outbound_decisions import Decision, Decisions
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def make_row(
     lines = outcome.logs if omitted is None else []
     logs = _encode([_line(line, redaction) for line in lines])
     calls = decisions.kept if omitted is None else []
-    outbound = _encode([decision.facts() for decision in calls])
+    outbound = _encode([_call(decision, redaction) for decision in calls])
     parts = (request, response, failure, event, logs, outbound)
     return (
         script.app_id,
@@ -107,7 +107,8 @@ def with_sent(row: Row, sent: Delivered, redaction: Redaction) -> Row:
     """Replace status and response of the script in a row with what was sent."""
     if row[_RESPONSE] is None:
         return (*row[:_STATUS], sent.status, *row[_STATUS + 1 :])
-    response = _encode({"headers": redaction.headers(sent.headers), "body": None, "body_size": sent.size})
+    (headers,) = without_tokens(redaction.headers(sent.headers))
+    response = _encode({"headers": headers, "body": None, "body_size": sent.size})
     # The size stays: it was that of the headers of the script.
     return (*row[:_STATUS], sent.status, _json(response), *row[_RESPONSE + 1 :])
 
@@ -150,24 +151,23 @@ def clean_json(text: str) -> str:
 def _request(
     request: ScriptRequest, redaction: Redaction, bodies: bool, omitted: Omitted | None
 ) -> dict[str, object]:
-    kept = {"method": request.method, "path": redaction.text(clean(request.path))}
-    if omitted is not None:
-        kept["path"] = kept["path"][:MAX_TEXT_AT_RATE]
-        return {**kept, "headers": {}, "query": {}, "body": None, "body_size": len(request.body)}
-    return {
-        **kept,
-        "headers": redaction.headers(request.headers.items()),
-        "query": redaction.query(request.query),
-        **body_summary(request.body, request.content_type, redaction if bodies else None),
-    }
+    path = redaction.text(clean(request.path))
+    headers: dict[str, str] = {}
+    query: dict[str, str] = {}
+    if omitted is None:
+        headers, query = without_tokens(
+            redaction.headers(request.headers.items()), redaction.query(request.query)
+        )
+    else:
+        path = path[:MAX_TEXT_AT_RATE]
+    body = body_summary(request.body, request.content_type, redaction if bodies else None)
+    return {"method": request.method, "path": path, "headers": headers, "query": query, **body}
 
 
 def _response(response: Response, redaction: Redaction, bodies: bool) -> dict[str, object]:
     content_type = next((value for name, value in response.headers if name == "content-type"), None)
-    return {
-        "headers": redaction.headers(response.headers),
-        **body_summary(response.body, content_type, redaction if bodies else None),
-    }
+    (headers,) = without_tokens(redaction.headers(response.headers))
+    return {"headers": headers, **body_summary(response.body, content_type, redaction if bodies else None)}
 
 
 def _error(error: ScriptError, redaction: Redaction, omitted: Omitted | None) -> dict[str, object]:
@@ -178,6 +178,10 @@ def _error(error: ScriptError, redaction: Redaction, omitted: Omitted | None) ->
         "column": error.column,
         "module": error.module and clean(error.module),
     }
+
+
+def _call(decision: Decision, redaction: Redaction) -> dict[str, object]:
+    return {**decision.facts(), "host": redaction.text(decision.host)}
 
 
 def _event(event: EventCause) -> dict[str, object]:

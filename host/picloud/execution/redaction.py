@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote_plus, unquote_plus
 
 from picloud.core.text import clean
@@ -25,7 +24,7 @@ ALWAYS = frozenset(("authorization", "cookie", "proxy-authorization", "set-cooki
 
 _SHORT = 4  # letters; a shorter name is found as a whole word only: "card" is not in "discard"
 _MAX_DEPTH = 3  # JSON inside of strings of JSON
-_MAX_NAME = 256  # characters; longer names are not remembered
+_MAX_NAME, _MAX_KNOWN = 256, 4096  # characters of names that are remembered, and their number
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _WORD = re.compile(r"[^\W_]+")
@@ -36,6 +35,22 @@ _LITERAL = re.compile(r"[^,\]}\s]*")
 _PAIR = re.compile(r"""(?:(?<=[?&;\s(])|^)([^\s=&?;,"'<>(){}\\]{1,256})=([^\s&;,"'<>)}\\]+)""")
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))', re.IGNORECASE)
 _PART_NAME = re.compile(r"""\bname\*?=(?:"((?:[^"\\]|\\.)*+)"|([^\s;"]+))""", re.IGNORECASE)
+
+
+def without_tokens(*fields: dict[str, str]) -> tuple[dict[str, str], ...]:
+    """Redact names and values that contain a token. Args: fields: headers, a query; searched all at once."""
+    texts = [text for each in fields for text in (*each, *each.values())]
+    if not holds_token("\n".join(texts)):
+        return fields
+    return tuple(
+        {
+            REDACTED if holds_token(name) else name: REDACTED
+            if holds_token(name) or holds_token(value)
+            else value
+            for name, value in each.items()
+        }
+        for each in fields
+    )
 
 
 class Redaction:
@@ -52,11 +67,18 @@ class Redaction:
         spelled = [_compact(_words(name)) for name in names]
         self._long = tuple(name for name in spelled if len(name) > _SHORT)
         self._short = frozenset(name for name in spelled if 0 < len(name) <= _SHORT)
-        self._remembered: Callable[[str], bool] = lru_cache(4096)(self._looks_secret)
+        self._known: dict[str, bool] = {}  # most names come again and again
 
     def is_secret(self, name: str) -> bool:
         """Return whether a name looks like that of a secret."""
-        return self._remembered(name) if len(name) <= _MAX_NAME else self._looks_secret(name)
+        known = self._known.get(name)
+        if known is None:
+            known = self._looks_secret(name)
+            if len(name) <= _MAX_NAME:
+                if len(self._known) >= _MAX_KNOWN:
+                    self._known.clear()
+                self._known[name] = known
+        return known
 
     def _looks_secret(self, name: str) -> bool:
         words = _words(name)
@@ -68,7 +90,7 @@ class Redaction:
         )
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
-        """Redact headers.
+        """Redact headers by their names; see `without_tokens` for their tokens.
 
         Args:
             headers: lower-case names and values; repeated names are joined by ", ".
@@ -82,15 +104,14 @@ class Redaction:
                 if "=" in shown:  # a query, in a Referer or a Location; parameters
                     shown = self._pairs(shown)
             kept[name] = f"{kept[name]}, {shown}" if name in kept else shown
-        return self._without_tokens(kept)
+        return kept
 
     def query(self, query: Mapping[str, str]) -> dict[str, str]:
-        """Redact a query. Args: query: decoded values by name."""
-        kept = {
+        """Redact a query by its names. Args: query: decoded values by name."""
+        return {
             clean(name): REDACTED if self.is_secret(name) else self._value(clean(value), _MAX_DEPTH)
             for name, value in query.items()
         }
-        return self._without_tokens(kept)
 
     def body(self, text: str, content_type: str | None) -> str:
         """Redact a body.
@@ -115,16 +136,6 @@ class Redaction:
         if '"' in text:
             text = self._json(text, depth)
         return self._pairs(text) if "=" in text else text
-
-    def _without_tokens(self, fields: dict[str, str]) -> dict[str, str]:
-        if not holds_token("\n".join((*fields, *fields.values()))):
-            return fields
-        return {
-            REDACTED if holds_token(name) else name: REDACTED
-            if holds_token(name) or holds_token(value)
-            else value
-            for name, value in fields.items()
-        }
 
     def _pairs(self, text: str) -> str:
         def replaced(match: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Coroutine, Generator, Mapping
 from typing import Any
 
 from picloud.core import interface
-from picloud.core.errors import ServiceError
+from picloud.core.errors import PlatformError, ServiceError
 from picloud.core.interface import HostFunction, Signature
 from picloud.sandbox import abi, capi
 from picloud.sandbox.engine import SLICE_FUEL, Engine
@@ -25,6 +25,8 @@ LOOP_FUEL = 3 * SLICE_FUEL
 COMPILE_FUEL = 20_000_000_000
 CALL_FUEL = 1_000
 """Fuel of a host call, in addition to one per byte in and out."""
+
+MAX_PLATFORM_TEXTS = 100
 
 MAX_REQUEST = 16 * MIB
 MAX_RESULT = FIXED["max_response_body"] + MIB
@@ -50,6 +52,7 @@ class Run:
         logs: log lines of the script.
         logs_dropped: lines dropped by the limits.
         private: whether the script asked that only figures are recorded.
+        platform_texts: texts of errors about the platform that the script got.
         suspended: whether the guest waits for a host call.
     """
 
@@ -83,6 +86,7 @@ class Run:
         self.logs: list[LogLine] = []
         self.logs_dropped = 0
         self.private = False
+        self.platform_texts: list[str] = []
         self.suspended = False
         if limits.memory_limit_mb << 20 < len(engine.pristine):
             raise Stopped("memory_limit", "the memory limit is too low for the interpreter")
@@ -216,7 +220,7 @@ class Run:
         except StopIteration as stop:
             reply = self._reply(signature.encode(stop.value), 0)
         except ServiceError as error:
-            reply = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
+            reply = self._reply_error(error)
         else:
             self._suspend(signature, _Begun(work, first))
             return None
@@ -255,7 +259,7 @@ class Run:
                     result = await work
                 word = self._reply(signature.encode(result), 0)
             except ServiceError as error:
-                word = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
+                word = self._reply_error(error)
             except TimeoutError:
                 if not limit.expired():  # by the clock of the loop, which can be ahead of the deadline
                     raise  # raised by the service itself
@@ -276,6 +280,12 @@ class Run:
             return len(data) | flags | abi.DEFERRED_BIT
         self.guest.write(address, data)
         return len(data) | flags
+
+    def _reply_error(self, error: ServiceError) -> int:
+        """Reply with an error, which the guest throws."""
+        if isinstance(error, PlatformError) and len(self.platform_texts) < MAX_PLATFORM_TEXTS:
+            self.platform_texts.append(str(error))
+        return self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
 
     def _take_reply(self, pointer: int, length: int) -> int:
         if self._deferred is None or length < len(self._deferred[0]):

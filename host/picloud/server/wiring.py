@@ -15,6 +15,7 @@ from picloud.control.domains import Domains
 from picloud.control.execution_feed import ExecutionFeed
 from picloud.control.executions import Executions
 from picloud.control.health import Health
+from picloud.control.routed_scripts import RoutedScripts
 from picloud.control.routes import Routes
 from picloud.control.routing_cache import RoutingCache
 from picloud.control.scripts import versions as script_versions
@@ -163,6 +164,7 @@ async def open_platform(
             execution_feed=execution_feed,
             directory=RoutingCache(database, generations),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest),
+            routed_scripts=RoutedScripts(database, generations),
             live_scripts=LiveScripts(database, modules, generations, ceilings),
             executor=executor,
             ceilings=ceilings,

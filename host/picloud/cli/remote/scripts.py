@@ -46,7 +46,9 @@ _FIELDS = (
         action="append",
         metavar="NAME=N",
     ),
-    in_body("--access", "who can execute it by its id", "execute_access", choices=("open", "members")),
+    in_body(
+        "--access", "who can execute it by its id", "execute_access", choices=("open", "members", "routed")
+    ),
     in_body(
         "--record-bodies",
         "which bodies of its executions are recorded; app: the setting of the app",

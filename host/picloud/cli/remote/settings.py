@@ -12,7 +12,7 @@ from picloud.cli.terminal import paint
 _RESET = ("methods", "headers", "expose_headers", "credentials", "max_age_seconds")
 
 
-_OTHERS = ("record_bodies",)
+_OTHERS = ("record_bodies", "public_errors")
 
 
 async def _yes(_context: Context, typed: str) -> bool:
@@ -95,6 +95,12 @@ NOUN = Noun(
                     "--record-bodies",
                     "which bodies of requests and responses the execution log keeps",
                     choices=("none", "errors", "all"),
+                ),
+                in_body(
+                    "--public-errors",
+                    "give anonymous callers the messages of errors that scripts do not catch",
+                    read=_yes,
+                    choices=("yes", "no"),
                 ),
                 own("--reset", "reset to the default; can be repeated", action="append", choices=_RESET),
                 own("--no-cors", "remove all CORS settings", action="store_true"),

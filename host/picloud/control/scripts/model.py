@@ -25,7 +25,7 @@ class ScriptSummary:
         version: increases by one with every save.
         sandbox: limit overrides by name.
         execute_access: who can execute it by its id: "open" for every caller, "members" for users
-            who can read the app.
+            who can read the app, "routed" for every caller while a route leads to it and else for members.
         record_bodies: which bodies of its executions are recorded: "none", "errors" or "all"; None for the
             setting of the app.
         created_at: first save.

@@ -51,8 +51,9 @@ class Loaded:
         kind: "endpoint" or "module".
         version: increases by one with every save.
         sandbox: limit overrides by name.
-        execute_access: "open" or "members".
+        execute_access: "open", "members" or "routed".
         record_bodies: which bodies of its executions are recorded, by the script or its app.
+        public_errors: whether anonymous callers get its error messages, by the app.
         source: Rhai, UTF-8.
         revision: script revision of the app.
         modules: literal imports, direct and indirect, ordered by id. A missing module is left out; the
@@ -68,6 +69,7 @@ class Loaded:
     sandbox: Mapping[str, int]
     execute_access: str
     record_bodies: RecordBodies
+    public_errors: bool
     source: bytes
     revision: int
     modules: tuple[Module, ...] = ()
@@ -134,6 +136,7 @@ class Modules:
             script["sandbox"],
             script["execute_access"],
             script["record_bodies"],
+            script["public_errors"],
             _source(script, held),
             script["revision"],
             tuple(self._module(row, held) for row in needed) if problem is None else (),

@@ -19,7 +19,8 @@ WITH RECURSIVE needed (id, is_script) AS (
     JOIN scripts s ON s.app_id = $1 AND s.id = n.id
 )
 SELECT sized.id, sized.name, kind, version, sandbox, execute_access, is_script, total,
-       coalesce(sized.record_bodies, app.record_bodies) AS record_bodies, app.script_revision AS revision,
+       coalesce(sized.record_bodies, app.record_bodies) AS record_bodies, app.public_errors,
+       app.script_revision AS revision,
        CASE WHEN (is_script OR total <= $6)
              AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::integer[]) AS held (script, number)
                              WHERE held.script = sized.id AND held.number = sized.version)

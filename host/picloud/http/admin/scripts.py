@@ -28,6 +28,8 @@ class NewScript(Body):
     """A new script.
 
     Attributes:
+        execute_access: who can execute it by its id: `open` for every caller, `members` for users who can
+            read the app, `routed` for every caller while a route leads to it and else for members.
         record_bodies: which bodies of its executions are recorded; null for the setting of the app.
         message: describes the change in the list of versions.
     """
@@ -37,7 +39,7 @@ class NewScript(Body):
     kind: Kind = "endpoint"
     description: str = ""
     sandbox: dict[str, int] = Field(default_factory=dict)
-    execute_access: Access = "open"
+    execute_access: Access = "routed"
     record_bodies: RecordBodies | None = None
     message: str = Field("", max_length=MAX_MESSAGE)
 

@@ -39,10 +39,13 @@ class SettingsPatch(Body):
         record_bodies: which bodies of requests and responses the execution log keeps: `none`, `errors` (of
             executions that failed or returned a 5xx status) or `all`; `errors` by default. A script can have
             its own rule.
+        public_errors: give anonymous callers the messages of errors that scripts do not catch; by default
+            they get the code and the request id. Messages of PiCloud itself are never given to them.
     """
 
     cors: CorsPatch | None = None
     record_bodies: RecordBodies | None = None
+    public_errors: bool | None = None
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -28,7 +28,7 @@ def test_an_unknown_limit_is_refused_even_when_it_is_null() -> None:
 
 def test_null_clears_what_can_be_empty_and_is_refused_elsewhere() -> None:
     cleared = DRAFT.patched({"description": None, "execute_access": None})
-    assert (cleared.description, cleared.execute_access) == ("", "open")
+    assert (cleared.description, cleared.execute_access) == ("", "routed")
     for name in ("name", "source", "kind"):
         with pytest.raises(Invalid) as caught:
             DRAFT.patched({name: None})

@@ -10,7 +10,7 @@ from picloud.routing.conflict import RoutePattern, conflict
 from picloud.routing.hosts import parse_host
 from picloud.routing.pattern import parse_path
 
-SETTINGS: Mapping[str, object] = {"record_bodies": "errors"}
+SETTINGS: Mapping[str, object] = {"record_bodies": "errors", "public_errors": False}
 """The settings of an app that a folder can have, with their defaults."""
 
 
@@ -23,7 +23,7 @@ class ProjectScript:
         source: the Rhai source.
         kind: "endpoint" or "module".
         description: its description.
-        execute_access: "open" or "members".
+        execute_access: "open", "members" or "routed".
         sandbox: all its limit overrides by name.
         record_bodies: "none", "errors" or "all"; "app" for the setting of the app.
     """
@@ -104,7 +104,7 @@ class Project:
         files: script name -> its file, relative to the folder, with slashes.
         routes: all routes.
         variables: name -> value; None leaves them as they are.
-        settings: the settings of the app that the folder has, by name: "record_bodies".
+        settings: the settings of the app that the folder has, by name; see `SETTINGS`.
     """
 
     slug: str

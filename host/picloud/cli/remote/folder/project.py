@@ -8,6 +8,7 @@ The grammar of `picloud.toml`::
     description = "Sells things."      # absent: not changed
     domains = ["shop.example.com", "*.shop.example.com"]   # absent: not changed; [] means none
     record_bodies = "errors"           # bodies in the execution log: or "none", "all"; absent: not changed
+    public_errors = false              # error messages for anonymous callers; absent: not changed
 
     [vars]                             # absent: not changed; without entries: none
     API_URL = "https://api.example.com"
@@ -16,7 +17,7 @@ The grammar of `picloud.toml`::
     file = "checkout.rhai"             # default: the name and .rhai; visible, in this folder or below
     kind = "endpoint"                  # or "module"; this and the following keys: absent: not changed
     description = "Takes an order."
-    execute_access = "open"            # or "members"
+    execute_access = "open"            # or "members", "routed"
     sandbox = { max_fuel = 5000000 }   # all its overrides
     record_bodies = "none"             # or "errors", "all"; "app": the setting of the app
 
@@ -59,6 +60,7 @@ class _AppTable(_Table):
     description: str | None = None
     domains: list[str] | None = None
     record_bodies: Literal["none", "errors", "all"] | None = None
+    public_errors: bool | None = None
 
     @property
     def settings(self) -> dict[str, object]:
@@ -71,7 +73,7 @@ class _ScriptTable(_Table):
     file: str | None = None
     kind: Literal["endpoint", "module"] | None = None
     description: str | None = None
-    execute_access: Literal["open", "members"] | None = None
+    execute_access: Literal["open", "members", "routed"] | None = None
     sandbox: dict[str, int] | None = None
     record_bodies: Literal["none", "errors", "all", "app"] | None = None
 

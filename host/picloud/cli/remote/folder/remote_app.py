@@ -75,6 +75,7 @@ class _Script(_Identified):
 
 class _Settings(_Item):
     record_bodies: _Text
+    public_errors: bool
 
 
 class _Route(_Identified):

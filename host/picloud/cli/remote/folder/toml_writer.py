@@ -17,7 +17,7 @@ from picloud.cli.remote.folder.model import SETTINGS, Project, ProjectRoute, Pro
 DEFAULTS: Mapping[str, object] = {
     "kind": "endpoint",
     "description": "",
-    "execute_access": "open",
+    "execute_access": "routed",
     "sandbox": {},
     "record_bodies": "app",
 }
