@@ -127,6 +127,20 @@ async def test_secrets_are_redacted_in_request_response_and_lines(client: Client
     assert record["logs"][0]["data"] == {"password": "[redacted]"}
 
 
+@pytest.mark.parametrize("ending", ['"done"', 'throw "said"', "loop { }"])
+async def test_a_private_run_has_figures_only_on_record(client: Client, ending: str) -> None:
+    source = f'log::info("said"); log::private(); log::info("said", #{{ a: "said" }}); {ending}'
+    script = await client.script(source, record_bodies="all")
+    path = f"/api/v1/execute/{script['id']}?said=said"
+    answer = await client("POST", path, data=b"said", headers={"X-Said": "said"})
+    assert (answer.status == 200) == (ending == '"done"')
+    record = (await logged(client, script))[0]
+    assert "said" not in str(record)
+    assert (record["omitted"], record["logs_dropped"]) == ("private", 2)
+    assert (record["request"], record["response"], record["error"]) == (None, None, None)
+    assert (record["status"], record["fuel"] > 0) == (answer.status, True)
+
+
 async def test_the_log_counts_in_the_usage_of_the_app(client: Client) -> None:
     script = await client.script("1")
     await client.execute(script)

@@ -90,7 +90,8 @@ async def test_no_json_body_breaks_the_server(client: Client, body: bytes) -> No
 
 
 async def test_a_script_that_no_route_leads_to_needs_a_member(client: Client) -> None:
-    script = await client.script('"done"')
+    draft = {"name": "done", "source": '"done"'}
+    script = (await client.admin("POST", "/apps/default/scripts", draft)).json
     assert script["execute_access"] == "routed"
     token, client.token = client.token, None
     assert (await client.execute(script)).status == 401

@@ -29,7 +29,7 @@ SCRIPT = {
 }
 ROUTE = {"id": "3", "script_id": "2", "method": None, "path": "/", "host": "any", "dispatch_mode": "sync"}
 DOMAIN = {"id": "4", "pattern": "shop.example"}
-SETTINGS = {"record_bodies": "errors", "more": "of a later version"}
+SETTINGS = {"record_bodies": "errors", "public_errors": False, "more": "of a later version"}
 VARIABLE = {"name": "API_URL", "value": "https://api.example"}
 
 
