@@ -33,7 +33,7 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.http.edge.peer import peer
 from picloud.identity.actor import Actor
-from picloud.identity.tokens import holds_token
+from picloud.identity.token_search import holds_token
 from picloud.routing.paths import split_path
 from picloud.routing.pattern import is_reserved
 from picloud.routing.table import RouteTable

@@ -10,6 +10,7 @@ from typing import Literal
 
 VIEWER = {"app.read", "vars.read", "kv.read", "docs.read", "files.read", "log.read"}
 EDITOR = VIEWER | {
+    "log.read_bodies",
     "script.write",
     "vars.write",
     "kv.write",
@@ -34,7 +35,7 @@ OWNER = ADMIN | {"instance.manage_settings"}
 ROLES = {"viewer": VIEWER, "editor": EDITOR, "app_admin": APP_ADMIN, "admin": ADMIN, "owner": OWNER}
 SCOPES = {
     "script:read": {"app.read", "vars.read", "kv.read", "docs.read", "files.read"},
-    "log:read": {"log.read"},
+    "log:read": {"log.read", "log.read_bodies"},
     "script:write": {
         "script.write",
         "vars.write",

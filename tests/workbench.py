@@ -14,6 +14,7 @@ import orjson
 import ormsgpack
 from uuid_utils.compat import uuid7
 
+from picloud.control.record_bodies import RecordBodies
 from picloud.core.interface import HostFunction, Interface
 from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.invocation import Invocation, ScriptVersion
@@ -48,10 +49,24 @@ def idle_functions(**functions: HostFunction) -> dict[str, HostFunction]:
     return dict.fromkeys(names, nothing) | functions
 
 
-def script(source: str, *, app: UUID = NOBODY, version: int = 1, **limits: int) -> ScriptVersion:
+def script(
+    source: str,
+    *,
+    app: UUID = NOBODY,
+    version: int = 1,
+    record_bodies: RecordBodies = "all",
+    **limits: int,
+) -> ScriptVersion:
     """A version of a script that no other test has."""
     return ScriptVersion(
-        UUID(int=next(_scripts)), app, version, "s", "endpoint", source.encode(), Ceilings().resolve(limits)
+        UUID(int=next(_scripts)),
+        app,
+        version,
+        "s",
+        "endpoint",
+        source.encode(),
+        Ceilings().resolve(limits),
+        record_bodies=record_bodies,
     )
 
 

@@ -29,7 +29,7 @@ class Site:
         return answer.json
 
     def save(self, name: str, source: str, kind: str) -> str:
-        body = {"name": name, "source": source, "kind": kind}
+        body = {"name": name, "source": source, "kind": kind, "execute_access": "open"}
         script_id: str = self.admin("POST", "/apps/default/scripts", body)["id"]
         return script_id
 

@@ -13,22 +13,19 @@ from picloud.server.jobs.table import JOBS
 from picloud.services.files.store import BlobStore
 
 
-def resources(database: Database, *, audit_days: int = 0, execution_days: int = 0) -> Resources:
+def resources(database: Database, **settings: int) -> Resources:
     """What jobs work on that need nothing but the database."""
     return Resources(
         database=database,
         files=cast("BlobStore", None),
         routing=cast("RoutingCache", None),
         sandbox=cast("Sandbox", None),
-        audit_days=audit_days,
-        execution_days=execution_days,
+        **settings,
     )
 
 
-async def run_job(
-    name: str, database: Database, *, batch: int | None = None, audit_days: int = 0, execution_days: int = 0
-) -> int:
+async def run_job(name: str, database: Database, *, batch: int | None = None, **settings: int) -> int:
     """Run a job that needs nothing but the database; returns how many rows it did."""
     job = next(job for job in JOBS if job.name == name)
     job = job if batch is None else replace(job, batch=batch)
-    return await job.run_to_end(resources(database, audit_days=audit_days, execution_days=execution_days))
+    return await job.run_to_end(resources(database, **settings))

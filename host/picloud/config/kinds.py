@@ -160,6 +160,13 @@ def _token(text: str) -> str:
     return text
 
 
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(filter(None, map(str.strip, text.split(","))))
+    if not all(re.fullmatch(r"[\w.-]*[^\W_][\w.-]*", name) and len(name) <= 64 for name in names):
+        raise ValueError(text)
+    return names
+
+
 HOST = Kind("a host without port, such as cloud.example.com", _host)
 STRING = Kind("a string", _string)
 TOKEN = Kind("16 to 256 letters, digits and any of ._~+/=-", _token)
@@ -168,6 +175,7 @@ POSTGRES_URL = Kind("a postgresql:// URL", _postgres_url)
 SHARE = Kind("a fraction such as 0.5 or 50%, or a number of executions such as 16", _share)
 SWITCH = Kind("true or false (also 1, yes, on or 0, no, off)", _switch)
 APP_SLUG = Kind("the slug of an app, or - for none", _app_slug)
+NAMES = Kind("names with commas between, such as password, api_key", _names)
 PORTS = Kind("ports and ranges with commas between, such as 5432, 6665-6669", _ports)
 SERVERS = Kind("addresses with commas between, such as 10.0.0.53, 127.0.0.1:5353, [::1]:53", _servers)
 NETWORKS = Kind("addresses and networks with commas between, such as 127.0.0.1, 10.1.0.0/16, ::1", _networks)

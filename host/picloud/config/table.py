@@ -16,6 +16,7 @@ from picloud.config.kinds import (
     APP_SLUG,
     FOLDER,
     HOST,
+    NAMES,
     NETWORKS,
     PORTS,
     POSTGRES_URL,
@@ -31,6 +32,7 @@ from picloud.config.kinds import (
 )
 from picloud.config.machine import cores, memory_mb
 from picloud.config.ports import SERVICES, Ports
+from picloud.config.secret_names import SECRET_NAMES
 from picloud.sandbox.compiling import FUEL_PER_MINUTE
 from picloud.sandbox.limits import PER_SCRIPT
 from picloud.sandbox.memory import growth_part
@@ -186,6 +188,12 @@ class Settings(BaseModel):
     execution_retention_days: Days = Field(
         30, description="Days to keep executions with their log lines; 0 keeps them permanently."
     )
+    redact_names: Annotated[tuple[str, ...], NAMES] = Field(
+        SECRET_NAMES,
+        description="Names of secrets. Values of these names are redacted in records of executions: in "
+        "headers, queries, forms, JSON and log lines. Case and separators do not matter (api_key is also "
+        "apiKey); a name of up to four letters matches whole words only. A list replaces the default.",
+    )
     max_concurrent_executions: Annotated[int, integer(1, 100_000)] = Field(
         256, description="Maximum concurrent executions per worker; further callers get a 503."
     )
@@ -273,6 +281,16 @@ class Settings(BaseModel):
     )
     quota_scripts_mb: MiB = Field(
         1024, description="Maximum size of the sources of script versions per app, in MiB."
+    )
+    quota_log_mb: MiB = Field(
+        256,
+        description="Maximum size of the execution log per app, in MiB; above it, the oldest executions are "
+        "deleted.",
+    )
+    quota_log_total_mb: MiB = Field(
+        4096,
+        description="Maximum size of the execution logs of all apps, in MiB; above it, the oldest executions "
+        "of the apps with the largest logs are deleted.",
     )
     shutdown_grace_seconds: Annotated[float, number(0)] = Field(
         10, description="How long the server waits for running requests when it stops; then it aborts them."

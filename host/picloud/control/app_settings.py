@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
 from asyncpg import Record
 
+from picloud.control.record_bodies import DEFAULT, RecordBodies
 from picloud.core.errors import NotFound
 from picloud.db.changes import ChangeNotifier
 from picloud.db.pool import Database
@@ -26,14 +27,25 @@ class AppSettings:
 
     Attributes:
         cors: the CORS settings, or None to send no CORS headers.
+        record_bodies: which bodies of requests and responses the execution log keeps: "none", "errors" (of
+            executions that failed or returned a 5xx status) or "all". A script can have its own rule.
+        public_errors: whether anonymous callers get the messages of errors that scripts do not catch; by
+            default they get the code and the request id.
     """
 
     cors: Cors | None
+    record_bodies: RecordBodies = DEFAULT
+    public_errors: bool = False
 
     @property
     def audit_fields(self) -> dict[str, Any]:
         """The fields of its audit entries."""
-        return {"cors": self.cors.as_json() if self.cors is not None else None}
+        cors = self.cors.as_json() if self.cors is not None else None
+        return {"cors": cors, "record_bodies": self.record_bodies, "public_errors": self.public_errors}
+
+
+DEFAULTS: Mapping[str, Any] = {"cors": None, "record_bodies": DEFAULT, "public_errors": False}
+"""The settings of a new app."""
 
 
 class AppSettingsStore:
@@ -55,7 +67,8 @@ class AppSettingsStore:
         """Update the settings of an app.
 
         Args:
-            patch: JSON merge patch: `cors` is null or fields of `Cors`, where null means the default.
+            patch: JSON merge patch: `cors` is null or fields of `Cors`, where null means the default; null
+                for another field means its default.
 
         Returns:
             The updated settings.
@@ -64,12 +77,12 @@ class AppSettingsStore:
             Invalid: a field is not valid.
             NotFound: the app was deleted in the meantime.
         """
-        if "cors" not in patch:
+        if not patch:
             return await self.get(app_id)
-        async with self._changes.transaction("routes") as connection:
+        async with self._changes.transaction("routes", "scripts") as connection:
             before = _settings(app_id, await connection.fetchrow(_SQL.app_settings_lock, app_id))
-            after = AppSettings(_patched(before.cors, patch["cors"]))
-            await connection.execute(_SQL.app_settings_update, app_id, after.audit_fields["cors"])
+            after = _patched(before, patch)
+            await connection.execute(_SQL.app_settings_update, app_id, *after.audit_fields.values())
             await audit.write(
                 connection,
                 actor,
@@ -84,10 +97,17 @@ class AppSettingsStore:
 def _settings(app_id: UUID, row: Record | None) -> AppSettings:
     if row is None:
         raise NotFound("app", app_id)
-    return AppSettings(Cors.stored(row["cors"]))
+    return AppSettings(Cors.stored(row["cors"]), row["record_bodies"], row["public_errors"])
 
 
-def _patched(cors: Cors | None, patch: Mapping[str, Any] | None) -> Cors | None:
+def _patched(settings: AppSettings, patch: Mapping[str, Any]) -> AppSettings:
+    changes = {name: DEFAULTS[name] if value is None else value for name, value in patch.items()}
+    if "cors" in patch:
+        changes["cors"] = _patched_cors(settings.cors, patch["cors"])
+    return replace(settings, **changes)
+
+
+def _patched_cors(cors: Cors | None, patch: Mapping[str, Any] | None) -> Cors | None:
     if patch is None:
         return None
     merged = (cors.as_json() if cors is not None else {}) | dict(patch)

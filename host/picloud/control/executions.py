@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,9 +15,16 @@ from picloud.core.ids import parse_id
 from picloud.core.pagination import Page, PageRequest
 from picloud.db.pool import Database
 from picloud.db.queries import load
+from picloud.identity.capabilities import may
+from picloud.identity.principal import Principal
+from picloud.sandbox.limits import MIB
 from picloud.sandbox.outcome import OK, STATUS
+from picloud.services.quotas import NO_LIMIT, Amount, StoreQuota
 
 OUTCOMES = (OK, *STATUS)
+
+QUOTA = StoreQuota("executions", lambda settings: Amount(NO_LIMIT, settings.quota_log_mb * MIB))
+"""The quota of the execution log."""
 
 _SQL = load("executions")
 
@@ -54,6 +61,8 @@ class Execution:
         root_execution_id: the first execution of the chain.
         parent_execution_id: the execution that caused it, or None.
         depth: number of events and calls before it in the chain; 0 for a request.
+        omitted: why only figures were recorded: "private" if the script called `log::private()`, "rate" if
+            the log of the app grew too fast; or None.
         started_at: when it started.
     """
 
@@ -83,7 +92,27 @@ class Execution:
     root_execution_id: UUID
     parent_execution_id: UUID | None
     depth: int
+    omitted: str | None
     started_at: datetime
+
+
+def visible(execution: Execution, principal: Principal) -> Execution:
+    """Return an execution as a principal may see it.
+
+    Without `log.read_bodies`, a request has only method, path and size, and a response only its size.
+
+    Args:
+        principal: has `log.read` in the app.
+    """
+    if may(principal, "log.read_bodies", execution.app_id):
+        return execution
+    hidden: dict[str, Any] = {"headers": {}, "body": None}
+    request, response = execution.request, execution.response
+    return replace(
+        execution,
+        request=request and {**request, **hidden, "query": {}},
+        response=response and {**response, **hidden},
+    )
 
 
 class Executions:

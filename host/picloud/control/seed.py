@@ -54,7 +54,16 @@ async def seed(changes: ChangeNotifier) -> bool:
         await connection.execute(_DOMAINS.domain_insert, app_id, uuid7(), "localhost")
         description = "Says hello on /hello."
         await connection.execute(
-            _SCRIPTS.script_insert, app_id, script_id, "hello", "endpoint", description, HELLO, {}, "open"
+            _SCRIPTS.script_insert,
+            app_id,
+            script_id,
+            "hello",
+            "endpoint",
+            description,
+            HELLO,
+            {},
+            "routed",
+            None,
         )
         about = "Created at the first start."
         await connection.execute(

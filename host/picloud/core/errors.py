@@ -34,6 +34,10 @@ class ServiceError(Exception):
     """An error of a service, thrown in the calling script; the message has no function name."""
 
 
+class PlatformError(ServiceError):
+    """A service error about the platform: the text is for members of the app, never for other callers."""
+
+
 class BadRequest(PicloudError):
     """The request cannot be understood."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from picloud.control.record_bodies import DEFAULT, RecordBodies
 from picloud.control.scripts.modules import Module
 from picloud.core.msgpack import encode
 from picloud.execution.cause import Cause
@@ -28,6 +29,8 @@ class ScriptVersion:
         limits: its limits, overrides applied.
         modules: its literal imports, ordered by id.
         problem: why it cannot be executed, for its author, or None.
+        record_bodies: which bodies of its executions are recorded.
+        public_errors: whether anonymous callers get its error messages.
     """
 
     script_id: UUID
@@ -39,6 +42,8 @@ class ScriptVersion:
     limits: Limits
     modules: tuple[Module, ...] = ()
     problem: str | None = None
+    record_bodies: RecordBodies = DEFAULT
+    public_errors: bool = False
 
     @property
     def image_key(self) -> tuple[object, ...]:

@@ -29,12 +29,12 @@ class LiveScript:
     Attributes:
         version: the version to execute.
         loaded: the stored script.
-        members_only: whether executing it by its id requires a principal.
+        access: who can execute it by its id.
     """
 
     version: ScriptVersion
     loaded: Loaded
-    members_only: bool
+    access: str
 
     @property
     def size(self) -> int:
@@ -107,7 +107,7 @@ class LiveScripts:
         before = self._live.get(key)
         loaded = await self._modules.load(*key, before.loaded if before is not None else None)
         self._revisions.keep(key[0], loaded.revision, mark)
-        live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access == "members")
+        live = LiveScript(self._resolve(loaded), loaded, loaded.execute_access)
         self._live[key] = live
         return live
 
@@ -128,4 +128,6 @@ class LiveScripts:
             self._ceilings.resolve(overrides),
             script.modules,
             script.problem,
+            script.record_bodies,
+            script.public_errors,
         )

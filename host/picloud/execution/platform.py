@@ -10,6 +10,7 @@ from picloud.control.domains import Domains
 from picloud.control.execution_feed import ExecutionFeed
 from picloud.control.executions import Executions
 from picloud.control.health import Health
+from picloud.control.routed_scripts import RoutedScripts
 from picloud.control.routes import Routes
 from picloud.control.routing_cache import RoutingCache
 from picloud.control.scripts.modules import Modules
@@ -75,6 +76,7 @@ class Platform:
 
     # Executions.
     live_scripts: LiveScripts
+    routed_scripts: RoutedScripts
     executor: Executor
     ceilings: Ceilings
 

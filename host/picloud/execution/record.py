@@ -12,20 +12,19 @@ import operator
 import time
 from collections import deque
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-import orjson
-
+from picloud.config.secret_names import SECRET_NAMES
 from picloud.core.errors import Unavailable
 from picloud.core.generations import Generations
 from picloud.core.metrics import Family, Metrics
-from picloud.core.text import clean
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.execution.cause import EventCause, HttpCause, ScriptRequest, rfc3339
 from picloud.execution.delivery import Delivered
 from picloud.execution.invocation import Invocation
-from picloud.sandbox.outcome import LogLine, Outcome
+from picloud.execution.log_rate import LogRate
+from picloud.execution.record_row import Omitted, Row, bytes_of, make_row, with_sent
+from picloud.execution.redaction import Redaction
+from picloud.sandbox.outcome import Outcome
 from picloud.services.outbound_decisions import Decisions
 
 logger = logging.getLogger(__name__)
@@ -35,10 +34,8 @@ BATCH_BYTES = 4 * 1024 * 1024
 GATHER_SECONDS = 0.02
 RETRY_SECONDS = 1.0
 MAX_WAITING_BYTES = 64 * 1024 * 1024
-MAX_BODY = 64 * 1024
-_REDACTED = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"))
-_STATUS = 8  # index of the status in a row; the response follows
-_MAX_UNCHECKED_BRACKETS = 200  # fewer brackets cannot exceed the depth that orjson writes, which is 254
+ROW_MEMORY = 4096
+"""Bytes of memory of a waiting record, in addition to its text."""
 _sql = load("execution_logs")
 
 QUEUED = Family("picloud_execution_records_queued_total", "Records for the execution log.")
@@ -49,21 +46,29 @@ FINISHED = Family(
 )
 METRICS = (QUEUED, FINISHED)
 
-Row = tuple[object, ...]
-
 
 class Recorder:
     """Writes records of executions to the database, in the background."""
 
-    def __init__(self, database: Database, generations: Generations, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        generations: Generations,
+        metrics: Metrics | None = None,
+        redaction: Redaction | None = None,
+        rate: LogRate | None = None,
+    ) -> None:
         """Create a recorder; call `start` in its event loop.
 
         Args:
             database: the pool.
             generations: wake the readers that follow executions.
             metrics: shares its progress with other workers; None for a single worker.
+            redaction: removes secrets; None for that of the default configuration.
+            rate: limits how fast the log of an app grows; None for no limit.
         """
         metrics = metrics or Metrics(METRICS)
+        self._redaction, self._rate = redaction or Redaction(SECRET_NAMES), rate or LogRate()
         self._database, self._generations = database, generations
         self._waiting: deque[tuple[Row, int]] = deque()
         self._bytes = 0
@@ -111,11 +116,16 @@ class Recorder:
         Returns:
             A function that records; call it once, with the sent response if it is not that of the script.
         """
-        row = _row(invocation, outcome, started_at, decisions)
-        size = _weight(invocation, outcome, decisions)
+        app_id = invocation.script.app_id
+        omitted: Omitted | None = "private" if outcome.private else None
+        if omitted is None and not self._rate.has_room(app_id):
+            omitted = "rate"
+        row = make_row(invocation, outcome, started_at, decisions, self._redaction, omitted)
+        self._rate.spend(app_id, bytes_of(row))
+        size = ROW_MEMORY + bytes_of(row)
 
         def record(sent: Delivered | None) -> None:
-            self._keep(row if sent is None else _with_sent(row, sent), size)
+            self._keep(row if sent is None else with_sent(row, sent, self._redaction), size)
 
         return record
 
@@ -222,128 +232,3 @@ def _finished(metrics: Metrics) -> list[float]:
     """Return the number of finished records of each worker."""
     results = [metrics.by_process(FINISHED, result) for result in FINISHED.labels["result"]]
     return [sum(of_one) for of_one in zip(*results, strict=True)]
-
-
-def _row(invocation: Invocation, outcome: Outcome, started_at: float, decisions: Decisions) -> Row:
-    script, figures, response = invocation.script, outcome.figures, outcome.response
-    cause, error = invocation.cause, outcome.error
-    return (
-        script.app_id,
-        invocation.execution_id,
-        script.script_id,
-        script.version,
-        cause.ingress,
-        cause.request_id,
-        _request(cause.request) if isinstance(cause, HttpCause) else None,
-        outcome.code,
-        outcome.status,
-        response and {"headers": redact(response.headers), **body_summary(response.body)},
-        error
-        and {
-            "message": clean(error.message),
-            "line": error.line,
-            "column": error.column,
-            "module": error.module and clean(error.module),
-        },
-        figures.cache,
-        figures.fuel,
-        figures.operations,
-        figures.peak_memory_bytes,
-        figures.wall_ms,
-        figures.host_call_ms,
-        figures.host_calls,
-        # Not a list: asyncpg would encode a list of lists as a two-dimensional array.
-        orjson.Fragment(orjson.dumps([_line(line) for line in outcome.logs])),
-        outcome.logs_dropped,
-        invocation.root_execution_id,
-        datetime.fromtimestamp(started_at, UTC),
-        orjson.Fragment(orjson.dumps([decision.facts() for decision in decisions.kept])),
-        decisions.dropped,
-        invocation.parent,
-        invocation.depth,
-        _event(cause) if isinstance(cause, EventCause) else None,
-    )
-
-
-def _request(request: ScriptRequest) -> dict[str, object]:
-    return {
-        "method": request.method,
-        "path": clean(request.path),
-        "headers": redact(request.headers.items()),
-        "query": {clean(name): clean(value) for name, value in request.query.items()},
-        **body_summary(request.body),
-    }
-
-
-def _event(event: EventCause) -> dict[str, object]:
-    """An event for the log, without its data, which can be large."""
-    return {
-        "source": event.source,
-        "op": event.op,
-        "id": str(event.id),
-        "attempt": event.attempt,
-        "occurred_at": rfc3339(event.occurred_at),
-        "trigger_id": event.trigger_id and str(event.trigger_id),
-    }
-
-
-def _with_sent(row: Row, sent: Delivered) -> Row:
-    """Replace status and response of the script in a row with what was sent."""
-    answer = {"headers": redact(sent.headers), "body": None, "body_size": sent.size}
-    return (*row[:_STATUS], sent.status, answer, *row[_STATUS + 2 :])
-
-
-def _weight(invocation: Invocation, outcome: Outcome, decisions: Decisions) -> int:
-    """Approximate bytes of memory of a waiting record."""
-    bodies = [invocation.cause.input.data, outcome.response.body if outcome.response else b""]
-    lines = sum(256 + len(line.message) + len(line.data or "") for line in outcome.logs)
-    return 4096 + sum(min(len(body), MAX_BODY) for body in bodies) + lines + 512 * len(decisions.kept)
-
-
-def _line(line: LogLine) -> dict[str, object]:
-    data: object = None
-    if line.data is not None:
-        try:
-            data = orjson.loads(clean_json(line.data))
-            if line.data.count("[") + line.data.count("{") > _MAX_UNCHECKED_BRACKETS:
-                orjson.dumps(data)  # orjson reads deeper nesting than it writes
-        except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-            data = clean(line.data)
-    at = datetime.fromtimestamp(line.at / 1000, UTC).isoformat(timespec="milliseconds")
-    return {"level": clean(line.level), "message": clean(line.message), "data": data, "at": at}
-
-
-def clean_json(text: str) -> str:
-    """Make JSON text safe for PostgreSQL: an escaped NUL becomes U+FFFD."""
-    return text.replace("\\u0000", "\\ufffd") if "\\u0000" in text else clean(text)
-
-
-def redact(headers: object) -> dict[str, str]:
-    """Return headers for the log, without credentials.
-
-    Args:
-        headers: pairs of lower-case name and value; repeated names are joined by ", ".
-    """
-    kept: dict[str, str] = {}
-    for name, value in headers:  # type: ignore[attr-defined]  # any iterable of pairs
-        shown = "[redacted]" if name in _REDACTED else clean(value)
-        kept[name] = f"{kept[name]}, {shown}" if name in kept else shown
-    return kept
-
-
-def body_summary(body: bytes) -> dict[str, object]:
-    """Return a body for the log: its size, and its first `MAX_BODY` bytes if it is text."""
-    text = (
-        body[:MAX_BODY].decode("utf-8", errors="ignore" if len(body) > MAX_BODY else "strict")
-        if _is_text(body)
-        else None
-    )
-    return {"body": clean(text) if text is not None else None, "body_size": len(body)}
-
-
-def _is_text(body: bytes) -> bool:
-    try:
-        body[:MAX_BODY].decode()
-    except UnicodeDecodeError as error:
-        return len(body) > MAX_BODY and error.start >= MAX_BODY - 3  # cut inside a character
-    return True

@@ -59,7 +59,10 @@ CAPABILITIES: tuple[Capability, ...] = (
     _in_app("kv.read", "script:read", "viewer", "Read key-value entries"),
     _in_app("docs.read", "script:read", "viewer", "Read documents"),
     _in_app("files.read", "script:read", "viewer", "Read files"),
-    _in_app("log.read", "log:read", "viewer", "Read executions and their log lines"),
+    _in_app("log.read", "log:read", "viewer", "Read the figures, errors and log lines of executions"),
+    _in_app(
+        "log.read_bodies", "log:read", "editor", "Read the headers, queries and bodies of recorded executions"
+    ),
     _in_app("script.write", "script:write", "editor", "Create, update and restore scripts"),
     _in_app("vars.write", "script:write", "editor", "Set and delete variables"),
     _in_app("kv.write", "script:write", "editor", "Create, update and delete key-value entries"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 import secrets
 
 SESSION_PREFIX = "pis_"
@@ -14,7 +13,6 @@ KEY_PREFIX = "pic_"
 KEY_PREFIX_LENGTH = 8
 KEY = KEY_PREFIX + "[a-z2-7]{52}"
 """Regular expression of an API key; its first characters identify its row."""
-_ANY = re.compile(rf"{SESSION_TOKEN}|{KEY}|(?i:bearer)\s+(?:{SESSION_PREFIX}|{KEY_PREFIX})", re.ASCII)
 SESSION_COOKIE = "picloud_session"
 SESSION_COOKIE_SECURE = "__Host-picloud_session"
 """Over https: the prefix keeps other hosts from setting it (RFC 6265bis, section 4.1.3.2)."""
@@ -63,15 +61,3 @@ def bearer_token(authorization: str | None) -> str | None:
     if authorization is None or authorization[:7].lower() != "bearer ":
         return None
     return authorization[7:].strip()
-
-
-def holds_token(text: str) -> bool:
-    """Return whether a string contains a token of PiCloud, valid or not. Scripts must not see these.
-
-    Args:
-        text: a header value or one cookie of a request.
-
-    Returns:
-        True when it contains a session token or an API key, or an incomplete one after "Bearer".
-    """
-    return (SESSION_PREFIX in text or KEY_PREFIX in text) and _ANY.search(text) is not None

@@ -126,6 +126,8 @@ class Outcome:
         figures: its cost.
         logs: its log lines, within the limits.
         logs_dropped: lines dropped by the limits.
+        private: whether the script asked that only figures are recorded.
+        platform_texts: texts of errors about the platform that the script got, such as an exceeded quota.
     """
 
     code: str = "internal"
@@ -134,6 +136,8 @@ class Outcome:
     figures: Figures = field(default_factory=Figures)
     logs: list[LogLine] = field(default_factory=list)
     logs_dropped: int = 0
+    private: bool = False
+    platform_texts: list[str] = field(default_factory=list)
 
     @property
     def status(self) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from picloud.core import interface
-from picloud.core.errors import ServiceError, StorageFull
+from picloud.core.errors import PlatformError, ServiceError, StorageFull
 from picloud.core.interface import HostFunction, Signature
 from picloud.sandbox import abi, capi
 from picloud.sandbox.engine import SLICE_FUEL, Engine
@@ -27,6 +27,8 @@ LOOP_FUEL = 3 * SLICE_FUEL
 COMPILE_FUEL = 20_000_000_000
 CALL_FUEL = 1_000
 """Fuel of a host call, in addition to one per byte in and out."""
+
+MAX_PLATFORM_TEXTS = 100
 
 MAX_REQUEST = 16 * MIB
 MAX_RESULT = FIXED["max_response_body"] + MIB
@@ -55,6 +57,8 @@ class Run:
         figures: its figures, updated while it runs.
         logs: log lines of the script.
         logs_dropped: lines dropped by the limits.
+        private: whether the script asked that only figures are recorded.
+        platform_texts: texts of errors about the platform that the script got.
         suspended: whether the guest waits for a host call.
     """
 
@@ -101,6 +105,8 @@ class Run:
         self.figures = Figures()
         self.logs: list[LogLine] = []
         self.logs_dropped = 0
+        self.private = False
+        self.platform_texts: list[str] = []
         self.suspended = False
         try:
             if reservation.limit < len(engine.pristine):
@@ -233,6 +239,9 @@ class Run:
         if name == "log_write":
             self._log(*params)  # type: ignore[arg-type]  # decoded by its signature
             return self._answer(self._reply(interface.NIL, 0))
+        if name == "log_private":
+            self.private = True
+            return self._answer(self._reply(interface.NIL, 0))
         work = self._functions[name](self._call, *params)
         if not self._on_loop:  # services run in the event loop, after the turn of this thread
             self._suspend(signature, work)
@@ -247,7 +256,7 @@ class Run:
         except StopIteration as stop:
             reply = self._reply(signature.encode(stop.value), 0)
         except _THROWN as error:
-            reply = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
+            reply = self._reply_error(error)
         else:
             self._suspend(signature, _Begun(work, first))
             return None
@@ -309,7 +318,7 @@ class Run:
                     result = await work
                 word = self._reply(signature.encode(result), 0)
             except _THROWN as error:
-                word = self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
+                word = self._reply_error(error)
             except TimeoutError:
                 if not limit.expired():  # by the clock of the loop, which can be ahead of the deadline
                     raise  # raised by the service itself
@@ -330,6 +339,12 @@ class Run:
             return len(data) | flags | abi.DEFERRED_BIT
         self.guest.write(address, data)
         return len(data) | flags
+
+    def _reply_error(self, error: ServiceError | StorageFull) -> int:
+        """Reply with an error, which the guest throws."""
+        if isinstance(error, (PlatformError, StorageFull)) and len(self.platform_texts) < MAX_PLATFORM_TEXTS:
+            self.platform_texts.append(str(error))
+        return self._reply(abi.encode_error(str(error)), abi.ERROR_BIT)
 
     def _take_reply(self, pointer: int, length: int) -> int:
         if self._deferred is None or length < len(self._deferred[0]):

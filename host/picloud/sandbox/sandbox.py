@@ -174,6 +174,7 @@ class Sandbox:
             if run is not None:
                 run.close()
                 outcome.figures, outcome.logs, outcome.logs_dropped = run.figures, run.logs, run.logs_dropped
+                outcome.private, outcome.platform_texts = run.private, run.platform_texts
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
 

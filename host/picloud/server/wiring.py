@@ -8,12 +8,14 @@ from datetime import timedelta
 
 from picloud.config import Settings
 from picloud.config.machine import cores
+from picloud.control import executions
 from picloud.control.app_settings import AppSettingsStore
 from picloud.control.apps import Apps
 from picloud.control.domains import Domains
 from picloud.control.execution_feed import ExecutionFeed
 from picloud.control.executions import Executions
 from picloud.control.health import Health
+from picloud.control.routed_scripts import RoutedScripts
 from picloud.control.routes import Routes
 from picloud.control.routing_cache import RoutingCache
 from picloud.control.scripts import versions as script_versions
@@ -32,8 +34,10 @@ from picloud.execution.admission import Admission
 from picloud.execution.capability_check import with_capability_checks
 from picloud.execution.executor import Executor
 from picloud.execution.live_scripts import LiveScripts
+from picloud.execution.log_rate import LogRate
 from picloud.execution.platform import Platform
 from picloud.execution.record import Recorder, all_written
+from picloud.execution.redaction import Redaction
 from picloud.identity.accounts import Accounts
 from picloud.identity.audit import Audit
 from picloud.identity.keys import Keys
@@ -48,7 +52,7 @@ from picloud.outbox.write import Outbox
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.compiling import Compiling
 from picloud.sandbox.engine import Engine
-from picloud.sandbox.limits import Ceilings
+from picloud.sandbox.limits import MIB, Ceilings
 from picloud.sandbox.memory import GuestMemory
 from picloud.sandbox.sandbox import Sandbox
 from picloud.sandbox.store import ImageStore
@@ -93,7 +97,9 @@ async def open_platform(
         space = disk_space(settings)
 
         quotas = Quotas.configured(
-            database, settings, (*(service.quota for service in SERVICES), script_versions.QUOTA)
+            database,
+            settings,
+            (*(service.quota for service in SERVICES), script_versions.QUOTA, executions.QUOTA),
         )
         services = Services(
             SERVICES,
@@ -118,7 +124,9 @@ async def open_platform(
         compiling = Compiling(settings.compile_fuel_per_minute)
         memory = GuestMemory(settings.worker_memory, settings.worker_app_memory, metrics)
         sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES, compiling, memory)
-        recorder = Recorder(database, generations, metrics)
+        redaction = Redaction(settings.redact_names)
+        rate = LogRate(settings.quota_log_mb * MIB)
+        recorder = Recorder(database, generations, metrics, redaction, rate)
         recorder.start()
         closing.push_async_callback(recorder.close)
         admission = Admission(
@@ -163,6 +171,7 @@ async def open_platform(
             execution_feed=execution_feed,
             directory=RoutingCache(database, generations, settings.default_app),
             health=Health(database, latest_version(), engine.info.sdk, engine.digest, space),
+            routed_scripts=RoutedScripts(database, generations),
             live_scripts=LiveScripts(database, modules, generations, ceilings),
             executor=executor,
             ceilings=ceilings,

@@ -15,26 +15,33 @@ The rule is applied with as little reading as possible:
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, get_args
 from uuid import UUID
 
+from cachetools import TTLCache
+
 from picloud.config import Settings
-from picloud.core.errors import ServiceError
+from picloud.core.errors import PlatformError
 from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 
-Store: TypeAlias = Literal["kv", "docs", "files", "scripts"]
+Store: TypeAlias = Literal["kv", "docs", "files", "scripts", "executions"]
 STORES: tuple[Store, ...] = get_args(Store)
 
+NO_LIMIT = 2**62
+REPORT_SECONDS = 3600.0
+"""How often the operator's log has the same exceeded quota of an app, per worker."""
 FRESH_SECONDS = 1.0
 MAX_REMEMBERED_APPS = 10_000
 """Apps a worker remembers the sums of."""
 
 _SQL = load("usage")
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +49,9 @@ class Amount:
     """An amount of stored data, or the limit of it.
 
     Attributes:
-        rows: entries, documents, files or script versions.
+        rows: entries, documents, files, script versions or executions.
         bytes: of a key and its value; of a document as JSON; of a file and its metadata; of a version's
-            source.
+            source; of an execution's record.
     """
 
     rows: int
@@ -64,18 +71,19 @@ class StoreUsage:
     """The usage and the limits of an app in one store.
 
     Attributes:
-        store: "kv", "docs", "files" or "scripts".
-        rows: entries, documents, files or script versions; for kv including entries that expired recently.
+        store: "kv", "docs", "files", "scripts" or "executions".
+        rows: entries, documents, files, script versions or executions; for kv including entries that expired
+            recently.
         bytes: of keys and values; of documents as JSON; of files and their metadata; of the sources of
-            versions.
-        rows_limit: maximum of rows.
-        bytes_limit: maximum of bytes.
+            versions; of the records of executions.
+        rows_limit: maximum of rows, or None for no maximum.
+        bytes_limit: maximum of bytes. Of executions, the oldest are deleted above it.
     """
 
     store: Store
     rows: int
     bytes: int
-    rows_limit: int
+    rows_limit: int | None
     bytes_limit: int
 
 
@@ -83,7 +91,7 @@ MINIMUM = Amount(1, 1)
 """The minimum that a write can add."""
 
 
-class QuotaUsedUp(ServiceError):
+class QuotaUsedUp(PlatformError):
     """The write exceeds the quota of the app."""
 
 
@@ -106,6 +114,7 @@ class Quotas:
         self._database, self._limits = database, limits
         self._known: dict[UUID, _Sums] = {}
         self._loads: SingleFlight[UUID] = SingleFlight()
+        self._reported: TTLCache[tuple[UUID, str], bool] = TTLCache(MAX_REMEMBERED_APPS, REPORT_SECONDS)
 
     @classmethod
     def configured(
@@ -123,7 +132,13 @@ class Quotas:
         """Return the current usage and limits of an app."""
         sums = await self._read(app_id)
         return [
-            StoreUsage(store, stored.rows, stored.bytes, limit.rows, limit.bytes)
+            StoreUsage(
+                store,
+                stored.rows,
+                stored.bytes,
+                limit.rows if limit.rows < NO_LIMIT else None,
+                limit.bytes,
+            )
             for store, limit in self._limits.items()
             for stored in (sums.get(store, _EMPTY),)
         ]
@@ -152,7 +167,7 @@ class Quotas:
         """
         if not await self.has_room(app_id, store, added):
             stored = (await self._read(app_id)).get(store, _EMPTY)
-            self._require(store, added, Amount(stored.rows + added.rows, stored.bytes + added.bytes))
+            self._require(app_id, store, added, Amount(stored.rows + added.rows, stored.bytes + added.bytes))
 
     async def check_after(
         self, connection: Connection, app_id: UUID, store: Store, added: Amount | None = None
@@ -172,9 +187,9 @@ class Quotas:
             assert grown is not None
             added = Amount(grown["rows"], grown["bytes"])
         if added.rows > 0 or added.bytes > 0:
-            self._require(store, added, (await self._read(app_id, connection)).get(store, _EMPTY))
+            self._require(app_id, store, added, (await self._read(app_id, connection)).get(store, _EMPTY))
 
-    def _require(self, store: Store, added: Amount, after: Amount) -> None:
+    def _require(self, app_id: UUID, store: Store, added: Amount, after: Amount) -> None:
         """Raise QuotaUsedUp if a write exceeds a limit. Args: after: what is stored with what it added."""
         limit = self._limits[store]
         for unit, more, stored, maximum, setting in (
@@ -182,10 +197,24 @@ class Quotas:
             ("bytes", added.bytes, after.bytes, limit.bytes, "MB"),
         ):
             if more > 0 and stored > maximum:
+                variable = f"PICLOUD_QUOTA_{store.upper()}_{setting}"
+                self._report(app_id, maximum, unit, variable)
                 raise QuotaUsedUp(
                     f"the app's quota of {maximum} {unit} is exceeded ({stored - more} are stored); "
-                    f"delete some, or ask the operator to raise PICLOUD_QUOTA_{store.upper()}_{setting}"
+                    f"delete some, or ask the operator to raise {variable}"
                 )
+
+    def _report(self, app_id: UUID, maximum: int, unit: str, variable: str) -> None:
+        """Tell the operator once, not for every write."""
+        if (app_id, variable) not in self._reported:
+            self._reported[app_id, variable] = True
+            logger.warning(
+                "app %s: the quota of %d %s is exceeded; its writes fail. Delete data, or raise %s",
+                app_id,
+                maximum,
+                unit,
+                variable,
+            )
 
     async def _recent(self, app_id: UUID) -> Mapping[str, Amount]:
         def known() -> Mapping[str, Amount] | None:
@@ -211,5 +240,6 @@ _ROWS: Mapping[Store, str] = {
     "docs": "documents",
     "files": "files",
     "scripts": "script versions",
+    "executions": "executions",
 }
-UNLIMITED: Mapping[Store, Amount] = dict.fromkeys(STORES, Amount(2**62, 2**62))
+UNLIMITED: Mapping[Store, Amount] = dict.fromkeys(STORES, Amount(NO_LIMIT, NO_LIMIT))

@@ -21,7 +21,9 @@ from picloud.core.wakeup import WakeUp
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.execution.invocation import ScriptVersion
-from picloud.execution.record import METRICS, Recorder, _row, all_written
+from picloud.execution.record import METRICS, Recorder, all_written
+from picloud.execution.record_row import make_row
+from picloud.execution.redaction import Redaction
 from picloud.sandbox.outcome import Outcome, Response
 from picloud.services.outbound_decisions import Decisions
 from tests.workbench import NOBODY, invocation, script
@@ -129,7 +131,7 @@ async def test_no_position_is_seen_before_a_smaller_one_that_is_being_written(
     first, second = invocation(script("1")), invocation(script("2"))
 
     def values(what: Any) -> list[list[object]]:
-        return [[value] for value in _row(what, ended(), time.time(), Decisions())]
+        return [[value] for value in make_row(what, ended(), time.time(), Decisions(), Redaction(()))]
 
     position = await feed.start(NOBODY, None)
     reading = asyncio.create_task(read(feed, Followed(NOBODY), position, 2))

@@ -178,7 +178,7 @@ async def test_every_worker_runs_the_saved_version_and_not_a_deleted_one(worker:
     assert await there.get(script.app_id, script.id) is live
     script = await scripts.update(script, {"source": "2", "execute_access": "members"}, actor=ACTOR)
     live = await there.get(script.app_id, script.id)
-    assert (live.version.version, live.version.source, live.members_only) == (2, b"2", True)
+    assert (live.version.version, live.version.source, live.access) == (2, b"2", "members")
     await scripts.delete(script, actor=ACTOR)
     with pytest.raises(NotFound):
         await there.get(script.app_id, script.id)

@@ -21,7 +21,8 @@ from picloud.execution.admission import Admission
 from picloud.execution.cause import CallCause, EventCause, ScriptRequest
 from picloud.execution.executor import Executor
 from picloud.execution.invocation import Invocation
-from picloud.execution.record import MAX_BODY, MAX_WAITING_BYTES, Recorder
+from picloud.execution.record import MAX_WAITING_BYTES, Recorder
+from picloud.execution.record_row import MAX_BODY
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.outcome import LogLine, Outcome, Response, ScriptError
@@ -300,4 +301,5 @@ async def test_a_retry_writes_no_record_twice(database: Database) -> None:
         recorder.record(made, outcome(), 1e9)
         await recorder.close()
     assert await database.fetchval("SELECT count(*) FROM execution_logs") == 1
+    assert await database.fetchval("SELECT sum(rows) FROM usage_deltas WHERE store = 'executions'") == 1
     assert made.script.app_id == UUID(int=0)

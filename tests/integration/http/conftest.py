@@ -120,8 +120,9 @@ class Client:
     async def script(
         self, source: str, name: str = "script", app: str = "default", **fields: Any
     ) -> dict[str, Any]:
-        """Make a script."""
-        answer = await self.admin("POST", f"/apps/{app}/scripts", {"name": name, "source": source, **fields})
+        """Make a script that everyone can execute by its id, unless the fields say otherwise."""
+        draft = {"name": name, "source": source, "execute_access": "open", **fields}
+        answer = await self.admin("POST", f"/apps/{app}/scripts", draft)
         assert answer.status == 201, answer.body
         return dict(answer.json)
 

@@ -41,9 +41,9 @@ def test_names_of_services_and_of_what_they_store_are_unique() -> None:
     assert len(stored) == len(set(stored))
 
 
-def test_every_store_with_a_quota_belongs_to_one_service_or_to_scripts() -> None:
+def test_every_store_with_a_quota_belongs_to_one_service_or_to_the_control_plane() -> None:
     stores = [service.quota.store for service in SERVICES if service.quota is not None]
-    assert sorted([*stores, "scripts"]) == sorted(STORES)
+    assert sorted([*stores, "scripts", "executions"]) == sorted(STORES)
 
 
 @each_service

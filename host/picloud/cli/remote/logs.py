@@ -17,6 +17,7 @@ from picloud.cli.remote.resource import positive
 from picloud.cli.terminal import json_text, paint, plain
 
 _LIMIT = 20
+_OMITTED = {"private": "the script is private", "rate": "the log grows too fast"}
 _LEVELS = {"error": "31", "warn": "33", "info": "36"}
 
 
@@ -121,6 +122,8 @@ async def shown(item: Json, names: Names) -> str:
     lines += [_call(decision) for decision in item["outbound"]]
     if item["outbound_dropped"]:
         lines.append(paint(f"    ({plain(str(item['outbound_dropped']))} more calls were not recorded)", "2"))
+    if item.get("omitted"):
+        lines.append(paint(f"    (only figures are on record: {_OMITTED.get(item['omitted'], '?')})", "2"))
     if item["error"]:
         lines.append(f"    {paint('error', '31')} {plain(_place(item['error']))}")
     return "\n".join(lines)

@@ -35,6 +35,10 @@ async def _limits(_context: Context, typed: list[str]) -> dict[str, int | None]:
     return limits
 
 
+async def _rule(_context: Context, typed: str) -> str | None:
+    return None if typed == "app" else typed
+
+
 _FIELDS = (
     in_body("--kind", "kind of script", choices=("endpoint", "module")),
     in_body("--description", "description"),
@@ -46,7 +50,15 @@ _FIELDS = (
         action="append",
         metavar="NAME=N",
     ),
-    in_body("--access", "who can execute it by its id", "execute_access", choices=("open", "members")),
+    in_body(
+        "--access", "who can execute it by its id", "execute_access", choices=("open", "members", "routed")
+    ),
+    in_body(
+        "--record-bodies",
+        "which bodies of its executions are recorded; app: the setting of the app",
+        read=_rule,
+        choices=("none", "errors", "all", "app"),
+    ),
     MESSAGE,
 )
 

@@ -1,4 +1,4 @@
-"""`picloud settings`: settings of an app, such as CORS."""
+"""`picloud settings`: settings of an app: CORS, and which bodies are recorded."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from picloud.cli.terminal import paint
 _RESET = ("methods", "headers", "expose_headers", "credentials", "max_age_seconds")
 
 
+_OTHERS = ("record_bodies", "public_errors")
+
+
 async def _yes(_context: Context, typed: str) -> bool:
     return typed == "yes"
 
 
 def _cors(context: Context, body: Json) -> None:
-    """Move command line values into the `cors` field of the request body."""
+    """Move the values of CORS into the `cors` field of the request body."""
     typed = context.arguments
+    others = {name: body.pop(name) for name in _OTHERS if name in body}
     cors = {**dict.fromkeys(typed.given_reset or ()), **body}
     body.clear()
     if typed.given_no_cors:
@@ -27,6 +31,7 @@ def _cors(context: Context, body: Json) -> None:
         body["cors"] = None
     elif cors:
         body["cors"] = cors
+    body.update(others)
 
 
 def _show(_context: Context, answer: Json) -> None:
@@ -34,11 +39,12 @@ def _show(_context: Context, answer: Json) -> None:
         print(paint("no CORS settings: pages of other origins cannot read the app's responses", "2"))
     else:
         print_fields(answer["cors"])
+    print_fields({name: answer[name] for name in _OTHERS})
 
 
 NOUN = Noun(
     "settings",
-    "settings of an app: access for pages of other origins (CORS)",
+    "settings of an app: access for pages of other origins (CORS), recorded bodies",
     (
         Verb(name="show", help="show the settings of an app", path="apps/{app}/settings", show=_show),
         Verb(
@@ -84,6 +90,17 @@ NOUN = Noun(
                     "max_age_seconds",
                     type=int,
                     metavar="SECONDS",
+                ),
+                in_body(
+                    "--record-bodies",
+                    "which bodies of requests and responses the execution log keeps",
+                    choices=("none", "errors", "all"),
+                ),
+                in_body(
+                    "--public-errors",
+                    "give anonymous callers the messages of errors that scripts do not catch",
+                    read=_yes,
+                    choices=("yes", "no"),
                 ),
                 own("--reset", "reset to the default; can be repeated", action="append", choices=_RESET),
                 own("--no-cors", "remove all CORS settings", action="store_true"),

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
+from picloud.control.record_bodies import RecordBodies
 from picloud.core.errors import Invalid
 from picloud.core.validation import check_description, check_name, require_not_null
 from picloud.sandbox.limits import FIXED, PER_SCRIPT, Ceilings, LimitRejected, Limits
 from picloud.services.modules.names import check_module_name
 
 Kind: TypeAlias = Literal["endpoint", "module"]
-Access: TypeAlias = Literal["open", "members"]
+Access: TypeAlias = Literal["open", "members", "routed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Draft:
         description: free text.
         sandbox: limit overrides by name.
         execute_access: who can execute it by its id: "open" for every caller, "members" for users
-            who can read the app.
+            who can read the app, "routed" for every caller while a route leads to it and else for members.
+        record_bodies: which bodies of its executions are recorded; None for the setting of the app.
     """
 
     name: str
@@ -34,7 +36,8 @@ class Draft:
     kind: Kind = "endpoint"
     description: str = ""
     sandbox: Mapping[str, Any] = field(default_factory=dict)
-    execute_access: Access = "open"
+    execute_access: Access = "routed"
+    record_bodies: RecordBodies | None = None
 
     def __post_init__(self) -> None:
         """Drop a byte order mark, which Windows programs write in front of the source."""
@@ -57,7 +60,7 @@ class Draft:
         if "description" in patch:
             changed["description"] = patch["description"] or ""
         if "execute_access" in patch:
-            changed["execute_access"] = patch["execute_access"] or "open"
+            changed["execute_access"] = patch["execute_access"] or "routed"
         if "sandbox" in patch:
             merged = {**self.sandbox, **(patch["sandbox"] or {})} if patch["sandbox"] is not None else {}
             changed["sandbox"] = {

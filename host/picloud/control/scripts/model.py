@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
+from picloud.control.record_bodies import RecordBodies
 from picloud.control.scripts.draft import Access, Draft, Kind
 
 
@@ -24,7 +25,9 @@ class ScriptSummary:
         version: increases by one with every save.
         sandbox: limit overrides by name.
         execute_access: who can execute it by its id: "open" for every caller, "members" for users
-            who can read the app.
+            who can read the app, "routed" for every caller while a route leads to it and else for members.
+        record_bodies: which bodies of its executions are recorded: "none", "errors" or "all"; None for the
+            setting of the app.
         created_at: first save.
         updated_at: last save.
     """
@@ -37,6 +40,7 @@ class ScriptSummary:
     version: int
     sandbox: dict[str, int]
     execute_access: Access
+    record_bodies: RecordBodies | None
     created_at: datetime
     updated_at: datetime
 
@@ -54,7 +58,15 @@ class Script(ScriptSummary):
     @property
     def draft(self) -> Draft:
         """The fields that users set."""
-        return Draft(self.name, self.source, self.kind, self.description, self.sandbox, self.execute_access)
+        return Draft(
+            self.name,
+            self.source,
+            self.kind,
+            self.description,
+            self.sandbox,
+            self.execute_access,
+            self.record_bodies,
+        )
 
     @property
     def audit_fields(self) -> dict[str, Any]:
@@ -67,4 +79,5 @@ class Script(ScriptSummary):
             "sha256": sha256(self.source.encode()).hexdigest(),
             "sandbox": self.sandbox,
             "execute_access": self.execute_access,
+            "record_bodies": self.record_bodies,
         }

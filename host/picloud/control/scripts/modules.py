@@ -9,6 +9,7 @@ from weakref import WeakValueDictionary
 
 from asyncpg import Record
 
+from picloud.control.record_bodies import RecordBodies
 from picloud.control.scripts.imports import MAX_MODULES, Import, describe
 from picloud.control.scripts.model import Script, ScriptSummary
 from picloud.core.errors import NotFound
@@ -50,7 +51,9 @@ class Loaded:
         kind: "endpoint" or "module".
         version: increases by one with every save.
         sandbox: limit overrides by name.
-        execute_access: "open" or "members".
+        execute_access: "open", "members" or "routed".
+        record_bodies: which bodies of its executions are recorded, by the script or its app.
+        public_errors: whether anonymous callers get its error messages, by the app.
         source: Rhai, UTF-8.
         revision: script revision of the app.
         modules: literal imports, direct and indirect, ordered by id. A missing module is left out; the
@@ -65,6 +68,8 @@ class Loaded:
     version: int
     sandbox: Mapping[str, int]
     execute_access: str
+    record_bodies: RecordBodies
+    public_errors: bool
     source: bytes
     revision: int
     modules: tuple[Module, ...] = ()
@@ -130,6 +135,8 @@ class Modules:
             script["version"],
             script["sandbox"],
             script["execute_access"],
+            script["record_bodies"],
+            script["public_errors"],
             _source(script, held),
             script["revision"],
             tuple(self._module(row, held) for row in needed) if problem is None else (),

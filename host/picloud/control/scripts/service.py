@@ -87,6 +87,7 @@ class Scripts:
                     draft.source,
                     draft.sandbox,
                     draft.execute_access,
+                    draft.record_bodies,
                 )
             except UniqueViolationError:
                 raise _name_taken(draft.name) from None
@@ -286,6 +287,7 @@ class Scripts:
                     draft.source,
                     draft.sandbox,
                     draft.execute_access,
+                    draft.record_bodies,
                 )
             except UniqueViolationError:
                 raise _name_taken(draft.name) from None

@@ -67,12 +67,12 @@ DELETE FROM apps WHERE id = $1;
 
 -- name: app_settings
 -- The settings of an app.
-SELECT cors FROM apps WHERE id = $1;
+SELECT cors, record_bodies, public_errors FROM apps WHERE id = $1;
 
 -- name: app_settings_lock
 -- The settings of an app, locked to the end of the transaction.
-SELECT cors FROM apps WHERE id = $1 FOR NO KEY UPDATE;
+SELECT cors, record_bodies, public_errors FROM apps WHERE id = $1 FOR NO KEY UPDATE;
 
 -- name: app_settings_update
 -- Update the settings of an app.
-UPDATE apps SET cors = $2, updated_at = now() WHERE id = $1;
+UPDATE apps SET cors = $2, record_bodies = $3, public_errors = $4, updated_at = now() WHERE id = $1;

@@ -13,18 +13,19 @@ WITH RECURSIVE needed (id, is_script) AS (
     JOIN script_imports i ON i.app_id = $1 AND i.script_id = n.id
     JOIN scripts m ON m.app_id = i.app_id AND m.name = i.name AND m.kind = 'module'
 ), sized AS (
-    SELECT s.id, s.name, s.kind, s.version, s.sandbox, s.execute_access, s.source, n.is_script,
+    SELECT s.id, s.name, s.kind, s.version, s.sandbox, s.execute_access, s.record_bodies, s.source, n.is_script,
            coalesce(sum(octet_length(s.source)) FILTER (WHERE NOT n.is_script) OVER (), 0) AS total
     FROM (SELECT id, is_script FROM needed LIMIT $5) n
     JOIN scripts s ON s.app_id = $1 AND s.id = n.id
 )
-SELECT id, name, kind, version, sandbox, execute_access, is_script, total,
-       (SELECT script_revision FROM apps WHERE apps.id = $1) AS revision,
+SELECT sized.id, sized.name, kind, version, sandbox, execute_access, is_script, total,
+       coalesce(sized.record_bodies, app.record_bodies) AS record_bodies, app.public_errors,
+       app.script_revision AS revision,
        CASE WHEN (is_script OR total <= $6)
              AND NOT EXISTS (SELECT FROM unnest($3::uuid[], $4::integer[]) AS held (script, number)
                              WHERE held.script = sized.id AND held.number = sized.version)
             THEN source END AS source
-FROM sized;
+FROM sized JOIN apps app ON app.id = $1;
 
 -- name: module_source
 -- The app's revision and the script with a name; the kind is null if there is none.
@@ -59,7 +60,7 @@ FROM (SELECT name FROM needed LIMIT $3) n LEFT JOIN scripts s ON s.app_id = $1 A
 
 -- name: importers_list
 -- A page of the scripts, other than $4 itself, that import a name ($5), oldest first, without their sources.
-SELECT s.id, s.app_id, s.name, s.kind, s.description, s.version, s.sandbox, s.execute_access, s.created_at, s.updated_at
+SELECT s.id, s.app_id, s.name, s.kind, s.description, s.version, s.sandbox, s.execute_access, s.record_bodies, s.created_at, s.updated_at
 FROM script_imports i JOIN scripts s ON s.app_id = i.app_id AND s.id = i.script_id
 WHERE i.app_id = $1 AND i.name = $5 AND i.script_id <> $4 AND ($2::uuid IS NULL OR i.script_id > $2)
 ORDER BY i.script_id LIMIT $3;

@@ -107,3 +107,7 @@ LEFT JOIN LATERAL (
 ) AS changed ON true
 LEFT JOIN routes ON routes.app_id = apps.id AND routes.id = changed.route_id
 WHERE apps.id = $1;
+
+-- name: script_has_route
+-- Whether a route leads to a script.
+SELECT EXISTS (SELECT FROM routes WHERE app_id = $1 AND script_id = $2);

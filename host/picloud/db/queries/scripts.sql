@@ -1,8 +1,8 @@
 -- name: script_insert
 -- Create a script at version 1; the unique constraint rejects a name in use.
-INSERT INTO scripts (app_id, id, name, kind, description, version, source, sandbox, execute_access)
-VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)
-RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at;
+INSERT INTO scripts (app_id, id, name, kind, description, version, source, sandbox, execute_access, record_bodies)
+VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)
+RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, record_bodies, created_at, updated_at;
 
 -- name: script_version_insert
 -- Store a version and count it.
@@ -34,7 +34,7 @@ SELECT id, script_revision AS revision FROM apps WHERE id = ANY($1::uuid[]);
 
 -- name: script_find
 -- One script by its id alone; the caller authorises for the app it finds.
-SELECT id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at
+SELECT id, app_id, name, kind, description, version, source, sandbox, execute_access, record_bodies, created_at, updated_at
 FROM scripts WHERE id = $1;
 
 -- name: script_lock
@@ -47,17 +47,17 @@ SELECT kind, name FROM scripts WHERE app_id = $1 AND id = $2 FOR UPDATE;
 
 -- name: scripts_list
 -- A page of an app's scripts without their sources, oldest first.
-SELECT id, app_id, name, kind, description, version, sandbox, execute_access, created_at, updated_at
+SELECT id, app_id, name, kind, description, version, sandbox, execute_access, record_bodies, created_at, updated_at
 FROM scripts WHERE app_id = $1 AND ($2::uuid IS NULL OR id > $2)
 ORDER BY id LIMIT $3;
 
 -- name: script_update
 -- Save the next version, unless version $3 is no longer the latest.
 UPDATE scripts
-SET name = $4, kind = $5, description = $6, source = $7, sandbox = $8, execute_access = $9,
+SET name = $4, kind = $5, description = $6, source = $7, sandbox = $8, execute_access = $9, record_bodies = $10,
     version = version + 1, updated_at = now()
 WHERE app_id = $1 AND id = $2 AND version = $3
-RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, created_at, updated_at;
+RETURNING id, app_id, name, kind, description, version, source, sandbox, execute_access, record_bodies, created_at, updated_at;
 
 -- name: script_delete
 -- Delete a script with its versions and routes.

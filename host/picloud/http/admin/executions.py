@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from picloud.control.execution_feed import Followed
-from picloud.control.executions import Execution, require_outcome
+from picloud.control.executions import Execution, require_outcome, visible
 from picloud.core.pagination import Page
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint, ListQuery
@@ -59,19 +60,25 @@ class AppFollowQuery(FollowQuery):
 
 async def of_script(platform: Platform, call: AdminCall[Any, LogQuery]) -> Page[Execution]:
     """List a script's executions."""
-    script = call.script
-    return await platform.executions.list(script.app_id, call.query.page, script.id, call.query.outcome)
+    script, query = call.script, call.query
+    return _seen(call, await platform.executions.list(script.app_id, query.page, script.id, query.outcome))
 
 
 async def of_app(platform: Platform, call: AdminCall[Any, AppLogQuery]) -> Page[Execution]:
     """List an app's executions."""
     query = call.query
-    return await platform.executions.list(call.app.id, query.page, query.script_id, query.outcome)
+    return _seen(
+        call, await platform.executions.list(call.app.id, query.page, query.script_id, query.outcome)
+    )
 
 
 async def get(platform: Platform, call: AdminCall[Any, Any]) -> Execution:
     """Return an execution."""
-    return await platform.executions.get(call.app.id, call.path["execution"])
+    return visible(await platform.executions.get(call.app.id, call.path["execution"]), call.principal)
+
+
+def _seen(call: AdminCall[Any, Any], page: Page[Execution]) -> Page[Execution]:
+    return replace(page, items=[visible(execution, call.principal) for execution in page.items])
 
 
 async def follow_script(
@@ -127,6 +134,7 @@ ENDPOINTS = (
         access="log.read",
         query=FollowQuery,
         headers=(LAST_EVENT_ID,),
+        visible=visible,
         summary="Follow the executions of a script, in the order they are recorded",
     ),
     StreamEndpoint(
@@ -136,6 +144,7 @@ ENDPOINTS = (
         access="log.read",
         query=AppFollowQuery,
         headers=(LAST_EVENT_ID,),
+        visible=visible,
         summary="Follow the executions of an app, in the order they are recorded",
     ),
     Endpoint(

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from picloud.control.record_bodies import RecordBodies
 from picloud.control.scripts.draft import Access, Draft, Kind
 from picloud.control.scripts.imports import Import
 from picloud.control.scripts.model import Script, ScriptSummary
@@ -38,6 +39,9 @@ class NewScript(Body):
     """A new script.
 
     Attributes:
+        execute_access: who can execute it by its id: `open` for every caller, `members` for users who can
+            read the app, `routed` for every caller while a route leads to it and else for members.
+        record_bodies: which bodies of its executions are recorded; null for the setting of the app.
         message: describes the change in the list of versions.
     """
 
@@ -46,7 +50,8 @@ class NewScript(Body):
     kind: Kind = "endpoint"
     description: str = ""
     sandbox: dict[str, int] = Field(default_factory=dict)
-    execute_access: Access = "open"
+    execute_access: Access = "routed"
+    record_bodies: RecordBodies | None = None
     message: str = Field("", max_length=MAX_MESSAGE)
 
 
@@ -64,6 +69,7 @@ class ScriptPatch(Body):
     description: str | None = None
     sandbox: dict[str, int | None] | None = None
     execute_access: Access | None = None
+    record_bodies: RecordBodies | None = None
     version: int | None = Field(None, ge=1)
     message: str | None = Field(None, max_length=MAX_MESSAGE)
 
@@ -101,7 +107,15 @@ class Valid:
 async def create(platform: Platform, call: AdminCall[NewScript, Any]) -> Script:
     """Create a script."""
     body = call.body
-    draft = Draft(body.name, body.source, body.kind, body.description, body.sandbox, body.execute_access)
+    draft = Draft(
+        body.name,
+        body.source,
+        body.kind,
+        body.description,
+        body.sandbox,
+        body.execute_access,
+        body.record_bodies,
+    )
     return await platform.scripts.create(call.app.id, draft, message=body.message, actor=call.actor)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from picloud.control.app_settings import AppSettings
+from picloud.control.record_bodies import RecordBodies
 from picloud.execution.platform import Platform
 from picloud.http.admin.endpoint import AdminCall, Endpoint
 from picloud.http.admin.fields import Body
@@ -36,9 +37,16 @@ class SettingsPatch(Body):
 
     Attributes:
         cors: access for pages of other origins (CORS); null sends no CORS headers.
+        record_bodies: which bodies of requests and responses the execution log keeps: `none`, `errors` (of
+            executions that failed or returned a 5xx status) or `all`; `errors` by default. A script can have
+            its own rule.
+        public_errors: give anonymous callers the messages of errors that scripts do not catch; by default
+            they get the code and the request id. Messages of PiCloud itself are never given to them.
     """
 
     cors: CorsPatch | None = None
+    record_bodies: RecordBodies | None = None
+    public_errors: bool | None = None
 
     @property
     def changes(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
@@ -31,6 +31,7 @@ from picloud.http.edge.event_stream import (
 from picloud.http.edge.middleware import REQUEST_ID
 from picloud.http.open_streams import STREAMS, OpenStreams
 from picloud.identity.capabilities import authorise
+from picloud.identity.principal import Principal
 
 CHECK_SECONDS = 1.0
 """How often an idle stream checks that its caller still has access."""
@@ -40,6 +41,8 @@ RETRY_MILLISECONDS = (500, 1500)
 _log = logging.getLogger(__name__)
 
 Source = AsyncGenerator[StreamEvent[Any], None]
+Check = Callable[[], Awaitable[Principal]]
+Seen = Callable[[StreamEvent[Any]], Awaitable[StreamEvent[Any]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,12 @@ class StreamEndpoint(Endpoint):
     """A path that streams. `handle` returns an async generator of `StreamEvent`, which is closed at the end.
 
     An event without data is not sent on its own: its id is sent with the next heartbeat.
+
+    Attributes:
+        visible: returns the data of an event as a principal may see it.
     """
+
+    visible: Callable[[Any, Principal], Any]
 
     async def respond(
         self, platform: Platform, request: web.Request, call: AdminCall[Any, Any], result: Any
@@ -62,21 +70,25 @@ class StreamEndpoint(Endpoint):
         streams = request.app[STREAMS]
         sent = request_token(request)
 
-        async def check() -> None:
+        async def check() -> Principal:
             caller = await platform.principals.of_token(sent.token) if sent is not None else None
-            authorise(caller, self.access, call.app_id)
+            return authorise(caller, self.access, call.app_id)
+
+        async def seen(event: StreamEvent[Any]) -> StreamEvent[Any]:
+            # The role can change while it streams.
+            return replace(event, data=self.visible(event.data, await check()))
 
         release = streams.open(call.app_id)
-        return EventStream(_frames(result, streams, check, request[REQUEST_ID]), release)
+        return EventStream(_frames(result, streams, check, seen, request[REQUEST_ID]), release)
 
 
 async def _frames(
-    source: Source, streams: OpenStreams, check: Callable[[], Awaitable[None]], request_id: str
+    source: Source, streams: OpenStreams, check: Check, seen: Seen, request_id: str
 ) -> AsyncGenerator[bytes, None]:
     """Yield the serialized stream: events, heartbeats, and finally the reason why it ended."""
     yield write_retry(random.randint(*RETRY_MILLISECONDS))  # noqa: S311  # not a secret
     try:
-        async with aclosing(_events(source, streams, check)) as frames:
+        async with aclosing(_events(source, streams, check, seen)) as frames:
             async for frame in frames:
                 yield frame
         return
@@ -89,7 +101,7 @@ async def _frames(
 
 
 async def _events(
-    source: Source, streams: OpenStreams, check: Callable[[], Awaitable[None]]
+    source: Source, streams: OpenStreams, check: Check, seen: Seen
 ) -> AsyncGenerator[bytes, None]:
     loop = asyncio.get_running_loop()
     closing = asyncio.create_task(streams.closing.wait())
@@ -110,7 +122,7 @@ async def _events(
                     return
                 position = event.id or position
                 if event.data is not None:
-                    frame = write_event(event)
+                    frame = write_event(await seen(event))
                 elif not has_begun:
                     beat_at = loop.time()  # send the position at once
                 coming = asyncio.create_task(_next(source))

@@ -19,6 +19,7 @@ from picloud.core.errors import (
     PicloudError,
 )
 from picloud.http.edge.responses import error_response
+from picloud.identity.token_search import holds_token
 
 REQUEST_ID = web.RequestKey("request_id", str)
 EXECUTION_ID_HEADER = "X-Execution-Id"
@@ -49,7 +50,7 @@ def edge(handler: Handler) -> Handler:
         except web.HTTPException as error:
             response = error_response(as_picloud_error(error), request_id)
         except Exception:
-            path = request.rel_url.raw_path
+            path = "[redacted]" if holds_token(request.rel_url.raw_path) else request.rel_url.raw_path
             logger.exception("%s %s failed", request.method, path, extra={"request_id": request_id})
             response = error_response(PicloudError(), request_id)
         return _with_headers(response, request_id)
@@ -85,7 +86,7 @@ def as_picloud_error(error: web.HTTPException) -> PicloudError:
 
 def _request_id(headers: Mapping[str, str]) -> str:
     sent = headers.get("X-Request-Id")
-    if sent is not None and _VALID_REQUEST_ID.fullmatch(sent):
+    if sent is not None and _VALID_REQUEST_ID.fullmatch(sent) and not holds_token(sent):
         return sent
     return f"{random.getrandbits(96):024x}"  # an identifier, not a secret
 

@@ -15,6 +15,19 @@ _HOPS = 32  # more than any real chain of proxies
 _WITH_PORT = re.compile(r"\[([^\[\]]*:[^\[\]]*)\](?::\d{1,5})?|([^:]*):\d{1,5}", re.ASCII)
 _SCHEMES = ("http", "https")
 _FORWARDED = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")
+_ANY_PROXY = (
+    *_FORWARDED,
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Original-Forwarded-For",
+    "X-Envoy-External-Address",
+    "CF-Connecting-IP",
+    "CF-Ray",
+    "True-Client-IP",
+    "Fastly-Client-IP",
+    "Fly-Client-IP",
+    "CDN-Loop",
+)
 
 
 class Peer(NamedTuple):
@@ -113,6 +126,32 @@ def is_proxied(request: web.BaseRequest) -> bool:
     if connection.proxies is not None and "X-Forwarded-For" in request.headers:
         return False
     return any(header in request.headers for header in _FORWARDED)
+
+
+def is_local(request: web.BaseRequest) -> bool:
+    """Report whether a program on this machine sent the request to this machine, not a proxy for others.
+
+    Returns:
+        True if the socket's peer and the Host header are of the loopback, and no header shows a proxy.
+    """
+    address = cast("_PeerConnection", request.protocol).address
+    if not address or not ip_address(address).is_loopback:
+        return False
+    headers = request.headers
+    if any(name.lower().startswith("x-forwarded-") for name in headers):
+        return False
+    return not any(name in headers for name in _ANY_PROXY) and _is_loopback(headers.get(hdrs.HOST, ""))
+
+
+def _is_loopback(host: str) -> bool:
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    name = name.lower().removesuffix(".")
+    if name == "localhost" or name.endswith(".localhost"):  # RFC 6761, 6.3
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def normalize_address(text: str) -> str:

@@ -66,8 +66,11 @@ class Execute:
             raise NotFound("script", name)
         app_id = await self._services.live_scripts.app_of(script_id)
         live = await self._services.live_scripts.get(app_id, script_id)
-        principal = await optional_principal(self._services.principals, request, needed=live.members_only)
-        if live.members_only:
+        members_only = live.access == "members" or (
+            live.access == "routed" and not await self._services.routed_scripts.has_route(app_id, script_id)
+        )
+        principal = await optional_principal(self._services.principals, request, needed=members_only)
+        if members_only:
             authorise(principal, "app.read", app_id)
         if live.version.kind != "endpoint":
             raise Invalid("a module cannot be executed; import it from another script")
@@ -85,7 +88,8 @@ ENDPOINTS = (
         about=(
             "Executes a script by id, without a route. The script gets the body, headers and query. The "
             "response of an execution has the header `X-Execution-Id`. A script with `execute_access` "
-            '"members" requires a login and `app.read` in its app.'
+            '"members" requires a login and `app.read` in its app. So does one with "routed", the default, '
+            "while no route leads to it."
         ),
         errors=(
             BadRequest,

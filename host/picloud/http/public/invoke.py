@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
 
 from aiohttp import web
@@ -17,18 +17,26 @@ from picloud.execution.delivery import Delivered, ResponseDelivery
 from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.execution.platform import Platform
 from picloud.http.edge.middleware import EXECUTION_ID_HEADER, REQUEST_ID
+from picloud.http.edge.peer import is_local
 from picloud.http.edge.responses import BODILESS, error_response
 from picloud.http.public.file_part import FileResponse
 from picloud.http.public.file_response import FileDelivery, send_file
+from picloud.identity.capabilities import may
 from picloud.identity.principal import Principal
-from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIES, holds_token
+from picloud.identity.token_search import holds_token
+from picloud.identity.tokens import SESSION_COOKIE, SESSION_COOKIES
 from picloud.sandbox.limits import FIXED
-from picloud.sandbox.outcome import STATUS, Outcome
+from picloud.sandbox.outcome import STATUS, Outcome, Response, ScriptError
 from picloud.services.files import SERVICE as FILES
 
 MAX_QUERY_FIELDS = 1000
 MAX_BODY = FIXED["max_request_body"]
 EMPTY: dict[str, str] = {}  # shared, never modified
+
+Audience: TypeAlias = Literal["members", "public", "visitors"]
+"""Members and callers on this machine; anonymous callers of an app that shows its errors; others."""
+_ABOUT_THE_REQUEST = frozenset({"request_invalid", "overloaded"})
+_ABOUT_THE_SCRIPT = frozenset({"script_error", "script_invalid", "response_invalid"})
 
 OUTCOME_MESSAGES = {
     "script_invalid": "the script does not parse",
@@ -94,13 +102,16 @@ async def invoke(
     try:
         outcome = await platform.executor.execute(invocation, delivery)
         returned = outcome.response
-        if returned is not None and returned.file is not None:
+        if returned is None:
+            audience = _audience(request, script, principal)
+            response = error_response(_OutcomeError(outcome, audience), request_id)
+        elif returned.file is not None:
             sent = FileDelivery(
                 request.method, request.headers, returned.status, CIMultiDict(returned.headers)
             )
             response = await send_file(platform.services.of(FILES), invocation, returned.file, sent)
         else:
-            response = to_response(outcome, request_id)
+            response = _script_response(returned)
     except PicloudError as error:
         response = error_response(error, request_id)
     except BaseException as error:
@@ -128,8 +139,8 @@ def script_headers(request: web.Request) -> dict[str, str]:
     """Return the headers that a script sees.
 
     Returns:
-        Headers by lower-case name, repeated ones joined. Headers that contain a PiCloud token are left out
-        (of cookies, only those): the script's author could use it to act as the caller.
+        Headers by lower-case name, repeated ones joined. Headers whose name or value contains a PiCloud token
+        are left out (of cookies, only those): the script's author could use it to act as the caller.
     """
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
@@ -145,10 +156,15 @@ def script_headers(request: web.Request) -> dict[str, str]:
         headers["cookie"] = ";".join(kept).strip()
         if not kept:
             del headers["cookie"]
-    # In all headers: clients put tokens in more places than PiCloud reads them from.
-    for name in [name for name, value in headers.items() if holds_token(value)]:
-        del headers[name]
+    # In all headers: clients put tokens in more places than PiCloud reads them from. All at once first,
+    # because most requests have none.
+    if holds_token("\n".join((*headers, *headers.values()))):
+        return {name: value for name, value in headers.items() if not _holds_token(name, value)}
     return headers
+
+
+def _holds_token(name: str, value: str) -> bool:
+    return holds_token(name) or holds_token(value)
 
 
 def _is_session_cookie(cookie: str) -> bool:
@@ -162,9 +178,9 @@ def script_query(query: str) -> dict[str, str]:
         query: the raw query, without the question mark.
 
     Returns:
-        Decoded values by name; the last value of a repeated name. Invalid UTF-8 becomes U+FFFD. Values that
-        contain a PiCloud token are left out: PiCloud does not read tokens from the query, but users put them
-        there.
+        Decoded values by name; the last value of a repeated name. Invalid UTF-8 becomes U+FFFD. Fields whose
+        name or value contains a PiCloud token are left out: PiCloud does not read tokens from the query, but
+        users put them there.
 
     Raises:
         BadRequest: the query has more than `MAX_QUERY_FIELDS` fields.
@@ -173,14 +189,18 @@ def script_query(query: str) -> dict[str, str]:
         fields = parse_qsl(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
         raise BadRequest(f"the query has more than {MAX_QUERY_FIELDS} fields") from None
-    return {name: value for name, value in fields if not holds_token(value)}
+    return {name: value for name, value in fields if not _holds_token(name, value)}
 
 
-def to_response(outcome: Outcome, request_id: str) -> web.Response:
-    """Convert an outcome (already validated by the sandbox) to the script's response or an error response."""
-    returned = outcome.response
-    if returned is None:
-        return error_response(_OutcomeError(outcome), request_id)
+def _audience(request: web.Request, script: ScriptVersion, principal: Principal | None) -> Audience:
+    """Return who gets the response, as far as error messages are concerned."""
+    if (principal is not None and may(principal, "app.read", script.app_id)) or is_local(request):
+        return "members"
+    return "public" if script.public_errors else "visitors"
+
+
+def _script_response(returned: Response) -> web.Response:
+    """Convert the response of a script, which the sandbox has checked."""
     return web.Response(
         body=None if returned.status in BODILESS else returned.body,
         status=returned.status,
@@ -191,9 +211,9 @@ def to_response(outcome: Outcome, request_id: str) -> web.Response:
 class _OutcomeError(PicloudError):
     """The execution ended without a response."""
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, audience: Audience) -> None:
         error, code = outcome.error, outcome.code
-        if error is None or code == "internal":
+        if error is None or code == "internal" or not _may_read(outcome, error, audience):
             super().__init__(OUTCOME_MESSAGES[code])
         else:
             position = {"line": error.line, "column": error.column, "module": error.module}
@@ -202,6 +222,14 @@ class _OutcomeError(PicloudError):
         self.status = STATUS[code]  # type: ignore[misc]
         if self.status == Unavailable.status:
             self.headers = {"Retry-After": "1"}  # type: ignore[misc]
+
+
+def _may_read(outcome: Outcome, error: ScriptError, audience: Audience) -> bool:
+    if audience == "members" or outcome.code in _ABOUT_THE_REQUEST:
+        return True
+    if audience == "visitors" or outcome.code not in _ABOUT_THE_SCRIPT:
+        return False
+    return not any(text in error.message for text in outcome.platform_texts)
 
 
 def _decode_value(value: str) -> str:

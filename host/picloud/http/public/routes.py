@@ -16,7 +16,7 @@ from picloud.http.edge.request_body import read_body
 from picloud.http.edge.responses import error_response
 from picloud.http.public.cors import allow, is_preflight, preflight
 from picloud.http.public.invoke import MAX_BODY, invoke
-from picloud.identity.tokens import holds_token
+from picloud.identity.token_search import holds_token
 from picloud.routing.paths import Segments, split_path
 from picloud.routing.pattern import is_reserved
 
@@ -55,9 +55,10 @@ class Public:
         if is_reserved(segments):
             raise await _reserved_path_error(request)
         path = "/" + "/".join(segments)
-        if holds_token(path):  # unlike a header, it cannot be removed before the script sees it
-            raise BadRequest("the path contains a PiCloud token; send it in the Authorization header")
         requested_host = peer(request).host
+        # Unlike a header, these cannot be removed before the script sees them.
+        if holds_token(f"{request.method} {requested_host} {path}"):
+            raise BadRequest("the path contains a PiCloud token; send it in the Authorization header")
         found = await self._services.directory.find(requested_host)
         if found is None:
             raise UnknownHost(requested_host)

@@ -10,8 +10,10 @@ from picloud.config import Settings
 from picloud.control.routing_cache import RoutingCache
 from picloud.db.pool import Database
 from picloud.execution.platform import Platform
+from picloud.sandbox.limits import MIB
 from picloud.sandbox.sandbox import Sandbox
 from picloud.services.files.store import BlobStore
+from picloud.services.quotas import NO_LIMIT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Resources:
         sandbox: the sandbox of this worker.
         audit_days: retention of the audit log; 0 keeps entries permanently.
         execution_days: retention of the execution log; 0 keeps entries permanently.
+        log_bytes: maximum bytes of the execution log of one app.
+        log_total_bytes: maximum bytes of the execution logs of all apps.
     """
 
     database: Database
@@ -33,6 +37,8 @@ class Resources:
     sandbox: Sandbox
     audit_days: int = 0
     execution_days: int = 0
+    log_bytes: int = NO_LIMIT
+    log_total_bytes: int = NO_LIMIT
 
     @classmethod
     def of(cls, platform: Platform, settings: Settings, files: BlobStore) -> Resources:
@@ -44,6 +50,8 @@ class Resources:
             sandbox=platform.executor.sandbox,
             audit_days=settings.audit_retention_days,
             execution_days=settings.execution_retention_days,
+            log_bytes=settings.quota_log_mb * MIB,
+            log_total_bytes=settings.quota_log_total_mb * MIB,
         )
 
 

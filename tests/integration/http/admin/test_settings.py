@@ -24,13 +24,13 @@ async def preflight(client: Client) -> Answer:
 
 
 async def test_a_change_is_shown_and_applies_to_the_next_request(client: Client) -> None:
-    assert (await client.admin("GET", PATH)).json == {"cors": None}
+    assert (await client.admin("GET", PATH)).json["cors"] is None
     assert "Access-Control-Allow-Origin" not in (await preflight(client)).headers
     changed = await change(client, {"origins": ["https://Pages.Example:443"]})
     assert (changed.status, changed.json["cors"]["origins"]) == (200, [ORIGIN])
     assert (await preflight(client)).headers["Access-Control-Allow-Origin"] == ORIGIN
     assert (await client.admin("GET", PATH)).json == changed.json
-    assert (await change(client, None)).json == {"cors": None}
+    assert (await change(client, None)).json["cors"] is None
     assert "Access-Control-Allow-Origin" not in (await preflight(client)).headers
 
 
@@ -81,7 +81,7 @@ async def test_changes_at_once_all_count(client: Client) -> None:
 async def test_an_invalid_setting_is_422_with_the_field(client: Client, cors: object, where: str) -> None:
     answer = await change(client, cors)
     assert (answer.status, answer.details["field"]) == (422, where)
-    assert (await client.admin("GET", PATH)).json == {"cors": None}
+    assert (await client.admin("GET", PATH)).json["cors"] is None
 
 
 async def test_a_change_is_in_the_audit_log(client: Client, worker: Worker) -> None:

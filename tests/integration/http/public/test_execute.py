@@ -64,7 +64,7 @@ async def test_a_members_script_needs_a_principal(client: Client, worker: Worker
 
 
 async def test_an_open_script_takes_a_broken_token_for_nobody(client: Client) -> None:
-    script = await client.script("ctx.request.headers")
+    script = await client.script("ctx.request.headers", execute_access="open")
     answer = await client.execute(script, headers={"Authorization": "Bearer pis_wrong"})
     assert answer.status == 200
     assert "authorization" not in answer.json
@@ -87,3 +87,26 @@ async def test_no_json_body_breaks_the_server(client: Client, body: bytes) -> No
     script = await client.script("1")
     answer = await client.execute(script, data=body, headers={"Content-Type": "application/json"})
     assert answer.status < 500, answer.body
+
+
+async def test_a_script_that_no_route_leads_to_needs_a_member(client: Client) -> None:
+    draft = {"name": "done", "source": '"done"'}
+    script = (await client.admin("POST", "/apps/default/scripts", draft)).json
+    assert script["execute_access"] == "routed"
+    token, client.token = client.token, None
+    assert (await client.execute(script)).status == 401
+    client.token = token
+    assert (await client.execute(script)).status == 200
+    route = await client.route(script, "/done")
+    client.token = None
+    assert (await client.execute(script)).status == 200
+    client.token = token
+    assert (await client.admin("DELETE", f"/apps/default/routes/{route['id']}")).status == 204
+    client.token = None
+    assert (await client.execute(script)).status == 401
+
+
+async def test_an_open_script_needs_no_route(client: Client) -> None:
+    script = await client.script('"done"', execute_access="open")
+    client.token = None
+    assert (await client.execute(script)).status == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from base64 import b64encode
 from urllib.parse import quote
 from uuid import UUID
 
@@ -119,21 +120,32 @@ async def test_the_script_sees_the_request_decoded_but_no_platform_credential(cl
         ("Cookie", "a=1; __Host-picloud_session=x", "a=1"),
         ("Cookie", "a=1; PICLOUD_SESSION={}", "a=1"),
         ("Cookie", "theirs=1, picloud_session={}; b=2", "b=2"),
+        ("Cookie", "{}=1; b=2", "b=2"),
+        ("Cookie", "a=pi%73_{bare}; b=2", "b=2"),
+        ("Authorization", "Basic {basic}", None),
+        ("X-Thing", "pi%2573_{bare}", None),
+        ("X-Thing", '{{"key": "pi\\u0073_{bare}"}}', None),
+        ("pis_{bare}", "x", None),
+        ("X-Request-Id", "{}", None),
     ],
 )
 async def test_no_way_to_send_a_token_takes_it_to_a_script(
     client: Client, name: str, value: str, left: str | None
 ) -> None:
     await client.route(await client.script(ECHO), "/echo")
-    token, client.token = client.token, None
-    answer = await client("GET", "/echo", headers={name: value.format(token)})
-    assert answer.json["headers"].get(name.lower()) == left
+    token, client.token = str(client.token), None
+    spelled = {"bare": token.removeprefix("pis_"), "basic": b64encode(f"{token}:".encode()).decode()}
+    answer = await client("GET", "/echo", headers={name.format(**spelled): value.format(token, **spelled)})
+    assert answer.json["headers"].get(name.format(**spelled).lower()) == left
+    assert token.lower() not in (answer.body.decode() + str(answer.headers)).lower()
 
 
 async def test_no_token_in_a_query_reaches_a_script_or_its_log(client: Client) -> None:
     script = await client.script(ECHO)
     await client.route(script, "/echo")
-    answer = await client("GET", f"/echo?a=1&token={client.token}&auth=Bearer%20{client.token}")
+    sent = f"a=1&token={client.token}&auth=Bearer%20{client.token}&{client.token}=1&t=pi%2573_{client.token}"
+    sent += f"&b={b64encode(f'x{client.token}'.encode()).decode()}"
+    answer = await client("GET", f"/echo?{sent}")
     assert answer.json["query"] == {"a": "1"}
     logged = await client.admin("GET", f"/scripts/{script['id']}/logs")
     assert str(client.token).encode() not in logged.body

@@ -190,7 +190,7 @@ def test_the_format_is_stable_to_the_byte() -> None:
         "greet": ProjectScript(
             "greet", "1", "endpoint", "Says \u202e hello", "members", {"timeout_seconds": 5}
         ),
-        "ö b": ProjectScript("ö b", "1", "module", "", "open", {}),
+        "ö b": ProjectScript("ö b", "1", "module", "", "routed", {}),
     }
     routes = (
         ProjectRoute("greet", "GET", "/x/:id"),
@@ -248,8 +248,9 @@ def remotes(draw: st.DrawFn) -> Remote:
             draw(_TEXT),
             draw(st.sampled_from(["endpoint", "module"])),
             draw(_TEXT),
-            draw(st.sampled_from(["open", "members"])),
+            draw(st.sampled_from(["open", "members", "routed"])),
             draw(st.dictionaries(st.sampled_from(["max_fuel", "timeout_seconds"]), st.integers(1, 9))),
+            draw(st.sampled_from(["none", "errors", "all", "app"])),
         )
         for name in names
     }
@@ -261,7 +262,13 @@ def remotes(draw: st.DrawFn) -> Remote:
             ProjectRoute(script, None, "/x", "any", "async"): "1",
             ProjectRoute(script, "GET", "/%20/:id"): "2",
         }
-    return Remote("app", "shop", draw(_TEXT), draw(_TEXT), {"localhost": "1"}, scripts, {}, routes)
+    settings = {
+        "record_bodies": draw(st.sampled_from(["none", "errors", "all"])),
+        "public_errors": draw(st.booleans()),
+    }
+    return Remote(
+        "app", "shop", draw(_TEXT), draw(_TEXT), {"localhost": "1"}, scripts, {}, routes, settings=settings
+    )
 
 
 @given(remotes())

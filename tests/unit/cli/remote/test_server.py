@@ -25,9 +25,11 @@ SCRIPT = {
     "version": 1,
     "execute_access": "open",
     "sandbox": {"max_fuel": 1},
+    "record_bodies": None,
 }
 ROUTE = {"id": "3", "script_id": "2", "method": None, "path": "/", "host": "any", "dispatch_mode": "sync"}
 DOMAIN = {"id": "4", "pattern": "shop.example"}
+SETTINGS = {"record_bodies": "errors", "public_errors": False, "more": "of a later version"}
 VARIABLE = {"name": "API_URL", "value": "https://api.example"}
 
 
@@ -44,11 +46,13 @@ async def read(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> Remote:
         "routes": [ROUTE],
         "domains": [DOMAIN],
         "vars": [VARIABLE],
+        "settings": SETTINGS,
         **answers,
     }
 
     async def call(_: Client, _method: str, path: str, *_more: Any, **_parts: str) -> Any:
-        return said["script" if path.startswith("scripts/") else "app"]
+        last = path.rpartition("/")[2]
+        return said["script" if path.startswith("scripts/") else last if last in said else "app"]
 
     async def items(_: Client, path: str, **_parts: str) -> Any:
         return said[path.rpartition("/")[2]]

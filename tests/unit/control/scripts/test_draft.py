@@ -28,7 +28,7 @@ def test_an_unknown_limit_is_rejected_even_if_null() -> None:
 
 def test_null_clears_optional_fields_and_is_rejected_elsewhere() -> None:
     cleared = DRAFT.patched({"description": None, "execute_access": None})
-    assert (cleared.description, cleared.execute_access) == ("", "open")
+    assert (cleared.description, cleared.execute_access) == ("", "routed")
     for name in ("name", "source", "kind"):
         with pytest.raises(Invalid) as caught:
             DRAFT.patched({name: None})

@@ -10,6 +10,9 @@ from picloud.routing.conflict import RoutePattern, conflict
 from picloud.routing.hosts import parse_host
 from picloud.routing.pattern import parse_path
 
+SETTINGS: Mapping[str, object] = {"record_bodies": "errors", "public_errors": False}
+"""The settings of an app that a folder can have, with their defaults."""
+
 
 @dataclass(frozen=True, slots=True)
 class ProjectScript:
@@ -20,8 +23,9 @@ class ProjectScript:
         source: the Rhai source.
         kind: "endpoint" or "module".
         description: its description.
-        execute_access: "open" or "members".
+        execute_access: "open", "members" or "routed".
         sandbox: all its limit overrides by name.
+        record_bodies: "none", "errors" or "all"; "app" for the setting of the app.
     """
 
     name: str
@@ -30,6 +34,7 @@ class ProjectScript:
     description: str | None = None
     execute_access: str | None = None
     sandbox: Mapping[str, int] | None = None
+    record_bodies: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,7 @@ class Project:
         files: script name -> its file, relative to the folder, with slashes.
         routes: all routes.
         variables: name -> value; None leaves them as they are.
+        settings: the settings of the app that the folder has, by name; see `SETTINGS`.
     """
 
     slug: str
@@ -109,6 +115,7 @@ class Project:
     files: Mapping[str, str] = field(default_factory=dict)
     routes: tuple[ProjectRoute, ...] | None = None
     variables: Mapping[str, str] | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +145,7 @@ class Remote:
         held: script name -> its id and version.
         routes: route -> its id.
         variables: name -> value.
+        settings: the settings of the app by name.
     """
 
     id: str | None = None
@@ -149,3 +157,4 @@ class Remote:
     held: Mapping[str, RemoteRef] = field(default_factory=dict)
     routes: Mapping[ProjectRoute, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)

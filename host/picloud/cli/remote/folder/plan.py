@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from picloud.cli.exits import CONFLICT, Failure
-from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript, Remote
+from picloud.cli.remote.folder.model import SETTINGS, Project, ProjectRoute, ProjectScript, Remote
 from picloud.cli.remote.folder.state import State
 from picloud.routing.hosts import covering
 
-Noun = Literal["app", "domain", "variable", "script", "route"]
+Noun = Literal["app", "settings", "domain", "variable", "script", "route"]
 Verb = Literal["create", "update", "delete"]
 
 
@@ -69,6 +69,7 @@ def make(
     _reject_dangling([*into_modules, *gone], project, remote, prune)
     return [
         *_app(project, remote),
+        *_settings(project, remote),
         *_new_domains(project, remote),
         *_variables(project, remote),
         *(step for step in scripts if step not in into_modules),
@@ -104,6 +105,14 @@ def _app(project: Project, remote: Remote) -> Iterator[Step]:
         yield Step("update", "app", project.slug, remote.id, changes, about=", ".join(changes))
 
 
+def _settings(project: Project, remote: Remote) -> Iterator[Step]:
+    there = remote.settings or SETTINGS  # of a new app
+    changes = {name: value for name, value in project.settings.items() if value != there.get(name)}
+    if changes:
+        about = ", ".join(f"{name} {there.get(name)} -> {value}" for name, value in changes.items())
+        yield Step("update", "settings", project.slug, body=changes, about=about)
+
+
 def _new_domains(project: Project, remote: Remote) -> Iterator[Step]:
     for domain in project.domains or ():
         if domain not in remote.domains:
@@ -136,18 +145,25 @@ def _scripts(project: Project, remote: Remote) -> Iterator[Step]:
     for name in sorted(project.scripts, key=lambda name: (project.scripts[name].kind != "module", name)):
         wanted, there = project.scripts[name], remote.scripts.get(name)
         if there is None:
-            yield Step("create", "script", name, body=_given_fields(wanted))
+            yield Step("create", "script", name, body=_as_json(_given_fields(wanted)))
             continue
         changes = _changes(wanted, there)
         if changes:
             held = remote.held[name]
             about = ", ".join(_describe_change(field, there, wanted) for field in changes)
-            yield Step("update", "script", name, held.id, {**changes, "version": held.version}, about=about)
+            yield Step(
+                "update", "script", name, held.id, _as_json({**changes, "version": held.version}), about=about
+            )
 
 
 def _given_fields(script: ProjectScript) -> dict[str, Any]:
-    fields = ("name", "source", "kind", "description", "execute_access", "sandbox")
+    fields = ("name", "source", "kind", "description", "execute_access", "sandbox", "record_bodies")
     return {name: value for name in fields if (value := getattr(script, name)) is not None}
+
+
+def _as_json(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return fields as the API takes them: for a body rule of the app, null."""
+    return {**fields, "record_bodies": None} if fields.get("record_bodies") == "app" else fields
 
 
 def _changes(wanted: ProjectScript, there: ProjectScript) -> dict[str, Any]:

@@ -7,6 +7,8 @@ The grammar of `picloud.toml`::
     name = "Shop"                      # absent: not changed on the server
     description = "Sells things."      # absent: not changed
     domains = ["shop.example.com", "*.shop.example.com"]   # absent: not changed; [] means none
+    record_bodies = "errors"           # bodies in the execution log: or "none", "all"; absent: not changed
+    public_errors = false              # error messages for anonymous callers; absent: not changed
 
     [vars]                             # absent: not changed; without entries: none
     API_URL = "https://api.example.com"
@@ -15,8 +17,9 @@ The grammar of `picloud.toml`::
     file = "checkout.rhai"             # default: the name and .rhai; visible, in this folder or below
     kind = "endpoint"                  # or "module"; this and the following keys: absent: not changed
     description = "Takes an order."
-    execute_access = "open"            # or "members"
+    execute_access = "open"            # or "members", "routed"
     sandbox = { max_fuel = 5000000 }   # all its overrides
+    record_bodies = "none"             # or "errors", "all"; "app": the setting of the app
 
     [[routes]]                         # absent: not changed; routes = [] means none
     script = "checkout"
@@ -39,7 +42,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from picloud.cli.exits import wrong_use
 from picloud.cli.remote.context import PROJECT, read_text
 from picloud.cli.remote.folder.file_names import SUFFIX, is_script_file, script_name
-from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript
+from picloud.cli.remote.folder.model import SETTINGS, Project, ProjectRoute, ProjectScript
 from picloud.core.errors import PicloudError
 from picloud.core.validation import check_variable
 from picloud.core.validation_messages import describe_validation_error
@@ -56,14 +59,23 @@ class _AppTable(_Table):
     name: str | None = None
     description: str | None = None
     domains: list[str] | None = None
+    record_bodies: Literal["none", "errors", "all"] | None = None
+    public_errors: bool | None = None
+
+    @property
+    def settings(self) -> dict[str, object]:
+        """The settings of the app that are given."""
+        given = self.model_dump(include=set(SETTINGS))
+        return {name: value for name, value in given.items() if value is not None}
 
 
 class _ScriptTable(_Table):
     file: str | None = None
     kind: Literal["endpoint", "module"] | None = None
     description: str | None = None
-    execute_access: Literal["open", "members"] | None = None
+    execute_access: Literal["open", "members", "routed"] | None = None
     sandbox: dict[str, int] | None = None
+    record_bodies: Literal["none", "errors", "all", "app"] | None = None
 
 
 class _RouteTable(_Table):
@@ -108,7 +120,9 @@ def load(folder: Path) -> Project:
     domains = None if app.domains is None else _claims(app.domains, str(file))
     routes = None if document.routes is None else _routes(document.routes, scripts, domains, str(file))
     variables = None if document.vars is None else _variables(document.vars, str(file))
-    return Project(app.slug, app.name, app.description, domains, scripts, files, routes, variables)
+    return Project(
+        app.slug, app.name, app.description, domains, scripts, files, routes, variables, app.settings
+    )
 
 
 def _parse(text: str, where: str) -> _Document:

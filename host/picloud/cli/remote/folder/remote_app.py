@@ -19,6 +19,7 @@ _AT_ONCE = 8
 _CALLS = {
     ("app", "create"): ("POST", "apps"),
     ("app", "update"): ("PATCH", "apps/{app}"),
+    ("settings", "update"): ("PATCH", "apps/{app}/settings"),
     ("domain", "create"): ("POST", "apps/{app}/domains"),
     ("domain", "delete"): ("DELETE", "apps/{app}/domains/{id}"),
     ("variable", "create"): ("PUT", "apps/{app}/vars/{id}"),
@@ -68,7 +69,13 @@ class _Script(_Identified):
     description: _Text
     execute_access: _Text
     sandbox: dict[_Text, int]
+    record_bodies: _Text | None
     version: int
+
+
+class _Settings(_Item):
+    record_bodies: _Text
+    public_errors: bool
 
 
 class _Route(_Identified):
@@ -115,6 +122,7 @@ async def read(client: Client, slug: str) -> Remote:
         raise
     nouns = ("domains", "scripts", "routes", "vars")
     lists = await asyncio.gather(*(client.items(f"apps/{{app}}/{noun}", app=app.id) for noun in nouns))
+    settings = _checked(client, _Settings, await client.call("GET", "apps/{app}/settings", app=app.id))
     domains = [_checked(client, _Domain, one) for one in lists[0]]
     ids = [_checked(client, _Identified, one).id for one in lists[1]]
     whole = await _each(ids, lambda id_: client.call("GET", "scripts/{id}", id=id_))
@@ -132,12 +140,19 @@ async def read(client: Client, slug: str) -> Remote:
         {one.name: RemoteRef(one.id, one.version) for one in scripts},
         {_route(one, names): one.id for one in routes},
         {one.name: one.value for one in variables},
+        settings.model_dump(),
     )
 
 
 def _script(item: _Script) -> ProjectScript:
     return ProjectScript(
-        item.name, item.source, item.kind, item.description, item.execute_access, item.sandbox
+        item.name,
+        item.source,
+        item.kind,
+        item.description,
+        item.execute_access,
+        item.sandbox,
+        item.record_bodies or "app",
     )
 
 

@@ -12,13 +12,14 @@ from dataclasses import replace
 
 from picloud.cli.remote.atomic_file import toml_key, toml_text
 from picloud.cli.remote.folder.file_names import SUFFIX, script_name
-from picloud.cli.remote.folder.model import Project, ProjectRoute, ProjectScript, Remote
+from picloud.cli.remote.folder.model import SETTINGS, Project, ProjectRoute, ProjectScript, Remote
 
 DEFAULTS: Mapping[str, object] = {
     "kind": "endpoint",
     "description": "",
-    "execute_access": "open",
+    "execute_access": "routed",
     "sandbox": {},
+    "record_bodies": "app",
 }
 """Defaults of a new script."""
 
@@ -41,6 +42,7 @@ def project_of(slug: str, remote: Remote, files: Mapping[str, str]) -> Project:
             dict(files),
             tuple(remote.routes),
             dict(remote.variables) or None,
+            {name: value for name, value in remote.settings.items() if value != SETTINGS[name]},
         )
     )
 
@@ -64,6 +66,7 @@ def write(project: Project) -> str:
         lines.append(f"description = {toml_text(project.description)}")
     if project.domains is not None:
         lines.append(f"domains = [{', '.join(map(toml_text, project.domains))}]")
+    lines += [f"{name} = {_toml(value)}" for name, value in sorted(project.settings.items())]
     if project.routes == ():
         # TOML wants it above all tables, and will not have it beside the [[routes]] that people add below.
         lines = ["routes = []  # none; [[routes]] take the place of this line", "", *lines]
@@ -79,12 +82,16 @@ def write(project: Project) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else toml_text(str(value))
+
+
 def _entry(script: ProjectScript, file: str) -> list[str]:
     lines = []
     # File systems may spell accents in another way, so only ASCII names go without saying.
     if script_name(file) != script.name or file != script.name + SUFFIX or not file.isascii():
         lines.append(f"file = {toml_text(file)}")
-    for field in ("kind", "description", "execute_access"):
+    for field in ("kind", "description", "execute_access", "record_bodies"):
         value = getattr(script, field)
         if value not in (None, DEFAULTS[field]):
             lines.append(f"{field} = {toml_text(value)}")
