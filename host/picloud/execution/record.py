@@ -14,9 +14,11 @@ from collections import deque
 from collections.abc import Callable
 
 from picloud.config.secret_names import SECRET_NAMES
+from picloud.core.disk_space import DiskSpace
 from picloud.core.errors import Unavailable
 from picloud.core.generations import Generations
 from picloud.core.metrics import Family, Metrics
+from picloud.core.repeated_log import RepeatedLog
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.execution.delivery import Delivered
@@ -28,6 +30,7 @@ from picloud.sandbox.outcome import Outcome
 from picloud.services.outbound_decisions import Decisions
 
 logger = logging.getLogger(__name__)
+_log_waiting = RepeatedLog(logger)
 
 BATCH = 200
 BATCH_BYTES = 4 * 1024 * 1024
@@ -57,6 +60,7 @@ class Recorder:
         metrics: Metrics | None = None,
         redaction: Redaction | None = None,
         rate: LogRate | None = None,
+        space: DiskSpace | None = None,
     ) -> None:
         """Create a recorder; call `start` in its event loop.
 
@@ -66,10 +70,12 @@ class Recorder:
             metrics: shares its progress with other workers; None for a single worker.
             redaction: removes secrets; None for that of the default configuration.
             rate: limits how fast the log of an app grows; None for no limit.
+            space: of the disk of the database, which records do not fill; None if it is never full.
         """
         metrics = metrics or Metrics(METRICS)
         self._redaction, self._rate = redaction or Redaction(SECRET_NAMES), rate or LogRate()
         self._database, self._generations = database, generations
+        self._space = space or DiskSpace()
         self._waiting: deque[tuple[Row, int]] = deque()
         self._bytes = 0
         self._arrived = asyncio.Event()
@@ -189,9 +195,10 @@ class Recorder:
     async def _write(self, rows: list[Row]) -> int | None:
         """Write a batch. Returns: the number of failed records; None to try again."""
         try:
+            self._space.require()
             await self._database.execute(_sql.execution_logs_insert, *map(list, zip(*rows, strict=True)))
         except Unavailable:
-            logger.warning("the execution log waits for the database: %d records", len(self._waiting))
+            _log_waiting("the execution log waits for the database: %d records", len(self._waiting))
             return None
         except Exception:
             if len(rows) == 1:

@@ -126,7 +126,7 @@ async def open_platform(
         sandbox = Sandbox(engine, images, threads, functions, SESSION_COOKIES, compiling, memory)
         redaction = Redaction(settings.redact_names)
         rate = LogRate(settings.quota_log_mb * MIB)
-        recorder = Recorder(database, generations, metrics, redaction, rate)
+        recorder = Recorder(database, generations, metrics, redaction, rate, space)
         recorder.start()
         closing.push_async_callback(recorder.close)
         admission = Admission(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 
@@ -135,3 +136,17 @@ async def test_an_error_of_the_database_is_never_an_internal_error(
     assert not [record for record in caplog.records if record.exc_info]
     await worker.database.execute("DROP TRIGGER fail ON kv_entries")
     assert (await client.execute(script)).status == 200
+
+
+async def test_executions_on_a_full_disk_are_recorded_when_there_is_space_again(
+    client: Client, worker: Worker
+) -> None:
+    script = await client.script("1")
+    space = worker.platform.space
+    reserve, space.reserve, space._checked = space.reserve, 1 << 62, float("-inf")
+    assert (await client.execute(script)).status == 200
+    assert await worker.database.fetchval("SELECT count(*) FROM execution_logs") == 0
+    space.reserve, space._checked = reserve, float("-inf")
+    async with asyncio.timeout(30):
+        while not await worker.database.fetchval("SELECT count(*) FROM execution_logs"):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
