@@ -38,6 +38,7 @@ class GuestMemory:
     Attributes:
         total: bytes for all guests.
         used: bytes reserved.
+        largest: the most that one execution can reserve, when no other runs.
     """
 
     def __init__(self, total: int, of_app: int | None = None, metrics: Metrics | None = None) -> None:
@@ -51,37 +52,41 @@ class GuestMemory:
         metrics = metrics or Metrics(METRICS)
         self.total, self.used = total, 0
         self._for_growth, self._of_app = growth_part(total), total if of_app is None else of_app
+        self.largest = min(self._for_growth, self._of_app)
         self._by_app: dict[UUID, int] = {}
         self._waiting: deque[_Waiter] = deque()
         self._reserved, self._denied = metrics.series(RESERVED), metrics.series(DENIED)
         metrics.series(BUDGET).set(total)
 
-    @property
-    def largest(self) -> int:
-        """The most that one execution can reserve, when no other runs."""
-        return min(self._for_growth, self._of_app)
-
-    async def start(self, app_id: UUID, size: int, limit: int, deadline: float) -> Reservation:
-        """Reserve the memory with which an execution starts.
+    def start(self, app_id: UUID, size: int, limit: int) -> Reservation:
+        """Reserve the memory with which an execution starts; `size` of it is 0 if it has to wait.
 
         Args:
             app_id: the app of the script.
             size: linear memory with which the guest starts, in bytes.
             limit: memory limit of the execution, in bytes.
+        """
+        limit = min(limit, self.largest)
+        wanted = max(size, min(size + _ROOM, limit))
+        reservation = Reservation(self, app_id, limit, wanted)
+        reservation.extend(wanted, self.total)
+        return reservation
+
+    async def wait(self, reservation: Reservation, deadline: float) -> None:
+        """Wait for the memory with which an execution starts.
+
+        Args:
+            reservation: of `start`.
             deadline: of the execution, in seconds of `time.monotonic`.
 
         Raises:
-            Overloaded: no memory became free in time.
+            Overloaded: no memory became free in time; nothing is reserved.
         """
-        reservation = Reservation(self, app_id, min(limit, self.largest))
-        wanted = max(size, min(size + _ROOM, reservation.limit))
-        if not reservation.extend(wanted, self.total):
-            try:
-                await self._wait(reservation, wanted, self.total, deadline)
-            except BaseException:
-                reservation.end()  # it can have got the memory in the same moment
-                raise
-        return reservation
+        try:
+            await self._wait(reservation, reservation.initial, self.total, deadline)
+        except BaseException:
+            reservation.end()  # it can have got the memory in the same moment
+            raise
 
     async def grow(self, reservation: Reservation, size: int, deadline: float) -> None:
         """Extend a reservation, waiting for memory if necessary.
@@ -99,7 +104,7 @@ class GuestMemory:
         """
         app_id = reservation.app_id
         waiting = [one.reservation.size for one in self._waiting if one.reservation.app_id == app_id]
-        if sum(waiting) + reservation.size > min(self._for_growth, self._of_app) // 2:
+        if sum(waiting) + reservation.size > self.largest // 2:
             self._denied.inc()
             raise Overloaded(_FULL)
         await self._wait(reservation, size, self._for_growth, deadline)
@@ -159,15 +164,16 @@ class Reservation:
     Attributes:
         app_id: the app of the script.
         size: bytes reserved.
+        initial: bytes with which it starts.
         limit: the most that it can reserve.
     """
 
-    __slots__ = ("_memory", "app_id", "limit", "size")
+    __slots__ = ("_memory", "app_id", "initial", "limit", "size")
 
-    def __init__(self, memory: GuestMemory, app_id: UUID, limit: int) -> None:
+    def __init__(self, memory: GuestMemory, app_id: UUID, limit: int, initial: int) -> None:
         """Use `GuestMemory.start`."""
         self._memory, self.app_id = memory, app_id
-        self.limit, self.size = limit, 0
+        self.limit, self.initial, self.size = limit, initial, 0
 
     def extend(self, size: int, bound: int) -> bool:
         """Reserve up to `size` bytes. Returns: whether all bytes then reserved are within the bound."""

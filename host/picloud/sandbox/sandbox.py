@@ -181,7 +181,9 @@ class Sandbox:
     async def _run(self, app_id: UUID, memory_size: int, limits: Limits, deadline: float) -> Run:
         """Reserve memory, and create a guest in it."""
         limit = limits.memory_limit_mb << 20
-        reservation = await self.memory.start(app_id, memory_size, limit, deadline)
+        reservation = self.memory.start(app_id, memory_size, limit)
+        if not reservation.size:
+            await self.memory.wait(reservation, deadline)
         return Run(self.engine, self._threads, self.memory, reservation, app_id, limits, deadline)
 
     @property

@@ -18,7 +18,10 @@ BUSY, QUIET = UUID(int=1), UUID(int=2)
 
 
 async def start(memory: GuestMemory, app_id: UUID = BUSY, size: int = 2 * MIB) -> Reservation:
-    return await memory.start(app_id, size, 256 * MIB, time.monotonic() + 60)
+    reservation = memory.start(app_id, size, 256 * MIB)
+    if not reservation.size:
+        await memory.wait(reservation, time.monotonic() + 60)
+    return reservation
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +71,7 @@ async def test_an_app_holds_no_more_than_its_share() -> None:
 
 async def test_a_limit_below_the_first_reservation_is_kept() -> None:
     memory = GuestMemory(64 * MIB)
-    small = await memory.start(BUSY, MIB, MIB + 4096, time.monotonic() + 60)
+    small = memory.start(BUSY, MIB, MIB + 4096)
     assert (small.size, small.limit) == (MIB + 4096, MIB + 4096)
     assert not memory.grow_now(small, 2 * MIB)
 
@@ -105,7 +108,7 @@ async def test_no_one_waits_longer_than_until_the_deadline() -> None:
     memory = GuestMemory(2 * MIB)
     await start(memory, size=MIB)
     with pytest.raises(Overloaded):
-        await memory.start(QUIET, MIB, MIB, time.monotonic() - 1)
+        await memory.wait(memory.start(QUIET, MIB, MIB), time.monotonic() - 1)
 
 
 async def test_executions_never_all_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
