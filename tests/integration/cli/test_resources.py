@@ -108,7 +108,7 @@ async def test_routes_are_added_checked_matched_changed_and_removed(shell: Shell
     assert "/users/:id" in said
     lines = (await shell.done("routes", "list", *DEFAULT)).splitlines()
     assert [line.split()[:3] for line in lines[1:]] == [
-        ["GET", "/hello", "hello"],
+        ["ANY", "/hello", "hello"],
         ["GET", "/users/:id", "hello"],
     ]
     assert (await shell("routes", "check", "GET", "/users/:name", "hello", *DEFAULT)).code == CONFLICT
