@@ -105,7 +105,7 @@ class Workbench:
         """Execute a script."""
         made = invocation(what, request, **limits)
         version = made.script
-        call = Call(NOBODY, NOBODY, NOBODY, input=made.cause.input)
+        call = Call(NOBODY, NOBODY, NOBODY, input=made.cause.input, limits=version.limits)
         key = (version.script_id, version.version)
         return await self.execute(key, version.source, made.pack("0.1"), version.limits, call, version.app_id)
 

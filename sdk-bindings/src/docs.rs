@@ -3,16 +3,20 @@
 use rhai::{Dynamic, Engine, INT, ImmutableString, NativeCallContext};
 
 use crate::args;
+use crate::data_size::DataSize;
 use crate::error::{Thrown, fail};
 use crate::handle::{self, Handle, method};
 use crate::host;
 use crate::imports::docs::{COUNT, CREATE, DELETE, FIND, FIND_ONE, GET, LIST, PATCH, UPDATE};
 use crate::limits::MAX_DOCUMENT_BYTES;
-use crate::stored_json::{self, parse, parse_optional};
+use crate::stored_json::{self, Column, parse, parse_optional};
 use crate::wire::Writer;
 
 /// How many bytes a filter may have on its way to the host.
 const MAX_FILTER: usize = 48 * 1024;
+
+/// What an envelope counts around its data, with the cursor behind it.
+const ENVELOPE: DataSize = DataSize { string_bytes: 36 + 24 + 24 + 36, elements: 0, entries: 4 };
 
 /// The handle that `docs::collection` returns.
 #[derive(Clone)]
@@ -72,7 +76,7 @@ impl Collection {
     fn create(&self, context: &NativeCallContext, data: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::create";
         let mut params = self.params(2);
-        params.string(&rendered(function, "data", data)?);
+        params.string(&to_store(context, function, data)?);
         parse(context, function, &host::call(&CREATE, function, &params)?.string()?)
     }
 
@@ -85,7 +89,7 @@ impl Collection {
 
     fn find(&self, context: &NativeCallContext, filter: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::find";
-        stored_json::parse_list(
+        stored_json::parse_found(
             context,
             function,
             &host::call(&FIND, function, &self.filtered(function, filter)?)?,
@@ -109,7 +113,7 @@ impl Collection {
     fn update(&self, context: &NativeCallContext, id: Dynamic, data: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "docs::update";
         let mut params = self.params(3);
-        params.string(&args::string(function, "id", id)?).string(&rendered(function, "data", data)?);
+        params.string(&args::string(function, "id", id)?).string(&to_store(context, function, data)?);
         parse(context, function, &host::call(&UPDATE, function, &params)?.string()?)
     }
 
@@ -140,7 +144,16 @@ impl Collection {
 }
 
 fn rendered(function: &str, param: &str, data: &Dynamic) -> Result<String, Thrown> {
-    args::map(function, param, data, |map| stored_json::render(function, param, map, MAX_DOCUMENT_BYTES))?
+    args::map(function, param, data, |map| {
+        stored_json::render(function, param, map, MAX_DOCUMENT_BYTES, Column::Jsonb)
+    })?
+}
+
+/// The data of a whole document. What a patch results in, the host checks.
+fn to_store(context: &NativeCallContext, function: &str, data: &Dynamic) -> Result<String, Thrown> {
+    let json = rendered(function, "data", data)?;
+    stored_json::check_size(context, function, "data", &json, ENVELOPE)?;
+    Ok(json)
 }
 
 #[cfg(test)]
@@ -215,16 +228,67 @@ mod tests {
     }
 
     #[test]
-    fn documents_over_the_limits_throw() {
-        let script = "let c = docs::collection(\"large\"); let s = \"\"; s.pad(200000, 'x'); \
-                      c.create(#{ s: s }); c.create(#{ s: s });";
+    fn lists_and_searches_end_at_the_limits() {
+        install(MemoryHost::default());
+        assert!(eval::<bool>(
+            "let c = docs::collection(\"large\"); let s = \"\"; s.pad(100000, 'x'); \
+             for n in 0..5 { c.create(#{ n: n, s: s }); } \
+             let pages = []; let cursor = \"\"; \
+             while cursor != () { let page = c.list(cursor); pages.push(page.docs.map(|d| d.data.n)); cursor = page.next_cursor; } \
+             let found = c.find(#{}); let one = c.find(#{ n: 3 }); \
+             pages == [[0, 1], [2, 3], [4]] && found.map(|d| d.data.n) == [0, 1] \
+             && !(\"more\" in found[0]) && found[1].more && one.len() == 1 && !(\"more\" in one[0])"
+        ));
+    }
+
+    #[test]
+    fn a_document_over_the_limits_is_listed_without_its_data() {
+        install(MemoryHost::default());
+        assert!(eval::<bool>(
+            "let c = docs::collection(\"large\"); let s = \"\"; s.pad(200000, 'x'); \
+             let made = c.create(#{ s: s }); c.create(#{ n: 2 }); \
+             try { c.patch(made.id, #{ t: s }); } catch {} \
+             let stub = #{ id: made.id, data: (), created_at: made.created_at, updated_at: made.updated_at, too_large: true }; \
+             let page = c.list(); \
+             page.docs[0] == stub && page.docs[1].data.n == 2 && page.next_cursor == () \
+             && c.find(#{})[0] == stub && c.find(#{}).len() == 2 && c.delete(made.id)"
+        ));
+    }
+
+    #[test]
+    fn data_that_could_not_be_read_back_is_refused() {
+        for (data, exceeded) in [
+            ("#{ a: \"\" }; d.a.pad(262025, 'x')", "262144 bytes (max_string_size)"),
+            ("#{ a: [] }; d.a.pad(10000, 1)", "10000 elements (max_array_size)"),
+            ("#{}; for i in 0..9994 { d[`${i}`] = i; }", "10000 entries (max_map_size)"),
+        ] {
+            for call in ["create(d)", "update(\"x\", d)"] {
+                let told = thrown_by(&format!("let d = {data}; c.{call}"));
+                let function = call.split('(').next().unwrap();
+                assert!(
+                    told.starts_with(&format!("docs::{function}: data is too large to be read back: ")),
+                    "{told}"
+                );
+                assert!(told.contains(exceeded), "{told}");
+            }
+        }
+        install(MemoryHost::default());
+        assert!(eval::<bool>(
+            "let c = docs::collection(\"edge\"); let d = #{ a: \"\" }; d.a.pad(262024, 'x'); let made = c.create(d); \
+             let e = #{ a: [] }; e.a.pad(9999, 1); c.create(e); \
+             c.list().docs[0].data == d && c.list(c.list().next_cursor).docs[0].data == e && c.find(#{})[0].data == d \
+             && c.get(made.id).data == d"
+        ));
+    }
+
+    #[test]
+    fn negative_zero_stays() {
         assert_eq!(
-            thrown(&format!("{script} c.find(#{{}})")),
-            message(result_too_large("docs::find", 262144, "bytes", "max_string_size"))
-        );
-        assert_eq!(
-            thrown(&format!("{script} c.list()")),
-            message(result_too_large("docs::list", 262144, "bytes", "max_string_size"))
+            eval::<String>(
+                "let c = docs::collection(\"zero\"); \
+                 let data = c.get(c.create(#{ a: -0.0, b: [-0.0, 0.0], c: \"0.00\" }).id).data; json::stringify(data)"
+            ),
+            r#"{"a":-0.0,"b":[-0.0,0.0],"c":"0.00"}"#
         );
     }
 

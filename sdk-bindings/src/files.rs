@@ -4,6 +4,7 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use crate::args;
 use crate::blob::Blob;
+use crate::data_size::DataSize;
 use crate::error::{Thrown, required, too_long};
 use crate::handle::{self, Handle, method};
 use crate::host;
@@ -11,7 +12,7 @@ use crate::imports::files::{CREATE, CREATE_FROM_REQUEST, DELETE, GET, HEAD, LIST
 use crate::limits::{MAX_CONTENT_TYPE_BYTES, MAX_FILE_BYTES, MAX_FILE_METADATA_BYTES, MAX_FILE_NAME_BYTES};
 use crate::request;
 use crate::sizes;
-use crate::stored_json::{self, parse, parse_optional};
+use crate::stored_json::{self, Column, parse, parse_optional};
 use crate::wire::Writer;
 
 /// The handle that `files::collection` returns.
@@ -79,7 +80,7 @@ impl Collection {
     fn create(&self, context: &NativeCallContext, file: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "files::create";
         args::map(function, "file", file, |map| {
-            let fields = Fields::read(function, map, &["name", "data", "content_type", "metadata"])?;
+            let fields = Fields::read(context, function, map, &["name", "data", "content_type", "metadata"])?;
             let name = fields.name.ok_or_else(|| required(function, "name"))?;
             let data = given(map, "data").ok_or_else(|| required(function, "data"))?;
             let usual =
@@ -104,7 +105,7 @@ impl Collection {
     fn create_from_request(&self, context: &NativeCallContext, file: &Dynamic) -> Result<Dynamic, Thrown> {
         let function = "files::create_from_request";
         args::map(function, "file", file, |map| {
-            let fields = Fields::read(function, map, &["name", "content_type", "metadata"])?;
+            let fields = Fields::read(context, function, map, &["name", "content_type", "metadata"])?;
             let name = fields.name.ok_or_else(|| required(function, "name"))?;
             self.store_request(
                 context,
@@ -165,7 +166,7 @@ impl Collection {
         let function = "files::update";
         let id = args::string(function, "id", id)?;
         args::map(function, "change", change, |map| {
-            let fields = Fields::read(function, map, &["name", "data", "content_type", "metadata"])?;
+            let fields = Fields::read(context, function, map, &["name", "data", "content_type", "metadata"])?;
             let mut params = self.params(6);
             params.string(&id).optional_string(fields.name.as_deref());
             params
@@ -205,14 +206,17 @@ struct Fields {
 }
 
 impl Fields {
-    fn read(function: &str, map: &Map, known: &[&str]) -> Result<Self, Thrown> {
+    fn read(context: &NativeCallContext, function: &str, map: &Map, known: &[&str]) -> Result<Self, Thrown> {
         args::keys(function, "field", map, known)?;
         let text = |field: &str, most: usize| {
             given(map, field).map(|value| args::name(function, field, value.clone(), most)).transpose()
         };
         let metadata = given(map, "metadata").map(|value| {
             args::map(function, "metadata", value, |map| {
-                stored_json::render(function, "metadata", map, MAX_FILE_METADATA_BYTES)
+                let json =
+                    stored_json::render(function, "metadata", map, MAX_FILE_METADATA_BYTES, Column::Json)?;
+                let around = around_metadata(context.engine().max_array_size());
+                stored_json::check_size(context, function, "metadata", &json, around).map(|()| json)
             })?
         });
         Ok(Self {
@@ -220,6 +224,15 @@ impl Fields {
             content_type: text("content_type", MAX_CONTENT_TYPE_BYTES)?,
             metadata: metadata.transpose()?,
         })
+    }
+}
+
+/// The most that an entry counts around its metadata, with the cursor behind it, or with its data as a native blob.
+fn around_metadata(max_array_size: usize) -> DataSize {
+    DataSize {
+        string_bytes: 36 + MAX_FILE_NAME_BYTES + MAX_CONTENT_TYPE_BYTES + 64 + 24 + 24 + 36,
+        elements: max_array_size / 4 + 1,
+        entries: 9,
     }
 }
 

@@ -1,13 +1,15 @@
 //! `kv::` the app's key-value store.
 
-use rhai::{Array, Dynamic, Engine, INT, ImmutableString, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, INT, ImmutableString, Map, NativeCallContext};
 
 use crate::args;
-use crate::error::{Thrown, fail};
+use crate::data_size::DataSize;
+use crate::error::{Thrown, fail, invalid_reply};
 use crate::handle::{self, Handle, method};
 use crate::host::{self, Reply};
-use crate::imports::kv::{DELETE, ENTRIES, GET, HAS, INCREMENT, LIST, SET, SET_IF};
+use crate::imports::kv::{DELETE, ENTRIES, GET, HAS, INCREMENT, LIST, SET, SET_IF, TTL};
 use crate::limits::MAX_KEY_BYTES;
+use crate::page::{self, Item};
 use crate::sizes;
 use crate::wire::{Reader, Writer};
 
@@ -36,48 +38,74 @@ pub fn register(engine: &mut Engine) {
         .register_into_engine(engine, |context: NativeCallContext, c: &mut Collection, key: Dynamic| {
             c.get(&context, key)
         });
-    method("set").register_into_engine(engine, |c: &mut Collection, key: Dynamic, value: Dynamic| {
-        c.set(key, &value, None)
-    });
     method("set").register_into_engine(
         engine,
-        |c: &mut Collection, key: Dynamic, value: Dynamic, options: Dynamic| {
-            c.set(key, &value, Some(&options))
+        |context: NativeCallContext, c: &mut Collection, key: Dynamic, value: Dynamic| {
+            c.set(&context, key, &value, None)
+        },
+    );
+    method("set").register_into_engine(
+        engine,
+        |context: NativeCallContext, c: &mut Collection, key: Dynamic, value: Dynamic, options: Dynamic| {
+            c.set(&context, key, &value, Some(&options))
         },
     );
     method("has").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.has(key));
+    method("ttl").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.ttl(key));
     method("delete").register_into_engine(engine, |c: &mut Collection, key: Dynamic| c.delete(key));
     handle::pages::<Collection>(engine, "kv::list", &LIST, |context, function, reply| {
         sizes::check_value(context, function, reply.value()?)
     });
     handle::pages::<Collection>(engine, "kv::entries", &ENTRIES, entries);
+    method("increment").register_into_engine(engine, |c: &mut Collection, key: Dynamic, n: Dynamic| {
+        c.increment(key, &n, None)
+    });
     method("increment")
-        .register_into_engine(engine, |c: &mut Collection, key: Dynamic, n: Dynamic| c.increment(key, &n));
+        .register_into_engine(engine, |c: &mut Collection, key: Dynamic, n: Dynamic, options: Dynamic| {
+            c.increment(key, &n, Some(&options))
+        });
     method("set_if").register_into_engine(
         engine,
-        |c: &mut Collection, key: Dynamic, expected: Dynamic, value: Dynamic| {
-            c.set_if(key, &expected, &value, None)
+        |context: NativeCallContext, c: &mut Collection, key: Dynamic, expected: Dynamic, value: Dynamic| {
+            c.set_if(&context, key, &expected, &value, None)
         },
     );
     method("set_if").register_into_engine(
         engine,
-        |c: &mut Collection, key: Dynamic, expected: Dynamic, value: Dynamic, options: Dynamic| {
-            c.set_if(key, &expected, &value, Some(&options))
-        },
+        |context: NativeCallContext,
+         c: &mut Collection,
+         key: Dynamic,
+         expected: Dynamic,
+         value: Dynamic,
+         options: Dynamic| c.set_if(&context, key, &expected, &value, Some(&options)),
     );
 }
 
 impl Collection {
     fn get(&self, context: &NativeCallContext, key: Dynamic) -> Result<Dynamic, Thrown> {
         let function = "kv::get";
-        let value = host::call(&GET, function, &self.entry(function, 2, key)?)?.value()?;
-        sizes::check_value(context, function, value)
+        let reply = host::call(&GET, function, &self.entry(function, 2, key)?)?;
+        if !DataSize::bound_of_packed(reply.as_bytes().len()).fits(context.engine()) {
+            let size = DataSize::of_packed(context.engine(), reply.as_bytes(), false)
+                .map_err(|error| invalid_reply(function, error))?;
+            if let Some(excess) = size.excess(context.engine()) {
+                return Err(excess.of_result(function));
+            }
+        }
+        reply.value()
     }
 
-    fn set(&self, key: Dynamic, value: &Dynamic, options: Option<&Dynamic>) -> Result<(), Thrown> {
+    fn set(
+        &self,
+        context: &NativeCallContext,
+        key: Dynamic,
+        value: &Dynamic,
+        options: Option<&Dynamic>,
+    ) -> Result<(), Thrown> {
         let function = "kv::set";
-        let mut params = self.entry(function, 4, key)?;
-        stored(function, &mut params, value)?;
+        let key = name(function, key)?;
+        let mut params = self.entry_of(4, &key);
+        stored(context, function, &mut params, &key, value)?;
         params.optional_int(ttl_seconds(function, options)?);
         host::call(&SET, function, &params).map(drop)
     }
@@ -87,48 +115,80 @@ impl Collection {
         host::call(&HAS, function, &self.entry(function, 2, key)?)?.bool()
     }
 
+    fn ttl(&self, key: Dynamic) -> Result<Dynamic, Thrown> {
+        let function = "kv::ttl";
+        host::call(&TTL, function, &self.entry(function, 2, key)?)?.value()
+    }
+
     fn delete(&self, key: Dynamic) -> Result<bool, Thrown> {
         let function = "kv::delete";
         host::call(&DELETE, function, &self.entry(function, 2, key)?)?.bool()
     }
 
-    fn increment(&self, key: Dynamic, n: &Dynamic) -> Result<INT, Thrown> {
+    fn increment(&self, key: Dynamic, n: &Dynamic, options: Option<&Dynamic>) -> Result<INT, Thrown> {
         let function = "kv::increment";
-        let mut params = self.entry(function, 3, key)?;
-        params.int(args::int(function, "n", n)?);
+        let mut params = self.entry(function, 4, key)?;
+        params.int(args::int(function, "n", n)?).optional_int(ttl_seconds(function, options)?);
         host::call(&INCREMENT, function, &params)?.int()
     }
 
     fn set_if(
         &self,
+        context: &NativeCallContext,
         key: Dynamic,
         expected: &Dynamic,
         value: &Dynamic,
         options: Option<&Dynamic>,
     ) -> Result<bool, Thrown> {
         let function = "kv::set_if";
-        let mut params = self.entry(function, 5, key)?;
+        let key = name(function, key)?;
+        let mut params = self.entry_of(5, &key);
         packed(function, &mut params, "expected", expected)?;
-        stored(function, &mut params, value)?;
+        stored(context, function, &mut params, &key, value)?;
         params.optional_int(ttl_seconds(function, options)?);
         host::call(&SET_IF, function, &params)?.bool()
     }
 
     /// The first two of `count` parameters: collection and key.
     fn entry(&self, function: &str, count: usize, key: Dynamic) -> Result<Writer, Thrown> {
-        let key = args::name(function, "key", key, MAX_KEY_BYTES)?;
+        Ok(self.entry_of(count, &name(function, key)?))
+    }
+
+    fn entry_of(&self, count: usize, key: &str) -> Writer {
         let mut params = self.params(count);
-        params.string(&key);
-        Ok(params)
+        params.string(key);
+        params
     }
 }
 
-/// Appends a value to store. `()` is refused: such a key would look absent.
-fn stored(function: &str, params: &mut Writer, value: &Dynamic) -> Result<(), Thrown> {
+fn name(function: &str, key: Dynamic) -> Result<ImmutableString, Thrown> {
+    args::name(function, "key", key, MAX_KEY_BYTES)
+}
+
+/// Appends a value to store. `()` is refused, because such a key would look absent, and so is what `entries` could not
+/// return under the limits of this script.
+fn stored(
+    context: &NativeCallContext,
+    function: &str,
+    params: &mut Writer,
+    key: &str,
+    value: &Dynamic,
+) -> Result<(), Thrown> {
     if value.is_unit() {
         return Err(fail(function, "value must not be (); use delete to remove a key"));
     }
-    packed(function, params, "value", value)
+    let start = params.as_bytes().len() + 5; // behind the head that `packed` writes
+    packed(function, params, "value", value)?;
+    let entry = Entry { key, value: &params.as_bytes()[start..] };
+    let (engine, cursor) = (context.engine(), key.len().div_ceil(3) * 4);
+    if page::with_one(entry.bound(), cursor).fits(engine) {
+        return Ok(());
+    }
+    let size = entry.size(engine).unwrap_or_default(); // it was just written
+    match page::with_one(size, cursor).excess(engine) {
+        Some(excess) => Err(excess.of_write(function, "value")),
+        None => Ok(()),
+    }
 }
 
 fn packed(function: &str, params: &mut Writer, param: &str, value: &Dynamic) -> Result<(), Thrown> {
@@ -152,9 +212,39 @@ fn ttl_seconds(function: &str, options: Option<&Dynamic>) -> Result<Option<INT>,
     })?
 }
 
-/// A page of keys and values, cut to what fits the script's size limits. Throws when the first entry alone does not fit.
+/// A key and its value as MessagePack.
+struct Entry<'a> {
+    key: &'a str,
+    value: &'a [u8],
+}
+
+impl Item for Entry<'_> {
+    fn bound(&self) -> DataSize {
+        self.around() + DataSize::bound_of_packed(self.value.len())
+    }
+
+    fn size(&self, engine: &Engine) -> Option<DataSize> {
+        DataSize::of_packed(engine, self.value, true).ok().map(|size| self.around() + size)
+    }
+
+    fn build(&self) -> Result<Dynamic, String> {
+        let value = Reader::new(self.value).part().map_err(|error| error.to_string())?;
+        Ok(Map::from([("key".into(), self.key.into()), ("value".into(), value)]).into())
+    }
+
+    fn stub(&self) -> Result<Map, String> {
+        Ok(Map::from([("key".into(), self.key.into()), ("value".into(), Dynamic::UNIT)]))
+    }
+}
+
+impl Entry<'_> {
+    fn around(&self) -> DataSize {
+        DataSize { string_bytes: self.key.len(), elements: 0, entries: 2 }
+    }
+}
+
 fn entries(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
-    let (mut entries, mut cursors, mut more) = (Array::new(), Vec::new(), false);
+    let (mut entries, mut cursors, mut more) = (Vec::new(), Vec::new(), false);
     reply.read(|reader| {
         for _ in 0..reader.map()? {
             if reader.string()? == "more" {
@@ -163,36 +253,13 @@ fn entries(context: &NativeCallContext, function: &str, reply: &Reply) -> Result
             }
             for _ in 0..reader.array()? {
                 reader.array()?;
-                let key = reader.string()?.into();
-                let value = Reader::new(reader.bytes()?).part()?;
-                entries.push(Map::from([("key".into(), key), ("value".into(), value)]).into());
+                entries.push(Entry { key: reader.string()?, value: reader.bytes()? });
                 cursors.push(reader.string()?);
             }
         }
         Ok(())
     })?;
-    let page = |count: usize| {
-        let last = cursors[..count].last().filter(|_| more || count < entries.len());
-        let page = Map::from([
-            ("entries".into(), entries[..count].to_vec().into()),
-            ("next_cursor".into(), last.map_or(Dynamic::UNIT, |cursor| (*cursor).into())),
-        ]);
-        sizes::check_value(context, function, page.into())
-    };
-    let all = page(entries.len());
-    if all.is_ok() || entries.is_empty() {
-        return all;
-    }
-    // What holds more is larger: the search ends at the most that fits, or at one.
-    let (mut fitting, mut excessive) = (1, entries.len());
-    while excessive - fitting > 1 {
-        let middle = fitting.midpoint(excessive);
-        match page(middle) {
-            Ok(_) => fitting = middle,
-            Err(_) => excessive = middle,
-        }
-    }
-    page(fitting)
+    page::page(context, function, "entries", &entries, &cursors, more)
 }
 
 #[cfg(test)]
@@ -318,23 +385,84 @@ mod tests {
         );
     }
 
-    #[test]
-    fn a_value_over_the_limits_throws_catchably() {
+    /// What a script with larger limits stored: an array of so many elements.
+    fn stored_elsewhere(count: usize) -> (Vec<u8>, Option<i64>) {
         let mut value = Writer::new();
-        value.array(20_000);
-        for _ in 0..20_000 {
+        value.array(count);
+        for _ in 0..count {
             value.int(1);
         }
+        (value.into_bytes(), None)
+    }
+
+    #[test]
+    fn a_value_over_the_limits_throws_catchably() {
         let mut host = MemoryHost::default();
-        host.kv.insert(("large".into(), "k".into()), value.into_bytes());
+        host.kv.insert(("large".into(), "k".into()), stored_elsewhere(20_000));
         install(host);
-        for call in ["get(\"k\")", "entries()"] {
-            let function = call.split('(').next().unwrap();
-            assert_eq!(
-                thrown(&format!("kv::collection(\"large\").{call}")),
-                message(result_too_large(&format!("kv::{function}"), 10_000, "elements", "max_array_size"))
-            );
+        assert_eq!(
+            thrown("kv::collection(\"large\").get(\"k\")"),
+            message(result_too_large("kv::get", 10_000, "elements", "max_array_size"))
+        );
+    }
+
+    #[test]
+    fn entries_go_on_behind_a_value_over_the_limits() {
+        let mut host = MemoryHost::default();
+        for (key, count) in [("a", 20_000), ("b", 3), ("c", 1_000_000), ("d", 20_000)] {
+            host.kv.insert(("large".into(), key.into()), stored_elsewhere(count));
         }
+        install(host);
+        assert!(eval::<bool>(
+            "let c = kv::collection(\"large\"); \
+             let page = c.entries(); \
+             page.entries.map(|e| e.key) == [\"a\", \"b\", \"c\", \"d\"] && page.next_cursor == () \
+             && page.entries[1] == #{ key: \"b\", value: [1, 1, 1] } \
+             && page.entries[0] == #{ key: \"a\", value: (), too_large: true } \
+             && c.delete(\"a\") && c.entries().entries.len() == 3"
+        ));
+    }
+
+    #[test]
+    fn a_value_that_could_not_be_read_back_is_refused() {
+        let large = |value: &str| {
+            let refused = ["c.set(\"k\", v)", "c.set_if(\"k\", (), v)"].map(|call| {
+                let call = format!("let v = {value}; {call}");
+                let told = thrown_by(&call);
+                assert!(told.contains(": value is too large to be read back: "), "{told}");
+                told.rsplit_once(" exceeds ").unwrap().1.to_owned()
+            });
+            assert_eq!(refused[0], refused[1]);
+            refused[0].clone()
+        };
+        install(MemoryHost::default());
+        assert_eq!(large("[]; v.pad(10000, 1)"), "10000 elements (max_array_size); store it in parts");
+        assert_eq!(large("\"\"; v.pad(262140, 'x')"), "262144 bytes (max_string_size); store it in parts");
+        assert!(eval::<bool>(
+            "let c = kv::collection(\"c\"); let v = \"\"; v.pad(262139, 'x'); c.set(\"k\", v); \
+             c.set(\"b\", blob(10000)); let a = []; a.pad(9999, 1); c.set(\"a\", a); \
+             let first = c.entries(); let second = c.entries(first.next_cursor); \
+             first.entries == [#{ key: \"a\", value: a }] && second.next_cursor == () \
+             && second.entries.len() == 2 && second.entries[0].value == blob(10000) && second.entries[1].value == v \
+             && c.get(\"b\") == blob(10000)"
+        ));
+    }
+
+    #[test]
+    fn a_counter_gets_its_time_when_it_is_made() {
+        install(MemoryHost::default());
+        assert!(eval::<bool>(
+            "let c = kv::collection(\"c\"); \
+             c.increment(\"n\", 1, #{ ttl_seconds: 60 }) == 1 && c.ttl(\"n\") == 60 \
+             && c.increment(\"n\", 1, #{ ttl_seconds: 90 }) == 2 && c.ttl(\"n\") == 60 \
+             && c.increment(\"n\", 1) == 3 && c.ttl(\"n\") == 60 \
+             && c.increment(\"m\", 1) == 1 && c.ttl(\"m\") == () && c.ttl(\"none\") == ()"
+        ));
+        assert_eq!(
+            thrown_by("c.increment(\"k\", 1, #{ ttl_seconds: 0 })"),
+            "kv::increment: ttl_seconds must be at least 1, not 0"
+        );
+        assert_eq!(thrown_by("c.ttl(1)"), message(mismatch("kv::ttl", "key", "a string", "i64")));
     }
 
     #[test]

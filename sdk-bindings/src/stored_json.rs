@@ -5,23 +5,59 @@ use std::io;
 use rhai::{Array, Dynamic, Map, NativeCallContext};
 use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
 
+use crate::data_size::DataSize;
+use crate::envelope::{Envelope, NEGATIVE_ZERO};
 use crate::error::{Thrown, fail, invalid_reply, type_name};
 use crate::host::Reply;
 use crate::json::{self, JsonError};
 use crate::limits::MAX_NESTING_LEVELS;
-use crate::sizes;
-use crate::wire::{Reader, WireError};
+use crate::page::{self, Item};
+
+/// The type of the column that JSON is stored in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// It keeps the text.
+    Json,
+    /// It keeps the values, but not how numbers were written.
+    Jsonb,
+}
 
 /// Renders `map` as JSON of at most `limit` bytes, one level below the envelope it is stored in.
 ///
 /// Errors name the path of the invalid value, which begins with `param`.
-pub fn render(function: &str, param: &str, map: &Map, limit: usize) -> Result<String, Thrown> {
-    json::render_inner(map, limit, JsonbFormatter).map_err(|error| match error {
+pub fn render(
+    function: &str,
+    param: &str,
+    map: &Map,
+    limit: usize,
+    column: Column,
+) -> Result<String, Thrown> {
+    json::render_inner(map, limit, StoredFormatter(column)).map_err(|error| match error {
         JsonError::TooLong => fail(function, format_args!("{param} must have at most {limit} bytes as JSON")),
         JsonError::Unfit(message) => check(function, param, map)
             .err()
             .unwrap_or_else(|| fail(function, format_args!("{param}: {message}"))),
     })
+}
+
+/// Refuses JSON that could not be read back under the limits of this script. `around` is what its envelope adds, and a
+/// page of one.
+pub fn check_size(
+    context: &NativeCallContext,
+    function: &str,
+    param: &str,
+    json: &str,
+    around: DataSize,
+) -> Result<(), Thrown> {
+    let engine = context.engine();
+    if page::with_one(around + DataSize::bound_of_json(json.len()), 0).fits(engine) {
+        return Ok(());
+    }
+    let size = DataSize::of_json(json).map_err(|error| fail(function, format_args!("{param}: {error}")))?;
+    match page::with_one(around + size, 0).excess(engine) {
+        Some(excess) => Err(excess.of_write(function, param)),
+        None => Ok(()),
+    }
 }
 
 /// Refuses a map with a value that JSON cannot represent or PostgreSQL cannot store (NUL characters).
@@ -75,16 +111,19 @@ fn find_invalid(value: &Dynamic, depth: usize, path: &dyn Fn() -> String) -> Opt
     (!is_json).then(|| format!("{} is of type {}, which is not JSON", path(), kind()))
 }
 
-/// Writes JSON that PostgreSQL's jsonb returns with the same types.
-struct JsonbFormatter;
+/// Writes JSON that comes back from its column with the same values.
+struct StoredFormatter(Column);
 
-impl Formatter for JsonbFormatter {
-    /// jsonb drops the exponent, and returns a number without a decimal point as an integer.
+impl Formatter for StoredFormatter {
+    /// jsonb drops the exponent, and returns a number without a decimal point as an integer. It has no -0.0.
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        if value.abs() >= 1e16 {
-            return write!(writer, "{value:.1}");
+        match self.0 {
+            Column::Jsonb if value.abs() >= 1e16 => write!(writer, "{value:.1}"),
+            Column::Jsonb if value == 0.0 && value.is_sign_negative() => {
+                writer.write_all(NEGATIVE_ZERO.as_bytes())
+            }
+            _ => CompactFormatter.write_f64(writer, value),
         }
-        CompactFormatter.write_f64(writer, value)
     }
 
     /// PostgreSQL cannot store NUL in text.
@@ -102,8 +141,14 @@ impl Formatter for JsonbFormatter {
 
 /// Parses JSON from the host: the envelope of a document, or the entry of a file.
 pub fn parse(context: &NativeCallContext, function: &str, json: &str) -> Result<Dynamic, Thrown> {
-    let value = json::parse(json.as_bytes()).map_err(|error| invalid_reply(function, error))?;
-    sizes::check_value(context, function, value)
+    let (engine, envelope) = (context.engine(), Envelope(json));
+    if !envelope.bound().fits(engine) {
+        let size = DataSize::of_json(json).map_err(|error| invalid_reply(function, error))?;
+        if let Some(excess) = size.excess(engine) {
+            return Err(excess.of_result(function));
+        }
+    }
+    envelope.build().map_err(|error| invalid_reply(function, error))
 }
 
 /// Parses a `string?` reply; nil is `()`.
@@ -111,31 +156,51 @@ pub fn parse_optional(context: &NativeCallContext, function: &str, reply: &Reply
     reply.optional_string()?.map_or(Ok(Dynamic::UNIT), |json| parse(context, function, json))
 }
 
-/// Parses a list of JSON strings.
-pub fn parse_list(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
-    sizes::check_value(context, function, reply.read(listed)?.into())
-}
-
-/// Parses a page: a list of JSON strings and `next_cursor`.
-pub fn parse_page(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
-    let page = reply.read(|reader| {
-        let mut page = Map::new();
+/// Parses what a search found: `{docs: [JSON], more}`. The last document of those that fit has `more` when not all are
+/// there.
+pub fn parse_found(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    let (mut found, mut more) = (Vec::new(), false);
+    reply.read(|reader| {
         for _ in 0..reader.map()? {
-            let name = reader.string()?;
-            let value = match name {
-                "next_cursor" => reader.optional_string()?.map_or(Dynamic::UNIT, Into::into),
-                _ => listed(reader)?.into(),
-            };
-            page.insert(name.into(), value);
+            match reader.string()? {
+                "more" => more = reader.bool()?,
+                _ => {
+                    for _ in 0..reader.array()? {
+                        found.push(Envelope(reader.string()?));
+                    }
+                }
+            }
         }
-        Ok(page)
+        Ok(())
     })?;
-    sizes::check_value(context, function, page.into())
+    let mut built = page::fitting(context, function, &found, |_| 0)?;
+    let cut = more || built.len() < found.len();
+    if let Some(mut last) = built.last_mut().filter(|_| cut).and_then(|last| last.write_lock::<Map>()) {
+        last.insert("more".into(), true.into());
+    }
+    Ok(built.into())
 }
 
-fn listed(reader: &mut Reader<'_>) -> Result<Array, WireError> {
-    let count = reader.array()?;
-    (0..count).map(|_| json::parse(reader.string()?.as_bytes()).map_err(|_| WireError::NotText)).collect()
+/// Parses a page: `{name: [[JSON, cursor]], more}`.
+pub fn parse_page(context: &NativeCallContext, function: &str, reply: &Reply) -> Result<Dynamic, Thrown> {
+    let (mut name, mut items, mut cursors, mut more) = ("", Vec::new(), Vec::new(), false);
+    reply.read(|reader| {
+        for _ in 0..reader.map()? {
+            match reader.string()? {
+                "more" => more = reader.bool()?,
+                listed => {
+                    name = listed;
+                    for _ in 0..reader.array()? {
+                        reader.array()?;
+                        items.push(Envelope(reader.string()?));
+                        cursors.push(reader.string()?);
+                    }
+                }
+            }
+        }
+        Ok(())
+    })?;
+    page::page(context, function, name, &items, &cursors, more)
 }
 
 #[cfg(test)]
@@ -143,13 +208,15 @@ mod tests {
     use proptest::prelude::*;
     use rhai::{Dynamic, Map};
 
-    use super::{check, render};
+    use super::{Column, check, render};
+    use crate::envelope::Envelope;
     use crate::json;
+    use crate::page::Item;
     use crate::testing::{eval, values};
 
     fn refused(map: &str) -> String {
         let map: Map = eval(map);
-        let rendered = render("f", "data", &map, 10_000).unwrap_err().to_string();
+        let rendered = render("f", "data", &map, 10_000, Column::Jsonb).unwrap_err().to_string();
         assert_eq!(check("f", "data", &map).unwrap_err().to_string(), rendered);
         rendered.trim_start_matches("Runtime error: f: ").to_owned()
     }
@@ -178,18 +245,20 @@ mod tests {
     #[test]
     fn a_document_ends_at_its_size_and_depth() {
         let of = |text: &str| Map::from([("a".into(), Dynamic::from(text.to_owned()))]);
-        assert_eq!(render("f", "data", &of("abc"), 11).unwrap(), r#"{"a":"abc"}"#);
-        let error = render("f", "data", &of("abcd"), 11).unwrap_err().to_string();
+        assert_eq!(render("f", "data", &of("abc"), 11, Column::Jsonb).unwrap(), r#"{"a":"abc"}"#);
+        let error = render("f", "data", &of("abcd"), 11, Column::Jsonb).unwrap_err().to_string();
         assert!(error.ends_with("f: data must have at most 11 bytes as JSON"), "{error}");
         let mut value = Dynamic::UNIT;
         for _ in 0..126 {
             value = Dynamic::from_array(vec![value]);
         }
-        let text = render("f", "data", &Map::from([("a".into(), value.clone())]), 10_000).unwrap();
+        let text =
+            render("f", "data", &Map::from([("a".into(), value.clone())]), 10_000, Column::Jsonb).unwrap();
         // As it comes back, inside of its envelope.
         assert!(json::parse(format!("{{\"data\":{text}}}").as_bytes()).is_ok());
         let deeper = Dynamic::from_array(vec![value]);
-        let error = render("f", "data", &Map::from([("a".into(), deeper)]), 10_000).unwrap_err();
+        let error =
+            render("f", "data", &Map::from([("a".into(), deeper)]), 10_000, Column::Jsonb).unwrap_err();
         assert!(error.to_string().ends_with(" is nested deeper than 128 levels"), "{error}");
     }
 
@@ -205,20 +274,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_float_stays_the_float_it_was(number in prop_oneof![prop::num::f64::NORMAL, -1e19..1e19, Just(1.0), Just(1e16), Just(5e-324)]) {
+        fn a_float_stays_the_float_it_was(number in prop_oneof![prop::num::f64::NORMAL, -1e19..1e19, Just(1.0), Just(1e16), Just(5e-324), Just(0.0), Just(-0.0)]) {
             let map = Map::from([("n".into(), Dynamic::from(number))]);
-            let text = render("f", "data", &map, 10_000).unwrap();
+            let text = render("f", "data", &map, 10_000, Column::Jsonb).unwrap();
             let kept = as_jsonb(&text[5..text.len() - 1]);
-            let back = json::parse(kept.as_bytes()).unwrap();
-            prop_assert_eq!(back.as_float(), Ok(number), "{}", kept);
+            let back = Envelope(&kept).build().unwrap().as_float().unwrap();
+            prop_assert_eq!(back.to_bits(), number.to_bits(), "{}", kept);
         }
 
         #[test]
         fn values_come_back_as_they_were(value in values()) {
             let map = Map::from([("a".into(), value)]);
-            match render("f", "data", &map, 1_000_000) {
+            match render("f", "data", &map, 1_000_000, Column::Jsonb) {
                 Ok(text) => {
-                    let back = json::parse(text.as_bytes()).unwrap();
+                    let back = Envelope(&text).build().unwrap();
                     prop_assert_eq!(format!("{:?}", back), format!("{:?}", Dynamic::from(map)));
                 }
                 Err(error) => prop_assert!(error.to_string().contains("NUL"), "{}", error),

@@ -181,7 +181,7 @@ def position_for_script(cursor: str | None, limit: int, most: int) -> UUID | Non
 
 
 def page_for_script(rows: Sequence[Record], limit: int, items: str, column: str) -> dict[str, object]:
-    """A page of a script's list.
+    """A page of a script's list. The guest ends it earlier if it exceeds the script's limits.
 
     Args:
         rows: at most limit + 1, each with `id` and `asked`, how many were there before bytes were counted.
@@ -190,11 +190,10 @@ def page_for_script(rows: Sequence[Record], limit: int, items: str, column: str)
         column: what of a row is an item.
 
     Returns:
-        The items, and `next_cursor` or None.
+        The items, each with the cursor after it, and whether there are `more`.
     """
     shown = rows[:limit]
-    more = bool(shown) and shown[0]["asked"] > len(shown)
     return {
-        items: [row[column] for row in shown],
-        "next_cursor": write_cursor(shown[-1]["id"]) if more else None,
+        items: [(row[column], write_cursor(row["id"])) for row in shown],
+        "more": bool(shown) and shown[0]["asked"] > len(shown),
     }

@@ -81,6 +81,7 @@ class Executor:
             invocation.depth,
             deadline,
             cause.input,
+            script.limits,
         )
         try:
             if script.problem is not None:

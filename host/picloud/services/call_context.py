@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from picloud.identity.principal import Principal
+from picloud.sandbox.limits import Ceilings, Limits
 from picloud.services.outbound_decisions import Decisions
 
 
@@ -24,6 +25,7 @@ class Input:
 
 
 NO_INPUT = Input()
+_DEFAULT_LIMITS = Ceilings().resolve({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Call:
         depth: number of events and calls before this execution in the chain; 0 for a request.
         deadline: when the execution is stopped, in seconds of `time.monotonic`.
         input: its input.
+        limits: its limits; a page ends, and a write is rejected, at what the script can read.
         decisions: the decisions about its outbound calls, for its record.
     """
 
@@ -54,6 +57,7 @@ class Call:
     depth: int = 0
     deadline: float = math.inf
     input: Input = NO_INPUT
+    limits: Limits = _DEFAULT_LIMITS
     decisions: Decisions = field(default_factory=Decisions, compare=False, repr=False)
 
     @property

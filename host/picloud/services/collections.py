@@ -12,6 +12,7 @@ from picloud.core.errors import Invalid, NotFound, QuotaExceeded, ServiceError
 from picloud.core.interface import LIMITS
 from picloud.core.pagination import Page, page_of_names, read_name_cursor
 from picloud.db.pool import Database
+from picloud.sandbox.limits import MIB, Limits
 from picloud.services.quotas import QuotaUsedUp
 
 MAX_COUNTED = 1000
@@ -19,6 +20,9 @@ MAX_COUNTED = 1000
 
 MAX_COLLECTION, MAX_KEY = LIMITS.number("max_collection_name_bytes"), LIMITS.number("max_key_bytes")
 """Maximum bytes of a collection name, and of a key."""
+
+MAX_PAGE_BYTES = 8 * MIB
+"""Bytes of JSON that one call returns, whatever the limits of the script."""
 
 T = TypeVar("T")
 
@@ -48,6 +52,15 @@ async def list_collections(
     async with searches.slot(app_id):
         rows = await database.fetch(statement, app_id, after, limit + 1, MAX_COUNTED)
     return page_of_names(rows, limit, lambda row: make(**row))
+
+
+def page_bytes(limits: Limits) -> int:
+    """Return the bytes of JSON after which a page ends, because hardly more fits into the limits of a script.
+
+    The guest ends the page exactly. JSON has more bytes than its strings: escapes, names of fields, numbers.
+    """
+    values = limits.max_array_size + limits.max_map_size
+    return min(2 * limits.max_string_size + 64 * values, MAX_PAGE_BYTES)
 
 
 def check_collection(name: str) -> None:

@@ -6,6 +6,7 @@ use rhai::{Array, Dynamic, Map};
 
 use super::page::{NOW, id, page};
 use crate::{
+    envelope::read_negative_zeros,
     json,
     wire::{Reader, WireError, Writer},
 };
@@ -63,10 +64,11 @@ impl Documents {
                     "docs_count" => drop(reply.int(found.len() as i64)),
                     "docs_find_one" => drop(reply.optional_string(found.first().map(String::as_str))),
                     _ => {
-                        reply.array(found.len());
+                        reply.map(2).string("docs").array(found.len());
                         for envelope in &found {
                             reply.string(envelope);
                         }
+                        reply.string("more").bool(false);
                     }
                 }
             }
@@ -75,19 +77,20 @@ impl Documents {
     }
 
     fn find(&self, collection: &str, filter: &Map) -> Vec<String> {
-        let matches = |data: &Map| {
+        let matches = |id: &str, data: &Map| {
             filter
                 .iter()
-                .filter(|(key, _)| !key.starts_with('$'))
-                .all(|(path, wanted)| meets(&at(data, path), wanted))
+                .filter(|(key, _)| !matches!(key.as_str(), "$sort" | "$limit"))
+                .all(|(path, wanted)| meets(&field(id, data, path), wanted))
         };
-        let kept = self.kept.iter().filter(|((name, _), data)| name == collection && matches(data));
+        let kept = self.kept.iter().filter(|((name, id), data)| name == collection && matches(id, data));
         let mut found: Vec<_> = kept.map(|((_, id), data)| (id, data)).collect();
-        if let Some(field) = filter.get("$sort").map(ToString::to_string) {
-            let (field, descending) =
-                field.strip_prefix('-').map_or((field.as_str(), false), |field| (field, true));
+        if let Some(sort) = filter.get("$sort").map(ToString::to_string) {
+            let (path, descending) =
+                sort.strip_prefix('-').map_or((sort.as_str(), false), |path| (path, true));
             found.sort_by(|one, other| {
-                let order = compare(&at(one.1, field), &at(other.1, field)).unwrap_or(Ordering::Equal);
+                let order = compare(&field(one.0, one.1, path), &field(other.0, other.1, path))
+                    .unwrap_or(Ordering::Equal);
                 if descending { order.reverse() } else { order }
             });
         }
@@ -101,7 +104,17 @@ impl Documents {
 }
 
 fn read(text: &str) -> Map {
+    let text = read_negative_zeros(text);
     json::parse(text.as_bytes()).ok().and_then(Dynamic::try_cast).expect("a document is an object")
+}
+
+/// A field of a document, or of its envelope: `$id`, `$created_at`, `$updated_at`.
+fn field(id: &str, data: &Map, path: &str) -> Dynamic {
+    match path {
+        "$id" => id.into(),
+        "$created_at" | "$updated_at" => NOW.into(),
+        _ => at(data, path),
+    }
 }
 
 fn envelope(id: &str, data: &Map) -> String {

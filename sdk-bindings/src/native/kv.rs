@@ -1,12 +1,14 @@
-//! Keys and values in memory, which no time takes away.
+//! Keys and values in memory. Its clock stands still, so nothing expires.
 
 use std::collections::BTreeMap;
 
-use super::page::page;
 use crate::wire::{Reader, WireError, Writer};
 
-/// MessagePack values by collection and key.
-pub type Entries = BTreeMap<(String, String), Vec<u8>>;
+/// A MessagePack value and its seconds to live.
+pub type Stored = (Vec<u8>, Option<i64>);
+
+/// What is stored, by collection and key.
+pub type Entries = BTreeMap<(String, String), Stored>;
 
 pub fn answer(
     kept: &mut Entries,
@@ -22,7 +24,7 @@ pub fn answer(
         let (behind, limit) =
             (behind.map(|((_, key), value)| (key, value)), usize::try_from(limit).unwrap_or(0));
         match import {
-            "kv_list" => page(reply, "keys", behind.map(|(key, _)| (key.clone(), key.clone())), limit),
+            "kv_list" => keys(reply, &behind.map(|(key, _)| key).collect::<Vec<_>>(), limit),
             _ => whole(reply, &behind.collect::<Vec<_>>(), limit),
         }
         return Ok(Ok(()));
@@ -30,33 +32,39 @@ pub fn answer(
     let at = (collection, reader.string()?.to_owned());
     match import {
         "kv_get" => match kept.get(&at) {
-            Some(stored) => drop(reply.raw_value(stored)),
+            Some((stored, _)) => drop(reply.raw_value(stored)),
             None => drop(reply.nil()),
         },
         "kv_set" => {
-            kept.insert(at, reader.bytes()?.to_vec());
+            kept.insert(at, (reader.bytes()?.to_vec(), ttl(reader)?));
             reply.nil();
         }
         "kv_has" => {
             reply.bool(kept.contains_key(&at));
         }
+        "kv_ttl" => {
+            reply.optional_int(kept.get(&at).and_then(|(_, ttl)| *ttl));
+        }
         "kv_delete" => {
             reply.bool(kept.remove(&at).is_some());
         }
         "kv_increment" => {
-            let stored = kept.get(&at).map_or(Ok(0), |stored| Reader::new(stored).int());
+            let stored = kept.get(&at).map_or(Ok(0), |(stored, _)| Reader::new(stored).int());
             let Ok(before) = stored else { return Ok(Err("not an integer".into())) };
             let after = before.saturating_add(reader.int()?);
+            let first = ttl(reader)?;
             let mut writer = Writer::new();
             writer.int(after);
-            kept.insert(at, writer.into_bytes());
+            let kept = kept.entry(at).or_insert_with(|| (Vec::new(), first));
+            kept.0 = writer.into_bytes();
             reply.int(after);
         }
         "kv_set_if" => {
             let (expected, value) = (reader.bytes()?, reader.bytes()?);
-            let matches = kept.get(&at).map_or(expected == [0xc0], |stored| stored == expected);
+            let matches = kept.get(&at).map_or(expected == [0xc0], |(stored, _)| stored == expected);
             if matches {
-                kept.insert(at, value.to_vec());
+                let before = kept.get(&at).and_then(|(_, ttl)| *ttl);
+                kept.insert(at, (value.to_vec(), ttl(reader)?.or(before)));
             }
             reply.bool(matches);
         }
@@ -65,11 +73,26 @@ pub fn answer(
     Ok(Ok(()))
 }
 
+fn ttl(reader: &mut Reader<'_>) -> Result<Option<i64>, WireError> {
+    if reader.nil() { Ok(None) } else { reader.int().map(Some) }
+}
+
+/// Writes a page of up to `limit` keys.
+fn keys(reply: &mut Writer, behind: &[&String], limit: usize) {
+    let count = behind.len().min(limit);
+    reply.map(2).string("keys").array(count);
+    for key in &behind[..count] {
+        reply.string(key);
+    }
+    let last = behind[..count].last().filter(|_| behind.len() > count);
+    reply.string("next_cursor").optional_string(last.map(|key| key.as_str()));
+}
+
 /// Writes a page of up to `limit` keys with their values.
-fn whole(reply: &mut Writer, behind: &[(&String, &Vec<u8>)], limit: usize) {
+fn whole(reply: &mut Writer, behind: &[(&String, &Stored)], limit: usize) {
     let count = behind.len().min(limit);
     reply.map(2).string("entries").array(count);
-    for (key, value) in &behind[..count] {
+    for (key, (value, _)) in &behind[..count] {
         reply.array(3).string(key).bytes(value).string(key);
     }
     reply.string("more").bool(behind.len() > count);

@@ -8,11 +8,10 @@ pub fn page(reply: &mut Writer, name: &str, entries: impl Iterator<Item = (Strin
     let more = entries.len() > limit;
     entries.truncate(limit);
     reply.map(2).string(name).array(entries.len());
-    for (_, entry) in &entries {
-        reply.string(entry);
+    for (cursor, entry) in &entries {
+        reply.array(2).string(entry).string(cursor);
     }
-    let last = entries.last().map(|(cursor, _)| cursor.as_str());
-    reply.string("next_cursor").optional_string(last.filter(|_| more));
+    reply.string("more").bool(more);
 }
 
 /// The id of the n-th thing that was made; ids sort as they were made.

@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
 
     /// Reads a nil if one is next; true if it was.
     pub fn nil(&mut self) -> bool {
-        let found = self.next() == Ok(Marker::Null);
+        let found = self.marker() == Ok(Marker::Null);
         found && decode::read_nil(&mut self.rest).is_ok()
     }
 
@@ -43,7 +43,7 @@ impl<'a> Reader<'a> {
 
     /// A float; an integer counts as one.
     pub fn float(&mut self) -> Result<FLOAT, WireError> {
-        match self.next()? {
+        match self.marker()? {
             Marker::F32 => Ok(decode::read_f32(&mut self.rest)?.into()),
             Marker::F64 => Ok(decode::read_f64(&mut self.rest)?),
             _ => Ok(self.int()? as FLOAT),
@@ -89,7 +89,7 @@ impl<'a> Reader<'a> {
 
     /// Any value that goes into a map; see [`Blob::within`].
     pub fn part(&mut self) -> Result<Dynamic, WireError> {
-        match self.next()? {
+        match self.marker()? {
             Marker::Bin8 | Marker::Bin16 | Marker::Bin32 => {
                 let bytes = self.bytes()?.to_vec();
                 let whole = 0..bytes.len();
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         if depth > MAX_NESTING_LEVELS {
             return Err(WireError::TooDeep);
         }
-        Ok(match self.next()? {
+        Ok(match self.marker()? {
             Marker::FixStr(_) | Marker::Str8 | Marker::Str16 | Marker::Str32 => self.string()?.into(),
             Marker::FixMap(_) | Marker::Map16 | Marker::Map32 => {
                 let mut map = Map::new();
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The marker of the next value, which is not read yet.
-    fn next(&self) -> Result<Marker, WireError> {
+    pub fn marker(&self) -> Result<Marker, WireError> {
         let first = self.rest.remaining_slice().first();
         first.map(|byte| Marker::from_u8(*byte)).ok_or(WireError::Truncated)
     }

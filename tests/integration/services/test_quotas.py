@@ -100,9 +100,9 @@ async def _do_something(stores: Stores, choice: random.Random) -> None:
     call = call_of(choice.choice(APPS))
     key, text = choice.choice("abc"), "ü" * choice.randrange(50)
     kept = await stores.docs.list(call, "c", None, 100)
-    documents = [one[7:43] for one in kept["docs"]]  # type: ignore[attr-defined]
+    documents = [one[7:43] for one, _ in kept["docs"]]  # type: ignore[attr-defined]
     listed = await stores.files.list(call, "c", None, 100)
-    files = [one[7:43] for one in listed["files"]]  # type: ignore[attr-defined]
+    files = [one[7:43] for one, _ in listed["files"]]  # type: ignore[attr-defined]
     document, file = choice.choice([*documents, str(uuid4())]), choice.choice([*files, str(uuid4())])
     doing = [
         lambda: stores.kv.set(call, "c", key, packed(text), None),

@@ -32,6 +32,7 @@ ADMIN = "/api/v1/admin"
 PAGE = 200
 """Maximum page size of the API."""
 
+_FREE_NAMES = ("collection", "entry")  # can be dots, which clients and proxies take for steps in a path
 _MAX_RESPONSE = 256 * 1024 * 1024  # more than any page of a list or file
 _MAX_EVENT = 16 * 1024 * 1024  # more than any execution with its bodies and log lines
 _SECONDS_TO_CONNECT, _SECONDS, _SECONDS_TO_DOWNLOAD = 10, 60, 3600
@@ -149,7 +150,7 @@ class Client:
             path: below `/api/v1/admin/`, with `{names}` for the parts.
             body: a JSON object, or None for no body.
             query: query parameters; None values are left out.
-            parts: path parameters by name; they are encoded.
+            parts: path parameters by name; encoded, or moved to the query if a path cannot have them.
 
         Returns:
             The JSON of the response, or None if it has no body.
@@ -161,7 +162,8 @@ class Client:
         headers, data = {}, None
         if body is not None:
             headers, data = {"Content-Type": "application/json"}, json.dumps(body).encode()
-        answer = await self.request(method, f"{ADMIN}/{fill(path, **parts)}", data, headers, query)
+        address, query = _address(path, parts, query)
+        answer = await self.request(method, address, data, headers, query)
         if answer.status == 204:
             return None
         shown = _json(answer.body)
@@ -179,8 +181,8 @@ class Client:
         Raises:
             ApiError, Unreachable: as for `call`.
         """
-        address = f"{ADMIN}/{fill(path, **parts)}"
-        answer = await self.request("GET", address, seconds=_SECONDS_TO_DOWNLOAD)
+        address, query = _address(path, parts, None)
+        answer = await self.request("GET", address, query=query, seconds=_SECONDS_TO_DOWNLOAD)
         if answer.status == 200:
             return answer.body
         raise self.refusal(answer)
@@ -358,6 +360,15 @@ async def connect(url: str, token: str | None) -> AsyncIterator[Client]:
 def fill(path: str, **parts: str) -> str:
     """Insert encoded parts into a path with `{names}`; each stays one segment, even `..` behind proxies."""
     return path.format_map({name: quote(part, safe="").replace(".", "%2E") for name, part in parts.items()})
+
+
+def _address(
+    path: str, parts: Mapping[str, str], query: Mapping[str, Any] | None
+) -> tuple[str, Mapping[str, Any]]:
+    """Return the path and the query of a request."""
+    dots = {name: part for name, part in parts.items() if name in _FREE_NAMES and part in (".", "..")}
+    filled = fill(path, **{**parts, **dict.fromkeys(dots, "-")})
+    return f"{ADMIN}/{filled}", {**(query or {}), **dots}
 
 
 def _json(body: bytes) -> Any:

@@ -21,7 +21,11 @@ RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END
 
 -- name: doc_patch
 -- Merge into a document's data; returns what doc_create returns. The row is locked, so that concurrent patches all apply.
-UPDATE docs doc SET data = docs_merge_patch(data, $4::text::jsonb), updated_at = now()
+-- Fails if the result has more than $7 bytes of strings, $8 elements or $9 entries, which $6 bytes of JSON cannot have.
+UPDATE docs doc SET updated_at = now(), data = CASE
+    WHEN $6::bigint IS NULL OR size + octet_length($4::text) <= $6 THEN docs_merge_patch(data, $4::text::jsonb)
+    ELSE docs_require_readable(docs_merge_patch(data, $4::text::jsonb), $7, $8, $9)
+END
 WHERE app_id = $1 AND collection = $2 AND id = $3
 RETURNING docs_envelope(doc) AS envelope, size, CASE WHEN $5 THEN data::text END AS data;
 
@@ -46,6 +50,16 @@ FROM (
 ) AS counted
 WHERE total - size - 133 <= $5
 ORDER BY id;
+
+-- name: docs_lack_field
+-- Whether there are documents, and none has the field $3; $4 finds those in which it is a number or a string.
+SELECT EXISTS (SELECT FROM docs WHERE app_id = $1 AND collection = $2)
+    AND NOT EXISTS (SELECT FROM docs_sample($1, $2) AS doc WHERE doc.data ? $3)
+    AND NOT EXISTS (
+        SELECT FROM docs
+        WHERE coalesce(app_id = $1 AND collection = $2, FALSE) AND data ? $3
+            AND docs_ordered(app_id, collection, data) @@ (SELECT $4::text::tsquery)
+    );
 
 -- name: docs_count_of_app
 -- The number of documents of an app, counted up to 10,000.

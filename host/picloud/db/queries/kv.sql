@@ -48,12 +48,27 @@ WHERE app_id = $1 AND collection = $2 AND key = $3
 RETURNING (expires_at IS NULL OR expires_at > now()) AS live, octet_length(value) AS size,
     CASE WHEN $4 THEN value END AS value;
 
+-- name: kv_ttl
+-- Seconds until a live key expires, rounded up.
+SELECT ceil(extract(epoch FROM expires_at - now()))::bigint FROM kv_entries
+WHERE app_id = $1 AND collection = $2 AND key = $3 AND expires_at > now();
+
 -- name: kv_list
--- Keys after $3 in byte order, at most $4.
-SELECT key FROM kv_entries
-WHERE app_id = $1 AND collection = $2 AND key > $3 AND (expires_at IS NULL OR expires_at > now())
-ORDER BY key
-LIMIT $4;
+-- Keys after $3 in byte order, at most $4; ends before the key (other than the first) with which keys exceed $5 bytes.
+-- Returns for each whether more follow.
+SELECT key, place < found AS more FROM (
+    SELECT key, row_number() OVER by_key AS place, count(*) OVER () AS found,
+        sum(octet_length(key)) OVER by_key AS bytes
+    FROM (
+        SELECT key FROM kv_entries
+        WHERE app_id = $1 AND collection = $2 AND key > $3 AND (expires_at IS NULL OR expires_at > now())
+        ORDER BY key
+        LIMIT $4 + 1
+    ) AS page
+    WINDOW by_key AS (ORDER BY key)
+) AS measured
+WHERE place <= $4 AND (place = 1 OR bytes <= $5)
+ORDER BY key;
 
 -- name: kv_entries
 -- Entries after $3 in byte order, at most $4; ends before the entry (other than the first) with which

@@ -33,6 +33,10 @@ DELETE FROM vars WHERE app_id = $1 AND name = $2 RETURNING value;
 -- The number of variables of an app.
 SELECT count(*) FROM vars WHERE app_id = $1;
 
+-- name: vars_bytes
+-- The bytes of the values of an app's variables.
+SELECT coalesce(sum(octet_length(value)), 0)::bigint FROM vars WHERE app_id = $1;
+
 -- name: vars_clear_app
 -- Delete an app's variables.
 DELETE FROM vars WHERE app_id = $1;

@@ -7,6 +7,7 @@ entries of successful ones.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Self, TypeVar
@@ -29,7 +30,8 @@ from picloud.core.errors import (
 )
 from picloud.core.pagination import DEFAULT_LIMIT, MAX_LIMIT, Page, PageRequest, read_cursor, unmark_cursor
 from picloud.execution.platform import Platform
-from picloud.http.admin.fields import Body, Query, parse_json, parse_query
+from picloud.http.admin.fields import MAX_DATA_VALUES, Body, Query, is_small, parse_json, parse_query
+from picloud.http.admin.free_names import take_names
 from picloud.http.caller import RequestToken, is_own_page, is_same_origin, is_secure, request_token
 from picloud.http.edge.middleware import REQUEST_ID
 from picloud.http.edge.peer import peer
@@ -235,7 +237,7 @@ class Endpoint:
             self._require_same_origin(request, sent)
             await self._find(platform, request.match_info, resources)
             self._authorise(caller, resources)
-            query, body = await self._read(platform, request)
+            path, query, body = await self._read(platform, request)
             if self.body is not NoBody:
                 # While the body arrived, a key may have been revoked or a member removed.
                 caller = await self._authenticate(platform, sent)
@@ -246,7 +248,7 @@ class Endpoint:
             call = AdminCall(
                 body=body,
                 query=query,
-                path=request.match_info,
+                path=path,
                 headers=request.headers,
                 head=request.method == hdrs.METH_HEAD,
                 secure=is_secure(request),
@@ -319,13 +321,18 @@ class Endpoint:
         if resources.missing is not None:
             raise resources.missing
 
-    async def _read(self, platform: Platform, request: web.Request) -> tuple[Query, Body]:
-        query = parse_query(self.query, request.query)
+    async def _read(self, platform: Platform, request: web.Request) -> tuple[Mapping[str, str], Query, Body]:
+        path, given = take_names(request.match_info, request.query)
+        query = parse_query(self.query, given)
         if isinstance(query, ListQuery):
             query = query.of_list(self.path)
         if self.body is NoBody:
-            return query, NoBody()
+            return path, query, NoBody()
         cap = MAX_PUBLIC_BODY if self.access == "public" else self.max_body
         if hdrs.CONTENT_TYPE in request.headers and request.content_type not in _JSON:
             raise UnknownContentType
-        return query, parse_json(self.body, await read_body(request, cap, platform.body_seconds))
+        raw = await read_body(request, cap, platform.body_seconds)
+        if self.max_body != MAX_DATA_BODY or is_small(raw):
+            return path, query, parse_json(self.body, raw)
+        # Data can have so many values that checking them takes a while: other requests go on meanwhile.
+        return path, query, await asyncio.to_thread(parse_json, self.body, raw, MAX_DATA_VALUES)

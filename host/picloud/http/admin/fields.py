@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import TypeVar, get_args
+from typing import ClassVar, TypeVar, get_args
 
 import orjson
 from multidict import MultiMapping
@@ -21,18 +21,27 @@ from picloud.core.validation_messages import describe_validation_error
 _TRUTHS = ("true", "false")
 
 Model = TypeVar("Model", bound=BaseModel)
+BodyModel = TypeVar("BodyModel", bound="Body")
 
 _SMALL_BODY = 64 * 1024  # bytes that parse in a millisecond, whatever they contain
 _LARGEST = (1 << 63) - 1
 _MAX_STRINGS = 10_000
+MAX_DATA_VALUES = 250_000
+"""Values in a body of data of an app: more than a script has within the limits that it can get by default."""
 _MAX_PROBLEMS = 50  # listed in an error
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
 class Body(BaseModel):
-    """A JSON body: no type conversions, no unknown fields."""
+    """A JSON body: no type conversions, no unknown fields.
+
+    Attributes:
+        with_nul: fields whose strings can contain NUL.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    with_nul: ClassVar[frozenset[str]] = frozenset()
 
 
 class Query(BaseModel):
@@ -55,8 +64,18 @@ class Query(BaseModel):
         return value
 
 
-def parse_json(model: type[Model], raw: bytes) -> Model:
+def is_small(raw: bytes) -> bool:
+    """Return whether a body is parsed in a millisecond, whatever it contains."""
+    return len(raw) <= _SMALL_BODY
+
+
+def parse_json(model: type[BodyModel], raw: bytes, max_values: int | None = None) -> BodyModel:
     """Parse and validate a JSON body; a byte order mark in front is skipped.
+
+    Args:
+        raw: the body.
+        max_values: maximum number of values, for a body of data; None for a body of fields, in which a few
+            strings can be long.
 
     Raises:
         BadRequest: the body is not valid JSON; details have line and column.
@@ -66,7 +85,7 @@ def parse_json(model: type[Model], raw: bytes) -> Model:
     raw = raw.removeprefix(codecs.BOM_UTF8)
     if not raw:
         raise BadRequest("the body is empty; send a JSON object")
-    _reject_many_values(raw)
+    _reject_many_values(raw, max_values)
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -74,7 +93,7 @@ def parse_json(model: type[Model], raw: bytes) -> Model:
     if not isinstance(data, dict):
         raise Invalid("the body must be a JSON object")
     if b"\\u0000" in raw:
-        _reject_nul(data)
+        _reject_nul({name: value for name, value in data.items() if name not in model.with_nul})
     body = _validated(model, data)
     _reject_duplicates(raw)
     return body
@@ -133,12 +152,18 @@ def _reject_nul(data: Mapping[str, object]) -> None:
             raise Invalid(f"{field}: must not contain NUL characters", field=field)
 
 
-def _reject_many_values(raw: bytes) -> None:
+def _reject_many_values(raw: bytes, max_values: int | None) -> None:
     """Reject a body of very many small values, which would take seconds to validate.
 
-    Valid large bodies consist of a few long strings (a script's source), with little outside of strings.
+    Valid large bodies consist of a few long strings (a script's source), with little outside of strings, or
+    are data of an app.
     """
-    if len(raw) <= _SMALL_BODY:
+    if is_small(raw):
+        return
+    if max_values is not None:
+        bare = _STRING.sub(b"", raw)
+        if sum(map(bare.count, (b",", b"[", b"{"))) > max_values:
+            raise Invalid(f"the body has too many values: at most {max_values}")
         return
     strings = outside = at = 0
     while strings <= _MAX_STRINGS and outside <= _SMALL_BODY:

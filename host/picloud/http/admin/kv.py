@@ -28,14 +28,17 @@ class EntryQuery(ListQuery):
 
 
 class NewEntry(Body):
-    """A value: exactly one of `value`, `blob` and `packed`.
+    """A value: exactly one of `value`, `blob` and `packed`, as `GET` returns it.
 
     Attributes:
         value: any JSON value except null.
         blob: base64 of a blob.
-        packed: base64 of MessagePack, for values that JSON cannot express: nested blobs, NaN, infinity.
+        packed: base64 of MessagePack, for values that JSON cannot express (nested blobs, NaN, infinity), and
+            for more than 250,000 values.
         ttl_seconds: the entry expires after this many seconds; never by default.
     """
+
+    with_nul = frozenset({"value"})
 
     value: Any = None
     blob: str | None = None

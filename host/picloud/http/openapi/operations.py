@@ -12,11 +12,12 @@ from aiohttp import web
 
 from picloud.core.errors import PicloudError
 from picloud.http.admin.endpoint import Endpoint, NoBody, WithHeaders
+from picloud.http.admin.free_names import FREE_NAMES
 from picloud.http.admin.stream_endpoint import StreamEndpoint
 from picloud.http.edge.event_stream import CONTENT_TYPE
 from picloud.http.openapi.failures import Responses, errors_of, scripted_responses
 from picloud.http.openapi.shapes import Shapes, query_shape
-from picloud.http.openapi.words import HEADERS, PATH_PARAMETERS, Schema
+from picloud.http.openapi.words import FREE_NAME, HEADERS, PATH_PARAMETERS, Schema
 from picloud.http.standalone_endpoint import StandaloneEndpoint
 from picloud.identity.capabilities import CAPABILITIES
 
@@ -55,6 +56,7 @@ def operation(endpoint: Endpoint, shapes: Shapes, responses: Responses) -> dict[
         "security": [] if endpoint.access == "public" else _LOGGED_IN,
         "parameters": [
             *_path_parameters(endpoint.path),
+            *_free_name_parameters(endpoint.path),
             *_query_parameters(query_shape(endpoint.query)),
             *_header_parameters(endpoint.headers),
         ],
@@ -133,6 +135,14 @@ def _path_parameters(path: str) -> list[Schema]:
     return [
         _parameter(name, "path", *PATH_PARAMETERS[name]) | {"required": True}
         for name in re.findall(r"\{(\w+)\}", path)
+    ]
+
+
+def _free_name_parameters(path: str) -> list[Schema]:
+    return [
+        _parameter(name, "query", FREE_NAME.format(name=name), {"type": "string"})
+        for name in FREE_NAMES
+        if f"{{{name}}}" in path
     ]
 
 

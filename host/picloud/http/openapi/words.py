@@ -58,6 +58,9 @@ PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
 }
 """Description and schema of path parameters, by name."""
 
+FREE_NAME = "Instead of `{name}` in the path, which is then `-`. For a name that is `.` or `..`."
+"""Description of a name in the query; clients take dots in a path for steps."""
+
 HEADERS: Mapping[str, str] = {
     "Last-Event-ID": "The id of the last event you received; the stream continues after it.",
     "User-Agent": "The name of the client; shown in the list of sessions.",

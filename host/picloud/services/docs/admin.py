@@ -17,12 +17,18 @@ from picloud.core.pagination import Page, PageRequest, write_cursor
 from picloud.db.pool import Connection, Database
 from picloud.db.queries import load
 from picloud.identity.actor import Actor
-from picloud.services.collections import as_api_error, check_collection, list_collections, require_valid_name
-from picloud.services.docs import documents
+from picloud.services.collections import (
+    MAX_PAGE_BYTES,
+    as_api_error,
+    check_collection,
+    list_collections,
+    require_valid_name,
+)
+from picloud.services.docs import documents, negative_zero
+from picloud.services.docs.bare_names import check_bare_names
 from picloud.services.docs.conditions import write_json
 from picloud.services.docs.documents import TOO_DEEP, check_data
 from picloud.services.docs.filter import Find, parse_find
-from picloud.services.docs.service import MAX_FOUND
 from picloud.services.docs.sql import page_statement
 from picloud.services.writes import Writes
 
@@ -101,24 +107,28 @@ class DocsAdmin:
 
         Raises:
             NotFound: the collection does not exist.
-            Invalid: invalid filter, or the single page exceeds `MAX_FOUND` bytes.
+            Invalid: invalid filter, or the single page exceeds `MAX_PAGE_BYTES`.
         """
         require_valid_name(collection)
         find, in_order = _read(filter_)
         if not in_order and page.after is not None:
             raise Invalid("cursor cannot be combined with $sort, $skip or $limit", field="cursor")
-        limit = page.limit + 1 if in_order else min(find.limit, page.limit)
+        limit = (
+            page.limit + 1 if in_order else page.limit if find.limit is None else min(find.limit, page.limit)
+        )
         sql, parameters = page_statement(
-            replace(find, limit=limit), app_id, collection, page.after, MAX_FOUND
+            replace(find, limit=limit), app_id, collection, page.after, MAX_PAGE_BYTES
         )
         async with self._searches.slot(app_id):
+            with as_api_error("filter"):
+                await check_bare_names(self._database, app_id, collection, find.bare)
             rows = await self._database.fetch(sql, *parameters)
         if not rows and page.after is None and not await self._exists(app_id, collection):
             raise NotFound("collection", collection)
         shown = rows[: page.limit]
         more = bool(shown) and shown[0]["asked"] > len(shown)
         if more and not in_order:
-            raise Invalid(f"the result exceeds {MAX_FOUND} bytes; use a lower limit", field="limit")
+            raise Invalid(f"the result exceeds {MAX_PAGE_BYTES} bytes; use a lower limit", field="limit")
         return Page([_document(row) for row in shown], write_cursor(shown[-1]["id"]) if more else None)
 
     async def get(self, app_id: UUID, collection: str, id_: str) -> Document:
@@ -228,5 +238,5 @@ def _id(text: str) -> UUID:
 
 def _document(row: asyncpg.Record) -> Document:
     # As PostgreSQL returns it: parsing would lose digits of numbers and take time.
-    data = cast("dict[str, Any]", orjson.Fragment(row["data"]))
+    data = cast("dict[str, Any]", orjson.Fragment(negative_zero.restore(row["data"])))
     return Document(row["id"], row["collection"], data, row["size"], row["created_at"], row["updated_at"])

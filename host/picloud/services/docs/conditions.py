@@ -7,13 +7,16 @@ document comes first: the same condition without the scope, or a more exact one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 import orjson
 
-from picloud.services.docs.filter import (
+from picloud.services.docs import negative_zero
+from picloud.services.docs.ranges import range_query
+from picloud.services.docs.tree import (
     And,
     Comparison,
     Condition,
@@ -23,18 +26,28 @@ from picloud.services.docs.filter import (
     Json,
     Not,
     Or,
+    Own,
     Path,
 )
-from picloud.services.docs.ranges import range_query
 
-Cast: TypeAlias = Literal["text", "jsonb", "int", "uuid", "tsquery"]
+Cast: TypeAlias = Literal["text", "jsonb", "int", "uuid", "timestamptz", "tsquery"]
 
-_OPERATORS = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}  # constant SQL text
+SCOPE = "app_id = $1 AND collection = $2"
+"""Joined by AND: a filter can only narrow."""
+
+# Constant SQL text.
+_OPERATORS = {"=": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_COLUMNS: dict[str, tuple[str, Cast]] = {
+    "id": ("id", "uuid"),
+    "created_at": ("created_at", "timestamptz"),
+    "updated_at": ("updated_at", "timestamptz"),
+}
 _CASTS: dict[Cast, str] = {
     "text": "text",
     "jsonb": "text::jsonb",
     "int": "bigint",
     "uuid": "uuid",
+    "timestamptz": "timestamptz",
     "tsquery": "text::tsquery",
 }
 
@@ -92,6 +105,14 @@ def write(made: Statement, condition: Condition) -> str:
             return _contains(made, path, value)
         case Comparison():
             return _comparison(made, condition)
+        case Own(column, operator, own):
+            name, cast = _COLUMNS[column]
+            return f"({name} {_OPERATORS[operator]} {made.bind(own, cast)})"
+
+
+def column_of(name: str) -> str:
+    """Return a column of the document itself as SQL."""
+    return _COLUMNS[name][0]
 
 
 def _joined(made: Statement, conditions: Sequence[Condition], word: str, empty: str) -> str:
@@ -104,7 +125,7 @@ def value_of(made: Statement, path: Path) -> str:
 
 
 def write_json(value: Json) -> str:
-    """Write JSON as guests do, with all digits of large floats.
+    """Write JSON as guests do, with all digits of large floats, and -0.0 so that it stays.
 
     PostgreSQL compares decimals, and the shortest text of a float is a slightly different number.
 
@@ -117,6 +138,8 @@ def write_json(value: Json) -> str:
     match value:
         case float() if abs(value) >= 1e16:
             return f"{value:.1f}"
+        case float() if value == 0 and math.copysign(1, value) < 0:
+            return negative_zero.STORED
         case list():
             return f"[{','.join(map(write_json, value))}]"
         case dict():
@@ -169,8 +192,12 @@ def _comparison(made: Statement, condition: Comparison) -> str:
 
 
 def needs_ranges(condition: Condition) -> bool:
-    """Return whether only ranges let an index find the documents."""
-    return _narrows(condition, by_ranges=True) and not _narrows(condition, by_ranges=False)
+    """Return whether only ranges of fields let an index find the documents."""
+    return (
+        _count_ranges(condition) > 0
+        and _narrows(condition, by_ranges=True)
+        and not _narrows(condition, by_ranges=False)
+    )
 
 
 def _narrows(condition: Condition, *, by_ranges: bool) -> bool:
@@ -183,6 +210,8 @@ def _narrows(condition: Condition, *, by_ranges: bool) -> bool:
             return True
         case Contains(_, value):
             return not isinstance(value, str)
+        case Own(column, operator, _):
+            return by_ranges or (column == "id" and operator == "=")
         case Comparison():
             return by_ranges
         case _:
@@ -208,6 +237,8 @@ def _lookup(made: Statement, condition: Condition, ranges: int) -> str:
             return _scoped(made, path, value)
         case Contains(path, value):
             return _scoped(made, path, [value])
+        case Own():
+            return f"({SCOPE} AND {write(made, condition)})"  # for its own index
         case Or(conditions):
             return f"({' OR '.join([_lookup(made, one, ranges) for one in conditions]) or 'FALSE'})"
     parts = list(_parts(condition))
@@ -215,7 +246,11 @@ def _lookup(made: Statement, condition: Condition, ranges: int) -> str:
     if by_value:
         found = [_lookup(made, one, ranges) for one in by_value]
     else:
-        found = [_lookup(made, one, ranges) for one in parts if isinstance(one, Or) and needs_ranges(one)]
+        found = [
+            _lookup(made, one, ranges)
+            for one in parts
+            if isinstance(one, Own) or (isinstance(one, Or) and _narrows(one, by_ranges=True))
+        ]
         found += _in_ranges(made, [one for one in parts if isinstance(one, Comparison)], ranges)
     return f"({' AND '.join(found)})"
 

@@ -8,10 +8,23 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from picloud.core.errors import ServiceError
 from picloud.core.interface import LIMITS
+from picloud.services.docs.own_fields import COLUMNS, OPERATORS, own_condition
+from picloud.services.docs.tree import (
+    And,
+    Comparison,
+    Condition,
+    Contains,
+    Equals,
+    Exists,
+    Json,
+    Not,
+    Or,
+    Path,
+)
 
 MAX_LEVELS = 5
 MAX_LIMIT = LIMITS.number("max_page_items")
@@ -24,83 +37,19 @@ MAX_CONTAINS = 1024
 cannot be interrupted."""
 MAX_DEPTH = 16
 
-Path: TypeAlias = tuple[str, ...]
-Json: TypeAlias = Any
-"""A JSON value in Python."""
-
-
-@dataclass(frozen=True, slots=True)
-class Equals:
-    """The field exists and equals the value: same JSON type, numbers by value."""
-
-    path: Path
-    value: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The field has the type of the value, number or string, and compares to it as given.
-
-    Attributes:
-        path: the field.
-        operator: one of `<`, `<=`, `>`, `>=`.
-        value: a number or a string.
-    """
-
-    path: Path
-    operator: str
-    value: int | float | str
-
-
-@dataclass(frozen=True, slots=True)
-class Exists:
-    """The field exists; it can be null."""
-
-    path: Path
-
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """The field is an array with this element, or a string with this substring."""
-
-    path: Path
-    value: str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """Every condition is true; true if there are none."""
-
-    conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """At least one condition is true; false if there are none."""
-
-    conditions: tuple[Condition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The condition is false."""
-
-    condition: Condition
-
-
-Condition: TypeAlias = "Equals | Comparison | Exists | Contains | And | Or | Not"
-
 
 @dataclass(frozen=True, slots=True)
 class Sort:
     """One field of a sort.
 
     Attributes:
-        path: the field.
+        path: the field; empty for a column of the document itself.
+        column: this column; None for a field.
         descending: whether the largest value is first.
     """
 
     path: Path
+    column: str | None
     descending: bool
 
 
@@ -111,14 +60,16 @@ class Find:
     Attributes:
         condition: selects documents.
         sort: the order; then oldest first.
-        limit: maximum number of documents, 0 to `MAX_LIMIT`.
+        limit: maximum number of documents, 0 to `MAX_LIMIT`; None if the filter has no `$limit`.
         skip: number of documents to skip.
+        bare: fields of the filter that have the name of a column, such as `created_at`.
     """
 
     condition: Condition
     sort: tuple[Sort, ...]
-    limit: int
+    limit: int | None
     skip: int
+    bare: frozenset[str] = frozenset()
 
 
 def parse_find(filter_: Mapping[str, Any]) -> Find:
@@ -132,9 +83,20 @@ def parse_find(filter_: Mapping[str, Any]) -> Find:
     """
     rest = dict(filter_)
     sort = _sort(rest.pop("$sort", []))
-    limit = _integer("$limit", rest.pop("$limit", MAX_LIMIT), MAX_LIMIT)
+    limit = _integer("$limit", rest.pop("$limit"), MAX_LIMIT) if "$limit" in rest else None
     skip = _integer("$skip", rest.pop("$skip", 0), MAX_SKIP)
-    return Find(_Reader().filter(rest, 1), sort, limit, skip)
+    reader = _Reader()
+    condition = reader.filter(rest, 1)
+    bare = reader.bare | {field.path[0] for field in sort if _is_bare(field.path)}
+    return Find(condition, sort, limit, skip, frozenset(bare))
+
+
+_COLUMN_NAMES = frozenset(COLUMNS.values())
+
+
+def _is_bare(path: Path) -> bool:
+    """Return whether a field has the name of a column."""
+    return len(path) == 1 and path[0] in _COLUMN_NAMES
 
 
 class _Reader:
@@ -145,6 +107,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._count = self._comparisons = self._contains_bytes = 0
+        self.bare: set[str] = set()
 
     def filter(self, filter_: Any, depth: int) -> Condition:
         if not isinstance(filter_, Mapping):
@@ -162,6 +125,8 @@ class _Reader:
                 conditions.append(And(parts) if name == "$and" else Or(parts))
             elif name == "$not":
                 conditions.append(Not(self.filter(value, depth + 1)))
+            elif name in COLUMNS:
+                conditions += self._own(name, value, depth)
             elif name in ("$sort", "$limit", "$skip"):
                 raise ServiceError(f"{name} is only allowed at the top level of the filter")
             elif name.startswith("$"):
@@ -180,8 +145,29 @@ class _Reader:
         if not (isinstance(value, dict) and any(key.startswith("$") for key in value)):
             equals = Equals(path, _json("a value", value))
             self._add(_elements(value))
+            self._note(path, value)
             return [equals]
         return [self._operator(path, name, operand, depth) for name, operand in value.items()]
+
+    def _own(self, name: str, value: Any, depth: int) -> list[Condition]:
+        """Parse the conditions on a field of the document itself."""
+        operators = value if isinstance(value, dict) else {"$eq": value}
+        return [self._own_operator(name, operator, operand, depth) for operator, operand in operators.items()]
+
+    def _own_operator(self, name: str, operator: str, operand: Any, depth: int) -> Condition:
+        if operator == "$not":
+            if not isinstance(operand, dict) or depth >= MAX_DEPTH:
+                raise ServiceError("$not of a field takes a map of operators")
+            return Not(self._of_all(self._own(name, operand, depth + 1)))
+        if operator not in OPERATORS:
+            raise ServiceError(f"{operator} does not apply to {name}; use {', '.join([*OPERATORS, '$not'])}")
+        self._add(len(operand) if isinstance(operand, list) and operand else 1)
+        return own_condition(name, operator, operand)
+
+    def _note(self, path: Path, value: Any) -> None:
+        """Note a field that has the name of a column and is compared with what such a column could have."""
+        if _is_bare(path) and value is not None and not isinstance(value, bool):
+            self.bare.add(path[0])
 
     def _operator(self, path: Path, name: str, operand: Any, depth: int) -> Condition:
         if name == "$not":
@@ -196,6 +182,7 @@ class _Reader:
         if make is None:
             raise ServiceError(f"unknown operator {name}; use {_KNOWN}")
         condition = make(path, operand)
+        self._note(path, operand)
         self._add(max(_elements(operand) - (name in ("$in", "$nin")), 1))
         if isinstance(condition, Comparison):
             self._comparisons += 1
@@ -246,7 +233,15 @@ def _sort(sort: Any) -> tuple[Sort, ...]:
         raise ServiceError(
             f"$sort takes a field or an array of up to {MAX_LEVELS} fields; a leading '-' sorts descending"
         )
-    return tuple(Sort(parse_path(field.removeprefix("-")), field.startswith("-")) for field in fields)
+    return tuple(_sort_field(field.removeprefix("-"), field.startswith("-")) for field in fields)
+
+
+def _sort_field(name: str, descending: bool) -> Sort:
+    if name in COLUMNS:
+        return Sort((), COLUMNS[name], descending)
+    if name.startswith("$"):
+        raise ServiceError(f"unknown field {name} in $sort; use a path, or {', '.join(COLUMNS)}")
+    return Sort(parse_path(name), None, descending)
 
 
 def _integer(name: str, value: Any, maximum: int) -> int:
@@ -323,4 +318,4 @@ _OPERATORS: Mapping[str, Callable[[Path, Any], Condition]] = {
     "$contains": _contains,
 }
 _KNOWN = ", ".join([*_OPERATORS, "$not"])
-_TOP = "$and, $or, $not, $sort, $limit and $skip"
+_TOP = f"{', '.join(COLUMNS)}, $and, $or, $not, $sort, $limit and $skip"

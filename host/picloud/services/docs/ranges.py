@@ -16,7 +16,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from picloud.services.docs.filter import Comparison, Path
+from picloud.services.docs.tree import Comparison, Path
 
 Value: TypeAlias = int | float | str | None
 
@@ -40,9 +40,7 @@ def range_query(
     Returns:
         A `tsquery` that matches every wanted document, of hexadecimal digits and constant letters.
     """
-    root = field = _hash(f"{app_id}{collection}")
-    for name in path:
-        field = _hash(field + name)
+    root, field = _terms(app_id, collection, path)
     low = max((one.value for one in comparisons if one.operator[0] == ">"), default=None)
     high = min((one.value for one in comparisons if one.operator[0] == "<"), default=None)
     max_nodes = max(1, _MANY_TERMS // (2 * ranges))
@@ -51,6 +49,28 @@ def range_query(
     for letter, first, last in _key_intervals(low, high):
         terms.update(f"{field}{letter}{prefix}" for prefix in _cover_interval(first, last, max_nodes))
     return "|".join(sorted(terms))
+
+
+def field_query(app_id: object, collection: str, path: Path) -> str:
+    """Return the query for documents in which a field is a number or a string.
+
+    Args:
+        app_id: the app.
+        path: the field.
+
+    Returns:
+        A `tsquery` that also matches documents with too many fields for the index.
+    """
+    root, field = _terms(app_id, collection, path)
+    return "|".join([root, *(f"{field}{letter}:*" for letter in "mns")])
+
+
+def _terms(app_id: object, collection: str, path: Path) -> tuple[str, str]:
+    """Return the term of a collection, and how the terms of a field begin."""
+    root = field = _hash(f"{app_id}{collection}")
+    for name in path:
+        field = _hash(field + name)
+    return root, field
 
 
 def _hash(text: str) -> str:

@@ -6,6 +6,7 @@ The guest reads and writes documents as JSON text. The host parses filters, but 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from picloud.core.app_limiter import AppLimiter
@@ -16,15 +17,14 @@ from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.services.call_context import Call
-from picloud.services.collections import check_collection
+from picloud.services.collections import check_collection, page_bytes
 from picloud.services.docs import documents
+from picloud.services.docs.bare_names import check_bare_names
 from picloud.services.docs.documents import check_data
 from picloud.services.docs.filter import MAX_LIMIT, Find, parse_find
 from picloud.services.docs.sql import count_statement, find_statement
 from picloud.services.writes import Writes
 
-MAX_FOUND = 8 * 1024 * 1024
-"""Bytes of envelopes that one call returns; 1,000 large documents would have a gigabyte."""
 SEARCHES_AT_ONCE = 4
 """Searches of one app per worker: one can read a whole collection, and all apps share the connections."""
 
@@ -90,7 +90,7 @@ class DatabaseDocs:
         envelope: str | None = await self._database.fetchval(_SQL.doc_get, call.app_id, collection, document)
         return envelope
 
-    async def find(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> list[str]:
+    async def find(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> dict[str, Any]:
         """Find documents.
 
         Args:
@@ -99,25 +99,29 @@ class DatabaseDocs:
             filter_: see `filter.parse_find`.
 
         Returns:
-            Their envelopes, in order.
+            `docs`, their envelopes in order (of at most `page_bytes`, but at least one), and whether there
+            are `more` within the limit of the filter.
 
         Raises:
-            ServiceError: an argument is not valid, or the result exceeds `MAX_FOUND` bytes.
+            ServiceError: an argument is not valid.
         """
         check_collection(collection)
-        return await self._find(call, collection, parse_find(filter_))
+        docs, more = await self._find(call, collection, parse_find(filter_))
+        return {"docs": docs, "more": more}
 
     async def find_one(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> str | None:
         """Return the first document of `find`, or None."""
         check_collection(collection)
-        find = parse_find({**filter_, "$limit": 1})
-        return next(iter(await self._find(call, collection, find)), None)
+        docs, _ = await self._find(call, collection, parse_find({**filter_, "$limit": 1}))
+        return next(iter(docs), None)
 
     async def count(self, call: Call, collection: str, filter_: Mapping[str, Any]) -> int:
         """Return how many documents match; `$sort`, `$limit` and `$skip` are ignored."""
         check_collection(collection)
-        sql, parameters = count_statement(parse_find(filter_), call.app_id, collection)
+        find = parse_find(filter_)
+        sql, parameters = count_statement(find, call.app_id, collection)
         async with self._searches.slot(call.app_id):
+            await check_bare_names(self._database, call.app_id, collection, find.bare)
             return int(await self._database.fetchval(sql, *parameters))
 
     async def update(self, call: Call, collection: str, id_: str, data: str) -> str:
@@ -133,7 +137,7 @@ class DatabaseDocs:
         """Apply a JSON merge patch (RFC 7396), atomically; return the envelope.
 
         Raises:
-            ServiceError: see `update`.
+            ServiceError: see `update`; or the result exceeds what the script can read.
         """
         return await self._change(call, collection, id_, patch, merge=True)
 
@@ -146,13 +150,18 @@ class DatabaseDocs:
         async with self._writes.begin(call, call.app_id, "docs", collection, adds=None) as write:
             return await documents.delete(write, document)
 
-    async def _find(self, call: Call, collection: str, find: Find) -> list[str]:
-        sql, parameters = find_statement(find, call.app_id, collection, MAX_FOUND)
+    async def _find(self, call: Call, collection: str, find: Find) -> tuple[list[str], bool]:
+        """Return the documents, and whether there are more."""
+        # One more than a filter without $limit returns shows whether there are more.
+        asked = MAX_LIMIT + 1 if find.limit is None else find.limit
+        sql, parameters = find_statement(
+            replace(find, limit=asked), call.app_id, collection, page_bytes(call.limits)
+        )
         async with self._searches.slot(call.app_id):
+            await check_bare_names(self._database, call.app_id, collection, find.bare)
             rows = await self._database.fetch(sql, *parameters)
-        if rows and rows[-1]["total"] > MAX_FOUND:
-            raise ServiceError(f"the result exceeds {MAX_FOUND} bytes; use $limit and $skip")
-        return [row["envelope"] for row in rows]
+        shown = rows[:MAX_LIMIT]
+        return [row["envelope"] for row in shown], bool(shown) and shown[0]["asked"] > len(shown)
 
     async def _change(self, call: Call, collection: str, id_: str, data: str, *, merge: bool) -> str:
         check_data(collection, data)
@@ -160,7 +169,8 @@ class DatabaseDocs:
         envelope = None
         if document is not None:
             async with self._writes.begin(call, call.app_id, "docs", collection) as write:
-                envelope = await documents.change(write, document, data, merge=merge)
+                limits = call.limits if merge else None  # the guest has checked whole documents
+                envelope = await documents.change(write, document, data, merge=merge, limits=limits)
         if envelope is None:
             raise ServiceError("no such document")
         return envelope
@@ -177,7 +187,8 @@ class DatabaseDocs:
             limit: 1 to `MAX_LIMIT`.
 
         Returns:
-            `docs`, envelopes of at most `MAX_FOUND` bytes (but at least one), and `next_cursor` or None.
+            `docs`, envelopes of at most `page_bytes` (but at least one), each with the cursor after it, and
+            whether there are `more`.
 
         Raises:
             ServiceError: an argument is not valid.
@@ -186,7 +197,7 @@ class DatabaseDocs:
         after = position_for_script(cursor, limit, MAX_LIMIT)
         async with self._searches.slot(call.app_id):  # a page can be as large as a result
             rows = await self._database.fetch(
-                _SQL.docs_list, call.app_id, collection, after, limit + 1, MAX_FOUND
+                _SQL.docs_list, call.app_id, collection, after, limit + 1, page_bytes(call.limits)
             )
         return page_for_script(rows, limit, "docs", "envelope")
 

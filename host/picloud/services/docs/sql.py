@@ -5,16 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from picloud.services.docs.conditions import Statement, needs_ranges, value_of, write, write_lookup
+from picloud.services.docs.conditions import (
+    SCOPE,
+    Statement,
+    column_of,
+    needs_ranges,
+    value_of,
+    write,
+    write_lookup,
+)
 from picloud.services.docs.filter import Find, Sort
 
 SORTED_BY = 256
 """Characters of a string that a sort uses, and keeps in memory for each document."""
 
 # Constant SQL text.
-_SCOPE = "app_id = $1 AND collection = $2"  # joined by AND: a filter can only narrow
 # A lookup has the scope in its index: the primary key would add a bitmap of the whole collection.
-_SCOPED = f"coalesce({_SCOPE}, FALSE)"
+_SCOPED = f"coalesce({SCOPE}, FALSE)"
 _ENVELOPE_SIZE = "size + 133"  # size of the envelope; a test compares it with `docs_envelope`
 
 # If many documents match, reading them in order up to the limit is faster than an index. PostgreSQL has no
@@ -33,16 +40,17 @@ def find_statement(
         max_bytes: it ends with the document whose envelope exceeds this total.
 
     Returns:
-        SQL with columns `envelope` and `total` (bytes of envelopes so far), and its parameters.
+        SQL with columns `envelope` and `asked` (the number of matches within the limit, ignoring sizes), and
+        its parameters.
     """
     made = Statement([app_id, collection])
     found, cap = _found(made, find, None), made.bind(max_bytes, "int")
     counted = (
-        f"SELECT id, {_ENVELOPE_SIZE} AS size, sum({_ENVELOPE_SIZE}) OVER (ROWS UNBOUNDED PRECEDING) AS total"
-        f" FROM ({found}) AS found"
+        f"SELECT id, {_ENVELOPE_SIZE} AS size, count(*) OVER () AS asked,"
+        f" sum({_ENVELOPE_SIZE}) OVER (ROWS UNBOUNDED PRECEDING) AS total FROM ({found}) AS found"
     )
-    envelope = f"(SELECT docs_envelope(doc) FROM docs doc WHERE {_SCOPE} AND doc.id = counted.id)"
-    sql = f"SELECT {envelope} AS envelope, total FROM ({counted}) AS counted WHERE total - size <= {cap}"
+    envelope = f"(SELECT docs_envelope(doc) FROM docs doc WHERE {SCOPE} AND doc.id = counted.id)"
+    sql = f"SELECT {envelope} AS envelope, asked FROM ({counted}) AS counted WHERE total - size <= {cap}"
     return sql, made.parameters
 
 
@@ -68,7 +76,7 @@ def page_statement(
         f" sum(size) OVER (ROWS UNBOUNDED PRECEDING) - size AS before FROM ({found}) AS found"
     )
     # The LIMIT forces a lookup by id: a join could read all documents.
-    doc = f"SELECT * FROM docs WHERE {_SCOPE} AND docs.id = counted.id LIMIT 1"
+    doc = f"SELECT * FROM docs WHERE {SCOPE} AND docs.id = counted.id LIMIT 1"
     sql = (
         "SELECT doc.id, collection, data::text AS data, size, created_at, updated_at, asked"
         f" FROM ({counted}) AS counted, LATERAL ({doc}) AS doc"
@@ -90,11 +98,11 @@ def count_statement(find: Find, app_id: object, collection: str) -> tuple[str, S
     made = Statement([app_id, collection])
     where = write(made, find.condition)
     if not needs_ranges(find.condition):
-        return f"SELECT count(*) FROM docs WHERE {_SCOPE} AND {where}", made.parameters
+        return f"SELECT count(*) FROM docs WHERE {SCOPE} AND {where}", made.parameters
     lookup = write_lookup(made, find.condition)
     sql = (
         f"{_sample(where)} SELECT"
-        f" (SELECT count(*) FROM docs WHERE {_SCOPE} AND {_MANY} AND {where})"
+        f" (SELECT count(*) FROM docs WHERE {SCOPE} AND {_MANY} AND {where})"
         f" + (SELECT count(*) FROM docs WHERE {_SCOPED} AND NOT {_MANY} AND {where} AND {lookup})"
     )
     return sql, made.parameters
@@ -108,11 +116,11 @@ def _found(made: Statement, find: Find, after: UUID | None) -> str:
     limit = f"LIMIT {made.bind(find.limit, 'int')} OFFSET {made.bind(find.skip, 'int')}"
     select, order = "SELECT id, size FROM docs WHERE", ", ".join([*sort, "id"])
     if not needs_ranges(find.condition):
-        return f"{select} {_SCOPE} AND {where} ORDER BY {order} {limit}"
+        return f"{select} {SCOPE} AND {where} ORDER BY {order} {limit}"
     # Sorted by the text of ids: for the order of the primary key the planner would scan it.
     few, by_text = write_lookup(made, find.condition), ", ".join([*sort, 'id::text COLLATE "C"'])
     return (
-        f"{_sample(where)} ({select} {_SCOPE} AND {_MANY} AND {where} ORDER BY {order} {limit})"
+        f"{_sample(where)} ({select} {SCOPE} AND {_MANY} AND {where} ORDER BY {order} {limit})"
         f" UNION ALL ({select} {_SCOPED} AND NOT {_MANY} AND {where} AND {few} ORDER BY {by_text} {limit})"
     )
 
@@ -125,7 +133,10 @@ def _sample(where: str) -> str:
 
 
 def _order(made: Statement, sort: Sort) -> str:
-    field, direction = value_of(made, sort.path), "DESC" if sort.descending else "ASC"
+    direction = "DESC" if sort.descending else "ASC"
+    if sort.column is not None:
+        return f"{column_of(sort.column)} {direction}"
+    field = value_of(made, sort.path)
     nulls = "NULLS LAST" if sort.descending else "NULLS FIRST"
     return (
         f"docs_type_rank({field}) {direction}, docs_number({field}) {direction} {nulls},"

@@ -13,9 +13,8 @@ from picloud.core.interface import LIMITS, HostFunction
 from picloud.core.pagination import page_for_script, position_for_script
 from picloud.db.pool import Database
 from picloud.db.queries import load
-from picloud.sandbox.limits import MIB
 from picloud.services.call_context import Call
-from picloud.services.collections import check_collection
+from picloud.services.collections import check_collection, page_bytes
 from picloud.services.files import rows
 from picloud.services.files.blobs import Blobs
 from picloud.services.files.checks import (
@@ -32,8 +31,6 @@ from picloud.services.writes import Who, Write, Writes
 
 MAX_DATA = LIMITS.number("max_file_bytes")
 """Maximum bytes of a file in one call of a script."""
-MAX_LISTED = 8 * MIB
-"""Bytes of entries that one call returns."""
 MAX_LIMIT = LIMITS.number("max_page_items")
 WRITES_AT_ONCE = 4
 """Concurrent writes of one app per worker, which limits memory and the threads of the store."""
@@ -216,7 +213,8 @@ class Files:
             limit: 1 to `MAX_LIMIT`.
 
         Returns:
-            `files`, entries of at most `MAX_LISTED` bytes (but at least one), and `next_cursor` or None.
+            `files`, entries of at most `page_bytes` (but at least one), each with the cursor after it, and
+            whether there are `more`.
 
         Raises:
             ServiceError: an argument is not valid.
@@ -225,7 +223,7 @@ class Files:
         after = position_for_script(cursor, limit, MAX_LIMIT)
         async with self._reads.slot(call.app_id):
             rows = await self._database.fetch(
-                _SQL.files_list, call.app_id, collection, after, limit + 1, MAX_LISTED
+                _SQL.files_list, call.app_id, collection, after, limit + 1, page_bytes(call.limits)
             )
         return page_for_script(rows, limit, "files", "entry")
 

@@ -77,7 +77,7 @@ class KvEntry:
         key: key of the entry.
         value: the value, if JSON can represent it; never null in this case.
         blob: base64, if the value is a blob.
-        packed: base64 of MessagePack, if the value contains blobs, NaN or infinity.
+        packed: base64 of MessagePack, if the value contains blobs, NaN, infinity or over 250,000 values.
         size: bytes of the stored value.
         expires_at: when it expires, or None for never.
         created_at: when it was created.

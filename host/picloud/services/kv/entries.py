@@ -30,7 +30,12 @@ async def put(write: Write, key: str, value: bytes, ttl_seconds: int | None) -> 
 
 
 async def change(
-    write: Write, key: str, make: Callable[[bytes | None], bytes | None], ttl_seconds: int | None = None
+    write: Write,
+    key: str,
+    make: Callable[[bytes | None], bytes | None],
+    ttl_seconds: int | None = None,
+    *,
+    renew: bool = True,
 ) -> bool:
     """Write an entry depending on its current value. Requires a transaction.
 
@@ -40,11 +45,12 @@ async def change(
         make: returns the new value for the current one (None if absent), or None for no change; called again
             if a concurrent write was faster.
         ttl_seconds: seconds after which the entry expires; None keeps the current expiry.
+        renew: whether an existing entry expires after `ttl_seconds` too, and not only a new one.
 
     Returns:
         Whether it was written.
     """
-    return await _change(write, key, make, ttl_seconds, _SQL.kv_replace)
+    return await _change(write, key, make, ttl_seconds, _SQL.kv_replace, renew=renew)
 
 
 async def delete(write: Write, key: str) -> bool:
@@ -76,8 +82,10 @@ async def _change(
     make: Callable[[bytes | None], bytes | None],
     ttl_seconds: int | None,
     update_statement: str,
+    *,
+    renew: bool = True,
 ) -> bool:
-    """Write an entry under a lock. Args: update_statement: for an existing row."""
+    """Write an entry under a lock. Args: update_statement: for an existing row. renew: as for `change`."""
     names = (write.app_id, write.collection, key)
     while True:
         row = await write.connection.fetchrow(_SQL.kv_lock, *names)
@@ -86,7 +94,8 @@ async def _change(
         if value is None:
             return False
         if row:
-            await write.connection.execute(update_statement, *names, value, ttl_seconds)
+            new_ttl = ttl_seconds if renew or old is None else None
+            await write.connection.execute(update_statement, *names, value, new_ttl)
             break
         if await write.connection.fetchval(_SQL.kv_add, *names, value, ttl_seconds):
             break

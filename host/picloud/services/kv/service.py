@@ -17,8 +17,9 @@ from picloud.core.interface import LIMITS, NIL, HostFunction
 from picloud.core.msgpack import decode_integer, encode
 from picloud.db.pool import Database
 from picloud.db.queries import load
+from picloud.sandbox.limits import Limits
 from picloud.services.call_context import Call
-from picloud.services.collections import check_collection, check_key
+from picloud.services.collections import MAX_KEY, check_collection, check_key
 from picloud.services.kv import entries
 from picloud.services.writes import Writes
 
@@ -54,8 +55,13 @@ class KeyValue(Protocol):
     async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """Return a page of `entries`, each a key, MessagePack and a cursor, and `more`."""
 
-    async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
-        """Add to an integer, or to 0 if absent; return the new value."""
+    async def increment(
+        self, call: Call, collection: str, key: str, amount: int, ttl_seconds: int | None = None
+    ) -> int:
+        """Add to an integer, or to 0 if absent (then for `ttl_seconds`); return the new value."""
+
+    async def ttl(self, call: Call, collection: str, key: str) -> int | None:
+        """Return the seconds until a key expires; None if it does not expire or does not exist."""
 
     async def set_if(
         self,
@@ -79,6 +85,7 @@ def host_functions(kv: KeyValue) -> Mapping[str, HostFunction]:
         "kv_list": kv.list,
         "kv_entries": kv.entries,
         "kv_increment": kv.increment,
+        "kv_ttl": kv.ttl,
         "kv_set_if": kv.set_if,
     }
 
@@ -160,7 +167,7 @@ class DatabaseKeyValue:
             call: the calling execution.
             collection: 1 to 128 bytes.
             cursor: `next_cursor` of the previous page; "" or None for the first.
-            limit: 1 to 1000.
+            limit: 1 to 1000; fewer are returned if they exceed the limits of the script.
 
         Returns:
             `keys`, and `next_cursor`, which is None at the end.
@@ -169,9 +176,10 @@ class DatabaseKeyValue:
             ServiceError: an argument is not valid.
         """
         after = page_start(collection, cursor, limit)
+        most, max_bytes = keys_within(call.limits, limit)
         async with self._lists.slot(call.app_id):
-            rows = await self._database.fetch(_sql.kv_list, call.app_id, collection, after, limit + 1)
-        return page([row["key"] for row in rows], limit)
+            rows = await self._database.fetch(_sql.kv_list, call.app_id, collection, after, most, max_bytes)
+        return page([row["key"] for row in rows], bool(rows) and rows[-1]["more"])
 
     async def entries(self, call: Call, collection: str, cursor: str | None, limit: int) -> dict[str, object]:
         """Return a page of keys and values, with the order, guarantee and cursors of `list`.
@@ -195,7 +203,9 @@ class DatabaseKeyValue:
             rows = await self._database.fetch(_sql.kv_entries, *names, after, limit, MAX_PAGE_BYTES)
         return page_of_entries([(row["key"], row["value"]) for row in rows], bool(rows) and rows[-1]["more"])
 
-    async def increment(self, call: Call, collection: str, key: str, amount: int) -> int:
+    async def increment(
+        self, call: Call, collection: str, key: str, amount: int, ttl_seconds: int | None = None
+    ) -> int:
         """Add to an integer, atomically.
 
         Args:
@@ -203,16 +213,18 @@ class DatabaseKeyValue:
             collection: 1 to 128 bytes.
             key: 1 to 512 bytes; an absent key counts as 0.
             amount: what to add, negative to subtract.
+            ttl_seconds: seconds until the key expires if this call creates it; None for never.
 
         Returns:
             The new value.
 
         Raises:
-            ServiceError: the current value is not an integer, the sum exceeds 64 bits, or the app's quota
-                is exceeded.
+            ServiceError: an argument is not valid, the current value is not an integer, the sum exceeds
+                64 bits, or the app's quota is exceeded.
         """
         check_collection(collection)
         check_key(key)
+        check_ttl(ttl_seconds)
         total = 0
 
         def make(current: bytes | None) -> bytes:
@@ -221,8 +233,27 @@ class DatabaseKeyValue:
             return encode(total)
 
         async with self._writes.begin(call, call.app_id, "kv", collection, atomic=True) as write:
-            await entries.change(write, key, make)
+            await entries.change(write, key, make, ttl_seconds, renew=False)
         return total
+
+    async def ttl(self, call: Call, collection: str, key: str) -> int | None:
+        """Return the seconds until a key expires.
+
+        Args:
+            call: the calling execution.
+            collection: 1 to 128 bytes.
+            key: 1 to 512 bytes.
+
+        Returns:
+            Seconds, rounded up; None when the key does not expire or does not exist.
+
+        Raises:
+            ServiceError: collection or key is not valid.
+        """
+        check_collection(collection)
+        check_key(key)
+        seconds: int | None = await self._database.fetchval(_sql.kv_ttl, call.app_id, collection, key)
+        return seconds
 
     async def set_if(
         self,
@@ -296,10 +327,19 @@ def cursor_after(key: str) -> str:
     return base64.urlsafe_b64encode(key.encode()).decode()
 
 
-def page(keys: list[str], limit: int) -> dict[str, object]:
-    """Return a page of keys. Args: keys: up to `limit + 1`."""
-    cursor = cursor_after(keys[limit - 1]) if len(keys) > limit else None
-    return {"keys": keys[:limit], "next_cursor": cursor}
+def keys_within(limits: Limits, limit: int) -> tuple[int, int]:
+    """Return how many keys, and bytes of keys, a page can have within the limits of a script.
+
+    Args:
+        limit: what the script asks for.
+    """
+    cursor = len(cursor_after("k" * MAX_KEY))
+    return min(limit, limits.max_array_size), limits.max_string_size - cursor
+
+
+def page(keys: list[str], more: bool) -> dict[str, object]:
+    """Return a page of keys. Args: more: whether more keys follow."""
+    return {"keys": keys, "next_cursor": cursor_after(keys[-1]) if more else None}
 
 
 def page_of_entries(entries: list[tuple[str, bytes]], more: bool) -> dict[str, object]:

@@ -14,6 +14,8 @@ from picloud.core.msgpack import decode_single, encode, encode_sorted
 
 MAX_DEPTH = 128
 """Maximum nesting that a script can read."""
+MAX_JSON_VALUES = 250_000
+"""Values shown as JSON: as many as a request can have, so that what is shown can be written again."""
 
 _INT64 = range(-(2**63), 2**63)
 
@@ -25,7 +27,7 @@ class Value:
     Attributes:
         value: JSON, if it can represent the value; never null.
         blob: base64 of a blob.
-        packed: base64 of MessagePack, for values with blobs, NaN or infinity.
+        packed: base64 of MessagePack, for values with blobs, NaN or infinity, and for very many values.
     """
 
     value: Any = None
@@ -41,7 +43,8 @@ def show(stored: bytes) -> Value:
         return Value(packed=_text(stored))
     if isinstance(value, bytes):
         return Value(blob=_text(value))
-    if _is_json(value):
+    # A value has at least one byte.
+    if _is_json(value) and (len(stored) <= MAX_JSON_VALUES or _count(value) <= MAX_JSON_VALUES):
         return Value(value=value)
     return Value(packed=_text(stored))
 
@@ -95,6 +98,12 @@ def _is_json(value: object, depth: int = 0) -> bool:
         case dict():
             return depth <= MAX_DEPTH and all(_is_json(item, depth + 1) for item in value.values())
     return True
+
+
+def _count(value: object) -> int:
+    """Count a value and all values in it."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_count, items))
 
 
 def _check(value: object, field: str, depth: int = 0) -> None:

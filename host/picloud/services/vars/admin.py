@@ -15,7 +15,7 @@ from picloud.db.pool import Database
 from picloud.db.queries import load
 from picloud.identity import audit
 from picloud.identity.actor import Actor
-from picloud.services.vars.service import MAX_VARS, TOPIC
+from picloud.services.vars.service import MAX_VARS, MAX_VARS_BYTES, TOPIC
 
 _SQL = load("vars")
 
@@ -81,7 +81,7 @@ class VarsAdmin:
 
         Raises:
             Invalid: the name or the value is not valid.
-            QuotaExceeded: the app has `MAX_VARS` others.
+            QuotaExceeded: the app has `MAX_VARS` others, or all values would have more than `MAX_VARS_BYTES`.
             NotFound: the app was deleted in the meantime.
         """
         check_variable(name, value)
@@ -91,6 +91,11 @@ class VarsAdmin:
             before = await connection.fetchrow(_SQL.var_get, app_id, name)
             if before is None and await connection.fetchval(_SQL.vars_count_of_app, app_id) >= MAX_VARS:
                 raise QuotaExceeded(f"an app can have at most {MAX_VARS} variables; delete some first")
+            grows = len(value.encode()) - (0 if before is None else len(before["value"].encode()))
+            if grows > 0 and await connection.fetchval(_SQL.vars_bytes, app_id) + grows > MAX_VARS_BYTES:
+                raise QuotaExceeded(
+                    f"an app can have at most {MAX_VARS_BYTES} bytes of variables; delete some first"
+                )
             changed = before is None or before["value"] != value
             row = await connection.fetchrow(_SQL.var_set, app_id, name, value) if changed else before
             assert row is not None

@@ -11,7 +11,7 @@ from uuid import UUID
 from cachetools import LRUCache
 
 from picloud.core.generations import Generations
-from picloud.core.interface import HostFunction
+from picloud.core.interface import LIMITS, HostFunction
 from picloud.core.single_flight import SingleFlight
 from picloud.db.pool import Database
 from picloud.db.queries import load
@@ -21,6 +21,8 @@ from picloud.services.call_context import Call
 TOPIC = "vars"
 MAX_VARS = 256
 """Variables of one app."""
+MAX_VARS_BYTES = LIMITS.number("default_max_string_size")
+"""Bytes of the values of one app: as many as `vars::all` can return to a script with the default limits."""
 CACHE_BYTES = 32 * 1024 * 1024
 """Memory per worker for the variables of all apps."""
 

@@ -102,7 +102,7 @@ async def test_what_is_no_filter_is_refused(client: Client, filter_: str) -> Non
 
 
 async def test_large_documents_make_short_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(browse, "MAX_FOUND", 100)
+    monkeypatch.setattr(browse, "MAX_PAGE_BYTES", 100)
     for n in range(4):
         await create(client, {"n": n, "text": "x" * 50})
     walked, cursor = [], ""

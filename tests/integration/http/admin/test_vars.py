@@ -12,7 +12,7 @@ from picloud.core.validation import MAX_VARIABLE
 from picloud.services.call_context import Call
 from picloud.services.vars import SERVICE
 from picloud.services.vars import admin as vars_admin
-from picloud.services.vars.service import Vars
+from picloud.services.vars.service import MAX_VARS_BYTES, Vars
 from tests.integration.conftest import CONSOLE, Worker
 from tests.integration.http.conftest import Answer, Client
 from tests.integration.http.test_hot_path import statements
@@ -70,6 +70,19 @@ async def test_an_app_has_a_limited_number_of_variables(
     await put(client, first["name"], "replaced")
     await client.admin("DELETE", f"{PATH}/{first['name']}")
     await put(client, "NEW", "x")
+
+
+async def test_a_script_can_read_all_variables_that_an_app_can_have(client: Client) -> None:
+    await client.route(await client.script("vars::all().len()"), "/count")
+    full = MAX_VARS_BYTES // MAX_VARIABLE
+    for n in range(full):
+        await put(client, f"V{n}", "v" * MAX_VARIABLE)
+    refused = await client.admin("PUT", f"{PATH}/MORE", {"value": "x"})
+    assert (refused.status, refused.error) == (507, "quota_exceeded")
+    await put(client, "EMPTY", "")
+    assert (await client("GET", "/count")).json == full + 1
+    await put(client, "V0", "shorter")
+    await put(client, "MORE", "x")
 
 
 async def test_a_write_is_seen_by_the_next_execution_on_every_worker(client: Client, worker: Worker) -> None:

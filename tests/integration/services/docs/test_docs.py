@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,8 +17,9 @@ from picloud.core.errors import ServiceError
 from picloud.db.pool import Database
 from picloud.execution.invocation import ScriptVersion
 from picloud.services.call_context import Call
+from picloud.services.collections import MAX_PAGE_BYTES, page_bytes
 from picloud.services.docs.documents import MAX_DATA
-from picloud.services.docs.service import MAX_FOUND, DatabaseDocs
+from picloud.services.docs.service import DatabaseDocs
 from picloud.services.docs.sql import _ENVELOPE_SIZE
 from tests.integration.conftest import Worker
 from tests.integration.services.docs.reference import merged
@@ -278,6 +280,7 @@ async def test_the_deepest_document_is_kept_and_read_and_no_patch_makes_it_deepe
 async def test_a_patch_leads_to_no_larger_document_than_can_be_written(
     docs: DatabaseDocs, call: Call
 ) -> None:
+    call = replace(call, limits=replace(call.limits, max_string_size=MAX_DATA, max_array_size=100_000))
     odd = ', : \\" ü' * 50_000
     kept = {"odd": odd, "list": [1, {"a": None}, [], {}, ", "] * 100}
     id_ = str(json.loads(await docs.create(call, "c", compact(kept)))["id"])
@@ -387,24 +390,45 @@ async def test_pages_are_complete_while_others_write_and_delete(worker: Worker, 
     assert await run(worker, app, walk) == kept
 
 
-async def test_a_page_holds_no_more_than_eight_mebibytes_and_the_next_goes_on(
-    docs: DatabaseDocs, call: Call, database: Database
+async def test_a_page_holds_no_more_than_the_script_could_read_and_the_next_goes_on(
+    docs: DatabaseDocs, call: Call
 ) -> None:
     ids = [await create(docs, call, {"n": n, "x": "x" * 1_000_000}) for n in range(20)]
+    most = page_bytes(call.limits)
+    assert 1_100_000 < most < MAX_PAGE_BYTES == page_bytes(replace(call.limits, max_string_size=2**23))
     seen: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
         page: dict[str, Any] = await docs.list(call, "c", cursor, 1000)
-        size = sum(len(one) for one in page["docs"])
-        assert MAX_FOUND - 1_100_000 < size <= MAX_FOUND + 1_100_000 or page["next_cursor"] is None
-        seen += [json.loads(one)["id"] for one in page["docs"]]
-        cursor = page["next_cursor"]
+        size = sum(len(one) for one, _ in page["docs"])
+        assert most - 1_100_000 < size <= most + 1_100_000 or not page["more"]
+        seen += [json.loads(one)["id"] for one, _ in page["docs"]]
+        cursor = page["docs"][-1][1] if page["more"] else None
     assert seen == ids
+
     found = await docs.find(call, "c", {"$limit": 8, "$skip": 5, "$sort": "n"})
-    assert [json.loads(one)["data"]["n"] for one in found] == list(range(5, 13))
-    with pytest.raises(ServiceError, match=r"\b8388608\b"):
-        await docs.find(call, "c", {"$limit": 9})
+    assert found["more"] is True
+    assert [json.loads(one)["data"]["n"] for one in found["docs"]] == [5, 6]
+    last = await docs.find(call, "c", {"$limit": 8, "$skip": 19})
+    assert (len(last["docs"]), last["more"]) == (1, False)
     assert await docs.count(call, "c", {}) == 20
+
+
+async def test_a_search_without_a_limit_says_when_a_thousand_are_not_all(
+    docs: DatabaseDocs, call: Call, database: Database
+) -> None:
+    await database.execute(
+        "INSERT INTO docs (app_id, collection, id, data)"
+        " SELECT $1, 'c', gen_random_uuid(), '{}' FROM generate_series(1, 1001)",
+        call.app_id,
+    )
+    for filter_, count_, more in (
+        ({}, 1000, True),
+        ({"$limit": 1000}, 1000, False),
+        ({"$skip": 1}, 1000, False),
+    ):
+        found = await docs.find(call, "c", filter_)
+        assert (len(found["docs"]), found["more"]) == (count_, more)
 
 
 async def test_the_size_a_page_counts_with_is_that_of_the_envelope(
@@ -447,7 +471,8 @@ async def test_the_largest_filter_there_can_be_is_answered(docs: DatabaseDocs, c
     ranges = [{f"a{n}.b.c.d.e": {"$gt": n}} for n in range(32)]
     many = {"$or": [*ranges, *({f"a{n}.b.c.d.e": n} for n in range(223)), {"n": 1}]}
     assert await docs.count(call, "c", many) == 1
-    assert len(await docs.find(call, "c", many | {"$sort": [f"-s{n}.b.c.d.e" for n in range(5)]})) == 1
+    found = await docs.find(call, "c", many | {"$sort": [f"-s{n}.b.c.d.e" for n in range(5)]})
+    assert len(found["docs"]) == 1
     values = [[f"text {n}"] for n in range(128)]  # an array and its element are two
     assert await docs.count(call, "c", {"n": {"$nin": values}}) == 1
 

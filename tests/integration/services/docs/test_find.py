@@ -78,11 +78,11 @@ async def test_what_is_found_and_in_which_order_is_what_the_reference_says(
         await docs.create(call, collection, written({**document, "#": number}))
     for filter_ in filters:
         wanted = [number for number, document in enumerate(documents) if matches(document, filter_)]
-        found = await docs.find(call, collection, filter_)
+        found = (await docs.find(call, collection, filter_))["docs"]
         assert [json.loads(envelope)["data"]["#"] for envelope in found] == wanted
         assert await docs.count(call, collection, filter_) == len(wanted)
     numbered = [{**document, "#": number} for number, document in enumerate(documents)]
-    found = await docs.find(call, collection, {"$sort": sort})
+    found = (await docs.find(call, collection, {"$sort": sort}))["docs"]
     assert [json.loads(envelope)["data"]["#"] for envelope in found] == [
         one["#"] for one in in_order(numbered, sort)
     ]
@@ -92,5 +92,5 @@ async def test_texts_are_sorted_by_their_beginnings(docs: DatabaseDocs, call: Ca
     same = "é" * SORTED_BY
     for text in (same + "b", same + "a", same[1:] + "z", same[1:] + "a"):
         await docs.create(call, "c", written({"text": text}))
-    found = await docs.find(call, "c", {"$sort": "text"})
+    found = (await docs.find(call, "c", {"$sort": "text"}))["docs"]
     assert [json.loads(one)["data"]["text"][SORTED_BY - 1 :] for one in found] == ["a", "z", "éb", "éa"]

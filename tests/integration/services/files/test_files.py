@@ -158,7 +158,7 @@ async def test_another_app_finds_nothing_by_the_same_id(files: Files) -> None:
     assert await files.head(theirs, "notes", made["id"]) is None
     assert await files.get(theirs, "notes", made["id"]) is None
     assert await files.delete(theirs, "notes", made["id"]) is False
-    assert await files.list(theirs, "notes", None, 10) == {"files": [], "next_cursor": None}
+    assert await files.list(theirs, "notes", None, 10) == {"files": [], "more": False}
     with pytest.raises(ServiceError, match="no such"):
         await files.update(theirs, "notes", made["id"], "b", None, None, None)
     assert await files.find(PAUPER, "notes", made["id"]) is None
@@ -196,8 +196,9 @@ async def test_a_list_goes_through_all_files_in_order(files: Files) -> None:
     cursor: str | None = ""
     while cursor is not None:
         page = await files.list(CALL, "notes", cursor, 3)
-        found += [json.loads(entry) for entry in page["files"]]  # type: ignore[attr-defined]
-        cursor = page["next_cursor"]  # type: ignore[assignment]
+        listed: list[tuple[str, str]] = page["files"]  # type: ignore[assignment]
+        found += [json.loads(entry) for entry, _ in listed]
+        cursor = listed[-1][1] if page["more"] else None
     assert found == made
 
 
@@ -219,8 +220,9 @@ async def test_a_list_is_complete_and_without_duplicates_while_others_write(file
         cursor: Any = None
         while cursor is not None or not seen:
             page = await files.list(CALL, "notes", cursor, 4)
-            seen += [json.loads(entry)["id"] for entry in page["files"]]  # type: ignore[attr-defined]
-            cursor = page["next_cursor"]
+            listed: list[tuple[str, str]] = page["files"]  # type: ignore[assignment]
+            seen += [json.loads(entry)["id"] for entry, _ in listed]
+            cursor = listed[-1][1] if page["more"] else None
         assert len(seen) == len(set(seen))
         assert keep <= set(seen)
     stop.set()

@@ -101,7 +101,7 @@ async def test_apps_share_no_files(
                 model.files.pop((app_id, collection, id_), None)
             case "list":
                 listed = (await files.list(call, collection, None, 1000))["files"]
-                found = [json.loads(entry) for entry in listed]  # type: ignore[attr-defined]
+                found = [json.loads(entry) for entry, _ in listed]  # type: ignore[attr-defined]
                 assert [entry["id"] for entry in found] == model.page(app_id, collection)
                 for entry in found:
                     check(entry, model.files[app_id, collection, entry["id"]])

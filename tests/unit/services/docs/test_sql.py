@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -37,6 +38,7 @@ WORDS = {
     ),
     *("WITH", "MATERIALIZED", "UNION", "ALL", "sample", "many", "tsquery", "3", "@@", "+", ">"),
     *("collection", "data", "id", "size", "total", "envelope", "found", "counted", "sum", "count", "text"),
+    *("asked", "created_at", "updated_at", "timestamptz", "uuid"),
     *("coalesce", "jsonb_typeof", "strpos", "jsonb", "bigint", '"C"', "'{}'", "'string'", "'number'", "133"),
     *("left", "256", "0", "::", "->", "#>>", "@>", *"<=>=<>=+*.,()-", "<=", ">="),
 }
@@ -72,14 +74,29 @@ OPERATORS: st.SearchStrategy[Any] = st.one_of(
     st.fixed_dictionaries({"$contains": SCALARS}),
     st.fixed_dictionaries({"$exists": st.booleans()}),
 )
+TIMES = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+OWN: st.SearchStrategy[Any] = st.one_of(
+    st.fixed_dictionaries({name: values | st.fixed_dictionaries({operator: values})})
+    for name, values in (("$id", st.uuids().map(str)), ("$created_at", TIMES), ("$updated_at", TIMES))
+    for operator in ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte")
+) | st.fixed_dictionaries(
+    {"$id": st.fixed_dictionaries({"$in": st.lists(TEXT | st.uuids().map(str), max_size=3)})}
+)
 FILTERS = st.recursive(
-    st.dictionaries(PATHS, VALUES | OPERATORS | OPERATORS.map(lambda one: {"$not": one}), max_size=3),
+    st.dictionaries(PATHS, VALUES | OPERATORS | OPERATORS.map(lambda one: {"$not": one}), max_size=3) | OWN,
     lambda inner: st.fixed_dictionaries(
         {}, optional={"$and": st.lists(inner, max_size=3), "$or": st.lists(inner, max_size=3), "$not": inner}
     ),
     max_leaves=5,
 )
-SORTS = st.lists(st.builds(str.__add__, st.sampled_from(["", "-"]), PATHS), max_size=5)
+SORTS = st.lists(
+    st.builds(
+        str.__add__,
+        st.sampled_from(["", "-"]),
+        PATHS | st.sampled_from(["$id", "$created_at", "$updated_at"]),
+    ),
+    max_size=5,
+)
 
 
 def statements(filter_: Any) -> list[tuple[str, Any]]:
@@ -162,7 +179,10 @@ def operators(levels: int) -> dict[str, Any]:
     return {"a": operand}
 
 
-TOP = "unknown operator $foo; use fields, $and, $or, $not, $sort, $limit and $skip"
+TOP = (
+    "unknown operator $foo; use fields, $id, $created_at, $updated_at, $and, $or, $not, $sort, $limit and"
+    " $skip"
+)
 KNOWN = "unknown operator $foo; use $eq, $ne, $gt, $gte, $lt, $lte, $in, $nin, $exists, $contains, $not"
 MANY = "the filter has more than 256 conditions"
 ORDERED = "the filter has more than 32 comparisons with $gt, $gte, $lt and $lte"
