@@ -14,16 +14,17 @@ use crate::args;
 use crate::error::{Thrown, fail};
 use crate::sizes;
 
-/// Bytes of a compiled pattern. The crate's own default; `\w{1,255}` takes half of it.
-const MAX_PROGRAM: usize = 10 << 20;
+/// Bytes of a compiled pattern. Compiling takes three times as much for a moment, which fits into the default memory of
+/// a script.
+const MAX_PROGRAM: usize = 8 << 20;
 /// Bytes of a pattern compiled for long texts, which takes twice the memory. A larger one is searched as in short texts.
 const MAX_PROGRAM_FOR_LONG: usize = 2 << 20;
 /// Bytes of the cache of a lazy automaton. When it is full, searches are slower.
 const MAX_AUTOMATON: usize = 1 << 20;
 /// Deeper groups could exhaust the guest's stack.
 const MAX_NESTING: u32 = 100;
-/// Bytes of the compiled patterns kept during one execution. When they take more, all are dropped.
-const MAX_KEPT: usize = 12 << 20;
+/// Bytes of the compiled patterns kept during one execution. When they take more, all are dropped before the next one.
+const MAX_KEPT: usize = 8 << 20;
 /// Texts of this many bytes or more are searched with a lazy automaton. It is some 30 times faster, but compiling
 /// takes two to three times as long, which does not pay off for shorter texts.
 const LONG_TEXT: usize = 4096;
@@ -98,10 +99,10 @@ fn compiled(function: &str, pattern: ImmutableString, for_long: bool) -> Result<
         if let Some(known) = kept.patterns.get(&key) {
             return Ok(Rc::clone(known));
         }
-        let regex = Rc::new(compile(&key.0, for_long).map_err(|error| fail(function, explain(&error)))?);
-        if kept.bytes + regex.memory_usage() > MAX_KEPT {
+        if kept.bytes > MAX_KEPT {
             *kept = Kept::default();
         }
+        let regex = Rc::new(compile(&key.0, for_long).map_err(|error| fail(function, explain(&error)))?);
         kept.bytes += regex.memory_usage();
         kept.patterns.insert(key, Rc::clone(&regex));
         Ok(regex)
@@ -314,7 +315,7 @@ mod tests {
             for text in ["\"a\"", "(|| { let s = \"\"; s.pad(5000, \"a\"); s }).call()"] {
                 assert_eq!(
                     thrown(&format!(r#"regex::is_match("{pattern}", {text})"#)),
-                    "regex::is_match: the pattern takes more than 10 MiB when compiled; repeat less, or use smaller \
+                    "regex::is_match: the pattern takes more than 8 MiB when compiled; repeat less, or use smaller \
                      classes: [a-z0-9_] or (?-u:\\w) instead of \\w"
                 );
             }
@@ -378,9 +379,17 @@ mod tests {
             (r"\Aa(?P<x>b)(?<y>c)(?:d)\z", "abcd", Some("abcd")),
             (r"(?-u:\w)", "éa", Some("a")),
             // Addresses of mail, as people write them.
-            (r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+", "to ada.b+c@x-y.example.org!", Some("ada.b+c@x-y.example.org")),
+            (
+                r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+",
+                "to ada.b+c@x-y.example.org!",
+                Some("ada.b+c@x-y.example.org"),
+            ),
             (r"^[^\s@]{1,64}@[^\s@]{1,255}$", "ada@example.org", Some("ada@example.org")),
-            (r"^[\w.!#$%&'*+/=?^`{|}~-]+@\w(?:[\w-]{0,61}\w)?(?:\.\w(?:[\w-]{0,61}\w)?)*$", "ada@example.org", Some("ada@example.org")),
+            (
+                r"^[\w.!#$%&'*+/=?^`{|}~-]+@\w(?:[\w-]{0,61}\w)?(?:\.\w(?:[\w-]{0,61}\w)?)*$",
+                "ada@example.org",
+                Some("ada@example.org"),
+            ),
             (r"(?i)^[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}$", "Ada@Example.org", Some("Ada@Example.org")),
             (r"^\w{1,64}@\w{1,255}\.\w{2,24}$", "ada@example", None),
         ] {
