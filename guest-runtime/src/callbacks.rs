@@ -88,16 +88,17 @@ fn reduce(
 }
 
 /// Sorts by what `function` says of two elements: a number below, at or above zero, or whether the first comes
-/// first. Stable; a comparer that contradicts itself gives some order, and one that throws ends the sort.
+/// first. Stable: of a pair, the later element is the first argument, as in Rhai's own sort, and moves ahead only if
+/// it comes first. A comparer that contradicts itself gives some order, and one that throws ends the sort.
 fn sort(context: NativeCallContext, array: &mut Array, function: FnPtr) -> Result<(), Thrown> {
     let (function, _) = linked(&context, function, 2);
-    let after = |left: &Dynamic, right: &Dynamic| -> Result<bool, Thrown> {
-        let answer = function.call_raw(&context, None, [left.clone(), right.clone()])?;
+    let moves_ahead = |later: &Dynamic, earlier: &Dynamic| -> Result<bool, Thrown> {
+        let answer = function.call_raw(&context, None, [later.clone(), earlier.clone()])?;
         Ok(match (answer.as_int(), answer.as_bool()) {
-            (Ok(number), _) => number > 0,
-            (_, Ok(first)) => !first,
+            (Ok(number), _) => number < 0,
+            (_, Ok(first)) => first,
             // What Rhai does with any other answer.
-            _ => left.type_id().cmp(&right.type_id()) == Ordering::Greater,
+            _ => later.type_id().cmp(&earlier.type_id()) == Ordering::Less,
         })
     };
     let mut merged = Array::with_capacity(array.len());
@@ -107,7 +108,7 @@ fn sort(context: NativeCallContext, array: &mut Array, function: FnPtr) -> Resul
             let (left, right) = run.split_at_mut(width.min(run.len()));
             let (mut left, mut right) = (left.iter_mut().peekable(), right.iter_mut().peekable());
             while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
-                let next = if after(one, other)? { right.next() } else { left.next() };
+                let next = if moves_ahead(other, one)? { right.next() } else { left.next() };
                 merged.extend(next.map(|item| item.clone()));
             }
             merged.extend(left.chain(right).map(|item| item.clone()));

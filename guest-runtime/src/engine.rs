@@ -8,7 +8,7 @@ use rhai::{
 use crate::{
     callbacks,
     modules::{Library, Resolver},
-    text,
+    pad, stop, text,
 };
 
 const NO_SLEEP: &str = "sleep is not available";
@@ -25,6 +25,8 @@ pub fn engine(library: &Library) -> Engine {
     engine.register_fn("sleep", |_: FLOAT| -> Result<(), Box<EvalAltResult>> { Err(NO_SLEEP.into()) });
     name_types(&mut engine);
     callbacks::register(&mut engine);
+    pad::register(&mut engine);
+    stop::register(&mut engine);
     text::register(&mut engine);
     picloud_sdk::register(&mut engine);
     engine

@@ -15,11 +15,13 @@ mod grain;
 mod interpreter;
 mod limits;
 mod modules;
+mod pad;
 mod parse;
 mod request;
 mod response;
 mod scratch;
 mod script;
+mod stop;
 mod text;
 
 pub use engine::engine;

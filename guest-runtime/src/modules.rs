@@ -3,10 +3,13 @@
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
-use picloud_sdk::{NAMESPACES, module};
+use picloud_sdk::{NAMESPACES, module, shown::cut};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
 use crate::parse::parse_module;
+
+/// Bytes of a name in a message. A script can make up a name of any length.
+const MAX_NAME: usize = 100;
 
 type Thrown = Box<EvalAltResult>;
 type SharedModule = Shared<Module>;
@@ -118,9 +121,10 @@ impl Resolver {
 /// Compiles a module that did not come with the script.
 fn fetch(engine: &Engine, name: &str, position: Position) -> Result<AST, Thrown> {
     // The reason is the operator's business, not the script's.
-    let source = module::source(name).map_err(|_| refused("module unavailable".into(), position))?;
-    let source = source.ok_or_else(|| refused("module not found".into(), position))?;
-    let text = std::str::from_utf8(&source).map_err(|_| refused("module unavailable".into(), position))?;
+    let unavailable = || refused(format!("module unavailable: {}", cut(name, MAX_NAME)), position);
+    let not_found = || refused(format!("module not found: {}", cut(name, MAX_NAME)), position);
+    let source = module::source(name).map_err(|_| unavailable())?.ok_or_else(not_found)?;
+    let text = std::str::from_utf8(&source).map_err(|_| unavailable())?;
     parse_module(engine, text, Some(name)).map_err(|failure| {
         let error = refused(failure.message, failure.position);
         EvalAltResult::ErrorInModule(name.into(), error, position).into()

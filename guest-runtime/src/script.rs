@@ -50,9 +50,7 @@ impl Script {
             Self::Compiled(program) => {
                 let mut vm = Vm::new(engine);
                 let result = vm.eval_with_callbacks(&mut scope, program).map_err(|error| {
-                    // Some errors have no place, of functions in a namespace for one; the instruction has.
-                    let place = vm.fault_pc().map_or(Position::NONE, |address| program.position(address));
-                    Failure::running(*error, place)
+                    Failure::running(*error, vm.fault_pc().map_or(Position::NONE, |at| place(program, at)))
                 });
                 (result, vm.into_global_state().num_operations)
             }
@@ -62,6 +60,12 @@ impl Script {
             }
         }
     }
+}
+
+/// The position of an instruction, or of the last one before it that has a position: the end of a loop has none.
+fn place(program: &SharedProgram, address: usize) -> Position {
+    let positions = (0..=address).rev().map(|address| program.position(address));
+    positions.into_iter().find(|position| !position.is_none()).unwrap_or(Position::NONE)
 }
 
 /// Like `Engine::eval_ast`, but returns the number of operations as well.

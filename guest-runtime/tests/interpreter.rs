@@ -154,7 +154,7 @@ fn scripts_and_modules_import_modules() {
     let failure = failed(outcome("import \"taxes\" as t;\nt::fail()"));
     assert_eq!(failure["module"].to_string(), "taxes");
     assert_eq!(told(&failure).2, Some(1));
-    assert_eq!(told(&failed(outcome("import \"gone\" as g;"))).1, "module not found");
+    assert_eq!(told(&failed(outcome("import \"gone\" as g;"))).1, "module not found: gone");
     assert!(told(&failed(outcome("import \"ring\" as r;"))).1.contains("imports itself"));
     assert!(told(&failed(outcome("import \"one\" as o;"))).1.contains("deeper than 2"));
 }
@@ -189,6 +189,137 @@ fn a_broken_limit_is_named() {
         assert_eq!(found, code, "{source}: {message}");
         assert!(message.contains(limit), "{source}: {message}");
     }
+}
+
+/// Message, thrown value and line.
+fn thrown_by(source: &str) -> (String, Option<String>, Option<i64>) {
+    let mut interpreter = Interpreter::new();
+    compile(&mut interpreter, source, "endpoint", &[]);
+    let failure = run(&mut interpreter, None, None, 1000)[2].clone().cast::<Map>();
+    let (_, message, line, _) = told(&failure);
+    (message, failure["thrown"].clone().into_string().ok(), line)
+}
+
+#[test]
+fn a_thrown_value_arrives_whole() {
+    let long = format!("[{}1]", "1,".repeat(600));
+    for (source, message, thrown) in [
+        (
+            "throw #{ code: 42, reason: `gone` }",
+            r#"{"code":42,"reason":"gone"}"#,
+            Some(r#"{"code":42,"reason":"gone"}"#),
+        ),
+        ("throw #{ message: `no`, code: 1 }", "no", Some(r#"{"code":1,"message":"no"}"#)),
+        ("throw [1, (), 'a']", r#"[1,null,"a"]"#, Some(r#"[1,null,"a"]"#)),
+        ("throw 42", "42", Some("42")),
+        ("throw -1.5", "-1.5", Some("-1.5")),
+        ("throw 0.0 / 0.0", "NaN", Some("\"NaN\"")),
+        ("throw true", "true", Some("true")),
+        ("throw blob(2, 1)", "blob of 2 bytes: 01 01", Some("\"blob of 2 bytes: 01 01\"")),
+        ("throw || 1", "a closure", Some("\"a closure\"")),
+        ("throw `text`", "text", None),
+        ("throw ()", "an error was thrown", None),
+        ("throw ``", "an error was thrown", None),
+        ("throw", "an error was thrown", None),
+        ("try { throw #{ a: 1 } } catch (e) { throw e; }", r#"{"a":1}"#, Some(r#"{"a":1}"#)),
+        ("try { throw #{ a: 1 } } catch (e) { throw; }", r#"{"a":1}"#, Some(r#"{"a":1}"#)),
+        ("try { throw 7 } catch (e) { throw [e]; }", "[7]", Some("[7]")),
+        ("fn f() { throw #{ a: 1 } } f()", r#"{"a":1} (in function f)"#, Some(r#"{"a":1}"#)),
+        ("[1].map(|x| throw [x])", "[1] (in a closure)", Some("[1]")),
+        (&format!("throw {long}"), &(long[..1000].to_owned() + "…"), Some(&long)),
+        (
+            "try { 1 / 0 } catch (e) { throw e; }",
+            "Division by zero: 1 / 0",
+            Some(r#"{"error":"ErrorArithmetic","line":1,"message":"Division by zero: 1 / 0","position":9}"#),
+        ),
+        (
+            "try { mine(1, `a`) } catch (e) { e.function = (); throw e; }",
+            "Function not found: mine (integer, string)",
+            None,
+        ),
+    ] {
+        let (found, value, line) = thrown_by(source);
+        assert_eq!((found.as_str(), line), (message, Some(1)), "{source}");
+        if thrown.is_some() || value.is_none() {
+            assert_eq!(value.as_deref(), thrown, "{source}");
+        }
+    }
+}
+
+#[test]
+fn no_message_has_a_type_of_rust() {
+    for (source, message) in [
+        (
+            "mine(1, 1.5, \"a\", 'c', || 1, 0..2, 0..=2)",
+            "Function not found: mine (integer, float, string, character, function, range, range=)",
+        ),
+        ("\"a\" - kv::collection(\"c\")", "Function not found: - (string, kv::collection)"),
+        ("1.char", "Unknown property 'char' - a getter is not registered for type 'integer'"),
+        (
+            "let m = #{}; m.a.b = 1;",
+            "No writable property 'b' - a setter is not registered for type '()' to handle 'integer'",
+        ),
+        ("let m = 5; m[0.5]", "Indexer unavailable: integer [float]"),
+        ("if 1 { }", "Data type incorrect: integer (expecting bool)"),
+        ("let char = (); char.i64()", "Function not found: i64 (())"),
+        ("i64", "Variable not found: i64"),
+        ("#{ statusCode: 1.0 }", "statusCode must be an integer, not float"),
+        ("throw \"my (i64, f64)\"", "my (i64, f64)"),
+    ] {
+        assert_eq!(failure_of(source).1, message, "{source}");
+    }
+}
+
+#[test]
+fn an_endless_loop_names_its_line() {
+    for (source, line) in [
+        ("let x = 1;\nloop { }", 2),
+        ("let x = 0;\nwhile true {\n  x += 1;\n}", 3),
+        ("\ndo {\n  let y = 1;\n} while true;", 4),
+        ("for i in 0..100000000 {\n}", 1),
+        ("for (x, i) in 0..100000000 {\n  let y = i;\n}", 2),
+        ("\nfn f() {\n  loop {\n }\n}\nf()", 3),
+        ("[1].map(|x| {\n\n  loop { }\n})", 3),
+    ] {
+        let (code, message, found, _) = failure_of(source);
+        assert_eq!((code.as_str(), found), ("operation_budget", Some(line)), "{source}: {message}");
+    }
+}
+
+#[test]
+fn sort_is_stable() {
+    let list = "let l = []; for i in 0..100 { l.push(#{ k: i % 3, n: i }); }";
+    for comparer in
+        ["|a, b| a.k < b.k", "|a, b| a.k - b.k", "|a, b| b.k > a.k", "|a, b| if a.k < b.k { -1 } else { 0 }"]
+    {
+        let source = format!(
+            "{list} l.sort({comparer}); let good = true; for i in 1..100 {{ let a = l[i - 1]; let b = l[i]; \
+             if a.k > b.k || (a.k == b.k && a.n > b.n) {{ good = false; }} }} good"
+        );
+        assert_eq!(respond(&source).unwrap().3, "true", "{comparer}");
+    }
+    let falling = "let l = [#{ k: 1, n: 1 }, #{ k: 2, n: 2 }, #{ k: 1, n: 3 }]; l.sort(|a, b| a.k > b.k); l.map(|x| x.n)";
+    assert_eq!(respond(falling).unwrap().3, "[2,1,3]");
+}
+
+#[test]
+fn pad_counts_in_64_bits() {
+    for source in [
+        "let a = []; a.pad(4294967297, 1);",
+        "let a = []; a.pad(9223372036854775807, 1);",
+        "let a = []; a.pad(20000, 1);",
+        "let a = []; a.pad(10000, [1, 2]);",
+        "let a = []; a.pad(2147483648, [1, 2]);",
+        "let a = []; a.pad(1000, \"x\".to_chars()); let b = []; let t = \"\"; t.pad(1000, \"x\"); b.pad(1000, t);",
+        "let a = []; a.pad(9000, #{ a: 1, b: 2 });",
+        "let b = blob(); b.pad(4294967297, 1);",
+        "let s = \"\"; s.pad(4294967297, \"x\");",
+        "blob(4294967297)",
+    ] {
+        let message = failure_of(source).1;
+        assert!(message.contains("too large (limit max_"), "{source}: {message}");
+    }
+    assert_eq!(respond("let a = [1]; a.pad(3, 2); a.pad(-1, 5); a.pad(2, 5); a").unwrap().3, "[1,2,2]");
 }
 
 #[test]
@@ -330,7 +461,7 @@ fn a_long_blob_is_a_body_and_a_value_to_throw() {
     let long = "#{ statusCode: 200, body: random::bytes(60000) }";
     assert_eq!(failure_of(long).1, "the response body is larger than 1000 bytes");
     assert_eq!(failure_of("random::bytes(60000)").1, "a value of type blob cannot be written as JSON");
-    assert_eq!(failure_of("throw random::bytes(60000)").1, "a value of type blob was thrown");
+    assert!(failure_of("throw random::bytes(60000)").1.starts_with("blob of 60000 bytes: "));
 }
 
 #[test]
@@ -400,13 +531,13 @@ fn a_module_with_a_computed_name_comes_from_the_host() {
     );
     assert_eq!(refused("broken").1, "broken");
     for absent in ["absent", "../late", "", "9", "late\\n"] {
-        assert_eq!(refused(absent).0, "module not found", "{absent}");
+        assert!(refused(absent).0.starts_with("module not found: "), "{absent}");
     }
-    assert_eq!(refused("gone").0, "module unavailable");
+    assert_eq!(refused("gone").0, "module unavailable: gone");
     assert!(refused("again").0.contains("imports itself"));
     // It can be caught, and another try asks again.
     let source = "let n = \"gone\"; let r = \"\"; try { import n as m; } catch (e) { r = e; } [r]";
-    assert_eq!(import(source, &at_host), Ok(r#"["module unavailable"]"#.into()));
+    assert_eq!(import(source, &at_host), Ok(r#"["module unavailable: gone"]"#.into()));
 }
 
 #[test]
@@ -420,8 +551,8 @@ fn errors_of_an_import_are_caught_as_text() {
         let source = format!("let r = (); try {{ {import_} as m; r = m::f(); }} catch (e) {{ r = e; }} [r]");
         import(&source, &at_host).unwrap()
     };
-    assert_eq!(caught("import \"absent\""), r#"["module not found"]"#);
-    assert_eq!(caught("import \"ab\" + \"sent\""), r#"["module not found"]"#);
+    assert_eq!(caught("import \"absent\""), r#"["module not found: absent"]"#);
+    assert_eq!(caught("import \"ab\" + \"sent\""), r#"["module not found: absent"]"#);
     assert_eq!(
         caught("import \"stray\""),
         r#"["a module can only contain fn, const and import at top level"]"#

@@ -56,9 +56,21 @@ pub fn invalid_reply(function: &str, reason: impl Display) -> Thrown {
     fail(function, format_args!("invalid reply from the host: {reason}"))
 }
 
-/// The name that a script knows a type by: Rhai gives that of a handle with its Rust path.
+/// The name of a type in messages. `name` is that of `type_of`, or the path of the Rust type where Rhai knows no other.
 pub fn type_name(name: &str) -> String {
-    name.rsplit_once("::").map_or_else(|| name.to_owned(), |(_, last)| last.to_lowercase())
+    match name {
+        "i64" => "integer".into(),
+        "f64" => "float".into(),
+        "char" => "character".into(),
+        "Fn" => "function".into(),
+        name if name.contains("Range") => "range".into(),
+        // `picloud_sdk::kv::Collection` is `kv::collection`, `picloud_sdk::files::File` is `file`.
+        name => match name.rsplit("::").take(2).collect::<Vec<_>>()[..] {
+            ["Collection", namespace] => format!("{namespace}::collection"),
+            [last, ..] if last.starts_with(char::is_uppercase) => last.to_lowercase(),
+            _ => name.into(),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -69,10 +81,22 @@ mod tests {
     #[test]
     fn every_shared_error_has_its_message() {
         for (error, expected) in [
-            (mismatch("f", "key", "a string", "i64"), "f: key must be a string, not i64"),
+            (mismatch("f", "key", "a string", "i64"), "f: key must be a string, not integer"),
             (
                 mismatch("f", "key", "a string", "picloud_sdk::kv::Collection"),
-                "f: key must be a string, not collection",
+                "f: key must be a string, not kv::collection",
+            ),
+            (
+                mismatch("f", "key", "a string", "kv::collection"),
+                "f: key must be a string, not kv::collection",
+            ),
+            (
+                mismatch("f", "key", "a string", "picloud_sdk::files::File"),
+                "f: key must be a string, not file",
+            ),
+            (
+                mismatch("f", "key", "a string", "core::ops::range::Range<i64>"),
+                "f: key must be a string, not range",
             ),
             (empty("f", "key"), "f: key must not be empty"),
             (too_long("f", "key", 512, 513), "f: key must have at most 512 bytes, not 513"),

@@ -290,7 +290,7 @@ mod tests {
         assert_eq!(thrown_by("c.delete([])"), message(mismatch("files::delete", "id", "a string", "array")));
         assert_eq!(
             thrown_by("c.response(c)"),
-            message(mismatch("files::response", "id", "a string", "collection"))
+            message(mismatch("files::response", "id", "a string", "files::collection"))
         );
         assert_eq!(thrown_by("c.list(\"\", 0)"), message(out_of_range("files::list", "limit", 1, 1000, 0)));
     }

@@ -87,10 +87,10 @@ pub(crate) fn render_inner(map: &Map, limit: usize, formatter: impl Formatter) -
 }
 
 fn write(value: &impl Serialize, limit: usize, formatter: impl Formatter) -> Result<String, JsonError> {
-    let mut text = Bounded { bytes: Vec::with_capacity(128), limit };
+    let mut text = Bounded::new(limit);
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, formatter);
     match value.serialize(&mut serializer) {
-        Ok(()) => Ok(String::from_utf8(text.bytes).expect("JSON is UTF-8")),
+        Ok(()) => Ok(text.into_text()),
         Err(error) if error.io_error_kind() == Some(FULL) => Err(JsonError::TooLong),
         Err(error) => Err(JsonError::Unfit(error.to_string())),
     }
@@ -99,10 +99,27 @@ fn write(value: &impl Serialize, limit: usize, formatter: impl Formatter) -> Res
 /// The error kind of a full [`Bounded`].
 const FULL: io::ErrorKind = io::ErrorKind::FileTooLarge;
 
-/// A buffer with a maximum length.
-struct Bounded {
+/// A buffer with a maximum length, for JSON text.
+pub(crate) struct Bounded {
     bytes: Vec<u8>,
     limit: usize,
+}
+
+impl Bounded {
+    /// An empty buffer for at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self { bytes: Vec::with_capacity(128), limit }
+    }
+
+    /// What was written, up to the last whole character.
+    pub(crate) fn into_text(self) -> String {
+        String::from_utf8(self.bytes).unwrap_or_else(|error| {
+            let end = error.utf8_error().valid_up_to();
+            let mut bytes = error.into_bytes();
+            bytes.truncate(end);
+            String::from_utf8(bytes).unwrap_or_default()
+        })
+    }
 }
 
 impl io::Write for Bounded {
@@ -112,11 +129,9 @@ impl io::Write for Bounded {
 
     #[inline]
     fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if bytes.len() > self.limit - self.bytes.len() {
-            return Err(FULL.into());
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(())
+        let room = self.limit - self.bytes.len();
+        self.bytes.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        if bytes.len() > room { Err(FULL.into()) } else { Ok(()) }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -268,8 +283,8 @@ mod tests {
             ("0.0/0.0", "NaN cannot be written as JSON"),
             ("#{ a: [-1.0/0.0] }", "-inf cannot be written as JSON"),
             ("blob(1)", "a value of type blob cannot be written as JSON"),
-            ("|| 1", "a value of type Fn cannot be written as JSON"),
-            ("kv::collection(\"c\")", "a value of type collection cannot be written as JSON"),
+            ("|| 1", "a value of type function cannot be written as JSON"),
+            ("kv::collection(\"c\")", "a value of type kv::collection cannot be written as JSON"),
         ] {
             assert_eq!(thrown(&format!("json::stringify({value})")), format!("json::stringify: {message}"));
         }

@@ -299,7 +299,7 @@ mod tests {
         );
         assert_eq!(
             thrown_by("c.set_if(c, 1, 2)"),
-            message(mismatch("kv::set_if", "key", "a string", "collection"))
+            message(mismatch("kv::set_if", "key", "a string", "kv::collection"))
         );
         assert_eq!(
             thrown_by("c.set_if(\"k\", 1, 2, 3)"),
@@ -357,7 +357,7 @@ mod tests {
         assert!(thrown_by("c.set_if(\"k\", 1, ())").starts_with("kv::set_if: value must not be ()"));
         assert_eq!(
             thrown_by("c.set(\"k\", #{ f: || 1 })"),
-            "kv::set: value: a value of type Fn cannot be stored or sent"
+            "kv::set: value: a value of type function cannot be stored or sent"
         );
     }
 

@@ -15,6 +15,7 @@ pub mod module;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod native;
 pub mod request;
+pub mod shown;
 pub mod wire;
 
 mod args;

@@ -1,49 +1,34 @@
 //! `log::` writes lines to the log of the execution.
 
-use rhai::{Dynamic, Engine, Map, Module};
+use rhai::{Dynamic, Engine, Module};
 
-use crate::args;
-use crate::blob::Blob;
-use crate::error::{Thrown, fail, type_name};
+use crate::error::Thrown;
 use crate::host;
 use crate::imports::log::WRITE;
-use crate::json;
+use crate::limits::MAX_LOG_TEXT_BYTES;
+use crate::shown::{cut, shown, with_text};
 use crate::wire::Writer;
 
 /// Levels, each with the name of its function.
 const LEVELS: [(&str, &str); 4] =
     [("trace", "log::trace"), ("info", "log::info"), ("warn", "log::warn"), ("error", "log::error")];
 
-/// Registers the namespace, `print` and `debug`. The latter two cannot throw in Rhai, and need not: the host accepts
-/// every line, and counts and drops those over the limits.
+/// Registers the namespace, `print` and `debug`. No value makes them throw, and the host accepts every line: it counts
+/// and drops those over the limits.
 pub fn register(engine: &mut Engine) {
     let mut module = Module::new();
     for (level, function) in LEVELS {
-        module.set_native_fn(level, move |message: &mut Dynamic| line(level, function, message, None));
+        module.set_native_fn(level, move |message: &mut Dynamic| {
+            with_text(message, MAX_LOG_TEXT_BYTES, |text| write(level, function, text, None))
+        });
         module.set_native_fn(level, move |message: &mut Dynamic, data: Dynamic| {
-            args::map(function, "data", &data, |data| line(level, function, message, Some(data)))?
+            let data = shown(&data, MAX_LOG_TEXT_BYTES);
+            with_text(message, MAX_LOG_TEXT_BYTES, |text| write(level, function, text, Some(&data)))
         });
     }
     engine.register_static_module("log", module.into());
-    engine.on_print(|text| drop(write("info", "print", text, None)));
-    engine.on_debug(|text, _, _| drop(write("trace", "debug", text, None)));
-}
-
-fn line(level: &str, function: &str, message: &Dynamic, data: Option<&Map>) -> Result<(), Thrown> {
-    let data = data
-        .map(|map| json::render_map(map, usize::MAX))
-        .transpose()
-        .map_err(|problem| fail(function, format_args!("data: {problem}")))?;
-    if let Ok(text) = message.as_immutable_string_ref() {
-        return write(level, function, &text, data.as_deref());
-    }
-    let text = match message.read_lock::<Blob>() {
-        Some(blob) => blob.to_string(),
-        None => message.to_string(),
-    };
-    // Rhai shows a value of a type that it does not know, such as a handle, by the type's path.
-    let text = if text == message.type_name() { type_name(&text) } else { text };
-    write(level, function, &text, data.as_deref())
+    engine.on_print(|text| drop(write("info", "print", &cut(text, MAX_LOG_TEXT_BYTES), None)));
+    engine.on_debug(|text, _, _| drop(write("trace", "debug", &cut(text, MAX_LOG_TEXT_BYTES), None)));
 }
 
 fn write(level: &str, function: &str, message: &str, data: Option<&str>) -> Result<(), Thrown> {
@@ -57,9 +42,9 @@ mod tests {
     use std::cell::RefCell;
     use std::rc::Rc;
 
-    use crate::error::mismatch;
     use crate::host::{Host, install};
-    use crate::testing::{eval, message, thrown};
+    use crate::limits::MAX_LOG_TEXT_BYTES;
+    use crate::testing::eval;
     use crate::wire::{Reader, Writer};
 
     type Lines = Rc<RefCell<Vec<(String, String, Option<String>)>>>;
@@ -100,7 +85,9 @@ mod tests {
         );
         let messages: Vec<_> =
             lines.into_iter().map(|(level, message, _)| format!("{level}:{message}")).collect();
-        let expected = ["info:42", "trace:", "error:[1, 2]", "warn:collection", "info:blob of 16384 bytes"];
+        let head = "78 ".repeat(32);
+        let blob = format!("info:blob of 16384 bytes: {head}…");
+        let expected = ["info:42", "trace:", "error:[1,2]", "warn:kv::collection", &blob];
         assert_eq!(messages, expected);
     }
 
@@ -113,11 +100,29 @@ mod tests {
     }
 
     #[test]
-    fn data_must_be_a_json_map() {
-        assert_eq!(thrown(r#"log::info("x", 1)"#), message(mismatch("log::info", "data", "a map", "i64")));
-        assert_eq!(
-            thrown(r#"log::info("x", #{ f: || 1 })"#),
-            "log::info: data: a value of type Fn cannot be written as JSON"
-        );
+    fn any_value_can_be_the_data() {
+        for (data, expected) in [
+            ("1", "1"),
+            ("()", "null"),
+            ("\"a\"", "\"a\""),
+            ("[0.0 / 0.0]", r#"["NaN"]"#),
+            ("#{ f: || 1, b: blob(2, 7) }", r#"{"b":"blob of 2 bytes: 07 07","f":"a closure"}"#),
+            ("kv::collection(\"c\")", "\"kv::collection\""),
+        ] {
+            let lines = lines_of(&format!("log::info(\"x\", {data});"));
+            assert_eq!(lines[0].2.as_deref(), Some(expected), "{data}");
+        }
+    }
+
+    #[test]
+    fn long_messages_and_data_are_cut() {
+        let script = "let s = ``; s.pad(100000, 'ä'); print(s); log::warn(s, s); log::error([s]);";
+        for (_, message, data) in lines_of(script) {
+            let lengths = (message.len(), data.map_or(0, |data| data.len()));
+            assert!(
+                lengths.0 < MAX_LOG_TEXT_BYTES + 10 && lengths.1 < MAX_LOG_TEXT_BYTES + 10,
+                "{lengths:?}"
+            );
+        }
     }
 }

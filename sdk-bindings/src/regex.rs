@@ -1,6 +1,8 @@
 //! `regex::` regular expressions that match in linear time.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
+use std::error::Error;
 use std::rc::Rc;
 
 use regex_automata::meta::{BuildError, Config, Regex};
@@ -12,27 +14,30 @@ use crate::args;
 use crate::error::{Thrown, fail};
 use crate::sizes;
 
-/// Bytes of a compiled pattern, and of the cache of a lazy automaton. A larger pattern is refused; a full cache is
-/// slower.
-const MAX_PROGRAM: usize = 2 << 20;
+/// Bytes of a compiled pattern. Compiling takes three times as much for a moment, which fits into the default memory of
+/// a script.
+const MAX_PROGRAM: usize = 8 << 20;
+/// Bytes of a pattern compiled for long texts, which takes twice the memory. A larger one is searched as in short texts.
+const MAX_PROGRAM_FOR_LONG: usize = 2 << 20;
+/// Bytes of the cache of a lazy automaton. When it is full, searches are slower.
 const MAX_AUTOMATON: usize = 1 << 20;
 /// Deeper groups could exhaust the guest's stack.
 const MAX_NESTING: u32 = 100;
-/// Compiled patterns kept during one execution.
-const MAX_CACHED: usize = 16;
+/// Bytes of the compiled patterns kept during one execution. When they take more, all are dropped before the next one.
+const MAX_KEPT: usize = 8 << 20;
 /// Texts of this many bytes or more are searched with a lazy automaton. It is some 30 times faster, but compiling
 /// takes two to three times as long, which does not pay off for shorter texts.
 const LONG_TEXT: usize = 4096;
 
-/// A compiled pattern.
-struct Compiled {
-    pattern: ImmutableString,
-    for_long: bool,
-    regex: Rc<Regex>,
+/// The patterns compiled in this execution, by pattern and by whether they are for long texts.
+#[derive(Default)]
+struct Kept {
+    patterns: HashMap<(ImmutableString, bool), Rc<Regex>>,
+    bytes: usize,
 }
 
 thread_local! {
-    static COMPILED: RefCell<Vec<Compiled>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Kept> = RefCell::default();
 }
 
 /// Registers the namespace.
@@ -89,35 +94,48 @@ fn search<T>(
 
 /// The compiled pattern, from the cache of this execution. Shared, because a clone allocates its own working memory.
 fn compiled(function: &str, pattern: ImmutableString, for_long: bool) -> Result<Rc<Regex>, Thrown> {
-    COMPILED.with_borrow_mut(|cache| {
-        if let Some(known) = cache.iter().find(|known| known.for_long == for_long && known.pattern == pattern)
-        {
-            return Ok(Rc::clone(&known.regex));
+    KEPT.with_borrow_mut(|kept| {
+        let key = (pattern, for_long);
+        if let Some(known) = kept.patterns.get(&key) {
+            return Ok(Rc::clone(known));
         }
-        let config = Config::new()
-            .nfa_size_limit(Some(MAX_PROGRAM))
-            .hybrid(for_long)
-            .hybrid_cache_capacity(MAX_AUTOMATON)
-            // One more table to build, which one execution's few searches do not pay back.
-            .onepass(false);
-        let regex = Regex::builder()
-            .configure(config)
-            .syntax(syntax::Config::new().nest_limit(MAX_NESTING))
-            .build(&pattern)
-            .map_err(|error| fail(function, explain(&error)))?;
-        if cache.len() == MAX_CACHED {
-            cache.remove(0);
+        if kept.bytes > MAX_KEPT {
+            *kept = Kept::default();
         }
-        let regex = Rc::new(regex);
-        cache.push(Compiled { pattern, for_long, regex: Rc::clone(&regex) });
+        let regex = Rc::new(compile(&key.0, for_long).map_err(|error| fail(function, explain(&error)))?);
+        kept.bytes += regex.memory_usage();
+        kept.patterns.insert(key, Rc::clone(&regex));
         Ok(regex)
     })
 }
 
-/// The reason is the last line of a syntax error; the lines before show the pattern.
+fn compile(pattern: &str, for_long: bool) -> Result<Regex, BuildError> {
+    let config = Config::new()
+        .nfa_size_limit(Some(if for_long { MAX_PROGRAM_FOR_LONG } else { MAX_PROGRAM }))
+        .hybrid(for_long)
+        .hybrid_cache_capacity(MAX_AUTOMATON)
+        // One more table to build, which one execution's few searches do not pay back.
+        .onepass(false);
+    let syntax = syntax::Config::new().nest_limit(MAX_NESTING);
+    match Regex::builder().configure(config).syntax(syntax).build(pattern) {
+        Err(error) if for_long && error.size_limit().is_some() => compile(pattern, false),
+        result => result,
+    }
+}
+
+/// What is wrong with a pattern. The last line of a syntax error is the reason; the lines before show the pattern.
 fn explain(error: &BuildError) -> String {
-    let Some(error) = error.syntax_error() else { return "the pattern is too large".into() };
-    let text = error.to_string();
+    if let Some(limit) = error.size_limit() {
+        let size = limit >> 20;
+        return format!(
+            "the pattern takes more than {size} MiB when compiled; repeat less, or use smaller classes: \
+             [a-z0-9_] or (?-u:\\w) instead of \\w"
+        );
+    }
+    let text = match error.syntax_error() {
+        Some(error) => error.to_string(),
+        None => error.source().map_or_else(|| error.to_string(), ToString::to_string),
+    };
     let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
     format!("invalid pattern: {reason}")
 }
@@ -293,10 +311,15 @@ mod tests {
 
     #[test]
     fn patterns_that_are_too_large_throw() {
-        assert_eq!(
-            thrown(r#"regex::is_match("((a{1000}){1000}){1000}", "a")"#),
-            "regex::is_match: the pattern is too large"
-        );
+        for pattern in ["((a{1000}){1000}){1000}", r"\\w{1,1000}"] {
+            for text in ["\"a\"", "(|| { let s = \"\"; s.pad(5000, \"a\"); s }).call()"] {
+                assert_eq!(
+                    thrown(&format!(r#"regex::is_match("{pattern}", {text})"#)),
+                    "regex::is_match: the pattern takes more than 8 MiB when compiled; repeat less, or use smaller \
+                     classes: [a-z0-9_] or (?-u:\\w) instead of \\w"
+                );
+            }
+        }
         let deep = format!("{}{}", "(".repeat(1000), ")".repeat(1000));
         assert!(
             thrown(&format!("regex::is_match(\"{deep}\", \"a\")"))
@@ -304,11 +327,101 @@ mod tests {
         );
     }
 
+    /// What the documentation of the crate `regex` lists as its syntax: pattern, text, what it finds.
     #[test]
-    fn unicode_classes_and_case_are_known() {
-        assert!(eval::<bool>(
-            r"regex::is_match(`^\w+\s\p{Lu}\d$`, `größe Ü7`) && regex::is_match(`(?i)^STRASSE Ü$`, `strasse ü`)"
-        ));
+    fn the_documented_syntax_works() {
+        for (pattern, text, found) in [
+            // Word boundaries, Unicode and ASCII.
+            (r"\bé\w+\b", "dé été", Some("été")),
+            (r"\Bé\b", "été", Some("é")),
+            (r"\b{start}\w", ".b", Some("b")),
+            (r"\w\b{end}", "ab.", Some("b")),
+            (r"\b{start-half}b", "a b", Some("b")),
+            (r"a\b{end-half}", "ab a", Some("a")),
+            (r"\<b\w+\>", "abc bcd", Some("bcd")),
+            (r"(?-u:\b)a", "éa", Some("a")),
+            // Properties of characters.
+            (r"\p{Greek}+", "abc αβγ", Some("αβγ")),
+            (r"\p{Script=Cyrillic}+", "abc где", Some("где")),
+            (r"\p{sc=Han}", "a漢", Some("漢")),
+            (r"\p{Script_Extensions=Hira}", "aあ", Some("あ")),
+            (r"\p{Emoji}", "x🚀", Some("🚀")),
+            (r"\p{Alphabetic}+", "1ab", Some("ab")),
+            (r"\p{White_Space}", "a\u{2003}", Some("\u{2003}")),
+            (r"\p{Uppercase}\p{Lowercase}+", "x Öl", Some("Öl")),
+            (r"\p{ID_Start}\p{XID_Continue}*", "1 a_1", Some("a_1")),
+            (r"\p{Age=6.0}", "\u{20b9}", Some("\u{20b9}")),
+            (r"\p{Age:3.2}", "x", Some("x")),
+            (r"\p{gcb=Extend}", "e\u{301}", Some("\u{301}")),
+            (r"\p{wb=Numeric}", "a7", Some("7")),
+            (r"\p{sb=Sp}", "a b", Some(" ")),
+            (r"\p{General_Category=Uppercase_Letter}", "aB", Some("B")),
+            (r"\p{Currency_Symbol}", "5€", Some("€")),
+            (r"\P{Letter}", "a1", Some("1")),
+            (r"\pN", "a½", Some("½")),
+            (r"\p{any}", "x", Some("x")),
+            (r"\p{ASCII}", "éx", Some("x")),
+            // Classes.
+            (r"[\p{Greek}&&\pL]", "1α", Some("α")),
+            (r"[\w--\d]", "1a", Some("a")),
+            (r"[a-g~~b-h]", "bch", Some("h")),
+            (r"[[:alpha:]]+", "1ab", Some("ab")),
+            (r"[^[:^digit:]]", "a1", Some("1")),
+            // Repetition, flags, escapes, groups, anchors.
+            (r"\w{1,255}", "ab c", Some("ab")),
+            (r"a{2,}?", "aaa", Some("aa")),
+            (r"(?U)a+", "aaa", Some("a")),
+            (r"(?i)ΑΒΓ ß", "αβγ ß", Some("αβγ ß")),
+            (r"(?s).", "\n", Some("\n")),
+            (r"(?mR)^b$", "a\r\nb\r\n", Some("b")),
+            ("(?x) a b # words", "ab", Some("ab")),
+            (r"\x41\x{1F600}\u0042\U00000043", "A😀BC", Some("A😀BC")),
+            (r"\Aa(?P<x>b)(?<y>c)(?:d)\z", "abcd", Some("abcd")),
+            (r"(?-u:\w)", "éa", Some("a")),
+            // Addresses of mail, as people write them.
+            (
+                r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+",
+                "to ada.b+c@x-y.example.org!",
+                Some("ada.b+c@x-y.example.org"),
+            ),
+            (r"^[^\s@]{1,64}@[^\s@]{1,255}$", "ada@example.org", Some("ada@example.org")),
+            (
+                r"^[\w.!#$%&'*+/=?^`{|}~-]+@\w(?:[\w-]{0,61}\w)?(?:\.\w(?:[\w-]{0,61}\w)?)*$",
+                "ada@example.org",
+                Some("ada@example.org"),
+            ),
+            (r"(?i)^[a-z0-9._%+-]+@[a-z0-9.-]+\.[a-z]{2,}$", "Ada@Example.org", Some("Ada@Example.org")),
+            (r"^\w{1,64}@\w{1,255}\.\w{2,24}$", "ada@example", None),
+        ] {
+            let x: rhai::Array = vec![pattern.into(), text.into()];
+            let script = "try { regex::find(x[0], x[1]) } catch (error) { error }";
+            let result = eval_with::<rhai::Dynamic>(script, x).to_string();
+            assert_eq!(result, found.unwrap_or_default(), "{pattern} in {text:?}");
+        }
+    }
+
+    #[test]
+    fn each_error_of_a_pattern_has_its_own_name() {
+        for (pattern, reason) in [
+            ("(a", "unclosed group"),
+            ("a)", "unopened group"),
+            ("[a", "unclosed character class"),
+            ("*", "repetition operator missing expression"),
+            ("a{2,1}", "invalid repetition count range, the start must be <= the end"),
+            ("a{", "unclosed counted repetition"),
+            (r"\p{Klingon}", "Unicode property not found"),
+            (r"\p{sc=Klingon}", "Unicode property value not found"),
+            (r"(?-u)\xff", "pattern can match invalid UTF-8"),
+            (r"(a)\1", "backreferences are not supported"),
+            ("a(?!b)", "look-around, including look-ahead and look-behind, is not supported"),
+            (r"\y", "unrecognized escape sequence"),
+            ("(?<n>a)(?<n>b)", "duplicate capture group name"),
+            ("[b-a]", "invalid character class range, the start must be <= the end"),
+            ("(?y)a", "unrecognized flag"),
+        ] {
+            let script = format!("regex::is_match(`{pattern}`, `a`)");
+            assert_eq!(thrown(&script), format!("regex::is_match: invalid pattern: {reason}"), "{pattern}");
+        }
     }
 
     #[test]
@@ -366,10 +479,14 @@ mod tests {
     }
 
     #[test]
-    fn more_patterns_than_stay_compiled_still_match() {
+    fn patterns_stay_compiled_until_they_take_too_much_memory() {
         assert!(eval::<bool>(
-            "for i in 0..100 { if !regex::is_match(`^${i % 40}$`, `${i % 40}`) { return false; } } true"
+            "for i in 0..200 { if !regex::is_match(`^${i % 40}$`, `${i % 40}`) { return false; } } true"
         ));
+        let count = || super::KEPT.with_borrow(|kept| kept.patterns.len());
+        assert!(count() >= 40);
+        assert!(eval::<bool>(r"for i in 0..8 { regex::is_match(`\w{1,150}${i}`, `a0`); } true"));
+        assert!((1..8).contains(&count()));
     }
 
     #[test]

@@ -226,10 +226,10 @@ mod tests {
         assert_eq!(refused("#{ a: #{ b: [1, blob(2)] } }"), "data.a.b[1] is of type blob, which is not JSON");
         assert_eq!(refused("#{ \"a b\": 0.0 / 0.0 }"), "data[\"a b\"] is NaN, which is not JSON");
         assert_eq!(refused("#{ a: -1.0 / 0.0 }"), "data.a is -inf, which is not JSON");
-        assert_eq!(refused("#{ f: || 1 }"), "data.f is of type Fn, which is not JSON");
+        assert_eq!(refused("#{ f: || 1 }"), "data.f is of type function, which is not JSON");
         assert_eq!(
             refused("#{ c: kv::collection(\"c\") }"),
-            "data.c is of type collection, which is not JSON"
+            "data.c is of type kv::collection, which is not JSON"
         );
         assert_eq!(
             refused("#{ a: [\"x\\x00\"] }"),

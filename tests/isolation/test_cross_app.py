@@ -147,7 +147,7 @@ class World:
         said = answer.json["answer"]
         if isinstance(said, dict) and "thrown" in said:
             said = said["thrown"]
-            assert said.startswith(f"{op.split('.')[0]}::") or said == "module not found", said
+            assert said.startswith((f"{op.split('.')[0]}::", "module not found: ")), said
             return THROWN
         return said
 

@@ -145,11 +145,15 @@ async def _execute(
 
 
 def _print(outcome: Outcome, name: str, source: str, folder: FolderSources, figures: bool) -> None:
+    missing = outcome.logs_dropped
     for line in outcome.logs:
+        missing -= line.dropped
+        if line.dropped:
+            print(f"({line.dropped} log lines were dropped)", file=sys.stderr)
         data = f" {line.data}" if line.data else ""
         print(f"{paint(line.level, '2', sys.stderr)} {line.message}{data}", file=sys.stderr)
-    if outcome.logs_dropped:
-        print(f"({outcome.logs_dropped} more log lines were dropped)", file=sys.stderr)
+    if missing:
+        print(f"({missing} more log lines were dropped)", file=sys.stderr)
     if outcome.response is not None:
         headers = "".join(f"\n{key}: {value}" for key, value in outcome.response.headers)
         print(paint(f"{outcome.response.status}{headers}", "2", sys.stderr), file=sys.stderr)
@@ -202,12 +206,19 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
             "body": response.body.decode("utf-8", "replace"),
         },
         "error": error
-        and {"message": error.message, "line": error.line, "column": error.column, "module": error.module},
+        and {
+            "message": error.message,
+            "line": error.line,
+            "column": error.column,
+            "module": error.module,
+            "thrown": None if error.thrown is None else json.loads(error.thrown),
+        },
         "logs": [
             {
                 "level": line.level,
                 "message": line.message,
                 "data": json.loads(line.data) if line.data else None,
+                **({"dropped": line.dropped} if line.dropped else {}),
             }
             for line in outcome.logs
         ],

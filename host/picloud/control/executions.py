@@ -46,7 +46,8 @@ class Execution:
         outcome: "ok" or the error code.
         status: HTTP status of the response, or None.
         response: summary of the response, or None.
-        error: {"message", "line", "column", "module"}, or None.
+        error: {"message", "line", "column", "module", "thrown"}, or None; "thrown" is the value that
+            the script threw, or None if it is a string.
         cache: "cold", "cached" or "none".
         fuel: fuel used.
         operations: Rhai operations, or None when unknown.
@@ -54,7 +55,7 @@ class Execution:
         wall_ms: time from admission to the result, in milliseconds.
         host_call_ms: part of it spent in host calls.
         host_calls: calls by name.
-        logs: [{"level", "message", "data", "at"}].
+        logs: [{"level", "message", "data", "at"}]; "dropped" is the number of lines missing before a line.
         logs_dropped: log lines dropped by the limits.
         outbound: its outbound calls, as `outbound_decisions.Decision.facts`.
         outbound_dropped: outbound calls that were not recorded.

@@ -177,6 +177,7 @@ def _error(error: ScriptError, redaction: Redaction, omitted: Omitted | None) ->
         "line": error.line,
         "column": error.column,
         "module": error.module and clean(error.module),
+        "thrown": logged_json(redaction.text(error.thrown)) if error.thrown and omitted is None else None,
     }
 
 
@@ -204,6 +205,7 @@ def _line(line: LogLine, redaction: Redaction) -> dict[str, object]:
         "message": redaction.text(clean(line.message)),
         "data": data,
         "at": at,
+        **({"dropped": line.dropped} if line.dropped else {}),
     }
 
 

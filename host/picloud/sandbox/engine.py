@@ -41,6 +41,7 @@ class GuestInfo(Struct, frozen=True):
         input: (address, capacity) of the input buffer.
         reply: (address, capacity) of the reply buffer.
         oom: address of the u32 that becomes 1 when the memory could not grow.
+        stop: address of the u32 that ends the script at its next operation when the host writes 1; 0 if none.
         scratch: address ranges [start, end) that are unused between calls, and not part of images.
     """
 
@@ -52,6 +53,7 @@ class GuestInfo(Struct, frozen=True):
     reply: tuple[int, int]
     oom: int
     scratch: tuple[tuple[int, int], ...] = ()
+    stop: int = 0
 
 
 _INFO = Decoder(GuestInfo)

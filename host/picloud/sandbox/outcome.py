@@ -63,16 +63,18 @@ class ScriptError:
     """An error of a script.
 
     Attributes:
-        message: for the author; the thrown value if the script threw it.
+        message: for the author; the thrown value as text if the script threw one.
         line: 1-based, or None if unknown.
         column: 1-based, or None if unknown.
         module: name of the imported module with the error, or None for the script itself.
+        thrown: the thrown value as JSON text; None if the message is all of it, or nothing was thrown.
     """
 
     message: str
     line: int | None = None
     column: int | None = None
     module: str | None = None
+    thrown: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,14 @@ class LogLine:
         message: the text.
         data: JSON text of its data, or None.
         at: milliseconds since 1970-01-01 UTC.
+        dropped: number of lines before it that the limits dropped.
     """
 
     level: str
     message: str
     data: str | None
     at: float
+    dropped: int = 0
 
 
 @dataclass(slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+import orjson
+
 from picloud.core.interface import LIMITS, InterfaceViolation
 from picloud.core.msgpack import require_plain
 from picloud.sandbox import abi
-from picloud.sandbox.hints import hinted
 from picloud.sandbox.limits import FIXED
 from picloud.sandbox.outcome import FileReference, Response, ScriptError
 
@@ -73,7 +74,7 @@ class CheckedResult:
 
         Args:
             data: MessagePack of the guest ABI: `[0, operations, status, headers, kind, body]` or
-                `[1, operations, {code, message, line, column, module}]`.
+                `[1, operations, {code, message, thrown, line, column, module}]`.
             reserved_cookies: cookies that no response can set, in lower case.
 
         Raises:
@@ -110,9 +111,23 @@ def script_error(fields: Mapping[str, object]) -> ScriptError:
         value = fields.get(name)
         return value if type(value) is int and 0 < value < 1 << 31 else None
 
-    module = fields.get("module")
-    message = hinted(str(fields.get("message") or "unknown error")[:4096])
-    return ScriptError(message, number("line"), number("column"), module if isinstance(module, str) else None)
+    message = str(fields.get("message") or "unknown error")[:4096]
+    module, thrown = fields.get("module"), fields.get("thrown")
+    return ScriptError(
+        message,
+        number("line"),
+        number("column"),
+        module if isinstance(module, str) else None,
+        _json(thrown) if isinstance(thrown, str) else None,
+    )
+
+
+def _json(text: str) -> str | None:
+    """Return a JSON text of the guest, or None if it is not JSON."""
+    try:
+        return orjson.dumps(orjson.loads(text)).decode()
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return None
 
 
 def _response(answer: abi.RunAnswered, reserved_cookies: Collection[str]) -> Response:

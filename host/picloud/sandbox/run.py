@@ -19,12 +19,17 @@ from picloud.core.interface import HostFunction, Signature
 from picloud.sandbox import abi, capi
 from picloud.sandbox.engine import SLICE_FUEL, Engine
 from picloud.sandbox.limits import FIXED, MIB, Limits
+from picloud.sandbox.log_lines import LogLines
 from picloud.sandbox.memory import GuestMemory, Reservation
-from picloud.sandbox.outcome import Figures, LogLine
+from picloud.sandbox.outcome import Figures
 from picloud.sandbox.threads import Threads
 
 LOOP_FUEL = 3 * SLICE_FUEL
 COMPILE_FUEL = 20_000_000_000
+STOP_FUEL = 2 * SLICE_FUEL, 20 * SLICE_FUEL
+"""Least and most fuel of a guest that was asked to stop: its operation can be a search in a long text."""
+EARLY = 100
+"""A guest that has this part of its fuel left is asked to stop, so that the error names a line."""
 CALL_FUEL = 1_000
 """Fuel of a host call, in addition to one per byte in and out."""
 
@@ -55,11 +60,11 @@ class Run:
 
     Attributes:
         figures: its figures, updated while it runs.
-        logs: log lines of the script.
-        logs_dropped: lines dropped by the limits.
+        log: log lines of the script.
         private: whether the script asked that only figures are recorded.
         platform_texts: texts of errors about the platform that the script got.
         suspended: whether the guest waits for a host call.
+        stopping: why the guest was asked to stop, or None.
     """
 
     def __init__(
@@ -101,13 +106,14 @@ class Run:
             COMPILE_FUEL  # fuel left at the last host call; and already counted in _loop_fuel
         )
         self._loop_fuel = 0
-        self._counted = self._log_bytes = 0
+        self._counted = 0
         self.figures = Figures()
-        self.logs: list[LogLine] = []
-        self.logs_dropped = 0
+        self.log = LogLines()
         self.private = False
         self.platform_texts: list[str] = []
         self.suspended = False
+        self.stopping: Stopped | None = None
+        self._granted, self._early = limits.max_fuel, 0
         try:
             if reservation.limit < len(engine.pristine):
                 raise Stopped("memory_limit", "the memory limit is too low for the interpreter")
@@ -137,6 +143,8 @@ class Run:
         self._fuel = self._accounted = self._limits.max_fuel
         self._loop_fuel = 0
         self.guest.set_fuel(self._limits.max_fuel)
+        early = min(self._limits.max_fuel // EARLY, STOP_FUEL[1])
+        self._early = early if early >= SLICE_FUEL else 0
 
     async def invoke(self, export: bytes, data: bytes) -> bytes:
         """Call a function of the guest that takes and returns bytes.
@@ -178,7 +186,7 @@ class Run:
             self._pending = None
         self.guest.unwind()
         if self._functions is not None:
-            self.figures.fuel = self._limits.max_fuel - self.guest.fuel()
+            self.figures.fuel = min(self._granted - self.guest.fuel(), self._limits.max_fuel)
         self.figures.peak_memory_bytes = self.guest.memory_size()
         self.guest.close()
         self._reservation.end()
@@ -206,10 +214,31 @@ class Run:
             else:
                 self._accounted -= SLICE_FUEL
                 self._loop_fuel += SLICE_FUEL
-                if self._loop_fuel <= LOOP_FUEL:
+                if self.is_nearly_out_of_fuel():
+                    self._stop(self._fuel_budget())
+                elif self._loop_fuel <= LOOP_FUEL:
                     await asyncio.sleep(0)
-            if time.monotonic() >= self._deadline:
-                raise self._timeout()
+            if time.monotonic() >= self._deadline and self.stopping is None:
+                self._stop(self._timeout())
+
+    def is_nearly_out_of_fuel(self) -> bool:
+        """Return whether the budget is all but used; a small budget is left to the guest to the last unit."""
+        return self._early > 0 and self.stopping is None and self.guest.fuel() < self._early
+
+    def _stop(self, reason: Stopped) -> None:
+        """Ask the guest to stop at its next operation, so that its error has a place.
+
+        Raises:
+            Stopped: it was asked before, or it cannot be asked.
+        """
+        if self.stopping is not None or self._functions is None or not self._engine.info.stop:
+            raise self.stopping or reason
+        self.stopping = reason
+        self.guest.write(self._engine.info.stop, b"\1\0\0\0")
+        left = self.guest.fuel()
+        self._fuel = self._accounted = min(max(left, STOP_FUEL[0]), STOP_FUEL[1])
+        self._granted += self._fuel - left
+        self.guest.set_fuel(self._fuel)
 
     def called(self, index: int, pointer: int, length: int) -> int | None:
         """Handle a host call, on the stack of the guest (see `capi.OnCall`)."""
@@ -225,10 +254,13 @@ class Run:
         self.figures.host_calls[name] = self.figures.host_calls.get(name, 0) + 1
         if signature.counted:
             self._counted += 1
-            if self._counted > self._limits.max_host_calls:
-                raise Stopped("host_call_budget", f"more than {self._limits.max_host_calls} host calls")
+            if self._counted > self._limits.max_host_calls and self.stopping is None:
+                self._stop(Stopped("host_call_budget", f"more than {self._limits.max_host_calls} host calls"))
         self._fuel = self.guest.fuel()
-        self._burn(CALL_FUEL + length)
+        if self.stopping is None:
+            self._burn(CALL_FUEL + length)
+        if self.stopping is not None:
+            return self._answer(self._reply(abi.encode_error(str(self.stopping)), abi.ERROR_BIT))
         if length > MAX_REQUEST:
             message = f"more than {MAX_REQUEST} bytes in one call"
             return self._answer(self._reply(abi.encode_error(message), abi.ERROR_BIT))
@@ -237,7 +269,7 @@ class Run:
         except IndexError as error:
             raise interface.InterfaceViolation(str(error)) from None
         if name == "log_write":
-            self._log(*params)  # type: ignore[arg-type]  # decoded by its signature
+            self.log.add(*params, time.time() * 1000)  # type: ignore[call-arg, arg-type]  # decoded by its signature
             return self._answer(self._reply(interface.NIL, 0))
         if name == "log_private":
             self.private = True
@@ -322,7 +354,8 @@ class Run:
             except TimeoutError:
                 if not limit.expired():  # by the clock of the loop, which can be ahead of the deadline
                     raise  # raised by the service itself
-                raise self._timeout() from None
+                self._stop(self._timeout())
+                word = self._reply(abi.encode_error("the time is up"), abi.ERROR_BIT)
             finally:
                 self._pending = None
                 self.figures.host_call_ms += (time.perf_counter() - began) * 1000
@@ -361,16 +394,10 @@ class Run:
         self._fuel -= amount
         if self._fuel <= 0:
             self.guest.set_fuel(0)
-            raise Stopped("fuel_budget", f"more than {self._limits.max_fuel} fuel")
+            self._stop(self._fuel_budget())
 
-    def _log(self, level: str, message: str, data: str | None) -> None:
-        size = sum(len(text.encode()) for text in (level, message, data or ""))
-        self._log_bytes += size
-        if len(self.logs) >= FIXED["max_log_lines"] or self._log_bytes > FIXED["max_log_bytes"]:
-            self._log_bytes -= size
-            self.logs_dropped += 1
-            return
-        self.logs.append(LogLine(level, message, data, time.time() * 1000))
+    def _fuel_budget(self) -> Stopped:
+        return Stopped("fuel_budget", f"more than {self._limits.max_fuel} fuel")
 
     def _timeout(self) -> Stopped:
         return Stopped("timeout", f"longer than {self._limits.timeout_seconds} seconds")

@@ -17,6 +17,7 @@ from picloud.sandbox import abi, capi
 from picloud.sandbox.cache import ImageCache
 from picloud.sandbox.compiling import Compiling
 from picloud.sandbox.engine import Engine
+from picloud.sandbox.hints import hinted
 from picloud.sandbox.image import Image
 from picloud.sandbox.limits import Limits
 from picloud.sandbox.memory import GuestMemory
@@ -163,7 +164,12 @@ class Sandbox:
                 image.restore(run.guest)
             run.begin(self._functions, call)
             answer = CheckedResult(await run.invoke(b"run", request), self._reserved_cookies)
-            outcome.code, outcome.response, outcome.error = answer.code, answer.response, answer.error
+            if run.stopping is not None and answer.error is not None:
+                outcome.code = run.stopping.code
+                outcome.error = replace(answer.error, message=str(run.stopping), thrown=None)
+            else:
+                outcome.code, outcome.response = answer.code, answer.response
+                outcome.error = answer.error and hinted(answer.error, program.source, program.modules)
             run.figures.operations = answer.operations
         except asyncio.CancelledError:
             outcome.code, outcome.error = "cancelled", ScriptError("the caller did not wait for the response")
@@ -173,7 +179,8 @@ class Sandbox:
         finally:
             if run is not None:
                 run.close()
-                outcome.figures, outcome.logs, outcome.logs_dropped = run.figures, run.logs, run.logs_dropped
+                outcome.figures = run.figures
+                outcome.logs, outcome.logs_dropped = run.log.kept(), run.log.dropped
                 outcome.private, outcome.platform_texts = run.private, run.platform_texts
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
@@ -219,7 +226,7 @@ class Sandbox:
         except ValueError as error:
             raise interface.InterfaceViolation(f"compile: invalid result: {error}") from None
         if isinstance(answer, abi.CompileFailed):
-            raise _invalid(script_error(answer.error))
+            raise _invalid(hinted(script_error(answer.error), program.source, program.modules))
         return Image.take(self.engine, run.guest, tuple(answer.script.imports))
 
 
@@ -233,6 +240,8 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
     match error:
         case Stopped():
             return error.code, ScriptError(str(error))
+        case capi.Trap() if run is not None and run.stopping is not None:
+            return run.stopping.code, ScriptError(str(run.stopping))
         case capi.Trap() if run is not None:
             code, message = _trapped(error, run)
             return code, ScriptError(message)

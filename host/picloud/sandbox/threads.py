@@ -79,7 +79,8 @@ def _poll(guest: Guest, deadline: float, stop: threading.Event) -> bool:
     while True:
         if guest.poll_releasing_gil():
             return True
-        if guest.owner.suspended or stop.is_set() or time.monotonic() >= until:
+        run = guest.owner
+        if run.suspended or run.is_nearly_out_of_fuel() or stop.is_set() or time.monotonic() >= until:
             return False
 
 

@@ -37,9 +37,9 @@ async def test_a_computed_import_reveals_no_more_than_a_literal_one(client: Clie
         ("page", "module unavailable"),
     ):
         answer = await client.execute(script, data=name, headers=TEXT)
-        assert (answer.status, answer.json["error"]["message"]) == (502, said)
+        assert (answer.status, answer.json["error"]["message"]) == (502, f"{said}: {name}")
     literal = await client.script('import "page" as p; 1', name="literal")
-    assert (await error(client, literal))[:2] == (502, "module unavailable")
+    assert (await error(client, literal))[:2] == (502, "module unavailable: page")
 
 
 async def test_computed_imports_are_limited_by_depth_cycles_and_shape(client: Client, worker: Worker) -> None:

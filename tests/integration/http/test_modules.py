@@ -168,7 +168,7 @@ async def test_scripts_and_modules_can_be_saved_in_any_order(client: Client) -> 
 async def test_a_missing_module_is_found_once_it_exists(client: Client) -> None:
     script = await client.script('let n = 1;\nimport "late" as late; late::n()')
     status, message, details = await error(client, script)
-    assert (status, message) == (502, MISSING)
+    assert (status, message) == (502, f"{MISSING}: late")
     assert details["line"] == 2
     careful = await client.script(
         'let n = 0; try { import "late" as l; n = l::n(); } catch { } n', name="careful"
@@ -178,7 +178,7 @@ async def test_a_missing_module_is_found_once_it_exists(client: Client) -> None:
     assert (await client.execute(script)).json == 7
     assert (await client.execute(careful)).json == 7
     assert (await client.admin("DELETE", f"/scripts/{late['id']}?force=true")).status == 204
-    assert (await error(client, script))[:2] == (502, MISSING)
+    assert (await error(client, script))[:2] == (502, f"{MISSING}: late")
 
 
 async def test_an_error_in_a_module_has_its_position(client: Client) -> None:
@@ -339,11 +339,11 @@ async def test_a_module_that_is_imported_is_deleted_or_renamed_with_force_only(c
     assert (await client.execute(user)).json == 1
     await patch(client, lib, description="still there")
     assert (await patch(client, lib, "?force=true", name="lib2"))["name"] == "lib2"
-    assert (await error(client, user))[1] == MISSING
+    assert (await error(client, user))[1] == f"{MISSING}: lib"
     await patch(client, lib, name="lib")  # nobody imports lib2
     assert (await client.execute(user)).json == 1
     assert (await client.admin("DELETE", f"{path}?force=true")).status == 204
-    assert (await error(client, user))[1] == MISSING
+    assert (await error(client, user))[1] == f"{MISSING}: lib"
 
 
 async def test_a_module_can_become_an_endpoint(client: Client) -> None:
@@ -366,7 +366,7 @@ async def test_an_import_finds_the_module_of_its_own_app_only(client: Client) ->
         await module(client, "lib", f'fn n() {{ "{app}" }}', app)
     answers = await asyncio.gather(*(client.execute(scripts[app]) for app in ("red", "blue") * 4))
     assert [answer.json for answer in answers] == ["red", "blue"] * 4
-    assert (await error(client, scripts["grey"]))[:2] == (502, MISSING)
+    assert (await error(client, scripts["grey"]))[:2] == (502, f"{MISSING}: lib")
     for app in ("red", "blue"):
         (told,) = await imports(client, scripts[app])
         assert told["problem"] is None

@@ -156,4 +156,4 @@ async def test_a_module_named_while_running_is_asked_for(make: Callable[..., Wor
     for name, message in [("absent", "module not found"), ("broken", "module unavailable")]:
         outcome = await workbench.run(load(name))
         assert outcome.error is not None
-        assert (outcome.code, outcome.error.message) == ("script_error", message)
+        assert (outcome.code, outcome.error.message) == ("script_error", f"{message}: {name}")

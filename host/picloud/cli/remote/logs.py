@@ -116,9 +116,14 @@ async def shown(item: Json, names: Names) -> str:
     subject = plain(f"{name} v{item['version']}  {what}".strip())
     took = paint(f"{item['wall_ms']:.1f} ms", "2")
     lines = [f"{paint(began, '2')}  {subject}  {outcome}  {took}"]
-    lines += [_line(line) for line in item["logs"]]
-    if item["logs_dropped"]:
-        lines.append(paint(f"    ({plain(str(item['logs_dropped']))} more lines were dropped)", "2"))
+    missing = item["logs_dropped"]
+    for line in item["logs"]:
+        if dropped := line.get("dropped"):
+            missing -= dropped
+            lines.append(paint(f"    ({plain(str(dropped))} lines were dropped)", "2"))
+        lines.append(_line(line))
+    if missing:
+        lines.append(paint(f"    ({plain(str(missing))} more lines were dropped)", "2"))
     lines += [_call(decision) for decision in item["outbound"]]
     if item["outbound_dropped"]:
         lines.append(paint(f"    ({plain(str(item['outbound_dropped']))} more calls were not recorded)", "2"))
@@ -126,6 +131,8 @@ async def shown(item: Json, names: Names) -> str:
         lines.append(paint(f"    (only figures are on record: {_OMITTED.get(item['omitted'], '?')})", "2"))
     if item["error"]:
         lines.append(f"    {paint('error', '31')} {plain(_place(item['error']))}")
+        if thrown := _thrown(item["error"]):
+            lines.append(f"    {paint('threw', '31')} {plain(thrown)}")
     return "\n".join(lines)
 
 
@@ -156,3 +163,12 @@ def _place(error: dict[str, Any]) -> str:
     )
     module = f", module {error['module']}" if error.get("module") else ""
     return str(error["message"]) + (f"{place}{module})" if place else "")
+
+
+def _thrown(error: dict[str, Any]) -> str:
+    """Format the thrown value; "" if the message shows all of it."""
+    value = error.get("thrown")
+    if value is None:
+        return ""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return "" if str(error["message"]).startswith((text, str(value))) else text

@@ -16,6 +16,7 @@ from picloud.execution.cause import HttpCause, ScriptRequest
 from picloud.execution.delivery import Delivered, ResponseDelivery
 from picloud.execution.invocation import Invocation, ScriptVersion
 from picloud.execution.platform import Platform
+from picloud.execution.record_row import logged_json
 from picloud.http.edge.middleware import EXECUTION_ID_HEADER, REQUEST_ID
 from picloud.http.edge.peer import is_local
 from picloud.http.edge.responses import BODILESS, error_response
@@ -216,8 +217,9 @@ class _OutcomeError(PicloudError):
         if error is None or code == "internal" or not _may_read(outcome, error, audience):
             super().__init__(OUTCOME_MESSAGES[code])
         else:
-            position = {"line": error.line, "column": error.column, "module": error.module}
-            super().__init__(error.message, **{name: at for name, at in position.items() if at is not None})
+            thrown = None if error.thrown is None else logged_json(error.thrown)
+            details = {"line": error.line, "column": error.column, "module": error.module, "thrown": thrown}
+            super().__init__(error.message, **{name: at for name, at in details.items() if at is not None})
         self.code = code  # type: ignore[misc]  # per error, shadows the class's
         self.status = STATUS[code]  # type: ignore[misc]
         if self.status == Unavailable.status:

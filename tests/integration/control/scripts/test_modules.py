@@ -123,7 +123,7 @@ async def test_an_image_is_of_the_versions_of_a_script_and_of_all_its_modules(wo
 async def test_another_module_of_the_same_name_is_another_image(worker: Worker) -> None:
     app = await worker.app("one")
     script = await save(worker, app, "script", 'import "lib" as l; l::n()', "endpoint")
-    assert await run(worker, script.id) == "module not found"
+    assert await run(worker, script.id) == "module not found: lib"
     for n in range(3):
         lib = await save(worker, app, "lib", f"fn n() {{ {n} }}")
         assert await run(worker, script.id) == n
@@ -229,7 +229,7 @@ def _found(model: dict[str, tuple[int, str]], app: str) -> Any:
         if name in seen:
             return f"import: module {name} imports itself"
         if name not in model:
-            return "module not found"
+            return f"module not found: {name}"
         if name != "page":
             seen.append(name)
         number, then = model[name]
