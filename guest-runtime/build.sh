@@ -17,8 +17,8 @@ root=$(dirname "$here")
 # What decides about the bytes: path and hash of every file, hashed together.
 sources() {
     cd "$root"
-    find guest-runtime/build.rs guest-runtime/build.sh guest-runtime/.cargo guest-runtime/Cargo.lock \
-        guest-runtime/Cargo.toml guest-runtime/preinit/Cargo.lock guest-runtime/preinit/Cargo.toml \
+    find guest-runtime/build.rs guest-runtime/build.sh guest-runtime/patch.sh guest-runtime/.cargo \
+        guest-runtime/Cargo.lock guest-runtime/Cargo.toml guest-runtime/patches guest-runtime/preinit/Cargo.lock guest-runtime/preinit/Cargo.toml \
         guest-runtime/preinit/src guest-runtime/src sdk-bindings/Cargo.toml sdk-bindings/build.rs sdk-bindings/interface.toml \
         sdk-bindings/src -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1
 }
@@ -34,6 +34,7 @@ out=$(cd "$out" && pwd)
 work=$here/target/artifact
 mkdir -p "$work"
 cd "$here"
+./patch.sh
 
 # Paths of this machine end up in the messages of panics: they are cut off.
 remap="\"--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo\", \"--remap-path-prefix=$root=picloud\""

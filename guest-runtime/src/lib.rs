@@ -24,10 +24,11 @@ mod script;
 mod stop;
 mod text;
 
+pub use compile::{Source, compile_modules};
 pub use engine::engine;
 pub use failure::Failure;
 pub use interpreter::Interpreter;
 pub use limits::Limits;
-pub use modules::Library;
+pub use modules::{Library, Resolver};
 pub use parse::parse;
 pub use script::Script;

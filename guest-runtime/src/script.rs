@@ -2,7 +2,7 @@
 
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, Position, Scope, StmtBlock,
-    grain::{Compiler, SharedProgram, Vm},
+    grain::{SharedProgram, Vm},
 };
 
 use crate::{failure::Failure, grain};
@@ -26,12 +26,10 @@ impl Script {
         grain::program(artifact).map(Self::Compiled)
     }
 
-    /// The script as bytecode that refers to the tree, or as a tree.
+    /// The script as bytecode, or as a tree.
     pub fn new(ast: AST) -> Self {
-        if grain::agrees(&ast) {
-            return Self::Compiled(Compiler::new().compile(&ast).into_shared());
-        }
-        Self::walked(ast)
+        let program = grain::agrees(&ast).then(|| grain::whole_program(&ast)).flatten();
+        program.map_or_else(|| Self::walked(ast), |program| Self::Compiled(program.into_shared()))
     }
 
     /// The script as a tree.

@@ -1,0 +1,59 @@
+//! Making a case that differs smaller, so that a person can read it.
+
+use crate::generator::Case;
+
+/// The smallest case found by leaving out lines and pieces of lines, for which `differs` still holds.
+pub fn shrink(case: &Case, mut differs: impl FnMut(&Case) -> bool) -> Case {
+    let mut smallest = case.clone();
+    loop {
+        let before = size(&smallest);
+        for separators in [&['\n'][..], &['\n', ' '][..], &['\n', ' ', '.', '(', ')', '[', ']', ',', ';'][..]]
+        {
+            for part in [Part::Script, Part::Module] {
+                leave_out(&mut smallest, part, separators, &mut differs);
+            }
+        }
+        if size(&smallest) == before {
+            return smallest;
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Part {
+    Script,
+    Module,
+}
+
+fn size(case: &Case) -> usize {
+    case.script.len() + case.module.as_ref().map_or(0, String::len)
+}
+
+/// Leaves out runs of pieces, long ones first.
+fn leave_out(smallest: &mut Case, part: Part, separators: &[char], differs: &mut impl FnMut(&Case) -> bool) {
+    let text = match part {
+        Part::Script => smallest.script.clone(),
+        Part::Module => smallest.module.clone().unwrap_or_default(),
+    };
+    let mut pieces: Vec<String> = text.split_inclusive(separators).map(Into::into).collect();
+    let mut length = pieces.len() / 2;
+    while length > 0 {
+        let mut start = 0;
+        while start + length <= pieces.len() {
+            let left: Vec<String> =
+                pieces[..start].iter().chain(&pieces[start + length..]).cloned().collect();
+            let mut tried = smallest.clone();
+            match part {
+                Part::Script => tried.script = left.concat(),
+                Part::Module => tried.module = Some(left.concat()),
+            }
+            if differs(&tried) {
+                *smallest = tried;
+                pieces = left;
+            } else {
+                start += 1;
+            }
+        }
+        length /= 2;
+    }
+}
