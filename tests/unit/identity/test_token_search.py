@@ -123,7 +123,7 @@ def test_a_token_is_seen_wherever_it_stands(token: str, around: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "Bearer eyJhbGciOi", "Basic pis_x", "pic_ture", "pis_" + "x" * 42])
-def test_a_text_without_a_token_holds_none(text: str) -> None:
+def test_a_text_without_a_token_contains_none(text: str) -> None:
     assert not holds_token(text)
 
 

@@ -102,18 +102,18 @@ def test_the_log_says_what_to_change(
 @pytest.mark.parametrize(
     ("environment", "token", "text"),
     [
-        ({}, None, "  http://localhost:81/hello\n  data in /data\n"),
-        ({"PICLOUD_HOST": "fd00::1"}, None, "  http://[fd00::1]:81/hello\n  data in /data\n"),
+        ({}, None, "  http://localhost:81/hello\n  data in /data\n  MEMORY\n"),
+        ({"PICLOUD_HOST": "fd00::1"}, None, "  http://[fd00::1]:81/hello\n  data in /data\n  MEMORY\n"),
         (
             {"PICLOUD_DATABASE_URL": "postgresql://me:s3cr3t@a/b"},
             None,
-            "  http://localhost:81/hello\n  data in PICLOUD_DATABASE_URL\n",
+            "  http://localhost:81/hello\n  data in PICLOUD_DATABASE_URL\n  MEMORY\n",
         ),
         (
             {"PICLOUD_ADMIN_HOST": "admin.example"},
             "t0k3n",
             (
-                "  http://localhost:81/hello\n  data in /data\n\n"
+                "  http://localhost:81/hello\n  data in /data\n  MEMORY\n\n"
                 "  No user yet. Create the owner (the link works once and expires in an hour):\n"
                 "  http://admin.example:81/admin/setup?token=t0k3n\n"
             ),
@@ -122,7 +122,7 @@ def test_the_log_says_what_to_change(
             {"PICLOUD_ADMIN_HOST": "admin.example", "PICLOUD_TRUSTED_PROXIES": "10.0.0.1"},
             "t0k3n",
             (
-                "  http://localhost:81/hello\n  data in /data\n\n"
+                "  http://localhost:81/hello\n  data in /data\n  MEMORY\n\n"
                 "  No user yet. Create the owner (the link works once and expires in an hour):\n"
                 "  https://admin.example/admin/setup?token=t0k3n\n"
             ),
@@ -130,8 +130,13 @@ def test_the_log_says_what_to_change(
     ],
 )
 def test_the_banner_says_where_the_server_is(
-    environment: dict[str, str], token: str | None, text: str, capsys: pytest.CaptureFixture[str]
+    environment: dict[str, str],
+    token: str | None,
+    text: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(banner, "summary", lambda _: "MEMORY")
     settings = load({"data_dir": "/data"}, None, {"PICLOUD_LOG_FORMAT": "pretty", **environment}).settings
     banner.ready(settings, 81, token)
     assert capsys.readouterr().out == (

@@ -120,7 +120,7 @@ def test_an_invalid_argument_says_what_is_accepted(check: Callable[[], object], 
 
 def quota(added: Amount, after: Amount) -> Callable[[], object]:
     quotas = Quotas(cast("Database", None), {**UNLIMITED, "kv": Amount(3, 100)})
-    return lambda: quotas._require("kv", added, after)
+    return lambda: quotas._require(APP, "kv", added, after)
 
 
 @pytest.mark.parametrize(
