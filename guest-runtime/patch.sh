@@ -16,9 +16,14 @@ if [ "$(cat "$copy/.patched" 2>/dev/null)" = "$wanted" ]; then
     exit
 fi
 
-# Downloads it where needed, and verifies the checksum in patches/Cargo.lock.
-source=$(${CARGO:-cargo} metadata --quiet --locked --format-version 1 --manifest-path patches/Cargo.toml |
+# Downloads it where needed, and verifies the checksum in patches/Cargo.lock. In that folder, as cargo cannot read
+# the workspace before the copy is there.
+source=$(cd patches && ${CARGO:-cargo} metadata --quiet --locked --format-version 1 |
     grep -o "\"manifest_path\":\"[^\"]*/rhai-$version/Cargo.toml\"" | cut -d '"' -f 4)
+[ -n "$source" ] || {
+    echo "patch.sh: cargo did not provide rhai $version" >&2
+    exit 1
+}
 source=$(dirname "$source")
 
 mkdir -p target
