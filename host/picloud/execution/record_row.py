@@ -13,7 +13,7 @@ from picloud.core.text import clean
 from picloud.execution.cause import EventCause, HttpCause, ScriptRequest, rfc3339
 from picloud.execution.delivery import Delivered
 from picloud.execution.invocation import Invocation
-from picloud.execution.redaction import Redaction, without_tokens
+from picloud.execution.redaction import REDACTED, Redaction, without_tokens
 from picloud.identity.token_search import LONGEST_SPELLING
 from picloud.sandbox.outcome import OK, LogLine, Outcome, Response, ScriptError
 from picloud.services.outbound_decisions import Decision, Decisions
@@ -151,7 +151,11 @@ def clean_json(text: str) -> str:
 def _request(
     request: ScriptRequest, redaction: Redaction, bodies: bool, omitted: Omitted | None
 ) -> dict[str, object]:
-    path = redaction.text(clean(request.path))
+    path = clean(request.path)
+    for name, value in request.params.items():
+        if value and redaction.is_secret(name):  # such as /reset/:token
+            path = path.replace(clean(value), REDACTED)
+    path = redaction.text(path)
     headers: dict[str, str] = {}
     query: dict[str, str] = {}
     if omitted is None:

@@ -173,6 +173,13 @@ def json_of(row: Row) -> list[Any]:
     ]
 
 
+def test_a_parameter_of_the_path_that_is_a_secret_is_not_kept() -> None:
+    request = ScriptRequest(path="/reset/abc/of/ada", params={"token": "abc", "user": "ada"})
+    outcome = Outcome("ok", Response(200, [], b""))
+    row = json_of(make_row(invocation(script("1"), request), outcome, 0.0, Decisions(), REDACTION))
+    assert row[REQUEST]["path"] == "/reset/[redacted]/of/ada"
+
+
 @pytest.mark.parametrize("shift", range(0, 70, 7))
 def test_a_token_at_the_cut_of_a_body_is_not_kept(shift: int) -> None:
     body = b"x" * (MAX_BODY - shift) + new_key().encode() + b" more"
