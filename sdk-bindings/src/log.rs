@@ -1,10 +1,12 @@
 //! `log::` writes lines to the log of the execution.
 
-use rhai::{Dynamic, Engine, Module};
+use std::cell::Cell;
+
+use rhai::{Dynamic, Engine, Module, Token};
 
 use crate::error::Thrown;
 use crate::host;
-use crate::imports::log::WRITE;
+use crate::imports::log::{PRIVATE, WRITE};
 use crate::limits::MAX_LOG_TEXT_BYTES;
 use crate::shown::{cut, shown, with_text};
 use crate::wire::Writer;
@@ -26,9 +28,24 @@ pub fn register(engine: &mut Engine) {
             with_text(message, MAX_LOG_TEXT_BYTES, |text| write(level, function, text, Some(&data)))
         });
     }
+    module.set_native_fn("private", || host::call(&PRIVATE, "log::private", &Writer::params(0)).map(drop));
+    accept_private(engine);
     engine.register_static_module("log", module.into());
     engine.on_print(|text| drop(write("info", "print", &cut(text, MAX_LOG_TEXT_BYTES), None)));
     engine.on_debug(|text, _, _| drop(write("trace", "debug", &cut(text, MAX_LOG_TEXT_BYTES), None)));
+}
+
+/// Makes `private` a name after `::`. Elsewhere it is a word of Rhai's grammar, before `fn`.
+#[allow(deprecated)] // by a note that says it is not
+fn accept_private(engine: &mut Engine) {
+    let after_colons = Cell::new(false);
+    engine.on_parse_token(move |token, _, _| {
+        let is_name = after_colons.replace(token == Token::DoubleColon);
+        match token {
+            Token::Private if is_name => Token::Identifier(Box::new("private".into())),
+            token => token,
+        }
+    });
 }
 
 fn write(level: &str, function: &str, message: &str, data: Option<&str>) -> Result<(), Thrown> {

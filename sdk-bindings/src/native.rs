@@ -70,6 +70,9 @@ impl MemoryHost {
                 self.lines.push((level, message, reader.optional_string()?.map(Into::into)));
                 reply.nil();
             }
+            "log_private" => {
+                reply.nil();
+            }
             "time_now" => {
                 reply.int(self.now_ms);
             }
