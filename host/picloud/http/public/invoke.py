@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 from urllib.parse import parse_qsl
@@ -231,7 +232,8 @@ def _may_read(outcome: Outcome, error: ScriptError, audience: Audience) -> bool:
         return True
     if audience == "visitors" or outcome.code not in _ABOUT_THE_SCRIPT:
         return False
-    return not any(text in error.message for text in outcome.platform_texts)
+    said = error.message + (error.thrown or "")  # the value is JSON
+    return not any(text in said or json.dumps(text)[1:-1] in said for text in outcome.platform_texts)
 
 
 def _decode_value(value: str) -> str:

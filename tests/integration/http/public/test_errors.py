@@ -126,6 +126,7 @@ async def test_texts_of_the_platform_never_reach_visitors(routed: Client, code: 
     [
         'kv::collection("c").set("k", "a value of more than ten bytes")',
         'try { kv::collection("c").set("k", "more than ten bytes") } catch (e) { throw "wrapped: " + e }',
+        'try { kv::collection("c").set("k", "more than ten bytes") } catch (e) { throw #{ why: [e] } }',
     ],
 )
 async def test_an_exceeded_quota_is_in_the_operators_log_once_and_not_shown(
