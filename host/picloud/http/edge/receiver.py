@@ -12,8 +12,9 @@ from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from aiohttp.web_protocol import RequestPayloadError, _ErrInfo
 
 from picloud.core.errors import BadRequest, HeadTooLarge, PicloudError, TargetTooLong
-from picloud.core.numbers import NotAnInteger, read_integer
+from picloud.core.numbers import NotAnInteger
 from picloud.http.edge.chunked import ChunkedBody
+from picloud.http.edge.request_head import content_length
 from picloud.http.edge.turns import Turns
 
 MAX_TARGET = 8 * 1024
@@ -177,7 +178,10 @@ class Receiver(web.RequestHandler):
                 more = self._read_head() and self._at < len(self._ahead) and self._can_read
         if not more:
             self._is_waiting = False
-            self._settle()
+            if self._at == len(self._ahead) and not self._buffer_paused:
+                self._ahead, self._at, self._searched = b"", 0, 0
+            else:
+                self._settle()
         return more
 
     def _read_on(self) -> None:
@@ -216,29 +220,41 @@ class Receiver(web.RequestHandler):
     # Heads.
 
     def _read_head(self) -> bool:
-        data = self._ahead
-        if data.startswith(b"\r\n", self._at):
-            self._skip_empty_lines()
-        at = self._at
-        end = data.find(_HEAD_END, max(at, self._searched)) + len(_HEAD_END)
+        data, at = self._ahead, self._at
+        end = data.find(_HEAD_END, self._searched) + len(_HEAD_END)
         is_complete = end >= len(_HEAD_END)
-        if not is_complete or end - at > MAX_HEAD:
-            error = _line_error(data, at)
-            if error is None and max(end, len(data)) - at + self._blank > MAX_HEAD:
-                error = HeadTooLarge(f"the request headers have more than {MAX_HEAD} bytes")
-            if error is not None:
-                self.reject(error)
-            elif at < len(data):
-                self._searched = max(at, len(data) - len(_HEAD_END) + 1)
-                self.head_incomplete()
+        if is_complete and end - at <= MAX_HEAD and _REQUEST_LINE.match(data, at) is not None:
+            return self._parse_head(data[at:end], end)
+        if data.startswith(b"\r\n", at):
+            return self._skip_empty_lines()
+        error = _line_error(data, at)
+        if error is None and (end if is_complete else len(data)) - at > MAX_HEAD:
+            error = _head_too_large()
+        if error is None and is_complete:
+            raw = _RAW_LINE.match(data, at)
+            if raw is not None:
+                line = _NOT_ASCII.sub(_percent_encoded, raw[0])
+                return self._parse_head(line + data[raw.end() : end], end)
+            error = _invalid_line()
+        if error is not None:
+            self.reject(error)
+        else:
+            self._searched = max(at, len(data) - len(_HEAD_END) + 1)
+            self.head_incomplete()
+        return False
+
+    def _skip_empty_lines(self) -> bool:
+        skipped = _EMPTY_LINES.match(self._ahead, self._at)
+        assert skipped is not None
+        self._at = self._searched = skipped.end()
+        self._blank += len(skipped[0])
+        if self._blank > MAX_HEAD:
+            self.reject(_head_too_large())
             return False
-        head = data[at:end]
-        if _REQUEST_LINE.match(head) is None:
-            raw = _RAW_LINE.match(head)
-            if raw is None:
-                self.reject(_line_error(head, 0) or _invalid_line())
-                return False
-            head = _NOT_ASCII.sub(_percent_encoded, raw[0]) + head[raw.end() :]
+        self.head_incomplete()
+        return True
+
+    def _parse_head(self, head: bytes, end: int) -> bool:
         self._at = self._searched = end
         self._blank = 0
         if not self._feed(head):  # the connection is closing
@@ -255,18 +271,12 @@ class Receiver(web.RequestHandler):
             self.end_input()
         return True
 
-    def _skip_empty_lines(self) -> None:
-        skipped = _EMPTY_LINES.match(self._ahead, self._at)
-        assert skipped is not None
-        self._at = skipped.end()
-        self._blank += len(skipped[0])
-
     def _begin_body(self, message: RawRequestMessage) -> None:
         if message.chunked:
             self._chunks = ChunkedBody()
             return
         try:
-            self._left = read_integer(message.headers[hdrs.CONTENT_LENGTH])
+            self._left = content_length(message.headers[hdrs.CONTENT_LENGTH])
         except NotAnInteger:  # rejected already
             self.end_input()
         if not self._left:
@@ -295,7 +305,7 @@ class Receiver(web.RequestHandler):
             self._end_body()
 
     def _end_body(self) -> None:
-        self._chunks = None
+        self._chunks, self._searched = None, self._at
         if self._closes:
             self.end_input()
 
@@ -337,6 +347,10 @@ def parse_error(error: HttpProcessingError) -> PicloudError:
         return HeadTooLarge(f"the request has more than {MAX_FIELDS} headers")
     reason = error.message.partition(":")[0].strip().removesuffix(".") or "it cannot be parsed"
     return BadRequest(f"not a valid HTTP request: {reason}")
+
+
+def _head_too_large() -> HeadTooLarge:
+    return HeadTooLarge(f"the request headers have more than {MAX_HEAD} bytes")
 
 
 def _line_error(data: bytes, at: int) -> PicloudError | None:
