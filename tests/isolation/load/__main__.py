@@ -21,7 +21,7 @@ from tests.acceptance.running import OWNER, Server
 from tests.cache import machine_code
 from tests.isolation.load import attacker
 from tests.isolation.load.attacks import ATTACKS, LIMITS, LOUD, QUIET, SCRIPTS, Attack
-from tests.isolation.load.probes import Latencies, probe
+from tests.isolation.load.probes import Latencies, Probe, measure, probes
 from tests.isolation.load.upstream import upstream
 from tests.scratch import scratch_folder
 
@@ -85,22 +85,28 @@ async def _attack(server: Server, arguments: Arguments, pool: ProcessPoolExecuto
     broken: list[str] = []
     with upstream() as called:
         owner = server.login()
-        token = _set_up(server, owner, called)
-        await probe(server.port, owner, 1.0)  # compiles and caches
+        token, script_id = _set_up(server, owner, called)
+        asked = probes(owner, script_id)
+        await measure(server.port, asked, 1.0)  # compiles and caches
         print(
             _ROW.format(
                 "attack", "probe", "p50", "p99", "p50 then", "p99 then", "p99 ratio", "failed", "count"
             )
         )
         for attack in arguments.attacks:
-            broken += await _measure(attack, server, owner, token, arguments.seconds, pool)
+            broken += await _measure(attack, server, asked, token, arguments.seconds, pool)
     return broken
 
 
 async def _measure(
-    attack: Attack, server: Server, owner: str, token: str, seconds: float, pool: ProcessPoolExecutor
+    attack: Attack,
+    server: Server,
+    asked: Sequence[Probe],
+    token: str,
+    seconds: float,
+    pool: ProcessPoolExecutor,
 ) -> list[str]:
-    before = await probe(server.port, owner, max(3.0, seconds / 2))
+    before = await measure(server.port, asked, max(3.0, seconds / 2))
     disk, loop = _disk(server.data_dir), asyncio.get_running_loop()
     memory = _Memory(server)
     watching = asyncio.create_task(memory.watch())
@@ -109,7 +115,7 @@ async def _measure(
         attacking = None
     else:
         attacking = loop.run_in_executor(pool, attacker.run, attack, server.port, token, seconds)
-    during = await probe(server.port, owner, seconds)
+    during = await measure(server.port, asked, seconds)
     statuses = await attacking if attacking is not None else {}
     watching.cancel()
     broken = []
@@ -141,26 +147,32 @@ def _line(attack: str, name: str, before: Latencies, after: Latencies) -> str:
     )
 
 
-def _set_up(server: Server, owner: str, called: int) -> str:
-    """Make both apps with their scripts. Returns: a token of an editor of the app that attacks."""
+def _set_up(server: Server, owner: str, called: int) -> tuple[str, str]:
+    """Make both apps with their scripts.
+
+    Returns:
+        A token of an editor of the app that attacks, and the script `first` of the app that is probed.
+    """
+    ids: dict[str, str] = {}
 
     def ask(method: str, path: str, body: object, token: str = owner) -> dict[str, object]:
         answer = server.request(method, f"/api/v1/admin{path}", body, token)
         assert answer.status < 300, (path, answer.body)
         return dict(answer.json or {})
 
-    for slug, host in (("quiet", QUIET), ("loud", LOUD)):
+    for slug, host in (("loud", LOUD), ("quiet", QUIET)):
         ask("POST", "/apps", {"slug": slug, "name": slug})
         ask("POST", f"/apps/{slug}/domains", {"pattern": host})
         for name, source in SCRIPTS.items():
             text = source.replace("UPSTREAM", str(called))
             draft = {"name": name, "source": text, "sandbox": LIMITS.get(name, {})}
             script = ask("POST", f"/apps/{slug}/scripts", draft)
-            ask("POST", f"/apps/{slug}/routes", {"script_id": script["id"], "path": f"/{name}"})
+            ids[name] = str(script["id"])
+            ask("POST", f"/apps/{slug}/routes", {"script_id": ids[name], "path": f"/{name}"})
     ask("POST", "/users", {"username": "mallory", "password": OWNER["PICLOUD_BOOTSTRAP_PASSWORD"]})
     ask("PUT", "/apps/loud/members/mallory", {"role": "editor"})
     login = {"username": "mallory", "password": OWNER["PICLOUD_BOOTSTRAP_PASSWORD"]}
-    return str(ask("POST", "/auth/login", login)["token"])
+    return str(ask("POST", "/auth/login", login)["token"]), ids["first"]
 
 
 class _Memory:

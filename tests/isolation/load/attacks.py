@@ -18,6 +18,7 @@ QUIET, LOUD = "quiet.test", "loud.test"
 
 SCRIPTS = {
     "cached": '#{ body: "fine" }',
+    "first": "0",
     "keep": 'log::info("kept"); "ok"',
     "endless": "loop { }",
     "grow": """

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.isolation.load.attacks import QUIET
 
-_INTERVAL_SECONDS = 0.02
 _PATIENCE_SECONDS = 20.0
+_counts = itertools.count()
 
 
 @dataclass(slots=True)
@@ -32,39 +34,73 @@ class Latencies:
         return ranked[max(0, math.ceil(len(ranked) * percent / 100) - 1)] if ranked else math.nan
 
 
-def requests(token: str) -> Mapping[str, bytes]:
-    """Return the requests of the probes by their names; each makes a new connection."""
-    end = "Connection: close\r\n\r\n"
-    return {
-        "another app": f"GET /cached HTTP/1.1\r\nHost: {QUIET}\r\n{end}".encode(),
-        "admin API": (
-            "GET /api/v1/admin/apps/quiet HTTP/1.1\r\nHost: localhost\r\n"
-            f"Authorization: Bearer {token}\r\n{end}"
-        ).encode(),
-        "/healthz": f"GET /healthz HTTP/1.1\r\nHost: localhost\r\n{end}".encode(),
-    }
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Requests that are sent one after the other, again and again, each on a new connection.
+
+    Attributes:
+        requests: by their names in the table; `{count}` in a body is another number each time.
+        interval: seconds from one round to the next.
+    """
+
+    requests: Mapping[str, Callable[[int], bytes]]
+    interval: float = 0.02
 
 
-async def probe(port: int, token: str, seconds: float) -> dict[str, Latencies]:
-    """Send the requests of each probe one after the other for some seconds."""
+def probes(owner: str, script_id: str) -> Sequence[Probe]:
+    """Return the probes.
+
+    Args:
+        owner: a token of the owner.
+        script_id: the script of the route `/first` of the app that is probed.
+    """
+    cached = _request("GET", "/cached", QUIET)
+    return (
+        Probe({"another app": lambda _: cached}),
+        Probe({"admin API": lambda _: _request("GET", "/api/v1/admin/apps/quiet", "localhost", owner)}),
+        Probe({"/healthz": lambda _: _request("GET", "/healthz", "localhost")}),
+        Probe(
+            {
+                "save": lambda count: _request(
+                    "PATCH", f"/api/v1/admin/scripts/{script_id}", "localhost", owner, {"source": f"{count}"}
+                ),
+                "first run": lambda _: _request("GET", "/first", QUIET),
+            },
+            interval=0.3,
+        ),
+    )
+
+
+def _request(method: str, path: str, host: str, token: str = "", body: object = None) -> bytes:
+    content = b"" if body is None else json.dumps(body).encode()
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", "Connection: close"]
+    if token:
+        lines.append(f"Authorization: Bearer {token}")
+    if body is not None:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(content)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + content
+
+
+async def measure(port: int, probes: Iterable[Probe], seconds: float) -> dict[str, Latencies]:
+    """Send the requests of all probes for some seconds. Returns: their latencies by name."""
     end = time.monotonic() + seconds
+    found: dict[str, Latencies] = {name: Latencies() for probe in probes for name in probe.requests}
 
-    async def one(request: bytes) -> Latencies:
-        found = Latencies()
+    async def run(probe: Probe) -> None:
         while time.monotonic() < end:
-            began = time.perf_counter()
-            try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
-                    ok = await _ask(port, request)
-            except (OSError, EOFError, TimeoutError):
-                ok = False
-            found.values.append((time.perf_counter() - began) * 1000)
-            found.failed += not ok
-            await asyncio.sleep(_INTERVAL_SECONDS)
-        return found
+            for name, request in probe.requests.items():
+                began = time.perf_counter()
+                try:
+                    async with asyncio.timeout(_PATIENCE_SECONDS):
+                        ok = await _ask(port, request(next(_counts)))
+                except (OSError, EOFError, TimeoutError):
+                    ok = False
+                found[name].values.append((time.perf_counter() - began) * 1000)
+                found[name].failed += not ok
+            await asyncio.sleep(probe.interval)
 
-    asked = requests(token)
-    return dict(zip(asked, await asyncio.gather(*map(one, asked.values())), strict=True))
+    await asyncio.gather(*map(run, probes))
+    return found
 
 
 async def _ask(port: int, request: bytes) -> bool:
