@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use picloud_sdk::wire::{Reader, WireError};
+use picloud_sdk::{
+    body::without_bom,
+    wire::{Reader, WireError},
+};
 use rhai::{AST, ASTNode, Engine, Expr, Stmt};
 
 use crate::{
@@ -45,7 +48,7 @@ impl<'a> Source<'a> {
 }
 
 fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, WireError> {
-    std::str::from_utf8(reader.bytes()?).map_err(|_| WireError::NotText)
+    std::str::from_utf8(reader.bytes()?).map(without_bom).map_err(|_| WireError::NotText)
 }
 
 /// Parses the modules into `registry`.

@@ -1,5 +1,10 @@
 //! How a script gets the body of a request or response, by its content type.
 
+/// The text without a byte order mark in front, which Windows programs write.
+pub fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
 /// The type a body has in a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

@@ -225,6 +225,8 @@ mod tests {
             assert_eq!(parse(text.as_bytes()).map(|_| ()), Err(message.into()), "{text}");
         }
         assert!(parse(b"\"\xff\"").unwrap_err().contains("utf-8"));
+        assert!(parse("\u{feff}\u{feff}1".as_bytes()).is_err());
+        assert_eq!(parse("\u{feff}1".as_bytes()).unwrap().as_int(), Ok(1));
         assert_eq!(thrown("json::parse(`[1,`)"), "json::parse: EOF while parsing a value at line 1 column 3");
         assert_eq!(
             thrown("json::parse(1)"),

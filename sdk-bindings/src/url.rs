@@ -3,6 +3,7 @@
 use rhai::{Dynamic, Engine, Map, Module, NativeCallContext};
 
 use crate::args;
+use crate::body::without_bom;
 use crate::error::{Thrown, fail, mismatch};
 use crate::sizes;
 
@@ -83,8 +84,9 @@ fn invalid_utf8(function: &str, at: usize) -> Thrown {
 /// Not `form_urlencoded::parse`: that replaces invalid UTF-8 and keeps malformed escapes, which throw here.
 fn decode_query(context: &NativeCallContext, function: &str, text: &str) -> Result<Map, Thrown> {
     let mut params = Map::new();
-    let mut start = 0;
-    for field in text.replace('+', " ").split('&') {
+    let fields = without_bom(text);
+    let mut start = text.len() - fields.len();
+    for field in fields.replace('+', " ").split('&') {
         let (name, value) = field.split_once('=').unwrap_or((field, ""));
         if !field.is_empty() {
             let value = decode(function, value, start + name.len() + 1)?;
@@ -207,6 +209,7 @@ mod tests {
             ("=x&a=b=c&%26=%3D", r##"#{ "": "x", a: "b=c", "&": "=" }"##),
             ("?a=1;b=2", r##"#{ "?a": "1;b=2" }"##),
             ("%C3%BC=ü", r##"#{ "ü": "ü" }"##),
+            ("\u{feff}a=\u{feff}1", "#{ a: \"\u{feff}1\" }"),
         ] {
             assert!(eval::<bool>(&format!("url::decode_query(`{text}`) == {map}")), "{text}");
         }
@@ -221,6 +224,7 @@ mod tests {
             ("a=%&b=2", invalid_escape(function, 2)),
             ("a+b=%C3&c=1", invalid_utf8(function, 4)),
             ("%", invalid_escape(function, 0)),
+            ("\u{feff}%", invalid_escape(function, 3)),
         ] {
             assert_eq!(thrown(&format!("url::decode_query(\"{text}\")")), message(error), "{text}");
         }

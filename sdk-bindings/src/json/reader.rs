@@ -5,12 +5,13 @@ use std::fmt;
 use rhai::{Array, Dynamic, FLOAT, INT, Identifier, Map};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use crate::body::without_bom;
 use crate::limits::MAX_NESTING_LEVELS;
 use crate::wire::WireError;
 
-/// Parses JSON; the error message has line and column.
+/// Parses JSON, without a byte order mark in front; the error message has line and column.
 pub fn parse(text: &[u8]) -> Result<Dynamic, String> {
-    let text = std::str::from_utf8(text).map_err(|error| format!("{error}"))?;
+    let text = without_bom(std::str::from_utf8(text).map_err(|error| format!("{error}"))?);
     let mut reader = serde_json::Deserializer::from_str(text);
     // Its own limit of 128 levels is counted otherwise than that of the wire: `Depth` counts.
     reader.disable_recursion_limit();

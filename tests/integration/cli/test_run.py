@@ -42,6 +42,18 @@ def test_headers_reach_the_script_and_set_the_type_of_the_body() -> None:
     assert (ended.returncode, "'X-Key'" in ended.stderr) == (2, True)
 
 
+def test_a_byte_order_mark_is_skipped_in_scripts_modules_and_bodies(tmp_path: Path) -> None:
+    (tmp_path / "m.rhai").write_text("\ufefffn two() { 2 }", "utf-8")
+    file = tmp_path / "s.rhai"
+    file.write_text('\ufeffimport "m" as m; [m::two(), ctx.request.body.a, json::parse("\ufeff4")]', "utf-8")
+    ended = _run(file, "--body", '\ufeff{"a": 3}')
+    assert (ended.stdout, ended.returncode) == ("[2,3,4]", 0)
+    file.write_text("\ufefflet x = ;", "utf-8")
+    ended = _run(file)
+    assert f"{file}:1:9" in ended.stderr
+    assert "\ufeff" not in ended.stderr
+
+
 def test_a_function_that_needs_a_server_reports_it() -> None:
     ended = _run('docs::collection("a").create(#{})')
     assert ended.returncode == 1

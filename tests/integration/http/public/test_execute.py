@@ -70,6 +70,15 @@ async def test_an_open_script_takes_a_broken_token_for_nobody(client: Client) ->
     assert "authorization" not in answer.json
 
 
+async def test_a_byte_order_mark_is_skipped_in_json_forms_and_sources(client: Client) -> None:
+    script = await client.script("\ufeff" + '[ctx.request.body, url::decode_query("\ufeffa=1")]', "bom")
+    assert not (await client.admin("GET", f"/scripts/{script['id']}")).json["source"].startswith("\ufeff")
+    answer = await client.execute(
+        script, data="\ufeff[1]".encode(), headers={"Content-Type": "application/json"}
+    )
+    assert answer.json == [[1], {"a": "1"}]
+
+
 async def test_the_body_is_the_scripts_in_any_form(client: Client) -> None:
     script = await client.script("type_of(ctx.request.body)")
     assert (await client.execute(script)).json == "()"
