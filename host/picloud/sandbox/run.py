@@ -30,6 +30,8 @@ STOP_FUEL = 2 * SLICE_FUEL, 20 * SLICE_FUEL
 """Least and most fuel of a guest that was asked to stop: its operation can be a search in a long text."""
 EARLY = 100
 """A guest that has this part of its fuel left is asked to stop, so that the error names a line."""
+LARGE = 16 * MIB
+"""Memory of a guest, in bytes, above which it is given back on a thread."""
 CALL_FUEL = 1_000
 """Fuel of a host call, in addition to one per byte in and out."""
 
@@ -179,7 +181,7 @@ class Run:
         except IndexError as error:
             raise interface.InterfaceViolation(str(error)) from None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Unwind and free the guest, and set the final figures."""
         if self._pending is not None:
             self._pending[1].close()
@@ -187,9 +189,13 @@ class Run:
         self.guest.unwind()
         if self._functions is not None:
             self.figures.fuel = min(self._granted - self.guest.fuel(), self._limits.max_fuel)
-        self.figures.peak_memory_bytes = self.guest.memory_size()
-        self.guest.close()
-        self._reservation.end()
+        self.figures.peak_memory_bytes = size = self.guest.memory_size()
+        try:
+            if size > LARGE:  # the loop would stand still for that
+                await self._threads.give_back(self.guest)
+        finally:
+            self.guest.close()
+            self._reservation.end()
 
     def out_of_memory(self) -> bool:
         """Return whether the guest failed to allocate memory before it trapped."""

@@ -119,7 +119,7 @@ class Sandbox:
             raise _invalid(script_fault) from None
         finally:
             if run is not None:
-                run.close()
+                await run.close()
 
     async def execute(
         self,
@@ -178,12 +178,13 @@ class Sandbox:
             outcome.code, outcome.error = _classify(error, run)
         finally:
             if run is not None:
-                run.close()
                 outcome.figures = run.figures
                 outcome.logs, outcome.logs_dropped = run.log.kept(), run.log.dropped
                 outcome.private, outcome.platform_texts = run.private, run.platform_texts
             outcome.figures.cache = cache
             outcome.figures.wall_ms = (time.perf_counter() - began) * 1000
+            if run is not None:
+                await run.close()
 
     async def _run(self, app_id: UUID, memory_size: int, limits: Limits, deadline: float) -> Run:
         """Reserve memory, and create a guest in it."""

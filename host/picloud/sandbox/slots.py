@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-IDLE_SECONDS: Final = 5.0
+IDLE_SECONDS: Final = 2.0
 
 
 class FreedSlots:

@@ -13,11 +13,15 @@ import contextlib
 import os
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 from uuid import UUID
 
 from picloud.core.app_limiter import AppLimiter
 from picloud.sandbox.capi import Guest
+
+T = TypeVar("T")
 
 TURN_SECONDS = 0.010
 # Not much lower: a thread that loses its core while it has the GIL blocks all others.
@@ -58,20 +62,32 @@ class Threads:
 
     async def _turn(self, guest: Guest, deadline: float) -> bool:
         stop = threading.Event()
-        work = self._pool.submit(_poll, guest, deadline, stop)
-        waiter = asyncio.wrap_future(work)
-        try:
-            return await asyncio.shield(waiter)
-        except asyncio.CancelledError:
-            stop.set()
-            while not work.cancel() and not work.done():
-                with contextlib.suppress(asyncio.CancelledError):  # not before the thread
-                    await asyncio.wait([waiter])
-            raise
+        return await _uncancelled(self._pool.submit(_poll, guest, deadline, stop), stop.set)
+
+    async def give_back(self, guest: Guest) -> None:
+        """Give the memory of a guest back to the kernel on a thread, before it is closed.
+
+        Args:
+            guest: a guest that runs no more.
+        """
+        await _uncancelled(self._pool.submit(guest.give_back))
 
     def close(self) -> None:
         """Stop the threads, after every turn has ended."""
         self._pool.shutdown()
+
+
+async def _uncancelled(work: Future[T], stop: Callable[[], None] = lambda: None) -> T:
+    """Wait for work on a thread; if cancelled, tell it to stop, and wait for its end all the same."""
+    waiter = asyncio.wrap_future(work)
+    try:
+        return await asyncio.shield(waiter)
+    except asyncio.CancelledError:
+        stop()
+        while not work.cancel() and not work.done():
+            with contextlib.suppress(asyncio.CancelledError):  # not before the thread
+                await asyncio.wait([waiter])
+        raise
 
 
 def _poll(guest: Guest, deadline: float, stop: threading.Event) -> bool:

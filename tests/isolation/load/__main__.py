@@ -129,7 +129,7 @@ async def _measure(
             broken.append(
                 f"{attack.name}: {name}: p99 {p99:.0f} ms, {usual:.0f} ms before, {after.failed} failed"
             )
-    await asyncio.sleep(6)  # unused memory goes back after five seconds
+    await asyncio.sleep(8)  # by then, unused memory has gone back
     answers = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "none"
     print(
         f"  answers: {answers}; memory {memory.before} MiB, at most {memory.most}, now {memory.now()}; "

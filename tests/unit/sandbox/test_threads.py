@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
 import time
 from collections.abc import Iterator
 from uuid import UUID
@@ -52,3 +53,24 @@ async def test_a_guest_of_another_app_waits_for_one_turn_of_a_busy_app(threads: 
     assert polls.count(QUIET) == 10
     assert all(turns <= 2 for turns in between[1:])
     await asyncio.gather(*flood)
+
+
+async def test_memory_is_given_back_even_if_the_caller_does_not_wait(threads: Threads) -> None:
+    begun, go, ended = threading.Event(), threading.Event(), threading.Event()
+
+    class Large:
+        def give_back(self) -> None:
+            begun.set()
+            go.wait()
+            ended.set()
+
+    guest: Guest = Large()  # type: ignore[assignment]
+    closing = asyncio.create_task(threads.give_back(guest))
+    await asyncio.to_thread(begun.wait)
+    closing.cancel()
+    await until_waiting([closing])
+    assert not closing.done()  # a guest must not be closed while its memory is given back
+    go.set()
+    await asyncio.gather(closing, return_exceptions=True)
+    assert ended.is_set()
+    assert closing.cancelled()
