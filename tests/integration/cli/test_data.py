@@ -25,6 +25,16 @@ async def test_variables_are_set_read_listed_and_deleted(shell: Shell) -> None:
     assert (await shell("vars", "get", "TYPED", *DEFAULT)).code == NOT_FOUND
 
 
+async def test_names_that_are_steps_in_a_path_are_names(shell: Shell) -> None:
+    for collection, key in (("c", ".."), ("..", "."), (".", "k")):
+        assert await shell.done("kv", "set", collection, key, "1", *DEFAULT) == f"wrote {key}, 1 bytes\n"
+        assert await shell.done("kv", "get", collection, key, *DEFAULT) == "1\n"
+        assert (await shell("kv", "list", collection, "--json", *DEFAULT)).json[0]["key"] == key
+        assert await shell.done("kv", "delete", collection, key, "--yes", *DEFAULT) == f"deleted {key}\n"
+    made = json.loads((await shell("docs", "create", "..", "{}", "--json", *DEFAULT)).out)
+    assert (await shell("docs", "get", "..", made["id"], "--json", *DEFAULT)).json["collection"] == ".."
+
+
 async def test_entries_are_written_read_listed_and_removed(shell: Shell) -> None:
     assert "user:1/x" in await shell.done("kv", "set", "c", "user:1/x", '{"n": 1, "ü": [true]}', *DEFAULT)
     assert json.loads(await shell.done("kv", "get", "c", "user:1/x", *DEFAULT)) == {"n": 1, "ü": [True]}

@@ -101,6 +101,43 @@ async def test_what_is_no_filter_is_refused(client: Client, filter_: str) -> Non
     assert (answer.status, answer.details["field"]) == (422, "filter")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"numbers": list(range(10_000)), "floats": [1.5] * 10_000},
+        {"strings": ["s"] * 10_000, "maps": [{"a": 1}] * 9_000},
+        {"zero": -0.0, "zeros": [-0.0, 0.0, {"a": -0.0}], "text": "0.00, -0.0", "ten": 10.0, "0.00": 0},
+    ],
+    ids=["numbers", "strings", "negative zeros"],
+)
+async def test_what_is_shown_can_be_written_again(client: Client, data: dict[str, Any]) -> None:
+    made = await create(client, data)
+    where = f"{COLLECTION}/{made['id']}"
+    shown = (await client.admin("GET", where)).json["data"]
+    assert json.dumps(shown, sort_keys=True) == json.dumps(data, sort_keys=True)
+    answer = await client.admin("PUT", where, {"data": shown})
+    assert answer.status == 200, answer.body[:300]
+    assert json.dumps(answer.json["data"], sort_keys=True) == json.dumps(data, sort_keys=True)
+    assert (await find(client, {"zero": 0})).json["items"] == ([answer.json] if "zero" in data else [])
+
+
+async def test_negative_zero_of_a_user_and_of_a_script_is_one(client: Client) -> None:
+    made = await create(client, {"a": -0.0})
+    source = f"""
+        let c = docs::collection("{COLLECTION.rsplit("/", 1)[1]}");
+        let read = c.get("{made["id"]}").data;
+        c.create(#{{ b: read.a, patched: 1 }});
+        c.patch("{made["id"]}", #{{ c: [-0.0] }});
+        json::stringify(read)
+    """
+    assert (await client.execute(await client.script(source))).json == '{"a":-0.0}'
+    items = (await find(client, {})).json["items"]
+    assert [json.dumps(one["data"]) for one in items] == [
+        '{"a": -0.0, "c": [-0.0]}',
+        '{"b": -0.0, "patched": 1}',
+    ]
+
+
 async def test_large_documents_make_short_pages(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browse, "MAX_PAGE_BYTES", 100)
     for n in range(4):
