@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from picloud.core.errors import ServiceError
+from picloud.services.outbound.response_body import MAX_WIRE_BYTES
 from tests.integration.outbound.conftest import WayOut
 from tests.integration.outbound.servers import Handler, WebServer, redirect, response
 from tests.workbench import until
@@ -100,11 +101,18 @@ ENDLESS = {
 }
 
 
+for _encoding, _start in (("gzip", gzip.compress(b"")[:10]), ("deflate", b"\x78\x9c")):
+    _head = OK + f"Content-Encoding: {_encoding}\r\n\r\n".encode()
+    ENDLESS[f"empty blocks of {_encoding}"] = forever(_head + _start, b"\0\0\0\xff\xff" * 13_000)
+    _packed = gzip.compress(b"x") if _encoding == "gzip" else zlib.compress(b"x")
+    ENDLESS[f"bytes after the end of {_encoding}"] = forever(_head + _packed, bytes(65536))
+
+
 @pytest.mark.parametrize("handler", ENDLESS.values(), ids=list(ENDLESS))
 async def test_an_endless_response_ends_at_the_limit(handler: Handler, dev: WayOut, web: WebServer) -> None:
     web.responses["/"] = handler
     assert await dev.failed(web.url(), timeout_ms=60_000) == "too large"
-    assert dev.decision.bytes_in <= MOST + 1024 * 1024
+    assert dev.decision.bytes_in <= MAX_WIRE_BYTES + 1024 * 1024
     await until(lambda: web.gone == web.connections)
 
 
@@ -140,6 +148,41 @@ async def test_an_invalid_response_is_an_error(said: bytes | Handler, dev: WayOu
     assert "within" not in message
     assert dev.decision.error in ("answer", "connection", "too large")
     await until(lambda: web.gone == web.connections)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("x-a", "a" * 60_000)],
+        [("x-a", "a" * (64 * 1024 - 100))],
+        [(f"x-{number}", "a" * 15_000) for number in range(4)],
+        [(f"x-{number}", "a" * 50) for number in range(900)],
+    ],
+    ids=["one", "one of the maximum", "four", "nine hundred"],
+)
+async def test_response_headers_of_64_kib_arrive(
+    headers: list[tuple[str, str]], dev: WayOut, web: WebServer
+) -> None:
+    web.responses["/"] = response("200 OK", b"", *(f"{name}: {value}" for name, value in headers))
+    got = (await dev.request(web.url()))["headers"]
+    assert {name: got[name] for name, _ in headers} == dict(headers)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        response("200 OK", b"", f"x-a: {'a' * 70_000}"),
+        response("200 OK", b"", *(f"x-{number}: {'a' * 700}" for number in range(100))),
+        response(f"200 {'a' * 70_000}", b""),
+    ],
+    ids=["one", "many", "status line"],
+)
+async def test_the_error_of_too_large_headers_names_the_limit(
+    said: bytes, dev: WayOut, web: WebServer
+) -> None:
+    web.responses["/"] = said
+    assert "65536 bytes" in await dev.error(web.url())
+    assert dev.decision.error == "too large"
 
 
 async def test_response_headers_are_limited(dev: WayOut, web: WebServer) -> None:

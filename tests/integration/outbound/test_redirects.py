@@ -70,6 +70,12 @@ async def test_a_redirect_to_a_denied_url_ends_there(
     assert len(web.requests) == 1
 
 
+async def test_a_location_with_spaces_and_raw_bytes_is_encoded(dev: WayOut, web: WebServer) -> None:
+    web.responses["/a"] = response("302 Found", b"", "Location: /b c?d=e f").replace(b"/b c", b"/b c\xe9")
+    assert (await dev.request(web.url("/a")))["url"] == web.url("/b%20c%E9?d=e%20f")
+    assert web.requests[1].line == "GET /b%20c%E9?d=e%20f"
+
+
 async def test_a_redirect_to_a_denied_port_is_recorded_with_its_host(dev: WayOut, web: WebServer) -> None:
     web.responses["/"] = redirect("http://db.example:22/?token=s3cr3t")
     assert await dev.denied(web.url()) == "port"
@@ -102,6 +108,30 @@ async def test_credentials_do_not_go_to_another_origin_nor_come_back(dev: WayOut
     await dev.request(web.url("/a"), headers=[["authorization", "s"], ["cookie", "c"], ["x-a", "1"]])
     seen = [(one.header("authorization"), one.header("cookie"), one.header("x-a")) for one in web.requests]
     assert seen == [("s", "c", "1"), ("s", "c", "1"), (None, None, "1"), (None, None, "1")]
+
+
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_body_and_marked_headers_do_not_go_to_another_origin(
+    status: int, dev: WayOut, web: WebServer
+) -> None:
+    web.responses["/a"] = redirect(web.url("/b", "localhost"), status)
+    headers = [["x-api-key", "k"], ["X-Mine", "m"], ["content-type", "text/plain"], ["x-a", "1"]]
+    await dev.request(web.url("/a"), "POST", headers, b"s3cr3t", secret=["X-Mine"])
+    await dev.request(web.url("/a"), "POST", headers, b"asked", redirect_body=True)
+    names = ("x-api-key", "x-mine", "content-type", "x-a")
+    seen = [(one.line, one.body, [one.header(name) for name in names]) for one in web.requests]
+    assert seen == [
+        ("POST /a", b"s3cr3t", ["k", "m", "text/plain", "1"]),
+        ("POST /b", b"", [None, None, None, "1"]),
+        ("POST /a", b"asked", ["k", "m", "text/plain", "1"]),
+        ("POST /b", b"asked", [None, "m", "text/plain", "1"]),
+    ]
+
+
+@pytest.mark.parametrize("secret", [["a b"], [1], ["x"] * 101])
+async def test_marks_of_headers_are_checked(secret: list[Any], dev: WayOut, web: WebServer) -> None:
+    assert await dev.denied(web.url(), secret=secret) == "header"
+    assert web.connections == 0
 
 
 async def test_cookies_of_a_response_are_not_kept(dev: WayOut, web: WebServer) -> None:
