@@ -14,7 +14,7 @@ _MAX_SOURCE, _MAX_CALLS, _MAX_ARGUMENTS = 64 * 1024, 50, 4096
 
 
 def locate(message: str, source: str) -> tuple[int, int] | None:
-    """Return line and column of a data race, which Rhai reports without: the one call that it can be, or None."""
+    """Return line and column of a data race without a position: of the one call that it can be, or None."""
     found = _RACE.fullmatch(message)
     if found is None or found[2] is None:
         return None
