@@ -68,6 +68,8 @@ def _absent_method(place: Place) -> str:
     """Say which value before a method is `()`."""
     if (call := place.receiver_call()) in _IN_PLACE:
         return f"{call} changes the value in place and returns (): call it first, then use the value"
+    if call is not None:
+        return f"{call}(...) returned (); ?. instead of . returns () then, too"
     return _absent(place) or _ABSENT
 
 
