@@ -280,6 +280,7 @@ fn an_endless_loop_names_its_line() {
         ("for (x, i) in 0..100000000 {\n  let y = i;\n}", 2),
         ("\nfn f() {\n  loop {\n }\n}\nf()", 3),
         ("[1].map(|x| {\n\n  loop { }\n})", 3),
+        ("fn f() {\n  for (x, i) in 0..100000000 {\n    let y = i;\n  }\n}\nf()", 3),
     ] {
         let (code, message, found, _) = failure_of(source);
         assert_eq!((code.as_str(), found), ("operation_budget", Some(line)), "{source}: {message}");

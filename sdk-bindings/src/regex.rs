@@ -109,7 +109,7 @@ fn compiled(function: &str, pattern: ImmutableString, for_long: bool) -> Result<
     })
 }
 
-fn compile(pattern: &str, for_long: bool) -> Result<Regex, BuildError> {
+fn compile(pattern: &str, for_long: bool) -> Result<Regex, Box<BuildError>> {
     let config = Config::new()
         .nfa_size_limit(Some(if for_long { MAX_PROGRAM_FOR_LONG } else { MAX_PROGRAM }))
         .hybrid(for_long)
@@ -119,7 +119,7 @@ fn compile(pattern: &str, for_long: bool) -> Result<Regex, BuildError> {
     let syntax = syntax::Config::new().nest_limit(MAX_NESTING);
     match Regex::builder().configure(config).syntax(syntax).build(pattern) {
         Err(error) if for_long && error.size_limit().is_some() => compile(pattern, false),
-        result => result,
+        result => result.map_err(Box::new),
     }
 }
 

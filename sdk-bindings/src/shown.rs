@@ -48,7 +48,10 @@ pub fn with_text<T>(value: &Dynamic, limit: usize, read: impl FnOnce(&str) -> T)
 pub fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     match text.len() <= limit {
         true => text.into(),
-        false => format!("{}…", &text[..text.floor_char_boundary(limit)]).into(),
+        false => {
+            let end = (0..=limit).rev().find(|&end| text.is_char_boundary(end)).unwrap_or_default();
+            format!("{}…", &text[..end]).into()
+        }
     }
 }
 

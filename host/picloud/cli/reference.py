@@ -66,6 +66,10 @@ instance.
 |---|---|---|---|---|---|
 {rows}
 
+A level of `max_call_levels` is a call of a function, of a closure, or of a function such as `map` that calls
+one: a function that calls itself through `map` takes three for each round. A script that has used 99% of a
+large `max_fuel` is stopped at its next operation, so that the error has a line.
+
 ## Outcomes of an execution
 
 | outcome | HTTP status |

@@ -25,15 +25,16 @@ class LogLines:
         dropped: number of lines that were not kept.
     """
 
+    __slots__ = ("_ordinary", "_seen", "_urgent")
+
     def __init__(self) -> None:
         """Start without lines."""
-        self._ordinary, self._urgent = _Lines(), _Lines()
-        self._seen = 0
+        self._seen = 0  # the rest comes with the first line: most executions have none
 
     @property
     def dropped(self) -> int:
         """Lines that were not kept."""
-        return self._seen - len(self._ordinary) - len(self._urgent)
+        return self._seen and self._seen - len(self._ordinary) - len(self._urgent)
 
     def add(self, level: str, message: str, data: str | None, at: float) -> None:
         """Add a line; texts of more than `MAX_TEXT` bytes are cut.
@@ -44,6 +45,8 @@ class LogLines:
             data: JSON text, or None.
             at: milliseconds since 1970-01-01 UTC.
         """
+        if not self._seen:
+            self._ordinary, self._urgent = _Lines(), _Lines()
         line = LogLine(_cut(level), _cut(message), None if data is None else _cut(data), at)
         (self._urgent if level in _URGENT else self._ordinary).add(self._seen, line)
         self._seen += 1
@@ -55,6 +58,8 @@ class LogLines:
     def kept(self) -> list[LogLine]:
         """Return the kept lines in their order, each with the number of lines missing before it."""
         lines: list[LogLine] = []
+        if not self._seen:
+            return lines
         expected = 0
         for number, line in sorted([*self._ordinary, *self._urgent], key=lambda one: one[0]):
             lines.append(replace(line, dropped=number - expected) if number > expected else line)
@@ -64,6 +69,8 @@ class LogLines:
 
 class _Lines:
     """Lines of one kind with their numbers: the first, up to half of the limits, and the last."""
+
+    __slots__ = ("_first", "_last", "bytes")
 
     def __init__(self) -> None:
         self._first: list[tuple[int, LogLine]] = []

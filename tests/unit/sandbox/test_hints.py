@@ -153,6 +153,17 @@ def test_a_place_is_found_in_a_source_of_any_length() -> None:
     assert Place(source, 1, 1_000_000).before == lines[0]
 
 
+def test_a_data_race_without_a_position_is_found_in_the_source() -> None:
+    text = "Data race detected on argument #1 of function 'map'"
+    error = hinted(ScriptError(text), b"let a = [1];\nlet b = [2].map(|x| x);\n  a.map(|x| x + a.len())")
+    assert (error.line, error.column) == (3, 5)
+    assert (
+        error.message == f"{text}; the closure uses a while map works on it; copy it first: let n = a.len()"
+    )
+    either = hinted(ScriptError(text), b"a.map(|x| a.len()); b.map(|x| b.len())")
+    assert (either.line, either.message.startswith(f"{text}; ")) == (None, True)
+
+
 HOSTILE = [
     "fn a(" * 100_000,
     "let " + " " * 1_000_000,

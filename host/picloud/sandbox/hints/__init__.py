@@ -36,9 +36,12 @@ def hinted(
     if error.thrown is not None:
         return error
     text = source if error.module is None else modules.get(error.module, b"")
-    place = Place(text.decode(errors="replace"), error.line, error.column)
+    source_text = text.decode(errors="replace")
     found = _SUFFIX.search(error.message)
     message, suffix = (error.message[: found.start()], found[0]) if found else (error.message, "")
+    if error.line is None and (located := races.locate(message, source_text)):
+        error = replace(error, line=located[0], column=located[1])
+    place = Place(source_text, error.line, error.column)
     message = closures.named(message, place, found[1] if found else None)
     for kind in (closures, calls, values, variables, races, syntax):
         if hint := kind.hint(message, place):

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 
 from picloud.sandbox.hints import namespaces
 from picloud.sandbox.hints.habits import FUNCTIONS, METHODS
+from picloud.sandbox.hints.missing_call import MissingCall, not_found
 from picloud.sandbox.hints.place import Place
-from picloud.sandbox.hints.signature import Signature, not_found
 
 _KNOWN = {
     "string": "bytes chop clear contains crop ends_with get index_of is_empty len make_lower make_upper pad "
@@ -48,7 +48,7 @@ def hint(message: str, place: Place) -> str | None:
     return None if call is None or call.is_operator else _call(call, place)
 
 
-def _call(call: Signature, place: Place) -> str | None:
+def _call(call: MissingCall, place: Place) -> str | None:
     if suggested := namespaces.suggest(call.name, call.types[0] if call.types else ""):
         return suggested
     if "::" in call.name:

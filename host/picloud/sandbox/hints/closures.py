@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from picloud.sandbox.hints.missing_call import not_found
 from picloud.sandbox.hints.place import Place, split_arguments
-from picloud.sandbox.hints.signature import not_found
 
 _CLOSURE = re.compile(r"\|([^|]{0,200})\|")
 _CALLERS = {

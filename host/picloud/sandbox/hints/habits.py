@@ -47,6 +47,7 @@ METHODS: Mapping[str, Mapping[str, str]] = {
         "toString": "it is a string",
         "join": "there is no join: " + _JOIN,
         "splitlines": 'use .split("\\n")',
+        "message": "a thrown string is the message; only errors of the language are maps",
         "isdigit": "use regex::is_match(`^\\d+$`, text)",
         "encode": "use .to_blob()",
     },
@@ -110,6 +111,8 @@ METHODS: Mapping[str, Mapping[str, str]] = {
         "append": 'a map has keys: map["key"] = value',
         "add": 'a map has keys: map["key"] = value',
         "toString": "use json::stringify(map)",
+        "json": "ctx.request.body is parsed JSON, if the content type says so",
+        "text": "request::body_raw() has the body as it was sent",
         "pop": 'use map.remove("key")',
     },
     "integer": {
@@ -166,6 +169,8 @@ FUNCTIONS: Mapping[str, str] = {
     "env": "use vars::get(name)",
     "getenv": "use vars::get(name)",
     "round": "use number.round()",
+    "range": "use 0..n, or range(start, end)",
+    "print": "print takes one value: print(`${a} ${b}`)",
     "pow": "use a ** b",
 }
 """Functions that do not exist, and the hint."""
@@ -214,7 +219,32 @@ VARIABLES: Mapping[str, str] = {
 }
 """Variables that do not exist, and the hint."""
 
+MEMBERS: Mapping[str, str] = {
+    "Array.isArray": 'use type_of(value) == "array"',
+    "Date.now": "use time::now_ms()",
+    "JSON.parse": "use json::parse(text)",
+    "JSON.stringify": "use json::stringify(value)",
+    "Math.abs": "use x.abs()",
+    "Math.ceil": "use x.ceiling()",
+    "Math.floor": "use x.floor()",
+    "Math.max": "use max(a, b)",
+    "Math.min": "use min(a, b)",
+    "Math.pow": "use a ** b",
+    "Math.random": "use random::float()",
+    "Math.round": "use x.round()",
+    "Math.sqrt": "use x.sqrt()",
+    "Object.assign": "use a += b",
+    "Object.entries": "use for key in map.keys() { map[key] ... }",
+    "Object.keys": "use map.keys()",
+    "Object.values": "use map.values()",
+    "console.error": "use log::error(text, data)",
+    "console.warn": "use log::warn(text, data)",
+    "crypto.randomUUID": "use random::uuid()",
+}
+"""Functions of objects that do not exist, and the hint."""
+
 WORDS: Mapping[str, str] = {
+    "print": "write print(text)",
     "null": "() is Rhai's null: write ()",
     "var": "use let",
     "new": "there are no classes; a value is a map: #{ name: value }, and throw takes any value",

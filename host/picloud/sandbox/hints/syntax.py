@@ -24,6 +24,7 @@ _OPERATOR = re.compile(r"(?:Unknown operator: )?'([^'\w]+)'(?: is a reserved sym
 _KEY = re.compile(r"[{,]\s*(?:\w+|\"[^\"]*\"|'[^']*')\s*$")
 _MAP_KEY = re.compile(r"[{,]\s*$")
 _EXPECTED = re.compile(r"(?:Expecting|Unexpected)\b.*")
+_PYTHON_BLOCK = re.compile(r"\s*(?:if|for|while|else|elif|def|try|except|class)\b")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -75,10 +76,12 @@ def _expected(place: Place, word: str) -> str | None:
         return "a map begins with #{: #{ name: value }"
     if after.startswith(("=>", "->")) or re.search(r"\([\w\s,]*\)\s*[=-]>", place.line):
         return "a closure is |x| x + 1, a case of a switch 1 => ..."
-    if re.match(r"(?:if|for|while|else|elif|def|try|except|class)\b.*$", before.strip()) and after.startswith(
-        ":"
-    ):
+    if after.startswith(":") and _PYTHON_BLOCK.match(before):
         return "a block has braces: if condition { ... }"
+    if after.startswith(":") and re.search(r"(?:\blet|\bconst|\(|,)\s*\w+\s*$", before):
+        return "variables and parameters have no declared types"
+    if re.search(r"\bfunction\s*\([^()]*\)\s*$", before):
+        return "a closure is |x| x + 1"
     if word in BETWEEN and not (word == "is" and not previous):
         return BETWEEN[word]
     if previous and previous[1] in BETWEEN and previous[1] != "of":

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from picloud.sandbox.hints.missing_call import MissingCall, not_found
 from picloud.sandbox.hints.place import Place
-from picloud.sandbox.hints.signature import Signature, not_found
 
 _GETTER = re.compile(r"Unknown property '(\w+)' - a getter is not registered for type '\(\)'")
 _SETTER = re.compile(r"No writable property '(\w+)' - a setter is not registered for type '\(\)'.*")
@@ -68,10 +68,12 @@ def _absent_method(place: Place) -> str:
     """Say which value before a method is `()`."""
     if (call := place.receiver_call()) in _IN_PLACE:
         return f"{call} changes the value in place and returns (): call it first, then use the value"
+    if call is not None:
+        return f"{call}(...) returned (); ?. instead of . returns () then, too"
     return _absent(place) or _ABSENT
 
 
-def _operator(call: Signature, place: Place) -> str | None:
+def _operator(call: MissingCall, place: Place) -> str | None:
     left, right = place.operands()
     if "()" in call.types:
         value = left if call.types[0] == "()" and len(call.types) > 1 else right

@@ -6,7 +6,7 @@ import re
 from difflib import get_close_matches
 
 from picloud.sandbox.hints import namespaces
-from picloud.sandbox.hints.habits import VARIABLES
+from picloud.sandbox.hints.habits import MEMBERS, VARIABLES
 from picloud.sandbox.hints.place import Place
 
 _NOT_FOUND = re.compile(r"Variable not found: (\w{1,64})")
@@ -20,8 +20,11 @@ def hint(message: str, place: Place) -> str | None:
     if found is None:
         return None
     name = found[1]
-    if name in namespaces.NAMES and (called := _METHOD.match(place.after)):
-        return namespaces.method(name, called[1])
+    if called := _METHOD.match(place.after):
+        if member := MEMBERS.get(f"{name}.{called[1]}"):
+            return member
+        if name in namespaces.NAMES:
+            return namespaces.method(name, called[1])
     if re.search(rf"\bconst\s{{1,9}}{name}\b", place.source):
         return f"a function reads constants of its script as global::{name}"
     if name == "ctx" or re.search(rf"\blet\s{{1,9}}{name}\b", place.source):

@@ -37,6 +37,32 @@ async def test_the_log_is_newest_first_in_pages_and_by_outcome(client: Client, w
     assert (await client.admin("GET", f"{path}?outcome=odd")).status == 422
 
 
+async def test_a_thrown_value_is_whole_in_the_record_and_in_the_response_to_a_member(client: Client) -> None:
+    script = await client.script('let n = 1;\nthrow #{ code: 42, reason: "gone", of: [n, ()] };')
+    thrown = {"code": 42, "reason": "gone", "of": [1, None]}
+    answer = await client.execute(script)
+    assert answer.status == 502
+    assert answer.json["error"]["details"]["thrown"] == thrown
+    (entry,) = (await client.admin("GET", f"/scripts/{script['id']}/logs")).json["items"]
+    assert entry["error"] == {
+        "message": '{"code":42,"of":[1,null],"reason":"gone"}',
+        "line": 2,
+        "column": 1,
+        "module": None,
+        "thrown": thrown,
+    }
+
+
+async def test_a_flood_of_lines_shows_where_lines_are_missing(client: Client) -> None:
+    script = await client.script("for i in 0..3000 { print(i); if i == 1500 { log::warn(`odd`); } } 1")
+    await client.execute(script)
+    (entry,) = (await client.admin("GET", f"/scripts/{script['id']}/logs")).json["items"]
+    assert [line["message"] for line in (entry["logs"][0], entry["logs"][-1])] == ["0", "2999"]
+    assert "odd" in [line["message"] for line in entry["logs"]]
+    missing = [line["dropped"] for line in entry["logs"] if "dropped" in line]
+    assert (len(missing), sum(missing)) == (2, entry["logs_dropped"])
+
+
 async def test_an_execution_is_found_under_its_own_app_only(client: Client) -> None:
     script, other = await client.script(LOGS), await client.script('"other"', name="other")
     ran = (await client.execute(script)).headers["X-Execution-Id"]

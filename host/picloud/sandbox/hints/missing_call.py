@@ -9,7 +9,7 @@ _NOT_FOUND = re.compile(r"Function not found: (\S{1,200}) \(((?:\(\)|[^()])*)\)"
 
 
 @dataclass(frozen=True, slots=True)
-class Signature:
+class MissingCall:
     """A call of a function that does not exist.
 
     Attributes:
@@ -26,7 +26,7 @@ class Signature:
         return not re.match(r"[A-Za-z_]", self.name)
 
 
-def not_found(message: str) -> Signature | None:
+def not_found(message: str) -> MissingCall | None:
     """Return the signature in the message, or None if it is another error."""
     found = _NOT_FOUND.fullmatch(message)
-    return found and Signature(found[1], tuple(filter(None, found[2].split(", "))))
+    return found and MissingCall(found[1], tuple(filter(None, found[2].split(", "))))
