@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote_plus, unquote_plus
 
+from picloud.core.secret_names import SecretNames
 from picloud.core.text import clean
 from picloud.identity.token_search import holds_token
 
@@ -22,12 +23,8 @@ MAX_FIELDS = 4000
 ALWAYS = frozenset(("authorization", "cookie", "proxy-authorization", "set-cookie", "x-api-key"))
 """Headers that are credentials, whatever the setting says."""
 
-_SHORT = 4  # letters; a shorter name is found as a whole word only: "card" is not in "discard"
 _MAX_DEPTH = 3  # JSON inside of strings of JSON
-_MAX_NAME, _MAX_KNOWN = 256, 4096  # characters of names that are remembered, and their number
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_WORD = re.compile(r"[^\W_]+")
 # A string that is not closed ends with the text. A match consumes its string, so nothing is read twice.
 _STRING = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"|\\?\Z)(\s*+:\s*+)?', re.DOTALL)
 _BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
@@ -54,40 +51,19 @@ def without_tokens(*fields: dict[str, str]) -> tuple[dict[str, str], ...]:
 
 
 class Redaction:
-    """Redacts by a list of names."""
+    """Redacts by a list of names.
+
+    Attributes:
+        is_secret: returns whether a name looks like that of a secret.
+    """
 
     def __init__(self, names: Iterable[str]) -> None:
         """Create a redaction.
 
         Args:
-            names: names of secrets, such as "password" or "api_key". Case and separators are ignored, so
-                "api_key" also means `apiKey` and `X-Api-Key`. A name of up to four letters matches whole
-                words only.
+            names: names of secrets; see `SecretNames`.
         """
-        spelled = [_compact(_words(name)) for name in names]
-        self._long = tuple(name for name in spelled if len(name) > _SHORT)
-        self._short = frozenset(name for name in spelled if 0 < len(name) <= _SHORT)
-        self._known: dict[str, bool] = {}  # most names come again and again
-
-    def is_secret(self, name: str) -> bool:
-        """Return whether a name looks like that of a secret."""
-        known = self._known.get(name)
-        if known is None:
-            known = self._looks_secret(name)
-            if len(name) <= _MAX_NAME:
-                if len(self._known) >= _MAX_KNOWN:
-                    self._known.clear()
-                self._known[name] = known
-        return known
-
-    def _looks_secret(self, name: str) -> bool:
-        words = _words(name)
-        compact = _compact(words)
-        if any(known in compact for known in self._long):
-            return True
-        return not self._short.isdisjoint(
-            (compact, *words, *(word.removesuffix("s") for word in words if len(word) > 1))
-        )
+        self.is_secret = SecretNames(names).match
 
     def headers(self, headers: Iterable[tuple[str, str]]) -> dict[str, str]:
         """Redact headers by their names; see `without_tokens` for their tokens.
@@ -215,15 +191,6 @@ class Redaction:
         if self.is_secret(spelled) or holds_token(content):
             return f"{head}{empty_line}{REDACTED}\r\n"
         return f"{head}{empty_line}{self._value(content, _MAX_DEPTH)}"
-
-
-def _words(name: str) -> list[str]:
-    """Split a name at separators and at capitals within words, as in `cardNumber`."""
-    return _WORD.findall(_HUMP.sub(" ", name).lower())
-
-
-def _compact(words: list[str]) -> str:
-    return "".join(words)
 
 
 def _unescape(raw: str) -> str:

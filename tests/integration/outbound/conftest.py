@@ -43,8 +43,11 @@ class WayOut:
         body: bytes | None = None,
         timeout_ms: int | None = 10_000,
         follow: bool = True,
+        **options: Any,
     ) -> dict[str, Any]:
-        return await self.outbound.request(self.call, method, url, headers or [], timeout_ms, follow, body)
+        return await self.outbound.request(
+            self.call, method, url, headers or [], timeout_ms, follow, body, **options
+        )
 
     async def error(self, url: str, **options: Any) -> str:
         """Return the message of a request that has no response."""

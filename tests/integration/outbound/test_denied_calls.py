@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from picloud import __version__
 from picloud.services import outbound_decisions as decisions
 from picloud.services.outbound.addresses import DENIED_IPV4, DENIED_IPV6
 from tests.integration.outbound.conftest import Make, WayOut
@@ -220,7 +221,7 @@ async def test_only_headers_of_the_script_and_the_platform_are_sent(dev: WayOut,
         ("x-a", "1"),
         ("x-a", "2"),
         ("accept", "text/html"),
-        ("user-agent", "PiCloud"),
+        ("user-agent", f"PiCloud/{__version__} (script {dev.call.script_id})"),
         ("accept-encoding", "gzip, deflate"),
         ("content-length", "2"),
     ]

@@ -104,6 +104,30 @@ async def test_credentials_do_not_go_to_another_origin_nor_come_back(dev: WayOut
     assert seen == [("s", "c", "1"), ("s", "c", "1"), (None, None, "1"), (None, None, "1")]
 
 
+@pytest.mark.parametrize("status", [307, 308])
+async def test_a_body_and_marked_headers_do_not_go_to_another_origin(
+    status: int, dev: WayOut, web: WebServer
+) -> None:
+    web.responses["/a"] = redirect(web.url("/b", "localhost"), status)
+    headers = [["x-api-key", "k"], ["X-Mine", "m"], ["content-type", "text/plain"], ["x-a", "1"]]
+    await dev.request(web.url("/a"), "POST", headers, b"s3cr3t", secret=["X-Mine"])
+    await dev.request(web.url("/a"), "POST", headers, b"asked", redirect_body=True)
+    names = ("x-api-key", "x-mine", "content-type", "x-a")
+    seen = [(one.line, one.body, [one.header(name) for name in names]) for one in web.requests]
+    assert seen == [
+        ("POST /a", b"s3cr3t", ["k", "m", "text/plain", "1"]),
+        ("POST /b", b"", [None, None, None, "1"]),
+        ("POST /a", b"asked", ["k", "m", "text/plain", "1"]),
+        ("POST /b", b"asked", [None, "m", "text/plain", "1"]),
+    ]
+
+
+@pytest.mark.parametrize("secret", [["a b"], [1], ["x"] * 101])
+async def test_marks_of_headers_are_checked(secret: list[Any], dev: WayOut, web: WebServer) -> None:
+    assert await dev.denied(web.url(), secret=secret) == "header"
+    assert web.connections == 0
+
+
 async def test_cookies_of_a_response_are_not_kept(dev: WayOut, web: WebServer) -> None:
     web.responses["/a"] = response("302 Found", b"", "Set-Cookie: a=1; Path=/", "Location: /b")
     web.responses["/b"] = response("200 OK", b"", "Set-Cookie: b=2", "Set-Cookie: c=3")

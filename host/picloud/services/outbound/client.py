@@ -16,9 +16,10 @@ from picloud.core.numbers import NotAnInteger, OutOfRange, read_integer
 from picloud.services.call_context import Call
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import OutboundApps, OutboundLimits, Share
+from picloud.services.outbound.credentials import Credentials
 from picloud.services.outbound.errors import Denied, Failed
 from picloud.services.outbound.faults import translated
-from picloud.services.outbound.headers import check_headers, received
+from picloud.services.outbound.headers import USER_AGENT, check_headers, check_secret, received
 from picloud.services.outbound.requests import Request, check_body, check_method
 from picloud.services.outbound.resolver import Resolver
 from picloud.services.outbound.response_body import MAX_RESPONSE_BYTES, Decompressor, read_body, too_large
@@ -43,6 +44,8 @@ class Http(Protocol):
         timeout_ms: int | None,
         follow_redirects: bool,
         body: bytes | None,
+        secret: Sequence[object] = (),
+        redirect_body: bool = False,
     ) -> dict[str, object]:
         """Send a request; return `status`, `headers`, `body` and `url` of the response."""
 
@@ -60,7 +63,12 @@ class Outbound:
     """
 
     def __init__(
-        self, addresses: Addresses, targets: Targets, resolver: Resolver, limits: OutboundLimits | None = None
+        self,
+        addresses: Addresses,
+        targets: Targets,
+        resolver: Resolver,
+        limits: OutboundLimits | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         """Create it in the event loop that uses it. The caller must call `close`.
 
@@ -69,8 +77,9 @@ class Outbound:
             targets: the rule for URLs.
             resolver: looks up hosts; closed by `close`.
             limits: limits of apps.
+            credentials: recognizes headers that are not sent to another origin.
         """
-        self._targets = targets
+        self._targets, self._credentials = targets, credentials or Credentials()
         self.apps = OutboundApps(addresses, resolver, limits or OutboundLimits())
 
     async def request(
@@ -82,6 +91,8 @@ class Outbound:
         timeout_ms: int | None,
         follow_redirects: bool,
         body: bytes | None,
+        secret: Sequence[object] = (),
+        redirect_body: bool = False,
     ) -> dict[str, object]:
         """Send a request and read the response. The decision is recorded in `call.decisions`.
 
@@ -93,6 +104,8 @@ class Outbound:
             timeout_ms: total time, 1 to `MAX_TIMEOUT_MS`; None for `DEFAULT_TIMEOUT_MS`.
             follow_redirects: whether to follow up to `MAX_REDIRECTS` redirects.
             body: at most `requests.MAX_BODY` bytes, or None.
+            secret: names of headers that are not sent to another origin, as those with credentials.
+            redirect_body: whether a redirect to another origin gets the body.
 
         Returns:
             `status`; `headers`, with a list for a repeated name; `body`, decompressed; `url` of the last hop.
@@ -108,7 +121,15 @@ class Outbound:
             decision.method = check_method(method)
             if not 1 <= timeout <= MAX_TIMEOUT_MS:
                 raise Denied("timeout_ms", f"timeout_ms must be from 1 to {MAX_TIMEOUT_MS}")
-            request = Request(method, target, check_headers(headers), check_body(body))
+            agent = f"{USER_AGENT} (script {call.script_id})"
+            request = Request(
+                method,
+                target,
+                check_headers(headers, agent),
+                check_body(body),
+                check_secret(secret),
+                redirect_body,
+            )
             async with asyncio.timeout(timeout / 1000):
                 return await self._send(call, request, follow_redirects, decision)
         except Denied as denied:
@@ -165,7 +186,8 @@ class Outbound:
                 decision.hops += 1
 
     def _following(self, request: Request, response: ClientResponse) -> Request | None:
-        return request.after(response.status, response.headers.get("Location", ""), self._targets)
+        location = response.headers.get("Location", "")
+        return request.after(response.status, location, self._targets, self._credentials)
 
 
 async def _read(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
+from picloud import __version__
 from picloud.core.interface import LIMITS
 from picloud.services.outbound.errors import Denied, Failed
 
@@ -14,10 +15,10 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 MAX_HEADERS = LIMITS.number("max_http_headers")
 MAX_HEADER_BYTES = 64 * 1024
+MAX_RECEIVED_HEADERS = 1000
 
 OURS = {"accept-encoding": "gzip, deflate"}
-DEFAULTS = {"accept": "*/*", "user-agent": "PiCloud"}
-CREDENTIALS = frozenset(("authorization", "cookie"))
+USER_AGENT = f"PiCloud/{__version__}"
 ABOUT_BODY = frozenset(
     ("content-encoding", "content-language", "content-location", "content-range", "content-type")
 )
@@ -41,11 +42,12 @@ _DENIED = frozenset(
 )
 
 
-def check_headers(given: Sequence[object]) -> Headers:
+def check_headers(given: Sequence[object], user_agent: str = USER_AGENT) -> Headers:
     """Check and complete the headers of a request.
 
     Args:
         given: pairs of name and value.
+        user_agent: the User-Agent, unless the script sets one.
 
     Returns:
         The headers to send, without Host and the framing of the body.
@@ -66,13 +68,24 @@ def check_headers(given: Sequence[object]) -> Headers:
             "header", f"at most {MAX_HEADERS} headers with {MAX_HEADER_BYTES} bytes in total can be sent"
         )
     names = {name for name, _ in headers}
-    headers += [(name, value) for name, value in DEFAULTS.items() if name not in names]
+    defaults = {"accept": "*/*", "user-agent": user_agent}
+    headers += [(name, value) for name, value in defaults.items() if name not in names]
     return (*headers, *OURS.items())
 
 
 def without(headers: Headers, names: Iterable[str]) -> Headers:
     """Return headers without some names. Args: headers: all headers. names: lower-case names to remove."""
     return tuple(header for header in headers if header[0] not in names)
+
+
+def check_secret(given: Sequence[object]) -> frozenset[str]:
+    """Check the names of the headers that a script marked as secret. Returns: the names in lower case."""
+    if len(given) > MAX_HEADERS:
+        raise Denied("header", f"secret can name at most {MAX_HEADERS} headers")
+    names = [name.lower() for name in given if isinstance(name, str) and _TOKEN.fullmatch(name)]
+    if len(names) < len(given):
+        raise Denied("header", "secret must be a list of header names")
+    return frozenset(names)
 
 
 def _name(name: str) -> str:

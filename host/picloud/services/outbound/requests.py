@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, replace
 
 from picloud.core.interface import LIMITS
+from picloud.services.outbound.credentials import Credentials
 from picloud.services.outbound.errors import Denied
-from picloud.services.outbound.headers import ABOUT_BODY, CREDENTIALS, Headers, without
+from picloud.services.outbound.headers import ABOUT_BODY, Headers, without
 from picloud.services.outbound.targets import Destination, Targets
 
 MAX_BODY = LIMITS.number("max_http_body_bytes")
@@ -15,6 +16,7 @@ MAX_BODY = LIMITS.number("max_http_body_bytes")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _DENIED_METHODS = frozenset(("CONNECT", "TRACE", "TRACK"))
 _REDIRECTS = (301, 302, 303, 307, 308)
+_CREDENTIALS = Credentials()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +28,29 @@ class Request:
         target: the URL.
         headers: all headers except Host and the framing of the body.
         body: bytes, or None.
+        secret: names in lower case of further headers that only the first origin gets.
+        redirect_body: whether a redirect to another origin gets the body.
     """
 
     method: str
     target: Destination
     headers: Headers
     body: bytes | None
+    secret: frozenset[str] = frozenset()
+    redirect_body: bool = False
 
-    def after(self, status: int, location: str, targets: Targets) -> Request | None:
+    def after(
+        self, status: int, location: str, targets: Targets, credentials: Credentials = _CREDENTIALS
+    ) -> Request | None:
         """Return the request after a redirect.
+
+        Another origin gets no credentials (`Credentials`), and a body only if the script asks for it.
 
         Args:
             status: status of the response.
             location: its Location header, or "".
             targets: the rule for URLs.
+            credentials: recognizes headers with credentials.
 
         Returns:
             The next request, or None if the response is not a redirect.
@@ -51,12 +62,12 @@ class Request:
             return None
         following = replace(self, target=targets.follow(self.target, location))
         if following.target.origin != self.target.origin:
-            following = replace(following, headers=without(following.headers, CREDENTIALS))
+            following = _without_credentials(following, credentials)
+            if not self.redirect_body:
+                following = _without_body(following)
         is_seen_elsewhere = status == 303 and self.method not in ("GET", "HEAD")
         if is_seen_elsewhere or (status in (301, 302) and self.method == "POST"):
-            following = replace(
-                following, method="GET", headers=without(following.headers, ABOUT_BODY), body=None
-            )
+            following = replace(_without_body(following), method="GET")
         return following
 
 
@@ -72,3 +83,12 @@ def check_body(body: bytes | None) -> bytes | None:
     if body is not None and len(body) > MAX_BODY:
         raise Denied("body", f"the body has more than {MAX_BODY} bytes")
     return body
+
+
+def _without_credentials(request: Request, credentials: Credentials) -> Request:
+    kept = (header for header in request.headers if not credentials.carried_by(*header, request.secret))
+    return replace(request, headers=tuple(kept))
+
+
+def _without_body(request: Request) -> Request:
+    return replace(request, headers=without(request.headers, ABOUT_BODY), body=None)

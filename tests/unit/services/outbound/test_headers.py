@@ -10,6 +10,7 @@ from picloud.services.outbound.errors import Denied, Failed
 from picloud.services.outbound.headers import (
     MAX_HEADER_BYTES,
     MAX_HEADERS,
+    USER_AGENT,
     Headers,
     check_headers,
     received,
@@ -17,7 +18,7 @@ from picloud.services.outbound.headers import (
 )
 
 OURS = {("accept-encoding", "gzip, deflate")}
-DEFAULTS = {("accept", "*/*"), ("user-agent", "PiCloud")}
+DEFAULTS = {("accept", "*/*"), ("user-agent", USER_AGENT)}
 
 
 def own(headers: Headers) -> list[tuple[str, str]]:
@@ -40,7 +41,7 @@ def test_ordinary_headers_are_sent_as_given_with_ours_added() -> None:
         ("authorization", "Bearer x"),
         ("x-b", "ü"),
     ]
-    assert ("user-agent", "PiCloud") in sent
+    assert ("user-agent", USER_AGENT) in sent
     assert ("accept", "*/*") not in sent
     assert sent[-1] == ("accept-encoding", "gzip, deflate")
 

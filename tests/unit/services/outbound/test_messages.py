@@ -14,7 +14,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.errors import Denied, Failed
 from picloud.services.outbound.faults import translated
-from picloud.services.outbound.headers import check_headers, received
+from picloud.services.outbound.headers import check_headers, check_secret, received
 from picloud.services.outbound.requests import check_body, check_method
 from picloud.services.outbound.response_body import read_body
 from picloud.services.outbound.targets import Destination, Targets
@@ -72,6 +72,16 @@ def address(text: str) -> Callable[[], object]:
         (header("x", 1), "header", "denied: headers must be pairs of a name and a string"),
         (header("a b"), "header", "denied: invalid header name 'a b'"),
         (header("Host"), "header", "denied: scripts cannot set the header host"),
+        (
+            lambda: check_secret(["a b"]),
+            "header",
+            "denied: secret must be a list of header names",
+        ),
+        (
+            lambda: check_secret(["a"] * 101),
+            "header",
+            "denied: secret can name at most 100 headers",
+        ),
         (header("x", "\n"), "header", "denied: header x contains a control character"),
         (
             header("x", "1", 101),

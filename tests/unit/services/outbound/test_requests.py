@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from picloud.services.outbound.credentials import Credentials
 from picloud.services.outbound.errors import Denied
 from picloud.services.outbound.requests import MAX_BODY, Request, check_body, check_method
 from picloud.services.outbound.targets import Targets
@@ -72,29 +75,93 @@ def test_a_redirect_without_a_location_is_returned() -> None:
     assert request().after(302, "", TARGETS) is None
 
 
-@pytest.mark.parametrize(
-    ("location", "kept"),
-    [
-        ("/elsewhere", True),
-        ("http://a.example:80/", True),
-        ("HTTP://A.example/", True),
-        ("http://b.example/", False),
-        ("https://a.example/", False),
-        ("http://a.example:8080/", False),
-        ("//b.example/", False),
-        ("http://x.a.example/", False),
-    ],
+CREDENTIALS = (
+    ("authorization", "x"),
+    ("cookie", "c=1"),
+    ("proxy-authorization", "x"),
+    ("proxy-anything", "x"),
+    ("x-api-key", "x"),
+    ("x-apikey", "x"),
+    ("api-key", "x"),
+    ("x-goog-api-key", "x"),
+    ("ocp-apim-subscription-key", "x"),
+    ("x-auth-token", "x"),
+    ("x-amz-security-token", "x"),
+    ("private-token", "x"),
+    ("x-gitlab-token", "x"),
+    ("x-shopify-access-token", "x"),
+    ("x-client-secret", "x"),
+    ("x-vault-password", "x"),
+    ("x-hub-signature-256", "x"),
+    ("x-session-id", "x"),
+    ("x-csrf", "x"),
+    ("dpop", "x"),
+    ("x-ours", "Bearer x"),
+    ("x-ours", "basic eDp5"),
+    ("x-ours", "AWS4-HMAC-SHA256 Credential=x"),
+    ("x-ours", f"pis_{'a' * 43}"),
+    ("x-marked", "x"),
 )
+ORDINARY = (
+    ("accept", "*/*"),
+    ("accept-language", "en"),
+    ("user-agent", "PiCloud"),
+    ("if-none-match", '"x"'),
+    ("if-modified-since", "x"),
+    ("range", "bytes=0-"),
+    ("referer", "http://a.example/"),
+    ("x-request-id", "x"),
+    ("x-author", "x"),
+    ("x-compass", "x"),
+    ("x-a", "Bearer"),
+)
+
+ORIGINS = [
+    ("/elsewhere", True),
+    ("http://a.example:80/", True),
+    ("HTTP://A.example/", True),
+    ("http://b.example/", False),
+    ("https://a.example/", False),
+    ("http://a.example:8080/", False),
+    ("//b.example/", False),
+    ("http://x.a.example/", False),
+]
+
+
+@pytest.mark.parametrize(("location", "kept"), ORIGINS)
 @pytest.mark.parametrize("status", [302, 307])
-def test_credentials_stay_with_their_origin(location: str, kept: bool, status: int) -> None:
-    names = [name for name, _ in after(request(), status, location).headers]
-    assert ("authorization" in names, "cookie" in names, "x-a" in names) == (kept, kept, True)
+@pytest.mark.parametrize("header", CREDENTIALS, ids=[f"{name}: {value}" for name, value in CREDENTIALS])
+def test_credentials_stay_with_their_origin(
+    header: tuple[str, str], location: str, kept: bool, status: int
+) -> None:
+    made = replace(request(), headers=(*ORDINARY, header), secret=frozenset(("x-marked",)))
+    assert after(made, status, location).headers == ((*ORDINARY, header) if kept else ORDINARY)
 
 
-def test_credentials_do_not_come_back_with_their_origin() -> None:
+def test_names_of_the_operator_are_credentials_too() -> None:
+    made = replace(request(), headers=(("x-internal-ticket", "x"), ("x-a", "1")))
+    following = made.after(302, "http://b.example/", TARGETS, Credentials(["ticket"]))
+    assert following is not None
+    assert following.headers == (("x-a", "1"),)
+
+
+@pytest.mark.parametrize(("location", "same"), ORIGINS)
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_body_goes_to_another_origin_only_if_asked_for(
+    location: str, same: bool, status: int, asked: bool
+) -> None:
+    following = after(replace(request(), redirect_body=asked), status, location)
+    kept = same or asked
+    assert (following.method, following.body) == ("POST", b"body" if kept else None)
+    assert ("content-type" in dict(following.headers)) is kept
+
+
+def test_neither_credentials_nor_the_body_come_back_with_their_origin() -> None:
     there = after(request(), 307, "http://b.example/")
     back = after(there, 307, "http://a.example/")
-    assert [name for name, _ in back.headers] == ["x-a", "content-type", "content-language"]
+    assert [name for name, _ in back.headers] == ["x-a"]
+    assert back.body is None
 
 
 @pytest.mark.parametrize("location", ["http://a.example:22/", "http://127.1/", "ftp://a.example/"])
