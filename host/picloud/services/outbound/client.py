@@ -22,7 +22,7 @@ from picloud.services.outbound.faults import translated
 from picloud.services.outbound.headers import USER_AGENT, check_headers, check_secret, received
 from picloud.services.outbound.requests import Request, check_body, check_method
 from picloud.services.outbound.resolver import Resolver
-from picloud.services.outbound.response_body import MAX_RESPONSE_BYTES, Decompressor, read_body, too_large
+from picloud.services.outbound.response_body import Decompressor, max_wire_bytes, read_body, too_large
 from picloud.services.outbound.targets import Destination, Targets
 from picloud.services.outbound_decisions import Decision
 
@@ -208,9 +208,9 @@ async def _read(
     length = response.headers.get("Content-Length")
     if length is not None and response.method != "HEAD":
         try:
-            read_integer(length, maximum=MAX_RESPONSE_BYTES)
+            read_integer(length, maximum=max_wire_bytes(encoding))
         except OutOfRange:
-            raise too_large() from None
+            raise too_large(encoding) from None
         except NotAnInteger:
             reason = f"the response of {target.authority} has an invalid Content-Length"
             raise Failed("answer", reason) from None

@@ -9,9 +9,11 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from picloud.services.outbound.errors import Failed
 
 MAX_RESPONSE_BYTES = 10 * 1024 * 1024
+MAX_WIRE_BYTES = MAX_RESPONSE_BYTES + 1024 * 1024
+"""Compressed bytes received: data that does not compress grows a little, and bytes can also yield nothing."""
 PIECE = 64 * 1024
 
-_YIELD_BYTES = 128 * 1024  # decompressed before other tasks run
+_YIELD_BYTES = 128 * 1024  # received and decompressed before other tasks run
 _MAX_MEMBERS = 1000
 _GZIP = b"\x1f\x8b"
 _WINDOW = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
@@ -99,12 +101,16 @@ async def read_body(chunks: AsyncIterable[bytes], encoding: str, count: Callable
         The body, at most `MAX_RESPONSE_BYTES` bytes.
 
     Raises:
-        Failed: it is too large or corrupt.
+        Failed: it is too large, as received or decompressed, or corrupt.
     """
-    body, until_yield = bytearray(), _YIELD_BYTES
+    body, until_yield, wire = bytearray(), _YIELD_BYTES, 0
     decompressor = Decompressor(encoding) if Decompressor.supports(encoding) else None
     async for chunk in chunks:
         count(len(chunk), 0)
+        wire += len(chunk)
+        if wire > max_wire_bytes(encoding):
+            raise too_large(encoding)
+        until_yield -= len(chunk)
         for piece in (chunk,) if decompressor is None else decompressor.pieces(chunk):
             count(0, len(piece))
             body += piece
@@ -114,11 +120,24 @@ async def read_body(chunks: AsyncIterable[bytes], encoding: str, count: Callable
             if until_yield < 0:
                 until_yield = _YIELD_BYTES
                 await asyncio.sleep(0)
+        if until_yield < 0:  # also when nothing comes out, as of empty blocks
+            until_yield = _YIELD_BYTES
+            await asyncio.sleep(0)
     if decompressor is not None:
         decompressor.end()
     return bytes(body)
 
 
-def too_large() -> Failed:
-    """Return the error of a response with more than `MAX_RESPONSE_BYTES` bytes."""
-    return Failed("too large", f"the response has more than {MAX_RESPONSE_BYTES} bytes")
+def max_wire_bytes(encoding: str) -> int:
+    """Return how many bytes of a body are received at most. Args: encoding: the Content-Encoding header."""
+    return MAX_WIRE_BYTES if Decompressor.supports(encoding) else MAX_RESPONSE_BYTES
+
+
+def too_large(encoding: str = "") -> Failed:
+    """Return the error of a response with too many bytes.
+
+    Args:
+        encoding: the Content-Encoding header if too many bytes were received, "" if too many came out.
+    """
+    compressed = "compressed " if Decompressor.supports(encoding) else ""
+    return Failed("too large", f"the {compressed}response has more than {max_wire_bytes(encoding)} bytes")

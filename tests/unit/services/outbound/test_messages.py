@@ -125,6 +125,12 @@ def test_a_rule_that_stopped_the_connection_is_reported_as_such() -> None:
     ("data", "encoding", "kind", "message"),
     [
         (bytes(10 * MIB + 1), "", "too large", "the response has more than 10485760 bytes"),
+        (
+            gzip.compress(b"x") + bytes(11 * MIB),
+            "gzip",
+            "too large",
+            "the compressed response has more than 11534336 bytes",
+        ),
         (b"\x1f\x8b" + bytes(9), "gzip", "answer", "the compressed body of the response is corrupt"),
         (gzip.compress(b"x")[:-1], "gzip", "answer", "the compressed body of the response is truncated"),
         (
@@ -134,7 +140,7 @@ def test_a_rule_that_stopped_the_connection_is_reported_as_such() -> None:
             "the compressed body of the response has more than 1000 parts",
         ),
     ],
-    ids=["size", "corrupt", "truncated", "parts"],
+    ids=["size", "wire", "corrupt", "truncated", "parts"],
 )
 async def test_an_invalid_body_says_why(data: bytes, encoding: str, kind: str, message: str) -> None:
     async def chunks() -> AsyncIterator[bytes]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
+import random
 import tracemalloc
 import zlib
 from collections.abc import AsyncIterator
@@ -13,7 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from picloud.services.outbound.errors import Failed
-from picloud.services.outbound.response_body import MAX_RESPONSE_BYTES, PIECE, Decompressor, read_body
+from picloud.services.outbound.response_body import (
+    MAX_RESPONSE_BYTES,
+    MAX_WIRE_BYTES,
+    PIECE,
+    Decompressor,
+    max_wire_bytes,
+    read_body,
+)
 
 
 async def chunked(data: bytes, size: int = 65536) -> AsyncIterator[bytes]:
@@ -113,6 +122,67 @@ async def test_decompressed_pieces_are_limited() -> None:
 async def test_endless_empty_members_are_rejected() -> None:
     with pytest.raises(Failed, match="parts"):
         await body(gzip.compress(b"") * 2000, "gzip")
+
+
+EMPTY_BLOCK = b"\0\0\0\xff\xff"
+GZIP_HEAD = gzip.compress(b"")[:10]
+ENDLESS = {
+    "empty blocks of gzip": ("gzip", GZIP_HEAD, EMPTY_BLOCK),
+    "empty blocks of x-gzip": ("x-gzip", GZIP_HEAD, EMPTY_BLOCK),
+    "empty blocks of deflate": ("deflate", zlib.compress(b"")[:2], EMPTY_BLOCK),
+    "empty blocks of raw deflate": ("deflate", b"", EMPTY_BLOCK),
+    "empty blocks after a body": ("gzip", gzip.compress(b"x") + GZIP_HEAD, EMPTY_BLOCK),
+    "the name of a gzip file": ("gzip", b"\x1f\x8b\x08\x08" + bytes(6), b"a"),
+    "bytes after gzip": ("gzip", gzip.compress(b"x"), b"a"),
+    "bytes after deflate": ("deflate", zlib.compress(b"x"), b"a"),
+    "an unknown encoding": ("br", b"", b"a"),
+    "two encodings": ("gzip, gzip", GZIP_HEAD, EMPTY_BLOCK),
+    "no encoding": ("", b"", b"a"),
+}
+
+
+@pytest.mark.parametrize(("encoding", "head", "block"), ENDLESS.values(), ids=list(ENDLESS))
+async def test_the_bytes_on_the_wire_are_limited(encoding: str, head: bytes, block: bytes) -> None:
+    piece, received = block * (65536 // len(block)), 0
+
+    async def chunks() -> AsyncIterator[bytes]:
+        yield head
+        while received < 2 * MAX_WIRE_BYTES:
+            yield piece
+
+    def count(wire: int, _made: int) -> None:
+        nonlocal received
+        received += wire
+
+    with pytest.raises(Failed, match="more than") as failed:
+        await read_body(chunks(), encoding, count)
+    assert failed.value.kind == "too large"
+    assert received <= MAX_WIRE_BYTES + len(piece)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", ""])
+async def test_a_body_that_does_not_compress_can_be_as_large_as_any(encoding: str) -> None:
+    noise = random.Random(1).randbytes(MAX_RESPONSE_BYTES)
+    packed = PACK.get(encoding, bytes)(noise)
+    assert len(packed) <= max_wire_bytes(encoding)
+    assert await body(packed, encoding) == noise
+
+
+async def test_bytes_that_yield_nothing_let_other_tasks_run() -> None:
+    turns, done = 0, False
+
+    async def other() -> None:
+        nonlocal turns
+        while not done:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    data = zlib.compress(b"")[:2] + EMPTY_BLOCK * 400_000 + zlib.compress(b"")[2:]
+    assert await body(data, "deflate") == b""
+    done = True
+    await task
+    assert turns >= len(data) // (256 * 1024)
 
 
 async def test_bytes_are_counted_on_the_wire_and_in_the_body() -> None:
