@@ -42,6 +42,51 @@ async def test_a_connection_is_reused_by_its_app(dev: WayOut, web: WebServer) ->
     assert web.connections == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "is_sent_again"),
+    [
+        ("GET", True),
+        ("HEAD", True),
+        ("OPTIONS", True),
+        ("PUT", True),
+        ("DELETE", True),
+        ("POST", False),
+        ("PATCH", False),
+        ("PROPFIND", False),
+    ],
+)
+async def test_a_call_survives_a_kept_connection_that_was_silently_closed(
+    method: str, is_sent_again: bool, dev: WayOut, web: WebServer
+) -> None:
+    """A method that is not idempotent is never sent twice: it has a connection of its own."""
+    reused: list[bytes] = []
+
+    async def serves_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(response("204 No Content", b""))
+        await writer.drain()
+        reused.append(await reader.read(1))
+
+    web.responses["/"] = serves_once
+    body = b"x" * 300_000 if method in ("PUT", "POST", "PATCH") else None
+    for number in range(1, 4):
+        assert (await dev.request(web.url()))["status"] == 204
+        assert (await dev.request(web.url(), method, body=body))["status"] == 204
+        assert web.requests[-1].body == (body or b"")
+        assert [one.line for one in web.requests].count(f"{method} /") == (
+            2 if method == "GET" else 1
+        ) * number
+    assert (b"" not in reused and bool(reused)) == is_sent_again
+
+
+async def test_a_post_is_sent_once_when_its_connection_ends(dev: WayOut, web: WebServer) -> None:
+    async def hang_up(_reader: Any, _writer: Any) -> None:
+        return None
+
+    web.responses["/"] = hang_up
+    assert await dev.failed(web.url(), method="POST", body=b"x") == "connection"
+    assert len(web.requests) == 1
+
+
 async def test_a_connection_is_never_used_by_another_app(dev: WayOut, web: WebServer) -> None:
     others = [dev, dev.of(OTHER), dev.of(UUID(int=3))]
     for way in others * 3:

@@ -150,6 +150,41 @@ async def test_an_invalid_response_is_an_error(said: bytes | Handler, dev: WayOu
     await until(lambda: web.gone == web.connections)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("x-a", "a" * 60_000)],
+        [("x-a", "a" * (64 * 1024 - 100))],
+        [(f"x-{number}", "a" * 15_000) for number in range(4)],
+        [(f"x-{number}", "a" * 50) for number in range(900)],
+    ],
+    ids=["one", "one of the maximum", "four", "nine hundred"],
+)
+async def test_response_headers_of_64_kib_arrive(
+    headers: list[tuple[str, str]], dev: WayOut, web: WebServer
+) -> None:
+    web.responses["/"] = response("200 OK", b"", *(f"{name}: {value}" for name, value in headers))
+    got = (await dev.request(web.url()))["headers"]
+    assert {name: got[name] for name, _ in headers} == dict(headers)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        response("200 OK", b"", f"x-a: {'a' * 70_000}"),
+        response("200 OK", b"", *(f"x-{number}: {'a' * 700}" for number in range(100))),
+        response(f"200 {'a' * 70_000}", b""),
+    ],
+    ids=["one", "many", "status line"],
+)
+async def test_the_error_of_too_large_headers_names_the_limit(
+    said: bytes, dev: WayOut, web: WebServer
+) -> None:
+    web.responses["/"] = said
+    assert "65536 bytes" in await dev.error(web.url())
+    assert dev.decision.error == "too large"
+
+
 async def test_response_headers_are_limited(dev: WayOut, web: WebServer) -> None:
     web.responses["/"] = response("200 OK", b"", *(f"x-{number}: {'a' * 700}" for number in range(100)))
     assert await dev.failed(web.url()) == "too large"

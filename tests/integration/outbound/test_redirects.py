@@ -70,6 +70,12 @@ async def test_a_redirect_to_a_denied_url_ends_there(
     assert len(web.requests) == 1
 
 
+async def test_a_location_with_spaces_and_raw_bytes_is_encoded(dev: WayOut, web: WebServer) -> None:
+    web.responses["/a"] = response("302 Found", b"", "Location: /b c?d=e f").replace(b"/b c", b"/b c\xe9")
+    assert (await dev.request(web.url("/a")))["url"] == web.url("/b%20c%E9?d=e%20f")
+    assert web.requests[1].line == "GET /b%20c%E9?d=e%20f"
+
+
 async def test_a_redirect_to_a_denied_port_is_recorded_with_its_host(dev: WayOut, web: WebServer) -> None:
     web.responses["/"] = redirect("http://db.example:22/?token=s3cr3t")
     assert await dev.denied(web.url()) == "port"

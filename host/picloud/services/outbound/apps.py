@@ -15,9 +15,12 @@ from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from picloud.services.outbound.addresses import Address, Addresses
 from picloud.services.outbound.connector import make_connector
 from picloud.services.outbound.errors import Failed
+from picloud.services.outbound.headers import MAX_HEADER_BYTES, MAX_RECEIVED_HEADERS
 from picloud.services.outbound.resolver import Resolver
 
 IDLE_SECONDS = 60.0
+IDEMPOTENT_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+"""The methods that aiohttp sends again on a new connection, once, if a connection ends without a response."""
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _MIB = 1024 * 1024
 
@@ -40,16 +43,15 @@ class OutboundLimits:
 
 
 class Share:
-    """The usage of one call.
+    """The usage of one call."""
 
-    Attributes:
-        session: sends the request.
-    """
-
-    def __init__(self, app: _OutboundApp, session: ClientSession) -> None:
+    def __init__(self, app: _OutboundApp) -> None:
         """Use `OutboundApps.share`."""
         self._app, self._held = app, 0
-        self.session = session
+
+    def session(self, method: str) -> ClientSession:
+        """Return what sends a request. Args: method: its method, in upper case."""
+        return self._app.session(method in IDEMPOTENT_METHODS)
 
     def hold(self, size: int) -> None:
         """Count bytes in memory until the call ends.
@@ -95,10 +97,19 @@ class _OutboundApp:
         self.idle: asyncio.TimerHandle | None = None
         self._sessions: dict[bool, ClientSession] = {}
 
-    def session(self) -> ClientSession:
-        """Return a session; it reuses connections unless the limit is reached."""
+    def session(self, can_repeat: bool) -> ClientSession:
+        """Return a session.
+
+        It reuses connections unless the limit is reached or the request cannot be repeated. A server can
+        close an idle connection at any time, and a request that it may have processed must not be sent
+        again unless its method is idempotent (RFC 9110, section 9.2.2; RFC 9112, section 9.3.1).
+
+        Args:
+            can_repeat: whether the request is sent again if a reused connection ends without a response.
+        """
         apps = self._apps
-        reuse = self.open < self.limits.app_calls and apps.open < self.limits.calls
+        is_open = self.open < self.limits.app_calls and apps.open < self.limits.calls
+        reuse = can_repeat and is_open
         if reuse not in self._sessions:
             self._sessions[reuse] = ClientSession(
                 connector=make_connector(self._look_up, apps.addresses, self._opened, reuse, apps.tls),
@@ -107,7 +118,9 @@ class _OutboundApp:
                 trust_env=False,
                 auto_decompress=False,
                 skip_auto_headers=_AUTOMATIC,
-                max_headers=128,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,  # of one; `headers.received` limits all together
+                max_headers=MAX_RECEIVED_HEADERS,
             )
         return self._sessions[reuse]
 
@@ -168,7 +181,7 @@ class OutboundApps:
             app.idle = None
         try:
             async with app.slots, self._slots:
-                share = Share(app, app.session())
+                share = Share(app)
                 try:
                     yield share
                 finally:

@@ -167,7 +167,7 @@ class Outbound:
                 decision.host = request.target.authority
                 share.move(len(request.body or b""))
                 try:
-                    async with share.session.request(
+                    async with share.session(request.method).request(
                         request.method,
                         URL(str(request.target), encoded=True),
                         headers=request.headers,

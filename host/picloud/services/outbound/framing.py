@@ -71,7 +71,10 @@ class Framing(ResponseHandler):
         body = 0 if self._payload is None else self._payload.total_bytes
         if self._wire > MAX_FRAMING + body + body // 8 or len(self) > _MAX_UNREAD:
             self._end(
-                Failed("too large", "the response has too many bytes of headers, chunk sizes or trailers")
+                Failed(
+                    "too large",
+                    f"the response has more than {MAX_FRAMING} bytes of headers, chunk sizes or trailers",
+                )
             )
         elif self.exception() is not None:
             self._ahead = b""

@@ -20,6 +20,15 @@ from picloud.services.outbound.errors import Failed
 ATTEMPT_SECONDS = 2.5
 ATTEMPTS = 2
 
+_REASONS = {
+    pycares.errno.ARES_ENOTFOUND: "there is no such name",
+    pycares.errno.ARES_ENODATA: "it has no address",
+    pycares.errno.ARES_ETIMEOUT: "the name server did not respond",
+    pycares.errno.ARES_ECONNREFUSED: "the name server cannot be reached",
+    pycares.errno.ARES_ESERVFAIL: "the name server failed",
+    pycares.errno.ARES_EBADNAME: "the name is not valid",
+}
+
 Lookup: TypeAlias = "asyncio.Future[pycares.AddrInfoResult]"
 
 
@@ -63,11 +72,11 @@ class Resolver:
         try:
             self._channel.getaddrinfo(host, None, type=socket.SOCK_STREAM, callback=arrived)
         except pycares.AresError as error:
-            raise _failed(host) from error
+            raise _failed(host, error) from error
         try:
             result = await lookup
         except pycares.AresError as error:
-            raise _failed(host) from error
+            raise _failed(host, error) from error
         return [ip_address(node.addr[0].decode("ascii")) for node in result.nodes]
 
     def close(self) -> None:
@@ -86,5 +95,6 @@ def _settle(lookup: Lookup, result: pycares.AddrInfoResult | None, error: int | 
         lookup.set_result(result)
 
 
-def _failed(host: str) -> Failed:
-    return Failed("lookup", f"{host} could not be looked up")
+def _failed(host: str, error: pycares.AresError) -> Failed:
+    reason = _REASONS.get(error.args[0] if error.args else None)
+    return Failed("lookup", f"{host} could not be looked up{f': {reason}' if reason else ''}")

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import idna
 
-from picloud.core.numbers import NotAnInteger, read_integer
+from picloud.core.numbers import NotAnInteger, OutOfRange, read_integer
 from picloud.services.outbound.errors import Denied
 
 MAX_URL = 8192
@@ -27,6 +27,9 @@ _AUTHORITY = re.compile(r"(\[[^\[\]]*\]|[^\[\]:]*)(?::(.*))?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ud800-\udfff]")
+_ENCODED = re.compile(r"[\x20\x80-\xa0\u2028\u2029\udc80-\udcff]")
+_WHITE_SPACE = " \t\r\n\x0b\x0c\x85\xa0\u2028\u2029"
+_BEFORE_PATH = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?(?://[^/?#]*)?")
 _PATH_SAFE = "%!$&'()*+,;=:@/-._~"
 _QUERY_SAFE = _PATH_SAFE + "?[]"
 
@@ -85,20 +88,26 @@ class Targets:
         """
         if len(url) > MAX_URL:
             raise Denied("url", f"the URL is longer than {MAX_URL} characters")
-        if _UNCLEAR.search(url):
-            raise Denied("url", "the URL contains white space, a control character or a backslash")
+        _check_characters(url, "the URL")
         match = _URL.fullmatch(url)
         if match is None:
+            other = _SCHEME.match(url)
+            if other is not None and "//" in url and other[0].lower() not in ("http:", "https:"):
+                raise Denied("url", f"the scheme {other[0][:20]} is not allowed; use http: or https:")
             raise Denied("url", "the URL must start with http:// or https:// and a host")
         scheme, authority, path, query = match.groups("")
         scheme, query = scheme.lower(), query if query != "?" else ""
         if "@" in authority:
             raise Denied("url", "the URL contains a user or password; send an Authorization header")
         host, port = _split(authority)
+        if not host:
+            raise Denied("url", "the URL has no host")
         try:
             number = DEFAULT_PORTS[scheme] if port is None else read_integer(port, 1, 65535, exact=True)
-        except NotAnInteger:
+        except OutOfRange:
             raise Denied("url", "the port of the URL must be from 1 to 65535") from None
+        except NotAnInteger:
+            raise Denied("url", "the port of the URL is not an integer without leading zeros") from None
         target = Destination(
             scheme, _host(host), number, quote(path, _PATH_SAFE) or "/", quote(query, _QUERY_SAFE)
         )
@@ -109,17 +118,18 @@ class Targets:
     def follow(self, base: Destination, location: str) -> Destination:
         """Parse the target of a redirect.
 
+        White space around it is dropped. White space and bytes that are not ASCII are percent-encoded after
+        the host, as browsers do (WHATWG URL, section 4.4; raw bytes as they are).
+
         Args:
             base: the URL of the response.
-            location: the Location header.
+            location: the Location header; bytes that are not UTF-8 as surrogates (`surrogateescape`).
 
         Raises:
             Denied: it is not valid or denied.
         """
-        if _UNCLEAR.search(location):
-            raise Denied(
-                "url", "the URL of the redirect contains white space, a control character or a backslash"
-            )
+        location = _encoded(location.strip(" \t"))
+        _check_characters(location, "the URL of the redirect")
         if _SCHEME.match(location):
             return self.parse(location)
         if location.startswith("//"):
@@ -132,6 +142,30 @@ class Targets:
         else:
             path, query = _merge(base.path, path), mark + query
         return self.parse(str(replace(base, path=path, query=query)))
+
+
+def _check_characters(url: str, what: str) -> None:
+    """Check that a URL has no character that parsers skip or read differently."""
+    found = _UNCLEAR.search(url)
+    if found is None:
+        return
+    match found[0]:
+        case "\\":
+            raise Denied("url", f"{what} contains a backslash")
+        case character if character in _WHITE_SPACE:
+            raise Denied("url", f"{what} contains white space; write a space as %20")
+        case character if "\ud800" <= character <= "\udfff":
+            raise Denied("url", f"{what} contains bytes that are not UTF-8")
+        case _:
+            raise Denied("url", f"{what} contains a control character")
+
+
+def _encoded(location: str) -> str:
+    """Percent-encode white space and raw bytes after the host of a redirect."""
+    before = _BEFORE_PATH.match(location)
+    start = 0 if before is None else before.end()
+    path = _ENCODED.sub(lambda found: quote(found[0], "", errors="surrogateescape"), location[start:])
+    return location[:start] + path
 
 
 def _split(authority: str) -> tuple[str, str | None]:

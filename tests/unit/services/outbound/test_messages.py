@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import ssl
 from collections.abc import AsyncIterator, Callable
 from ipaddress import ip_address, ip_network
 
 import pytest
-from aiohttp import ClientConnectorCertificateError, ClientConnectorError, ClientError, ClientResponseError
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientError,
+    ClientResponseError,
+    ServerDisconnectedError,
+)
 from aiohttp import ClientConnectorSSLError as ClientTlsError
 from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.http_exceptions import BadHttpMessage, HttpProcessingError, InvalidHeader, LineTooLong
 
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.errors import Denied, Failed
@@ -44,12 +53,13 @@ def address(text: str) -> Callable[[], object]:
         (address("9.9.9.9"), "this server", "denied: this server"),
         (address("8.8.8.8"), "denied by the operator", "denied: by the operator"),
         (url("http://a/" + "b" * 8192), "url", "denied: the URL is longer than 8192 characters"),
-        (
-            url("http://a/ b"),
-            "url",
-            "denied: the URL contains white space, a control character or a backslash",
-        ),
-        (url("ftp://a/"), "url", "denied: the URL must start with http:// or https:// and a host"),
+        (url("http://a/ b"), "url", "denied: the URL contains white space; write a space as %20"),
+        (url("http://a/\x01"), "url", "denied: the URL contains a control character"),
+        (url("http://a\\b"), "url", "denied: the URL contains a backslash"),
+        (url("/a"), "url", "denied: the URL must start with http:// or https:// and a host"),
+        (url("ftp://a/"), "url", "denied: the scheme ftp: is not allowed; use http: or https:"),
+        (url("http:///a"), "url", "denied: the URL has no host"),
+        (url("http://a:080/"), "url", "denied: the port of the URL is not an integer without leading zeros"),
         (
             url("http://me@a/"),
             "url",
@@ -63,9 +73,14 @@ def address(text: str) -> Callable[[], object]:
         (url("http://127.1/"), "url", "denied: the host of the URL is an invalid IPv4 address"),
         (url("http://a..b/"), "url", "denied: the URL has an invalid host name"),
         (
-            lambda: Targets().follow(BASE, "/a b"),
+            lambda: Targets().follow(BASE, "/a\tb"),
             "url",
-            "denied: the URL of the redirect contains white space, a control character or a backslash",
+            "denied: the URL of the redirect contains white space; write a space as %20",
+        ),
+        (
+            lambda: Targets().follow(BASE, "//\udcff"),
+            "url",
+            "denied: the URL of the redirect contains bytes that are not UTF-8",
         ),
         (lambda: check_method("TRACE"), "method", "denied: the method 'TRACE' is not allowed"),
         (lambda: check_body(bytes(10 * MIB + 1)), "body", "denied: the body has more than 10485760 bytes"),
@@ -96,6 +111,26 @@ def test_a_denied_call_says_which_rule(check: Callable[[], object], category: st
     assert (denied.value.category, str(denied.value)) == (category, message)
 
 
+def certificate_error(reason: str) -> ssl.SSLCertVerificationError:
+    error = ssl.SSLCertVerificationError(1, reason)
+    error.verify_message = reason
+    return error
+
+
+def tls_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, reason)
+    error.reason = reason
+    return error
+
+
+def invalid_response(cause: BadHttpMessage) -> ClientResponseError:
+    """As aiohttp reports an error of its parser."""
+    error = ClientResponseError(None, ())  # type: ignore[arg-type]  # not used
+    error.__cause__ = HttpProcessingError()
+    error.__cause__.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
@@ -103,6 +138,51 @@ def test_a_denied_call_says_which_rule(check: Callable[[], object], category: st
             ClientConnectorCertificateError(KEY, ValueError()),
             "tls",
             "the certificate of a.example is not valid",
+        ),
+        (
+            ClientConnectorCertificateError(KEY, certificate_error("certificate has expired")),
+            "tls",
+            "the certificate of a.example is not valid: certificate has expired",
+        ),
+        (
+            ClientTlsError(KEY, tls_error("WRONG_VERSION_NUMBER")),
+            "tls",
+            "TLS handshake with a.example failed: wrong version number",
+        ),
+        (
+            ClientConnectorError(KEY, ConnectionRefusedError(errno.ECONNREFUSED, "('10.0.0.1', 80)")),
+            "connect",
+            "cannot connect to a.example: connection refused",
+        ),
+        (
+            ServerDisconnectedError(),
+            "connection",
+            "a.example closed the connection without a response",
+        ),
+        (
+            invalid_response(BadHttpMessage("Too many headers received")),
+            "answer",
+            "a.example did not send a valid HTTP response: too many headers received",
+        ),
+        (
+            invalid_response(BadHttpMessage("Invalid header token:\n\n  b'secret\\x00'\n    ^")),
+            "answer",
+            "a.example did not send a valid HTTP response: invalid header token",
+        ),
+        (
+            invalid_response(InvalidHeader(b"x-a: secret\0")),
+            "answer",
+            "a.example did not send a valid HTTP response: invalid HTTP header",
+        ),
+        (
+            invalid_response(BadHttpMessage("Content-Length is not one")),
+            "answer",
+            "a.example did not send a valid HTTP response: Content-Length is not one",
+        ),
+        (
+            invalid_response(LineTooLong(b"x-a: secret", 65536)),
+            "too large",
+            "a header or the status line of a.example is too long; at most 65536 bytes are accepted",
         ),
         (ClientTlsError(KEY, OSError(1, "")), "tls", "TLS handshake with a.example failed"),
         (ClientConnectorError(KEY, OSError(1, "")), "connect", "cannot connect to a.example"),
