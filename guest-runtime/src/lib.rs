@@ -15,6 +15,7 @@ mod grain;
 mod interpreter;
 mod limits;
 mod modules;
+pub mod panic;
 mod parse;
 mod request;
 mod response;

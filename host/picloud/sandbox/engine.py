@@ -42,6 +42,7 @@ class GuestInfo(Struct, frozen=True):
         reply: (address, capacity) of the reply buffer.
         oom: address of the u32 that becomes 1 when the memory could not grow.
         scratch: address ranges [start, end) that are unused between calls, and not part of images.
+        place: address of two u32, line and column where the interpreter panicked; 0 if the guest has none.
     """
 
     abi: int
@@ -52,6 +53,7 @@ class GuestInfo(Struct, frozen=True):
     reply: tuple[int, int]
     oom: int
     scratch: tuple[tuple[int, int], ...] = ()
+    place: int = 0
 
 
 _INFO = Decoder(GuestInfo)
