@@ -2,7 +2,7 @@
 
 use picloud_sdk::{host, wire::Writer};
 
-use crate::{Interpreter, allocator, stop};
+use crate::{Interpreter, allocator, panic, stop};
 
 /// Inputs up to this many bytes are written by the host straight into the input buffer.
 const INPUT_CAPACITY: usize = 64 * 1024;
@@ -22,6 +22,7 @@ fn interpreter() -> &'static mut Interpreter {
 /// Sets up the engine. Called once when the module is built; the result is part of its data.
 #[unsafe(no_mangle)]
 extern "C" fn initialize() {
+    panic::install();
     // Create what Rhai creates lazily now, instead of in every script.
     let mut input = Writer::new();
     input.map(1).string("source").bytes(b"let list = [1].map(|n| `${n * 2.5}`); #{ list: list }");
@@ -47,6 +48,7 @@ extern "C" fn info() -> i64 {
     answer.string("reply").array(2).int(host::reply_buffer() as i64).int(host::REPLY_CAPACITY as i64);
     answer.string("oom").int(allocator::exhausted() as i64);
     answer.string("stop").int(stop::address() as i64);
+    answer.string("place").int(panic::place() as i64);
     answer
         .string("scratch")
         .array(1)

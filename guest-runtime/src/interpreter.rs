@@ -8,6 +8,7 @@ use crate::{
     engine::engine,
     failure::Failure,
     modules::Library,
+    panic,
     request::Request,
     response,
     scratch::scratch,
@@ -89,6 +90,7 @@ impl Interpreter {
 
     /// Runs the compiled script on `input` (MessagePack); gives the answer for the host (MessagePack).
     pub fn run(&mut self, input: &[u8]) -> Writer {
+        panic::begin();
         let (outcome, operations) = self.try_run(input);
         match outcome {
             Ok(writer) => writer,

@@ -16,6 +16,7 @@ mod interpreter;
 mod limits;
 mod modules;
 mod pad;
+pub mod panic;
 mod parse;
 mod request;
 mod response;

@@ -6,7 +6,7 @@ use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 use picloud_sdk::{NAMESPACES, module, shown::cut};
 use rhai::{AST, Engine, EvalAltResult, GlobalRuntimeState, Module, ModuleResolver, Position, Scope, Shared};
 
-use crate::parse::parse_module;
+use crate::{panic, parse::parse_module};
 
 /// Bytes of a name in a message. A script can make up a name of any length.
 const MAX_NAME: usize = 100;
@@ -108,6 +108,7 @@ impl Resolver {
         name: &str,
         position: Position,
     ) -> Result<Module, Thrown> {
+        panic::forget();
         let compiled = self.library.borrow().compiled.get(name).cloned();
         let ast = match compiled {
             Some(ast) => ast,

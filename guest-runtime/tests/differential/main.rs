@@ -24,6 +24,9 @@ fn assert_no_differences(cases: impl Iterator<Item = (String, Case)> + Send + 's
             let Some(compared) = runner.compare(&case) else { continue };
             parsed += 1;
             on_grain += usize::from(compared.on_grain);
+            if env::var_os("DIFFERENTIAL_FOLDER").is_some() && !compared.on_grain {
+                println!("on the tree walker: {name}");
+            }
             if let Some(difference) = compared.difference {
                 let kind = difference.kind;
                 let small = shrink::shrink(&case, |case| {
@@ -59,6 +62,21 @@ fn the_language_tour_runs_as_native_rhai_runs_it() {
         }
     }
     assert_no_differences(cases.into_iter(), 300);
+}
+
+/// `script/fuzz-language --folder FOLDER` compares the scripts there, and names those that run on the tree walker.
+#[test]
+fn scripts_of_a_folder_run_as_native_rhai_runs_them() {
+    let Some(folder) = env::var_os("DIFFERENTIAL_FOLDER") else { return };
+    let mut cases = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rhai") {
+            let script = fs::read_to_string(&path).unwrap();
+            cases.push((path.display().to_string(), Case { script, module: None }));
+        }
+    }
+    assert_no_differences(cases.into_iter(), 1);
 }
 
 /// `script/fuzz-language [N]` compares more than the usual few thousand.

@@ -122,7 +122,7 @@ impl Runner {
         let (ours, on_grain) = self.ours(case)?;
         // Where native Rhai panics, there is no right answer.
         let panicked = native.result.as_ref().is_err_and(|failure| failure.code == "panic");
-        let kind = if panicked { None } else { different(&ours, &native) };
+        let kind = different(&ours, &native).filter(|_| !panicked);
         let difference = kind.map(|kind| {
             let module = case.module.as_ref().map_or(String::new(), |text| format!("--- module m\n{text}"));
             let text = format!("{}{module}\n  native: {native:?}\n  ours:   {ours:?}\n", case.script);

@@ -2,9 +2,17 @@
 
 use crate::generator::Case;
 
+/// How many smaller cases are tried.
+const TRIES: usize = 5_000;
+
 /// The smallest case found by leaving out lines and pieces of lines, for which `differs` still holds.
 pub fn shrink(case: &Case, mut differs: impl FnMut(&Case) -> bool) -> Case {
     let mut smallest = case.clone();
+    let mut tries = 0;
+    let mut differs = |case: &Case| {
+        tries += 1;
+        tries <= TRIES && differs(case)
+    };
     loop {
         let before = size(&smallest);
         for separators in [&['\n'][..], &['\n', ' '][..], &['\n', ' ', '.', '(', ')', '[', ']', ',', ';'][..]]

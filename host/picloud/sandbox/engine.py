@@ -43,6 +43,7 @@ class GuestInfo(Struct, frozen=True):
         oom: address of the u32 that becomes 1 when the memory could not grow.
         stop: address of the u32 that ends the script at its next operation when the host writes 1; 0 if none.
         scratch: address ranges [start, end) that are unused between calls, and not part of images.
+        place: address of two u32, line and column where the interpreter panicked; 0 if the guest has none.
     """
 
     abi: int
@@ -54,6 +55,7 @@ class GuestInfo(Struct, frozen=True):
     oom: int
     scratch: tuple[tuple[int, int], ...] = ()
     stop: int = 0
+    place: int = 0
 
 
 _INFO = Decoder(GuestInfo)

@@ -8,6 +8,7 @@ on a thread. Cancelling the coroutine (deadline, disconnected client) unwinds th
 from __future__ import annotations
 
 import asyncio
+import struct
 import time
 from collections.abc import Coroutine, Generator, Mapping
 from typing import Any
@@ -200,6 +201,12 @@ class Run:
     def out_of_memory(self) -> bool:
         """Return whether the guest failed to allocate memory before it trapped."""
         return self.guest.read(self._engine.info.oom, 4) != bytes(4)
+
+    def panic_place(self) -> tuple[int | None, int | None]:
+        """Return the line and column of the script where the interpreter panicked; None where not known."""
+        address = self._engine.info.place
+        line, column = struct.unpack("<2I", self.guest.read(address, 8)) if address else (0, 0)
+        return line or None, column or None
 
     async def _drive(self) -> None:
         """Poll until the call ends."""

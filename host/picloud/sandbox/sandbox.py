@@ -245,7 +245,7 @@ def _classify(error: Exception, run: Run | None = None) -> tuple[str, ScriptErro
             return run.stopping.code, ScriptError(str(run.stopping))
         case capi.Trap() if run is not None:
             code, message = _trapped(error, run)
-            return code, ScriptError(message)
+            return code, ScriptError(message, *run.panic_place())
         case ScriptInvalid(details={"line": line, "column": column}):
             module = error.details.get("module")
             return error.code, ScriptError(error.message, line, column, module)  # type: ignore[arg-type]

@@ -155,7 +155,7 @@ impl Generator {
             _ => self.pick(&["N += N", "N = `${N}${N}`", "N = N + N + \"ab\""]),
         };
         let (step, counter) = (step.replace('N', &name), self.counter());
-        let end = 2 + self.below(12);
+        let end = 2 + self.below(60);
         let _ = writeln!(self.text, "for {counter} in 0..{end} {{ {step}; }}");
     }
 
