@@ -20,6 +20,9 @@ mod options;
 use options::Options;
 pub use options::is_token;
 
+/// The byte order mark of UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
 /// Registers the namespace. All of it is volatile: no call may be answered while compiling.
 pub fn register(engine: &mut Engine) {
     let mut module = Module::new();
@@ -81,12 +84,15 @@ fn send(
         None => Options::default(),
     };
     let (content_type, body) = encode_body(function, body)?;
-    if let Some(content_type) = content_type
-        && !options.headers.iter().any(|(name, _)| name == "content-type")
-    {
-        options.headers.push(("content-type".into(), content_type.into()));
+    let given = options.headers.iter_mut().find(|(name, _)| name == "content-type");
+    match (given, content_type) {
+        (Some((_, given)), _) if body.is_string() && is_text_without_charset(given) => {
+            *given = format!("{}; charset=utf-8", given.trim_end_matches([';', ' '])).into();
+        }
+        (None, Some(content_type)) => options.headers.push(("content-type".into(), content_type.into())),
+        _ => {}
     }
-    let mut params = Writer::params(6);
+    let mut params = Writer::params(8);
     params.string(method).string(&with_query(&url, &options.query)).array(options.headers.len());
     for (name, value) in &options.headers {
         params.array(2).string(name).string(value);
@@ -104,6 +110,11 @@ fn send(
         })??;
     }
     drop(body);
+    params.array(options.secret.len());
+    for name in &options.secret {
+        params.string(name);
+    }
+    params.bool(options.redirect_body);
     let reply = host::call(&REQUEST, function, &params)?;
     drop(params);
     sizes::check_value(context, function, response(context, reply)?)
@@ -128,6 +139,12 @@ fn encode_body(function: &str, body: Dynamic) -> Result<(Option<&'static str>, D
         return Ok((Some("application/octet-stream"), body));
     }
     Err(mismatch(function, "body", "a map, an array, a string, a blob or ()", body.type_name()))
+}
+
+/// Whether a string is sent as `text/...` without its charset, which is always UTF-8.
+fn is_text_without_charset(content_type: &str) -> bool {
+    let lower = content_type.trim_start().to_ascii_lowercase();
+    lower.starts_with("text/") && !lower.contains("charset")
 }
 
 fn too_large(function: &str) -> Thrown {
@@ -173,7 +190,7 @@ fn response(context: &NativeCallContext, reply: Reply) -> Result<Dynamic, Thrown
 
 /// Parses the body by its content type; None when it stays a blob.
 ///
-/// Text stays a blob when the whole response exceeds `max_string_size`.
+/// A byte order mark is not part of JSON or text. Text stays a blob when the whole response exceeds `max_string_size`.
 fn parse(
     context: &NativeCallContext,
     reply: &Reply,
@@ -182,6 +199,7 @@ fn parse(
 ) -> Option<Dynamic> {
     let whole = reply.as_bytes();
     let bytes = &whole[body.clone()];
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
     let kind = Kind::of(content_type);
     if bytes.is_empty() {
         return Some(Dynamic::UNIT);
@@ -249,17 +267,23 @@ mod tests {
 
     #[test]
     fn a_request_has_the_options_of_the_script() {
-        assert_eq!(asked("http::get(\"http://x/\")"), r#"["GET", "http://x/", [], (), true, ()]"#);
+        assert_eq!(asked("http::get(\"http://x/\")"), r#"["GET", "http://x/", [], (), true, (), [], false]"#);
         assert_eq!(
             asked(
                 "http::head(\"http://x/\", #{ timeout_ms: 5, follow_redirects: false, headers: #{ \"X-A\": [\"b\", 1] } })"
             ),
-            r#"["HEAD", "http://x/", [["x-a", "b"], ["x-a", "1"]], 5, false, ()]"#
+            r#"["HEAD", "http://x/", [["x-a", "b"], ["x-a", "1"]], 5, false, (), [], false]"#
         );
         assert_eq!(
             asked("http::request(\"propfind\", \"http://x/\", (), #{})"),
-            r#"["PROPFIND", "http://x/", [], (), true, ()]"#
+            r#"["PROPFIND", "http://x/", [], (), true, (), [], false]"#
         );
+        for (given, secret) in [("\"X-Sig\"", "x-sig"), ("[\"X-Sig\"]", "x-sig")] {
+            assert_eq!(
+                asked(&format!("http::get(\"http://x/\", #{{ secret: {given}, redirect_body: true }})")),
+                format!(r#"["GET", "http://x/", [], (), true, (), ["{secret}"], true]"#)
+            );
+        }
     }
 
     #[test]
@@ -280,7 +304,22 @@ mod tests {
             );
             assert!(request.contains(sent), "{request}");
         }
-        assert_eq!(asked("http::patch(\"http://x/\", ())"), r#"["PATCH", "http://x/", [], (), true, ()]"#);
+        for (body, given, sent) in [
+            ("\"<p>\"", "text/html", "text/html; charset=utf-8"),
+            ("\"<p>\"", "Text/HTML; ", "Text/HTML; charset=utf-8"),
+            ("\"<p>\"", "text/html; charset=x", "text/html; charset=x"),
+            ("\"<p>\"", "image/svg+xml", "image/svg+xml"),
+            ("blob(1)", "text/html", "text/html"),
+        ] {
+            let request = asked(&format!(
+                "http::post(\"http://x/\", {body}, #{{ headers: #{{ \"Content-Type\": \"{given}\" }} }})"
+            ));
+            assert!(request.contains(&format!(r#"[["content-type", "{sent}"]]"#)), "{request}");
+        }
+        assert_eq!(
+            asked("http::patch(\"http://x/\", ())"),
+            r#"["PATCH", "http://x/", [], (), true, (), [], false]"#
+        );
     }
 
     #[test]
@@ -289,6 +328,10 @@ mod tests {
         for (content_type, body, expected) in [
             ("application/json", &b"{\"a\": 1}"[..], "map 8"),
             ("application/problem+json; charset=utf-8", b"[1]", "array 3"),
+            ("application/json", b"\xef\xbb\xbf[1]", "array 6"),
+            ("text/plain", b"\xef\xbb\xbfx", "string 4"),
+            ("application/json", b"\xef\xbb\xbf", "() 3"),
+            ("image/png", b"\xef\xbb\xbfx", "blob 4"),
             ("application/json", b"{broken", "string 7"),
             ("application/json", b"\xff", "blob 1"),
             ("text/html", b"<p>", "string 3"),
@@ -327,12 +370,7 @@ mod tests {
             ("get(\"u\", 1)", message(mismatch("get", "options", "a map", "i64"))),
             (
                 "get(\"u\", #{ timeout: 1 })",
-                message(unknown_key(
-                    "get",
-                    "option",
-                    "timeout",
-                    &["headers", "query", "timeout_ms", "follow_redirects"],
-                )),
+                message(unknown_key("get", "option", "timeout", &super::options::KNOWN)),
             ),
             ("get(\"u\", #{ timeout_ms: 0 })", message(out_of_range("get", "timeout_ms", 1, 60000, 0))),
             (
@@ -343,6 +381,12 @@ mod tests {
                 "get(\"u\", #{ follow_redirects: 1 })",
                 message(mismatch("get", "follow_redirects", "a bool", "i64")),
             ),
+            ("get(\"u\", #{ redirect_body: () })", message(mismatch("get", "redirect_body", "a bool", "()"))),
+            (
+                "get(\"u\", #{ secret: 1 })",
+                message(mismatch("get", "secret", "a string or an array of strings", "i64")),
+            ),
+            ("get(\"u\", #{ secret: [\"a b\"] })", "get: invalid header name \"a b\"".to_string()),
             ("head(\"u\", #{ headers: [] })", message(mismatch("head", "headers", "a map", "array"))),
             (
                 "head(\"u\", #{ headers: #{ \"a b\": \"\" } })",

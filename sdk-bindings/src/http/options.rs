@@ -7,7 +7,9 @@ use crate::error::{Thrown, fail, mismatch};
 use crate::limits::{MAX_HTTP_HEADERS, MAX_HTTP_TIMEOUT_MS};
 use crate::url;
 
-const KNOWN: [&str; 4] = ["headers", "query", "timeout_ms", "follow_redirects"];
+/// The keys of the map.
+pub const KNOWN: [&str; 6] =
+    ["headers", "query", "timeout_ms", "follow_redirects", "secret", "redirect_body"];
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 
 /// The options of a request.
@@ -18,11 +20,22 @@ pub struct Options {
     pub query: String,
     pub timeout_ms: Option<INT>,
     pub follow_redirects: bool,
+    /// Names of headers that stay with the first origin, in lower case.
+    pub secret: Vec<String>,
+    /// Whether a redirect to another origin gets the body.
+    pub redirect_body: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { headers: Vec::new(), query: String::new(), timeout_ms: None, follow_redirects: true }
+        Self {
+            headers: Vec::new(),
+            query: String::new(),
+            timeout_ms: None,
+            follow_redirects: true,
+            secret: Vec::new(),
+            redirect_body: false,
+        }
     }
 }
 
@@ -44,24 +57,49 @@ impl Options {
                     let milliseconds = args::size(function, "timeout_ms", value, 1, MAX_HTTP_TIMEOUT_MS)?;
                     options.timeout_ms = Some(milliseconds as INT);
                 }
-                _ => {
-                    options.follow_redirects = value
-                        .as_bool()
-                        .map_err(|given| mismatch(function, "follow_redirects", "a bool", given))?;
-                }
+                "secret" => options.secret = names(function, value)?,
+                "redirect_body" => options.redirect_body = boolean(function, key, value)?,
+                _ => options.follow_redirects = boolean(function, key, value)?,
             }
         }
         Ok(options)
     }
 }
 
+fn boolean(function: &str, option: &str, value: &Dynamic) -> Result<bool, Thrown> {
+    value.as_bool().map_err(|given| mismatch(function, option, "a bool", given))
+}
+
+/// The names in `secret`: a string or an array of strings.
+fn names(function: &str, value: &Dynamic) -> Result<Vec<String>, Thrown> {
+    let name = |value: &Dynamic| -> Result<String, Thrown> {
+        let Ok(name) = value.as_immutable_string_ref() else {
+            let expected = "a string or an array of strings";
+            return Err(mismatch(function, "secret", expected, value.type_name()));
+        };
+        header_name(function, &name)
+    };
+    match value.read_lock::<Array>() {
+        Some(values) if values.len() > MAX_HTTP_HEADERS => {
+            Err(fail(function, format_args!("secret can name at most {MAX_HTTP_HEADERS} headers")))
+        }
+        Some(values) => values.iter().map(name).collect(),
+        None => Ok(vec![name(value)?]),
+    }
+}
+
+fn header_name(function: &str, name: &str) -> Result<String, Thrown> {
+    let name = name.to_ascii_lowercase();
+    match is_token(&name) {
+        true => Ok(name),
+        false => Err(fail(function, format_args!("invalid header name {name:?}"))),
+    }
+}
+
 fn headers(function: &str, map: &Map) -> Result<Vec<(String, ImmutableString)>, Thrown> {
     let mut headers = Vec::with_capacity(map.len());
     for (name, value) in map {
-        let name = name.to_ascii_lowercase();
-        if !is_token(&name) {
-            return Err(fail(function, format_args!("invalid header name {name:?}")));
-        }
+        let name = header_name(function, name)?;
         match value.read_lock::<Array>() {
             Some(values) => {
                 for value in values.iter() {
