@@ -316,7 +316,10 @@ mod tests {
             ));
             assert!(request.contains(&format!(r#"[["content-type", "{sent}"]]"#)), "{request}");
         }
-        assert_eq!(asked("http::patch(\"http://x/\", ())"), r#"["PATCH", "http://x/", [], (), true, (), [], false]"#);
+        assert_eq!(
+            asked("http::patch(\"http://x/\", ())"),
+            r#"["PATCH", "http://x/", [], (), true, (), [], false]"#
+        );
     }
 
     #[test]
@@ -378,18 +381,12 @@ mod tests {
                 "get(\"u\", #{ follow_redirects: 1 })",
                 message(mismatch("get", "follow_redirects", "a bool", "i64")),
             ),
-            (
-                "get(\"u\", #{ redirect_body: () })",
-                message(mismatch("get", "redirect_body", "a bool", "()")),
-            ),
+            ("get(\"u\", #{ redirect_body: () })", message(mismatch("get", "redirect_body", "a bool", "()"))),
             (
                 "get(\"u\", #{ secret: 1 })",
                 message(mismatch("get", "secret", "a string or an array of strings", "i64")),
             ),
-            (
-                "get(\"u\", #{ secret: [\"a b\"] })",
-                "get: invalid header name \"a b\"".to_string(),
-            ),
+            ("get(\"u\", #{ secret: [\"a b\"] })", "get: invalid header name \"a b\"".to_string()),
             ("head(\"u\", #{ headers: [] })", message(mismatch("head", "headers", "a map", "array"))),
             (
                 "head(\"u\", #{ headers: #{ \"a b\": \"\" } })",
