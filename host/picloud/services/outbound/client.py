@@ -16,13 +16,13 @@ from picloud.core.numbers import NotAnInteger, OutOfRange, read_integer
 from picloud.services.call_context import Call
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import OutboundApps, OutboundLimits, Share
-from picloud.services.outbound.credentials import Credentials
 from picloud.services.outbound.errors import Denied, Failed
 from picloud.services.outbound.faults import translated
 from picloud.services.outbound.headers import USER_AGENT, check_headers, check_secret, received
 from picloud.services.outbound.requests import Request, check_body, check_method
 from picloud.services.outbound.resolver import Resolver
 from picloud.services.outbound.response_body import Decompressor, max_wire_bytes, read_body, too_large
+from picloud.services.outbound.secret_headers import SecretHeaders
 from picloud.services.outbound.targets import Destination, Targets
 from picloud.services.outbound_decisions import Decision
 
@@ -68,7 +68,7 @@ class Outbound:
         targets: Targets,
         resolver: Resolver,
         limits: OutboundLimits | None = None,
-        credentials: Credentials | None = None,
+        credentials: SecretHeaders | None = None,
     ) -> None:
         """Create it in the event loop that uses it. The caller must call `close`.
 
@@ -79,7 +79,7 @@ class Outbound:
             limits: limits of apps.
             credentials: recognizes headers that are not sent to another origin.
         """
-        self._targets, self._credentials = targets, credentials or Credentials()
+        self._targets, self._credentials = targets, credentials or SecretHeaders()
         self.apps = OutboundApps(addresses, resolver, limits or OutboundLimits())
 
     async def request(

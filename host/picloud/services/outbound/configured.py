@@ -9,8 +9,8 @@ from picloud.core.aiohttp_private import check_aiohttp
 from picloud.services.outbound.addresses import Addresses
 from picloud.services.outbound.apps import OutboundLimits
 from picloud.services.outbound.client import Outbound
-from picloud.services.outbound.credentials import Credentials
 from picloud.services.outbound.resolver import Resolver
+from picloud.services.outbound.secret_headers import SecretHeaders
 from picloud.services.outbound.targets import Targets
 
 
@@ -35,5 +35,5 @@ def configured(settings: Settings, own_ports: Collection[int] = ()) -> Outbound:
             settings.http_app_mb,
             settings.http_app_mb_per_minute,
         ),
-        Credentials(settings.redact_names),
+        SecretHeaders(settings.redact_names),
     )

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, replace
 
 from picloud.core.interface import LIMITS
-from picloud.services.outbound.credentials import Credentials
 from picloud.services.outbound.errors import Denied
 from picloud.services.outbound.headers import ABOUT_BODY, Headers, without
+from picloud.services.outbound.secret_headers import SecretHeaders
 from picloud.services.outbound.targets import Destination, Targets
 
 MAX_BODY = LIMITS.number("max_http_body_bytes")
@@ -16,7 +16,7 @@ MAX_BODY = LIMITS.number("max_http_body_bytes")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _DENIED_METHODS = frozenset(("CONNECT", "TRACE", "TRACK"))
 _REDIRECTS = (301, 302, 303, 307, 308)
-_CREDENTIALS = Credentials()
+_CREDENTIALS = SecretHeaders()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Request:
     redirect_body: bool = False
 
     def after(
-        self, status: int, location: str, targets: Targets, credentials: Credentials = _CREDENTIALS
+        self, status: int, location: str, targets: Targets, credentials: SecretHeaders = _CREDENTIALS
     ) -> Request | None:
         """Return the request after a redirect.
 
-        Another origin gets no credentials (`Credentials`), and a body only if the script asks for it.
+        Another origin gets no credentials (`SecretHeaders`), and a body only if the script asks for it.
 
         Args:
             status: status of the response.
@@ -85,7 +85,7 @@ def check_body(body: bytes | None) -> bytes | None:
     return body
 
 
-def _without_credentials(request: Request, credentials: Credentials) -> Request:
+def _without_credentials(request: Request, credentials: SecretHeaders) -> Request:
     kept = (header for header in request.headers if not credentials.carried_by(*header, request.secret))
     return replace(request, headers=tuple(kept))
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from picloud.services.outbound.credentials import Credentials
 from picloud.services.outbound.errors import Denied
 from picloud.services.outbound.requests import MAX_BODY, Request, check_body, check_method
+from picloud.services.outbound.secret_headers import SecretHeaders
 from picloud.services.outbound.targets import Targets
 
 TARGETS = Targets()
@@ -140,7 +140,7 @@ def test_credentials_stay_with_their_origin(
 
 def test_names_of_the_operator_are_credentials_too() -> None:
     made = replace(request(), headers=(("x-internal-ticket", "x"), ("x-a", "1")))
-    following = made.after(302, "http://b.example/", TARGETS, Credentials(["ticket"]))
+    following = made.after(302, "http://b.example/", TARGETS, SecretHeaders(["ticket"]))
     assert following is not None
     assert following.headers == (("x-a", "1"),)
 

@@ -20,7 +20,7 @@ _SCHEME = re.compile(
 """Those of the IANA HTTP authentication scheme registry (RFC 9110, section 16.4.1), and common others."""
 
 
-class Credentials:
+class SecretHeaders:
     """Recognizes headers with credentials by their name or value."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
