@@ -98,12 +98,14 @@ fn send(
         params.array(2).string(name).string(value);
     }
     params.optional_int(options.timeout_ms).bool(options.follow_redirects);
+    let behind = 32 + options.secret.iter().map(|name| name.len() + 5).sum::<usize>();
     if body.is_unit() {
         params.nil();
     } else {
         args::bytes(function, "body", &body, |bytes| match bytes.len() {
             length if length > MAX_HTTP_BODY_BYTES => Err(too_large(function)),
-            _ => {
+            length => {
+                params.reserve(length + behind);
                 params.bytes(bytes);
                 Ok(())
             }

@@ -28,6 +28,11 @@ impl Writer {
         writer
     }
 
+    /// Makes room for `bytes` more bytes at once: a buffer that grows by itself doubles.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.buffer.as_mut_vec().reserve_exact(bytes);
+    }
+
     /// What has been written.
     pub fn as_bytes(&self) -> &[u8] {
         self.buffer.as_slice()

@@ -125,7 +125,7 @@ async def test_the_largest_answer_of_another_server_is_handed_on(make: Callable[
     source = "let a = http::post(`http://x/`, request::body_raw()); #{ statusCode: 200, body: a.body_raw }"
     assert sent(await workbench.run(source, post(body), memory_limit_mb=64)) == body
     headers = [["content-type", "application/octet-stream"]]
-    assert asked == [("POST", "http://x/", headers, None, True, body)]
+    assert asked == [("POST", "http://x/", headers, None, True, body, [], False)]
 
 
 async def test_a_file_is_answered_without_its_bytes(make: Callable[..., Workbench]) -> None:
