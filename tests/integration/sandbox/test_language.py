@@ -14,9 +14,8 @@ import pytest
 from picloud.sandbox import capi
 from picloud.sandbox.engine import Engine
 from picloud.sandbox.limits import Ceilings
-from picloud.sandbox.run import Run
 from picloud.sandbox.sandbox import _classify
-from tests.workbench import Workbench, value
+from tests.workbench import NOBODY, Workbench, value
 
 
 @pytest.fixture
@@ -102,12 +101,73 @@ async def test_an_assignment_that_stores_nothing_is_an_error(
 
 async def test_a_panic_of_the_guest_is_an_error_with_its_line(workbench: Workbench) -> None:
     engine = workbench.engine
-    run = Run(engine, workbench.threads, Ceilings().resolve({}), time.monotonic() + 10)
+    limits, size = Ceilings().resolve({}), len(engine.pristine)
+    run = await workbench.sandbox._run(NOBODY, size, limits, time.monotonic() + 10)
     trap = capi.Trap(None, "unreachable")
     try:
         assert _classify(trap, run)[1].line is None
         run.guest.write(engine.info.place, struct.pack("<2I", 3, 7))
         code, error = _classify(trap, run)
     finally:
-        run.close()
+        await run.close()
     assert (code, error.line, error.column) == ("script_error", 3, 7)
+
+
+@pytest.mark.parametrize("tag", [40_000, -40_000, 2**31 - 1, -(2**31)])
+async def test_a_tag_is_an_i32(workbench: Workbench, tag: int) -> None:
+    assert value(await workbench.run(f"let x = 42; x.tag = {tag}; x.tag")) == tag
+
+
+async def test_a_larger_tag_is_an_error(workbench: Workbench) -> None:
+    error = (await workbench.run("let x = 42; x.tag = 2147483648; x.tag")).error
+    assert error is not None
+    assert "between -2147483648 and 2147483647" in error.message
+
+
+async def test_a_caught_error_has_no_type_of_rust(workbench: Workbench) -> None:
+    source = 'let m = (); try { mine("a", #{}) } catch (e) { m = e.message; } m'
+    assert value(await workbench.run(source)) == "Function not found: mine (string, map)"
+
+
+@pytest.mark.parametrize(
+    ("comparer", "order"),
+    [
+        ("|a, b| a.k < b.k", ["a1", "a2", "b1", "b2"]),
+        ("|a, b| a.k > b.k", ["b1", "b2", "a1", "a2"]),
+        ("|a, b| b.k > a.k", ["a1", "a2", "b1", "b2"]),
+        ("|a, b| a.k - b.k", ["a1", "a2", "b1", "b2"]),
+        ("|a, b| b.k - a.k", ["b1", "b2", "a1", "a2"]),
+    ],
+)
+async def test_equal_elements_keep_their_order(workbench: Workbench, comparer: str, order: list[str]) -> None:
+    source = f"""
+        let l = [#{{ k: 1, n: "a1" }}, #{{ k: 2, n: "b1" }}, #{{ k: 1, n: "a2" }}, #{{ k: 2, n: "b2" }}];
+        l.sort({comparer});
+        l.map(|x| x.n)
+    """
+    assert value(await workbench.run(source)) == order
+
+
+STEPS = {
+    "map": "[n - 1].map(|x| deep(x))[0] + 1",
+    "filter": "let r = 0; [n - 1].filter(|x| { r = deep(x); true }); r + 1",
+    "reduce": "[n - 1].reduce(|sum, x| deep(x), 0) + 1",
+    "for_each": "let r = 0; [n - 1].for_each(|| r = deep(this)); r + 1",
+    "sort": "let r = 0; let l = [n - 1, n - 1]; l.sort(|a, b| { r = deep(a); 0 }); r + 1",
+}
+
+
+@pytest.mark.parametrize("counted", ["", "for (x, i) in [1] { print(i); }\n"], ids=["", "walker"])
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+async def test_recursion_through_a_callback_counts_three_levels(
+    workbench: Workbench, step: str, counted: str
+) -> None:
+    """The function, the array function and the closure: 64 levels are 21 rounds."""
+    source = f"{counted}fn deep(n) {{ if n == 0 {{ 0 }} else {{ {step} }} }}\ndeep(DEPTH)"
+    assert value(await workbench.run(source.replace("DEPTH", "20"))) == 20
+    error = (await workbench.run(source.replace("DEPTH", "22"))).error
+    assert error is not None
+    assert error.message.startswith("Stack overflow (limit max_call_levels; map, filter and other functions ")
+    outcome = await workbench.run(source.replace("DEPTH", "1000"), max_call_levels=128)
+    assert outcome.error is not None
+    assert outcome.error.message.startswith("Stack overflow (limit max_call_levels")
