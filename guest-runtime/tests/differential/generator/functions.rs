@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Generator, Kind, Scope};
+use super::{Generator, Kind};
 
 impl Generator {
     /// Some functions, of the script or its module, as text.
@@ -99,7 +99,7 @@ impl Generator {
             0..=3 => format!("this.a += {value};"),
             4 => format!("this[0] = {value};"),
             5 => format!("this.push({value});"),
-            6 => format!("print(`this ${{this}}`);"),
+            6 => "print(`this ${this}`);".into(),
             _ => format!("let {} = this;", {
                 let name = self.name();
                 self.scope.declare(&name, Kind::Int, false);
@@ -113,7 +113,7 @@ impl Generator {
     fn recursion(&mut self) -> String {
         let levels = [1, 2, 3, 5, 8, 11, 14, 30, 70];
         let level = levels[self.below(levels.len())];
-        let outer = std::mem::replace(&mut self.scope, Scope::default());
+        let outer = std::mem::take(&mut self.scope);
         self.scope.declare("n", Kind::Int, false);
         let value = self.of(Kind::Int, 1);
         self.scope = outer;
