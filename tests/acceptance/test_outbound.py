@@ -56,7 +56,7 @@ def test_calls_to_the_own_machine_are_denied_and_recorded(
         assert not server.logged("PICLOUD_HTTP_ALLOW_PRIVATE")
 
 
-def test_development_mode_opens_the_machine_but_not_the_server(
+def test_development_mode_allows_the_machine_but_not_the_server(
     data_dir: Path, neighbour: ThreadingHTTPServer
 ) -> None:
     with Server(data_dir, variables={**OWNER, "PICLOUD_HTTP_ALLOW_PRIVATE": "true"}) as server:

@@ -58,5 +58,5 @@ def test_every_page_with_commands_is_walked() -> None:
         ("one\nmore", "one", False),
     ],
 )
-def test_what_is_shown_is_compared(printed: str, shown: str, same: bool) -> None:
+def test_the_printed_output_is_compared(printed: str, shown: str, same: bool) -> None:
     assert is_as_shown(printed, shown) is same

@@ -244,7 +244,7 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize("data", GARBAGE, ids=lambda data: data[:8].hex() or "nothing")
-async def test_garbage_is_no_host_call(data: bytes, target: Target) -> None:
+async def test_an_invalid_host_call_is_a_violation(data: bytes, target: Target) -> None:
     served: list[object] = []
 
     async def get(_call: object, *params: object) -> None:
@@ -298,14 +298,14 @@ async def test_a_large_reply_is_taken_once_and_only_into_memory(name: str, targe
         (hostile.DATA << 32) | 3,
     ],
 )
-async def test_an_answer_that_is_none_is_a_script_error(word: int, target: Target) -> None:
+async def test_an_invalid_response_is_a_script_error(word: int, target: Target) -> None:
     workbench = target(armed(f"(return (i64.const {word}))"))
     assert (await workbench.raw(ATTACK)).code == "script_error"
     await untouched(workbench)
 
 
 @pytest.mark.parametrize("size", [9 * MIB, 200 * MIB])
-async def test_an_answer_of_a_million_tiny_values_is_not_unpacked(size: int, target: Target) -> None:
+async def test_a_response_of_a_million_tiny_values_is_not_decoded(size: int, target: Target) -> None:
     fill = f"(memory.fill (i32.const 0) (i32.const 0x80) (i32.const {size}))"
     head = "(i32.store (i32.const 0) (i32.const 0x007fffdd))"
     workbench = target(
@@ -336,7 +336,7 @@ async def test_a_host_call_with_a_million_tiny_values_is_not_unpacked(target: Ta
         ormsgpack.packb(None),
     ],
 )
-async def test_a_compile_answer_of_another_form_is_a_script_error(answer: bytes, target: Target) -> None:
+async def test_an_invalid_compile_result_is_a_script_error(answer: bytes, target: Target) -> None:
     workbench = target(hostile.guest("", compile_answer=answer))
     for _ in range(2):
         outcome = await workbench.raw()
@@ -358,7 +358,7 @@ async def test_a_compile_that_does_not_end_is_stopped(
     assert (await workbench.raw()).code == "fuel_budget"
 
 
-async def test_an_input_that_the_guest_makes_no_room_for_is_memory_limit(target: Target) -> None:
+async def test_an_input_without_room_in_the_guest_is_memory_limit(target: Target) -> None:
     workbench = target(hostile.guest("", reserve="i32.const 0"))
     assert (await workbench.raw(bytes(3000))).code == "memory_limit"
 
@@ -432,7 +432,7 @@ def load(folder: Path, text: str) -> None:
         '(import "picloud" "kv_get" (global i32))',
     ],
 )
-def test_a_module_with_an_import_that_is_not_ours_is_refused(field: str, tmp_path: Path) -> None:
+def test_a_module_with_a_foreign_import_is_rejected(field: str, tmp_path: Path) -> None:
     with pytest.raises(capi.WasmError):
         load(tmp_path, f'(module {field} (memory (export "memory") 1))')
 
@@ -455,18 +455,18 @@ def test_a_module_with_an_import_that_is_not_ours_is_refused(field: str, tmp_pat
         '(module (memory (export "memory") 1) (data (i32.const 65536) "x"))',
     ],
 )
-def test_a_module_that_is_no_guest_is_refused(text: str, tmp_path: Path) -> None:
+def test_a_module_that_is_not_a_guest_is_rejected(text: str, tmp_path: Path) -> None:
     with pytest.raises((capi.WasmError, capi.Trap, InterfaceMismatch)):
         load(tmp_path, text)
 
 
-def test_a_start_function_that_calls_the_host_is_refused(tmp_path: Path) -> None:
+def test_a_start_function_that_calls_the_host_is_rejected(tmp_path: Path) -> None:
     module = hostile.guest("", declarations=f"(func $s {FETCH}) (start $s) {payload(GET)}")
     with pytest.raises(capi.WasmError, match="start function"):
         hostile.engine(tmp_path, module)
 
 
-def test_bytes_that_are_no_module_are_refused(tmp_path: Path) -> None:
+def test_bytes_that_are_not_a_module_are_rejected(tmp_path: Path) -> None:
     for content in (b"", b"\0asm", b"\0asm\1\0\0\0garbage", b"#!/bin/sh"):
         with pytest.raises(capi.WasmError):
             hostile.engine(tmp_path, content)
@@ -517,7 +517,7 @@ async def test_a_deadline_that_the_loop_sees_early_is_still_the_deadline(
     assert (await workbench.raw(ATTACK, timeout_seconds=1)).code == "timeout"
 
 
-async def test_cancelling_frees_slot_store_and_host_call_at_once(target: Target) -> None:
+async def test_a_cancellation_frees_slot_store_and_host_call(target: Target) -> None:
     stuck = Stuck()
     workbench = target(asking(), kv_get=stuck)
     await untouched(workbench)
@@ -571,7 +571,7 @@ async def test_a_service_that_breaks_is_the_platforms_fault_and_says_nothing(
     await untouched(workbench)
 
 
-async def test_a_service_that_answers_what_cannot_be_packed_is_the_platforms_fault(
+async def test_an_unencodable_result_of_a_service_is_internal(
     target: Target, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def get(_call: object, *_params: object) -> object:
@@ -584,7 +584,7 @@ async def test_a_service_that_answers_what_cannot_be_packed_is_the_platforms_fau
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_a_refusal_reaches_the_guest_as_an_error_reply(waits: bool, target: Target) -> None:
+async def test_a_service_error_reaches_the_guest_as_an_error_reply(waits: bool, target: Target) -> None:
     async def get(_call: object, *_params: object) -> None:
         if waits:
             await asyncio.sleep(0)
@@ -599,7 +599,7 @@ async def test_a_refusal_reaches_the_guest_as_an_error_reply(waits: bool, target
     await untouched(workbench)
 
 
-async def test_a_service_may_wait_many_times_and_use_timeouts_of_its_own(target: Target) -> None:
+async def test_a_service_can_wait_often_and_use_timeouts(target: Target) -> None:
     async def get(_call: object, *_params: object) -> bytes:
         async with asyncio.timeout(30):
             for _ in range(10):

@@ -243,7 +243,7 @@ LEVELS = {
 
 @pytest.mark.parametrize("depth", [16, 63, 100, 127, 128, 1000])
 @pytest.mark.parametrize("name", LEVELS)
-async def test_recursion_at_any_depth_is_an_answer_or_a_script_error(
+async def test_recursion_at_any_depth_is_a_result_or_a_script_error(
     name: str, depth: int, workbench: Workbench
 ) -> None:
     outcome = await workbench.run(LEVELS[name].replace("DEPTH", str(depth)), **DEEPEST)
@@ -282,7 +282,7 @@ CHEAP = 200_000_000
 
 @pytest.mark.parametrize("depth", [10, 50, 64, 100, 127, 128, 129, 1000])
 @pytest.mark.parametrize("name", SHAPES)
-async def test_nesting_at_any_depth_is_an_answer_or_a_refusal(
+async def test_nesting_at_any_depth_is_a_result_or_an_error(
     name: str, depth: int, workbench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("picloud.sandbox.run.COMPILE_FUEL", CHEAP)  # nested switches are slow to compile
@@ -321,7 +321,7 @@ JSON = "application/json"
     ],
     ids=lambda body: body[:12].hex() or "empty",
 )
-async def test_a_body_that_is_odd_json_is_parsed_or_refused(body: bytes, workbench: Workbench) -> None:
+async def test_unusual_json_is_parsed_or_rejected(body: bytes, workbench: Workbench) -> None:
     request = ScriptRequest(body=body, content_type=JSON, headers={"content-type": JSON})
     outcome = await workbench.run("type_of(ctx.request.body)", request)
     assert outcome.code in ("ok", "request_invalid", "script_error"), outcome.error
@@ -349,7 +349,7 @@ async def test_the_smallest_limits_end_an_execution_and_not_the_platform(workben
     await untouched(workbench)
 
 
-async def test_a_log_flood_is_cut_and_the_script_goes_on(workbench: Workbench) -> None:
+async def test_a_log_flood_is_cut_and_the_script_continues(workbench: Workbench) -> None:
     outcome = await workbench.run('for i in 0..5000 { print("line"); } 7')
     assert value(outcome) == 7
     assert len(outcome.logs) == 1000
@@ -424,7 +424,7 @@ async def test_the_same_script_and_input_give_the_same_fuel_and_bytes_a_thousand
         assert outcome.figures.peak_memory_bytes == first.figures.peak_memory_bytes
 
 
-async def test_compiled_anew_it_gives_the_same_again(workbench: Workbench) -> None:
+async def test_compiling_again_gives_the_same_result(workbench: Workbench) -> None:
     outcomes = [await workbench.run(script(WORK)) for _ in range(20)]
     assert {outcome.figures.cache for outcome in outcomes} == {"cold"}
     assert len({outcome.figures.fuel for outcome in outcomes}) == 1
@@ -449,7 +449,7 @@ def _input() -> bytes:
 @pytest.mark.parametrize(
     "source", ['\n  regex::is_match("(", "a")', "\n  random::int(1, 0)", '\n  json::parse("[")']
 )
-async def test_an_error_of_a_namespaced_function_tells_its_place(source: str, workbench: Workbench) -> None:
+async def test_an_error_of_a_namespaced_function_has_its_position(source: str, workbench: Workbench) -> None:
     outcome = await workbench.run(source)
     assert outcome.error is not None
     assert outcome.error.line == 2

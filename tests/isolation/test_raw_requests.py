@@ -18,7 +18,7 @@ async def plain() -> AsyncIterator[Wire]:
 
 
 @pytest.mark.parametrize("name", AMBIGUOUS)
-async def test_what_two_servers_could_read_differently_is_refused_and_ends_the_connection(
+async def test_an_ambiguous_request_is_rejected_and_ends_the_connection(
     plain: Wire, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = await plain.send(AMBIGUOUS[name] + GET)
@@ -28,7 +28,7 @@ async def test_what_two_servers_could_read_differently_is_refused_and_ends_the_c
 
 
 @pytest.mark.parametrize("name", EXCESSIVE)
-async def test_what_is_too_large_or_never_done_is_told_so_and_ends_the_connection(
+async def test_a_too_large_or_unfinished_request_is_rejected_and_ends_the_connection(
     plain: Wire, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sent, status, code = EXCESSIVE[name]
@@ -39,7 +39,7 @@ async def test_what_is_too_large_or_never_done_is_told_so_and_ends_the_connectio
 
 
 @pytest.mark.parametrize("name", SERVED)
-async def test_what_is_unusual_but_clear_is_served(plain: Wire, name: str) -> None:
+async def test_an_unusual_but_unambiguous_request_is_served(plain: Wire, name: str) -> None:
     served = SERVED[name]
     answers = await plain.send(served.sent)
     assert statuses(answers) == [200] * served.responses, answers

@@ -116,7 +116,7 @@ async def test_a_hundred_thousand_executions_leave_nothing_behind(
     engine.close()
 
 
-async def test_two_thousand_executions_wait_at_once_and_all_finish(
+async def test_two_thousand_concurrent_executions_finish(
     record_property: Callable[[str, object], None],
 ) -> None:
     go, waiting, all_here = asyncio.Event(), 0, asyncio.Event()

@@ -150,7 +150,7 @@ async def test_no_position_is_seen_before_a_smaller_one_that_is_being_written(
     assert ids(await reading) == [second.execution_id, first.execution_id]
 
 
-async def test_a_reader_goes_on_wherever_it_was(
+async def test_a_reader_continues_from_its_position(
     feed: ExecutionFeed, recorder: Recorder, database: Database
 ) -> None:
     for _ in range(2 * BATCH + 1):
@@ -164,9 +164,7 @@ async def test_a_reader_goes_on_wherever_it_was(
         assert ids(rest) == everything[position:]
 
 
-async def test_a_reader_that_names_no_position_begins_behind_what_was_recorded_before(
-    feed: ExecutionFeed, recorder: Recorder
-) -> None:
+async def test_a_reader_without_a_position_starts_at_the_end(feed: ExecutionFeed, recorder: Recorder) -> None:
     record(recorder)
     position = await feed.start(NOBODY, None)
     after = record(recorder)
@@ -190,7 +188,7 @@ async def test_a_reader_gets_only_what_it_follows_and_its_position_moves_past_th
                 break
 
 
-async def test_what_another_node_records_arrives_too(feed: ExecutionFeed, database: Database) -> None:
+async def test_records_of_other_nodes_arrive(feed: ExecutionFeed, database: Database) -> None:
     other_node = Recorder(database, Generations())
     other_node.start()
     reading = asyncio.create_task(read(feed, Followed(NOBODY), 0, 1))
@@ -199,7 +197,7 @@ async def test_what_another_node_records_arrives_too(feed: ExecutionFeed, databa
     await other_node.close()
 
 
-async def test_readers_at_one_place_share_what_is_read(
+async def test_readers_at_one_position_share_a_read(
     feed: ExecutionFeed, recorder: Recorder, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -244,7 +242,7 @@ class Fetching:
         self.fetch = fetch
 
 
-async def test_nothing_is_asked_of_the_database_when_nobody_reads(feed: ExecutionFeed) -> None:
+async def test_without_readers_there_are_no_queries(feed: ExecutionFeed) -> None:
     async with aclosing(feed.follow(Followed(NOBODY), 0)) as steps:
         await anext(steps)
         reading = asyncio.create_task(anext(steps))
@@ -258,7 +256,7 @@ async def test_nothing_is_asked_of_the_database_when_nobody_reads(feed: Executio
 
 
 @pytest.mark.parametrize("text", ["", "-1", "01", "1.0", "x", "9" * 19, "\u0661", "1\n"])
-async def test_a_position_that_no_event_had_is_refused(feed: ExecutionFeed, text: str) -> None:
+async def test_an_unknown_position_is_rejected(feed: ExecutionFeed, text: str) -> None:
     with pytest.raises(Invalid) as caught:
         await feed.start(NOBODY, text)
     assert caught.value.details["field"] == "Last-Event-ID"

@@ -141,14 +141,14 @@ def request_of(source: str) -> ScriptRequest:
     return ScriptRequest()
 
 
-def test_the_page_has_examples_and_each_says_what_it_answers() -> None:
+def test_the_page_has_examples_with_results() -> None:
     assert len(EXAMPLES) >= 18
     assert all(example.values[2] in ("json", "answer") for example in EXAMPLES)
     assert len(FILTERS) == PAGE.count("| `#{")
 
 
 @pytest.mark.parametrize(("source", "modules", "kind", "answer"), EXAMPLES)
-async def test_an_example_answers_what_the_page_says(
+async def test_an_example_returns_the_result_of_the_page(
     source: str, modules: tuple[Module, ...], kind: str, answer: str, run: Run
 ) -> None:
     status, body = await run(source, modules)
@@ -156,7 +156,7 @@ async def test_an_example_answers_what_the_page_says(
     assert (str(status), body.decode()) == (expected_status, expected.rstrip("\n"))
 
 
-async def test_a_filter_finds_what_the_page_says(run: Run) -> None:
+async def test_a_filter_finds_the_documents_of_the_page(run: Run) -> None:
     asked = ", ".join(f"things.find({text}).map(|thing| thing.data.name)" for text, _ in FILTERS)
     _, body = await run(f"{THINGS};\n[{asked}]")
     assert orjson.loads(body) == [names.split() for _, names in FILTERS]

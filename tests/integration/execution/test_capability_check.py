@@ -32,7 +32,7 @@ async def executor(engine: Engine) -> AsyncIterator[Executor]:
     threads.close()
 
 
-async def test_nobody_and_who_may_write_write_and_who_may_not_does_not(executor: Executor) -> None:
+async def test_only_an_anonymous_caller_or_a_writer_can_write(executor: Executor) -> None:
     for principal in (None, EDITOR):
         made = replace(invocation(WRITE), principal=principal)
         assert value(await executor.execute(made)) == 1
@@ -44,7 +44,7 @@ async def test_nobody_and_who_may_write_write_and_who_may_not_does_not(executor:
     assert "kv.write" in refused.error.message
 
 
-async def test_a_script_can_catch_the_refusal(executor: Executor) -> None:
+async def test_a_script_can_catch_a_denied_call(executor: Executor) -> None:
     source = 'try { kv::collection("c").set("k", 1); } catch (e) { return e; }'
     outcome = await executor.execute(replace(invocation(source), principal=VIEWER))
     assert value(outcome).startswith("kv::set: ")

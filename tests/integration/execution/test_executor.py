@@ -89,7 +89,7 @@ async def test_a_called_script_reads_its_arguments(executor: Executor) -> None:
 
 
 @pytest.mark.parametrize("cause", [REQUEST, EVENT, CallCause(())])
-async def test_a_host_call_knows_the_execution_whatever_caused_it(
+async def test_a_host_call_knows_the_execution_for_every_cause(
     executor: Executor, host: Host, cause: Cause
 ) -> None:
     principal = Principal(UUID(int=9), "ada", "owner")

@@ -72,7 +72,7 @@ def asked(database: Database, monkeypatch: pytest.MonkeyPatch) -> Callable[[], l
     return taken
 
 
-async def test_a_save_makes_a_worker_read_the_scripts_of_its_app_only(
+async def test_a_save_invalidates_the_scripts_of_its_app_only(
     worker: Worker, asked: Callable[[], list[str]]
 ) -> None:
     one, other = await script_of(worker, "one"), await script_of(worker, "other")
@@ -94,7 +94,7 @@ async def test_a_save_makes_a_worker_read_the_scripts_of_its_app_only(
 
 
 @pytest.mark.parametrize("change", ["save", "create", "delete"])
-async def test_every_change_of_scripts_makes_the_revision_grow(worker: Worker, change: str) -> None:
+async def test_every_change_of_scripts_increases_the_revision(worker: Worker, change: str) -> None:
     script, other = await script_of(worker, "one"), await script_of(worker, "other")
 
     async def revision(of: Script) -> int:
@@ -151,7 +151,7 @@ async def test_a_save_while_a_script_is_read_is_not_lost(
     assert (await there.get(script.app_id, script.id)).version.source == b"2"
 
 
-async def test_saves_deletions_and_routes_at_once_do_not_lock_each_other_out(worker: Worker) -> None:
+async def test_concurrent_saves_deletions_and_routes_do_not_deadlock(worker: Worker) -> None:
     """Each locks the app before the script: the other order would be a deadlock."""
     script = await script_of(worker, "one")
     platform = worker.platform
@@ -214,7 +214,7 @@ async def test_a_script_of_another_app_is_not_found_even_by_its_id(worker: Worke
         assert await live.app_of(script.id) == theirs
 
 
-async def test_callers_at_once_read_a_script_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_concurrent_callers_read_a_script_once(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     app = await worker.platform.apps.create("shop", "Shop", actor=ACTOR)
     scripts = worker.platform.scripts
     script = await scripts.create(app.id, Draft("s", "1"), actor=ACTOR)

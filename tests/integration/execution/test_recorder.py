@@ -56,7 +56,7 @@ async def executor(engine: Engine, recorder: Recorder) -> AsyncIterator[Executor
     threads.close()
 
 
-async def test_an_execution_that_answered_is_on_record(
+async def test_a_finished_execution_is_recorded(
     executor: Executor, recorder: Recorder, database: Database
 ) -> None:
     headers = {"content-type": "application/json", "authorization": "Bearer s3cr3t"}
@@ -89,7 +89,7 @@ async def test_an_execution_that_answered_is_on_record(
     assert (row["app_id"], row["script_id"]) == (made.script.app_id, made.script.script_id)
 
 
-async def test_an_event_and_what_it_caused_are_on_record(
+async def test_an_event_and_its_executions_are_recorded(
     executor: Executor, recorder: Recorder, database: Database
 ) -> None:
     at = datetime(2026, 1, 31, 8, tzinfo=UTC)
@@ -192,7 +192,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("odd", ODD)
-async def test_whatever_a_script_says_its_record_is_kept(
+async def test_every_output_of_a_script_can_be_recorded(
     odd: Outcome, recorder: Recorder, database: Database
 ) -> None:
     recorder.record(invocation("1", ScriptRequest(path="/\0\udcff", body=b"\0")), odd, 1e9)
@@ -201,7 +201,7 @@ async def test_whatever_a_script_says_its_record_is_kept(
     assert len(await database.fetch(ROWS)) == 1
 
 
-async def test_what_was_decided_about_requests_to_the_outside_is_on_record(
+async def test_decisions_about_outbound_calls_are_recorded(
     engine: Engine, recorder: Recorder, database: Database
 ) -> None:
     async def request(call: Call, *_: object) -> dict[str, object]:
@@ -284,7 +284,7 @@ async def test_records_wait_for_a_database_that_is_away(
     assert recorder.dropped == 0
 
 
-async def test_what_waits_is_bounded_and_what_is_over_is_counted(database: Database) -> None:
+async def test_waiting_records_are_limited_and_dropped_ones_counted(database: Database) -> None:
     stopped = Recorder(database, Generations())  # nobody writes
     large = ScriptRequest(body=bytes(MAX_BODY))
     for _ in range(MAX_WAITING_BYTES // MAX_BODY + 10):

@@ -77,7 +77,7 @@ async def names(client: Client) -> dict[str, str]:
 
 
 @each_endpoint
-async def test_what_is_no_json_object_is_told_so(
+async def test_a_body_that_is_not_a_json_object_is_rejected(
     client: Client, names: dict[str, str], endpoint: Endpoint
 ) -> None:
     path = endpoint.path.format(**names)
@@ -90,7 +90,7 @@ async def test_what_is_no_json_object_is_told_so(
 
 
 @each_endpoint
-async def test_a_field_that_is_not_there_is_refused_by_name(
+async def test_an_unknown_field_is_rejected_by_name(
     client: Client, names: dict[str, str], endpoint: Endpoint
 ) -> None:
     example = _example(endpoint)
@@ -120,7 +120,7 @@ async def test_no_value_of_any_field_breaks_the_server(
 
 
 @each_endpoint
-async def test_a_body_that_says_it_is_no_json_is_refused(
+async def test_a_body_of_another_content_type_is_rejected(
     client: Client, names: dict[str, str], endpoint: Endpoint
 ) -> None:
     path = endpoint.path.format(**names)
@@ -133,7 +133,7 @@ async def test_a_body_that_says_it_is_no_json_is_refused(
 
 
 @each_endpoint
-async def test_only_a_source_and_data_may_be_large(
+async def test_only_sources_and_data_can_be_large(
     client: Client, names: dict[str, str], endpoint: Endpoint
 ) -> None:
     path = endpoint.path.format(**names)
@@ -160,7 +160,7 @@ def _example(endpoint: Endpoint) -> bytes:
     return b"{" + b", ".join(given) + b"}"
 
 
-async def test_a_body_above_what_its_endpoint_takes_is_refused_before_it_is_sent(client: Client) -> None:
+async def test_a_body_above_the_limit_is_rejected_before_it_is_sent(client: Client) -> None:
     for cap, method, path in ((256 * 1024, "POST", "/apps"), (16 * 1024, "POST", "/auth/login")):
         for length, status in ((cap, 100), (cap + 1, 413), (10 * 1024 * 1024, 413)):
             answer = await client.raw(
@@ -171,7 +171,7 @@ async def test_a_body_above_what_its_endpoint_takes_is_refused_before_it_is_sent
             assert (b"\r\nConnection: close\r\n" in answer) == (status == 413)
 
 
-async def test_a_body_of_a_stranger_is_not_asked_for(client: Client) -> None:
+async def test_a_body_of_an_anonymous_caller_is_not_requested(client: Client) -> None:
     head = "POST {} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
     missing = "/api/v1/execute/01890000-0000-7000-8000-000000000000"
     for path, status in ((f"{ADMIN}/apps", 401), (missing, 404), ("/api/none", 404), ("/healthz", 405)):

@@ -30,7 +30,7 @@ async def test_a_sane_request_id_is_kept_and_another_replaced(anyone: Client) ->
         assert re.fullmatch(r"[0-9a-f]{24}", answer.headers["X-Request-Id"])
 
 
-async def test_what_goes_wrong_inside_is_a_500_that_tells_nothing_and_a_log_entry(
+async def test_an_internal_error_is_a_500_without_details_and_a_log_entry(
     client: Client, worker: Worker, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
@@ -47,7 +47,7 @@ async def test_what_goes_wrong_inside_is_a_500_that_tells_nothing_and_a_log_entr
     assert entry.request_id == answer.headers["X-Request-Id"]  # type: ignore[attr-defined]
 
 
-async def test_a_lost_database_is_a_503_and_cached_routes_go_on(client: Client, worker: Worker) -> None:
+async def test_a_lost_database_is_a_503_and_cached_routes_continue(client: Client, worker: Worker) -> None:
     assert (await client("GET", "/hello")).status == 200
     await worker.database.close()
     assert (await client("GET", "/hello")).status == 200
@@ -57,7 +57,7 @@ async def test_a_lost_database_is_a_503_and_cached_routes_go_on(client: Client, 
         assert answer.headers["Retry-After"] == "1"
 
 
-async def test_answers_of_our_own_carry_security_headers(client: Client) -> None:
+async def test_responses_of_picloud_have_security_headers(client: Client) -> None:
     for path in (f"{ADMIN}/apps", "/nothing", "/version", "/healthz"):
         answer = await client("GET", path)
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
@@ -66,7 +66,7 @@ async def test_answers_of_our_own_carry_security_headers(client: Client) -> None
         assert answer.headers["Server"] == "PiCloud"
 
 
-async def test_a_body_over_the_cap_is_refused_by_its_length_and_by_its_bytes(client: Client) -> None:
+async def test_a_body_above_the_limit_is_rejected_by_length_and_by_bytes(client: Client) -> None:
     script = await client.script("1")
     full = 10 * 1024 * 1024
     plain = {"Content-Type": "application/octet-stream"}
@@ -123,7 +123,7 @@ async def test_a_body_whose_compression_is_broken_is_a_bad_request(client: Clien
     assert (answer.status, answer.error) == (400, "request_invalid")
 
 
-async def test_an_unknown_compression_is_told_so(client: Client) -> None:
+async def test_an_unknown_compression_is_rejected(client: Client) -> None:
     script = await client.script("1")
     for encoding in ("br", "zstd", "rot13", "gzip, gzip"):
         answer = await client.execute(script, data=b"x", headers={"Content-Encoding": encoding})
@@ -132,7 +132,7 @@ async def test_an_unknown_compression_is_told_so(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api/v1/execute/x", f"{ADMIN}/auth/login"])
-async def test_a_compressed_bomb_is_not_unpacked_behind_a_refusal(
+async def test_a_rejected_bomb_is_not_decompressed(
     client: Client, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unpacked, decompressobj = 0, zlib.decompressobj
@@ -175,7 +175,7 @@ async def test_a_compressed_bomb_is_not_unpacked_behind_a_refusal(
         (b"GET /hello HTTP/1.1\r\nHost: localhost\r\nExpect: secret\r\n\r\n", 417),
     ],
 )
-async def test_what_is_no_request_gets_the_error_shape_too(
+async def test_an_invalid_request_gets_an_error_object(
     client: Client, caplog: pytest.LogCaptureFixture, request_: bytes, status: int
 ) -> None:
     head, _, body = (await client.raw(request_, whole=True)).partition(b"\r\n\r\n")
@@ -213,7 +213,7 @@ async def test_what_is_no_request_gets_the_error_shape_too(
         ),
     ],
 )
-async def test_a_wrong_json_body_is_told_what_and_where(
+async def test_an_invalid_json_body_is_reported_with_its_position(
     client: Client, body: bytes, status: int, where: str | None
 ) -> None:
     answer = await client("POST", f"{ADMIN}/apps", data=body, headers={"Content-Type": "application/json"})
@@ -242,7 +242,7 @@ async def test_a_wrong_query_is_422(client: Client, query: str) -> None:
     [endpoint for endpoint in ENDPOINTS if endpoint.access != "public"],
     ids=lambda endpoint: f"{endpoint.method} {endpoint.path}",
 )
-async def test_no_admin_call_is_answered_to_nobody(anyone: Client, endpoint: Endpoint) -> None:
+async def test_an_anonymous_caller_gets_401_from_the_admin_api(anyone: Client, endpoint: Endpoint) -> None:
     path = re.sub(r"\{\w+\}", "x", endpoint.path.replace("{app}", "default"))
     for headers in ({}, {"Authorization": "Bearer pis_nope"}, {"Authorization": "Basic eDp5"}):
         answer = await anyone.admin(endpoint.method, path, headers=headers)
@@ -266,7 +266,7 @@ async def test_health_and_version(anyone: Client, database: Database) -> None:
     assert (behind.status, behind.error) == (503, "not_ready")
 
 
-async def test_many_misses_at_once_are_all_answered(anyone: Client) -> None:
+async def test_many_concurrent_misses_are_all_served(anyone: Client) -> None:
     answers = await asyncio.gather(*(anyone("GET", f"/missing-{n}") for n in range(200)))
     assert {answer.status for answer in answers} == {404}
     assert (await anyone("GET", "/hello")).status == 200

@@ -54,7 +54,7 @@ async def test_a_body_stays_at_the_host_until_it_is_looked_at(make: Callable[...
 
 
 @pytest.mark.parametrize("size", [1, MAX_INLINE_BODY, MAX_INLINE_BODY + 1, MOST])
-async def test_a_body_of_any_size_comes_back_as_it_went_in(make: Callable[..., Workbench], size: int) -> None:
+async def test_a_body_of_any_size_is_returned_unchanged(make: Callable[..., Workbench], size: int) -> None:
     body = os.urandom(size)
     outcome = await make().run("#{ statusCode: 200, body: ctx.request.body }", post(body))
     assert sent(outcome) == body
@@ -71,7 +71,7 @@ async def test_a_body_of_any_size_comes_back_as_it_went_in(make: Callable[..., W
         (10_000, "image/png", "blob"),
     ],
 )
-async def test_a_long_body_is_what_its_content_type_says(
+async def test_a_long_body_has_the_type_of_its_content_type(
     make: Callable[..., Workbench], size: int, content_type: str, kind: str
 ) -> None:
     body = b'"' + b"x" * (size - 2) + b'"'
@@ -114,7 +114,7 @@ async def test_the_body_of_a_request_becomes_a_file_at_the_host(make: Callable[.
     assert whole.figures.peak_memory_bytes < 4 * MIB
 
 
-async def test_the_largest_answer_of_another_server_is_handed_on(make: Callable[..., Workbench]) -> None:
+async def test_the_largest_outbound_response_is_passed_on(make: Callable[..., Workbench]) -> None:
     body, asked = os.urandom(MOST), []
 
     async def request(_call: object, *params: object) -> dict[str, object]:
@@ -128,7 +128,7 @@ async def test_the_largest_answer_of_another_server_is_handed_on(make: Callable[
     assert asked == [("POST", "http://x/", headers, None, True, body, [], False)]
 
 
-async def test_a_file_is_answered_without_its_bytes(make: Callable[..., Workbench]) -> None:
+async def test_a_file_response_has_no_bytes_in_the_guest(make: Callable[..., Workbench]) -> None:
     async def head(_call: object, _collection: str, file: str) -> str | None:
         return ENTRY if file == "f" else None
 

@@ -40,7 +40,9 @@ async def caught(workbench: Workbench, source: str, body: bytes = b"") -> Any:
         ('throw "mine"', "mine"),
     ],
 )
-async def test_a_refusal_is_caught_as_text(workbench: Workbench, source: str, text: str) -> None:
+async def test_an_error_of_a_function_is_caught_as_a_string(
+    workbench: Workbench, source: str, text: str
+) -> None:
     numbers = b"[" + b"1," * 10_000 + b"1]"
     assert (await caught(workbench, source, numbers)).startswith(text)
 
@@ -54,7 +56,7 @@ async def test_a_refusal_is_caught_as_text(workbench: Workbench, source: str, te
         ("absent::f()", "Module not found: absent"),
     ],
 )
-async def test_what_the_language_finds_wrong_is_caught_as_a_map_with_its_place(
+async def test_an_error_of_the_language_is_caught_as_a_map_with_its_position(
     workbench: Workbench, source: str, message: str
 ) -> None:
     error = await caught(workbench, f"\n  {source}")
@@ -62,7 +64,7 @@ async def test_what_the_language_finds_wrong_is_caught_as_a_map_with_its_place(
     assert (error["line"], error["position"]) >= (2, 3)
 
 
-async def test_a_blob_is_looped_over_in_ints_whatever_its_length(workbench: Workbench) -> None:
+async def test_a_blob_of_any_length_is_iterated_as_integers(workbench: Workbench) -> None:
     source = """
         fn doubled(bytes) {
             let sum = 0;
@@ -76,7 +78,7 @@ async def test_a_blob_is_looped_over_in_ints_whatever_its_length(workbench: Work
     assert value(await workbench.run(source)) == [42, 0, 766, 8_000_000]
 
 
-async def test_a_database_that_is_away_is_no_error_of_each_execution(
+async def test_an_unavailable_database_is_not_logged_per_execution(
     engine: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def away(*_params: object) -> None:

@@ -43,12 +43,12 @@ def caught(code: str) -> str:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-async def test_what_the_reference_says_is_so(worker: Worker, app: UUID, name: str) -> None:
+async def test_the_reference_is_true(worker: Worker, app: UUID, name: str) -> None:
     request = ScriptRequest(body=b"\0\1\2", content_type="application/octet-stream")
     assert value(await run(worker, app, EXAMPLES[name], request)) is True
 
 
-async def test_a_file_as_large_as_a_call_may_carry_comes_back(worker: Worker, app: UUID) -> None:
+async def test_a_file_of_the_maximum_size_is_read_back(worker: Worker, app: UUID) -> None:
     source = F + 'let data = request::body_raw(); let made = f.create(#{ name: "a", data: data });'
     source += " let back = f.get(made.id).data; back == data && back.len() == 3000000"
     request = ScriptRequest(body=b"abc" * 1_000_000, content_type="application/octet-stream")

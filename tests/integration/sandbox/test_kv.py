@@ -48,7 +48,7 @@ async def run(executor: Executor, app: UUID, source: str | ScriptVersion, **limi
     return await executor.execute(invocation(version))
 
 
-async def test_every_value_comes_back_as_it_was(executor: Executor, app: UUID) -> None:
+async def test_every_value_is_read_back_unchanged(executor: Executor, app: UUID) -> None:
     source = (
         C
         + """
@@ -84,7 +84,7 @@ async def test_of_many_that_compare_and_set_one_wins(executor: Executor, app: UU
     assert value(await run(executor, app, C + 'c.get("k")')) == 2
 
 
-async def test_an_integer_is_no_float_to_compare_and_set(executor: Executor, app: UUID) -> None:
+async def test_compare_and_set_distinguishes_integers_and_floats(executor: Executor, app: UUID) -> None:
     source = (
         C
         + 'c.set("k", #{b: 1, a: 2}); [c.set_if("k", #{ a: 2, b: 1.0 }, 1), c.set_if("k", #{a: 2, b: 1}, 1)]'
@@ -257,7 +257,7 @@ async def test_pages_are_complete_while_others_write(executor: Executor, app: UU
         (C + 'c.set("k", 9223372036854775807); c.increment("k", 1)', "64 bits"),
     ],
 )
-async def test_what_is_not_acceptable_is_thrown_and_says_what(
+async def test_an_invalid_argument_throws_with_its_name(
     source: str, said: str, executor: Executor, app: UUID
 ) -> None:
     outcome = await run(executor, app, source)
@@ -268,7 +268,7 @@ async def test_what_is_not_acceptable_is_thrown_and_says_what(
     assert value(caught) == outcome.error.message
 
 
-async def test_a_value_over_a_mebibyte_is_refused_whole(executor: Executor, app: UUID) -> None:
+async def test_a_value_above_a_mebibyte_is_rejected(executor: Executor, app: UUID) -> None:
     most = {"max_string_size": 1024 * 1024, "max_fuel": 50_000_000_000}
     outcome = await run(executor, app, C + 'let s = ""; s.pad(1048576, "x"); c.set("k", s)', **most)
     assert outcome.code == "script_error"
@@ -278,13 +278,13 @@ async def test_a_value_over_a_mebibyte_is_refused_whole(executor: Executor, app:
     assert value(await run(executor, app, source, **most)) == 1_048_000
 
 
-async def test_a_refusal_tells_its_place(executor: Executor, app: UUID) -> None:
+async def test_an_error_has_its_position(executor: Executor, app: UUID) -> None:
     outcome = await run(executor, app, C + '\n  c.get("");')
     assert outcome.error is not None
     assert (outcome.error.line, outcome.error.column) == (2, 5)
 
 
-async def test_the_same_names_in_another_app_never_meet(
+async def test_the_same_names_in_two_apps_are_separate(
     executor: Executor, app: UUID, database: Database
 ) -> None:
     other = await make_app(database)

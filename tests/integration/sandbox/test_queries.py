@@ -49,9 +49,7 @@ def broken(text: str) -> bool:
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXT, min_size=1, max_size=50))
-async def test_a_query_is_read_as_that_of_a_request_and_a_broken_one_is_refused(
-    workbench: Workbench, texts: list[str]
-) -> None:
+async def test_a_query_is_parsed_like_that_of_a_request(workbench: Workbench, texts: list[str]) -> None:
     request = ScriptRequest(body=orjson.dumps(texts), content_type="application/json")
     answers = value(await workbench.run(DECODE, request))
     assert isinstance(answers, list)
@@ -76,7 +74,7 @@ async def test_a_form_that_was_sent_is_read(workbench: Workbench) -> None:
 @pytest.mark.parametrize(
     ("fields", "said"), [(10_000, "10000"), (10_001, "max_map_size"), (80_000, "max_map_size")]
 )
-async def test_more_names_than_a_map_may_have_are_refused(
+async def test_names_above_the_limit_of_a_map_are_rejected(
     workbench: Workbench, fields: int, said: str
 ) -> None:
     body = "&".join(f"{number:x}" for number in range(fields)).encode()[: 256 * 1024]

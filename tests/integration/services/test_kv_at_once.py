@@ -74,7 +74,7 @@ async def test_each_increment_gives_a_number_of_its_own_and_none_is_lost(
     assert await one(workers, app, 'c.get("n")') == 400
 
 
-async def test_increments_and_deletes_of_one_key_leave_what_the_last_of_them_says(
+async def test_concurrent_increments_and_deletes_leave_the_last_result(
     workers: list[Executor], app: UUID
 ) -> None:
     """Each count from 1 begins after a delete that found something, or at the start."""
@@ -121,9 +121,7 @@ async def test_of_all_that_take_a_lock_that_expired_one_has_it(
         assert await database.execute(expire) == "UPDATE 1"
 
 
-async def test_who_keeps_a_lock_and_who_takes_it_over_are_never_both_right(
-    workers: list[Executor], app: UUID
-) -> None:
+async def test_a_lock_has_never_two_owners(workers: list[Executor], app: UUID) -> None:
     for round_ in range(5):
         await one(workers, app, f'c.set("lock", {round_})')
         keep = f'c.set_if("lock", {round_}, {round_}, #{{ ttl_seconds: 60 }})'

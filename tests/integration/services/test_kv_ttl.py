@@ -70,7 +70,7 @@ async def test_a_permanent_counter_stays_permanent(kv: KeyValue, call: Call) -> 
     assert await kv.ttl(call, "c", "n") is None
 
 
-async def test_what_has_expired_is_not_there(
+async def test_an_expired_entry_does_not_exist(
     kv: KeyValue, call: Call, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = ormsgpack.packb("one"), ormsgpack.packb("two")

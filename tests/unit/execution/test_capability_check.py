@@ -45,7 +45,7 @@ PRINCIPALS = [
 
 
 @pytest.mark.parametrize("signature", NEEDING, ids=lambda signature: signature.name)
-async def test_a_host_function_needs_its_capability_of_whoever_calls(signature: Signature) -> None:
+async def test_a_host_function_requires_its_capability_of_the_caller(signature: Signature) -> None:
     for principal in PRINCIPALS:
         for app in (APP, OTHER):
             work = FUNCTIONS[signature.name](call(principal, app), "a", 1)
@@ -57,17 +57,17 @@ async def test_a_host_function_needs_its_capability_of_whoever_calls(signature: 
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-async def test_with_nobody_the_script_is_the_gate(name: str) -> None:
+async def test_an_anonymous_caller_is_not_restricted(name: str) -> None:
     assert await FUNCTIONS[name](call(None), 1) == (APP, 1)
 
 
-async def test_what_needs_no_capability_is_for_everyone() -> None:
+async def test_functions_without_a_capability_are_for_everyone() -> None:
     for signature in INTERFACE.hosts:
         if signature.namespace != "log" and not signature.capability:
             assert await FUNCTIONS[signature.name](call(member(None))) == (APP,)
 
 
-def test_an_interface_with_an_unknown_capability_is_refused() -> None:
+def test_an_interface_with_an_unknown_capability_is_rejected() -> None:
     odd = replace(INTERFACE, hosts=(replace(NEEDING[0], capability="kv.raed"),))
     with pytest.raises(InterfaceMismatch, match=r"kv\.raed"):
         with_capability_checks({NEEDING[0].name: echo}, odd)

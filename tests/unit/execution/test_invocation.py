@@ -57,7 +57,7 @@ def test_a_long_body_stays_behind() -> None:
 
 
 @pytest.mark.parametrize(("ingress", "kind"), [("route", "http"), ("execute", "http"), ("cli", "function")])
-def test_the_door_tells_the_invocation_type(ingress: str, kind: str) -> None:
+def test_the_ingress_sets_the_invocation_type(ingress: str, kind: str) -> None:
     context = pack(ingress=ingress)["ctx"]
     assert isinstance(context, dict)
     assert context["invocation_type"] == kind

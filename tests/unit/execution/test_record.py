@@ -47,7 +47,7 @@ def test_repeated_headers_are_joined() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_any_text_is_made_one_that_postgresql_can_hold(text: str) -> None:
+def test_any_text_is_made_storable_for_postgresql(text: str) -> None:
     cleaned = clean(text)
     assert "\0" not in cleaned
     cleaned.encode()

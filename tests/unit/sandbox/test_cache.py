@@ -65,7 +65,7 @@ async def test_an_image_larger_than_the_cache_is_given_and_not_kept() -> None:
     assert cache.find("small") is not None
 
 
-async def test_callers_at_once_share_one_compile() -> None:
+async def test_concurrent_callers_share_one_compile() -> None:
     cache, compile_ = ImageCache(10, 1), Compile()
     callers = [asyncio.create_task(cache.get("k", compile_)) for _ in range(20)]
     await until(lambda: compile_.started == 1)
@@ -98,7 +98,7 @@ async def test_a_caller_that_gives_up_leaves_its_turn_to_the_next() -> None:
     assert await staying is compile_.made
 
 
-async def test_a_caller_that_gives_up_waiting_is_forgotten() -> None:
+async def test_a_cancelled_caller_is_removed() -> None:
     cache, compile_ = ImageCache(10, 1), Compile()
     staying, leaving = (asyncio.create_task(cache.get("k", compile_)) for _ in range(2))
     await until(lambda: compile_.started == 1)

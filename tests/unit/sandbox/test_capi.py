@@ -18,7 +18,7 @@ def test_the_installed_wasmtime_is_the_one_the_project_pins() -> None:
     assert f"wasmtime=={capi.WASMTIME_VERSION}" in project["project"]["dependencies"]
 
 
-def test_another_wasmtime_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_wasmtime_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capi, "version", lambda _name: "51.0.0")
     with pytest.raises(capi.WasmError, match="51"):
         capi.WasmEngine(1, 1 << 20, 1 << 18, 1 << 19, 0)

@@ -35,7 +35,7 @@ def test_without_overrides_a_script_has_the_defaults() -> None:
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_an_override_up_to_its_ceiling_is_taken_and_above_it_refused(name: str) -> None:
+def test_an_override_above_its_ceiling_is_rejected(name: str) -> None:
     ceiling = TABLE[name][1]
     assert getattr(Ceilings().resolve({name: ceiling}), name) == ceiling
     assert getattr(Ceilings().resolve({name: 1}), name) == 1
@@ -45,14 +45,14 @@ def test_an_override_up_to_its_ceiling_is_taken_and_above_it_refused(name: str) 
 
 
 @pytest.mark.parametrize("value", [0, -1, True, False, None, "5", 1.5, [], {}, 2**70])
-def test_an_override_of_another_kind_is_refused(value: object) -> None:
+def test_an_override_of_another_type_is_rejected(value: object) -> None:
     with pytest.raises(LimitRejected) as refusal:
         Ceilings().resolve({"max_fuel": value})
     assert refusal.value.field == "max_fuel"
 
 
 @pytest.mark.parametrize("name", ["fuel", "", "MAX_FUEL", "max_log_lines", "max_import_depth", "max_fuel "])
-def test_an_unknown_override_is_refused_naming_those_there_are(name: str) -> None:
+def test_an_unknown_override_is_rejected_with_the_known_names(name: str) -> None:
     with pytest.raises(LimitRejected) as refusal:
         Ceilings().resolve({name: 1})
     assert refusal.value.details["known"] == sorted(TABLE)
@@ -77,7 +77,7 @@ def test_the_table_shows_the_values_of_this_instance() -> None:
     assert (rows["max_fuel"]["default"], rows["max_fuel"]["ceiling"]) == (1000, 1000)
 
 
-def test_the_guest_is_told_only_what_it_enforces() -> None:
+def test_the_guest_gets_only_the_limits_it_enforces() -> None:
     told = Ceilings().resolve({"max_operations": 7}).for_guest()
     assert told["max_operations"] == 7
     assert not told.keys() & {"max_fuel", "memory_limit_mb", "timeout_seconds", "max_host_calls"}

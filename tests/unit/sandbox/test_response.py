@@ -59,7 +59,7 @@ def test_another_status_is_not(status: int) -> None:
         "a" * 129,
     ],
 )
-def test_a_header_name_that_is_no_token_is_refused(name: str) -> None:
+def test_an_invalid_header_name_is_rejected(name: str) -> None:
     assert refused(answer(headers={name: "x"}))
 
 
@@ -67,7 +67,7 @@ def test_a_header_name_that_is_no_token_is_refused(name: str) -> None:
     "value",
     ["a\r\nb: c", "a\nb", "a\rb", "a\0b", "\x7f", "x" * 8193, "é" * 4097, None, 1, True, {}, [[]], [1]],
 )
-def test_a_header_value_that_no_header_may_have_is_refused(value: object) -> None:
+def test_an_invalid_header_value_is_rejected(value: object) -> None:
     assert refused(answer(headers={"a": value}))
 
 
@@ -231,7 +231,7 @@ def test_text_from_a_string_names_its_charset(given: str, kind: int, sent: str) 
     assert made.response.headers == [("content-type", sent)]
 
 
-def test_a_body_over_the_limit_is_refused() -> None:
+def test_a_body_above_the_limit_is_rejected() -> None:
     limit = FIXED["max_response_body"]
     assert answer(body=bytes(limit)).code == "ok"
     assert refused(answer(body=bytes(limit + 1)))
@@ -241,7 +241,7 @@ def file(reference: object, status: int = 200, **headers: str) -> CheckedResult:
     return answer(status, headers, FILE, ormsgpack.packb(reference))
 
 
-def test_a_file_is_answered_by_its_name() -> None:
+def test_a_file_response_has_the_id_of_the_file() -> None:
     made = file(["photos", "0f8fad5b"], etag="x")
     assert made.response is not None
     assert made.response.file == FileReference("photos", "0f8fad5b")
@@ -254,7 +254,7 @@ def test_a_file_is_answered_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("reference", [["", "x"], ["c" * 129, "x"], ["ü" * 65, "x"], ["c", "x" * 65]])
-def test_a_file_that_no_app_can_have_is_refused(reference: object) -> None:
+def test_an_invalid_file_is_rejected(reference: object) -> None:
     assert refused(file(reference))
 
 
@@ -283,7 +283,7 @@ def test_a_guest_cannot_name_an_outcome_that_is_the_hosts(code: object) -> None:
 
 
 @pytest.mark.parametrize("place", [0, -1, "1", True, 1.5, [], 2**64 - 1])
-def test_a_place_that_is_none_is_left_out(place: object) -> None:
+def test_an_invalid_position_is_left_out(place: object) -> None:
     error = failed({"message": "m", "line": place, "column": place}).error
     assert error is not None
     assert (error.line, error.column) == (None, None)
@@ -316,7 +316,7 @@ def check(made: CheckedResult) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_an_answer_or_a_violation(data: bytes) -> None:
+def test_any_bytes_are_a_response_or_a_violation(data: bytes) -> None:
     try:
         check(CheckedResult(data))
     except InterfaceViolation:
@@ -368,7 +368,7 @@ headers = st.dictionaries(
         | st.dictionaries(st.sampled_from(["code", "message", "line", "column", "module"]), anything),
     ).map(list)
 )
-def test_any_message_is_a_safe_answer_or_a_violation(message: list[object]) -> None:
+def test_any_message_is_a_safe_response_or_a_violation(message: list[object]) -> None:
     try:
         data = ormsgpack.packb(message)
     except TypeError:  # an integer that MessagePack has not

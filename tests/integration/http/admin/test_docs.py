@@ -32,7 +32,7 @@ async def numbers(client: Client, filter_: object, query: str = "") -> list[int]
     return [item["data"]["n"] for item in answer.json["items"]]
 
 
-async def test_a_document_is_made_shown_replaced_patched_and_removed(client: Client) -> None:
+async def test_a_document_is_created_shown_replaced_patched_and_deleted(client: Client) -> None:
     made = await create(client, {"n": 1, "deep": {"a": 1, "b": [1.50, "ü", None]}})
     path = f"{COLLECTION}/{made['id']}"
     assert made["collection"] == "c"
@@ -52,14 +52,14 @@ async def test_a_document_is_made_shown_replaced_patched_and_removed(client: Cli
 
 
 @pytest.mark.parametrize("number", [1e16, 1.2345678901234568e29, -1.7976931348623157e308, 5e-324, 2**63])
-async def test_numbers_that_people_write_are_found(client: Client, number: float) -> None:
+async def test_numbers_written_by_users_are_found(client: Client, number: float) -> None:
     await create(client, {"n": 1, "number": number, "list": [{"number": number}]})
     for filter_ in ({"number": number}, {"number": {"$gte": number, "$lte": number}}):
         assert await numbers(client, filter_) == [1]
     assert await numbers(client, {"list": {"$eq": [{"number": number}]}}) == [1]
 
 
-async def test_scripts_and_people_see_the_same_documents(client: Client) -> None:
+async def test_scripts_and_users_see_the_same_documents(client: Client) -> None:
     made = await create(client, {"by": "people"})
     source = f'let c = docs::collection("c"); c.create(#{{ by: "scripts" }}); c.get("{made["id"]}").data.by'
     assert (await client.execute(await client.script(source))).json == "people"
@@ -95,7 +95,7 @@ async def test_a_filter_that_sorts_gives_one_page_and_skips_to_the_next(client: 
 
 
 @pytest.mark.parametrize("filter_", ["", "[]", "1", "{", '{"a": NaN}', '{"$what": 1}', '{"a": {"$gt": []}}'])
-async def test_what_is_no_filter_is_refused(client: Client, filter_: str) -> None:
+async def test_an_invalid_filter_is_rejected(client: Client, filter_: str) -> None:
     await create(client, {})
     answer = await client.admin("GET", f"{COLLECTION}?filter={quote(filter_)}")
     assert (answer.status, answer.details["field"]) == (422, "filter")
@@ -166,14 +166,14 @@ async def test_large_documents_make_short_pages(client: Client, monkeypatch: pyt
         ({"data": {}, "id": "x"}, "id"),
     ],
 )
-async def test_what_is_no_document_is_refused(client: Client, body: dict[str, Any], field: str) -> None:
+async def test_an_invalid_document_is_rejected(client: Client, body: dict[str, Any], field: str) -> None:
     path = f"{COLLECTION}/{(await create(client, {}))['id']}"
     for method, where in (("POST", COLLECTION), ("PUT", path), ("PATCH", path)):
         answer = await client.admin(method, where, body)
         assert (answer.status, answer.details.get("field")) == (422, field), answer.body[:300]
 
 
-async def test_a_document_of_any_depth_is_shown_or_refused(client: Client) -> None:
+async def test_a_document_of_any_depth_is_shown_or_rejected(client: Client) -> None:
     data: dict[str, Any] = {}
     for _ in range(126):
         data = {"a": data}
@@ -184,7 +184,7 @@ async def test_a_document_of_any_depth_is_shown_or_refused(client: Client) -> No
         assert (await client.admin("POST", COLLECTION, {"data": data})).status == 422
 
 
-async def test_a_patch_makes_no_document_larger_than_one_that_can_be_written(client: Client) -> None:
+async def test_a_patch_cannot_exceed_the_size_of_a_document(client: Client) -> None:
     path = f"{COLLECTION}/{(await create(client, {'a': 'x' * 600_000}))['id']}"
     answer = await client.admin("PATCH", path, {"data": {"b": "x" * 448_600}})
     assert (answer.status, answer.error, answer.details) == (422, "invalid", {"field": "data"})
@@ -222,7 +222,7 @@ async def test_documents_of_another_app_or_collection_are_not_there(client: Clie
         assert (await client.admin("GET", f"/apps/default/docs/{odd}/{made['id']}")).status == 404
 
 
-async def test_the_audit_log_tells_what_was_changed_but_not_what_is_in_it(client: Client) -> None:
+async def test_the_audit_log_has_the_changed_document_without_its_data(client: Client) -> None:
     made = await create(client, {"secret": "a secret"})
     path = f"{COLLECTION}/{made['id']}"
     await client.admin("PATCH", path, {"data": {"secret": "s"}})

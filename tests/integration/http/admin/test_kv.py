@@ -86,7 +86,7 @@ async def test_names_are_any_text(client: Client, name: str) -> None:
     assert (await client.admin("DELETE", path(collection, name))).status == 204
 
 
-async def test_scripts_read_what_people_write_and_the_other_way_round(client: Client) -> None:
+async def test_scripts_and_users_read_the_entries_of_each_other(client: Client) -> None:
     value = {"b": 1, "a": [1.5, True, "x", {"ü": -1}]}
     await put(client, "k", value)
     source = """
@@ -214,7 +214,7 @@ async def test_names_can_be_given_in_the_query(client: Client, name: str) -> Non
         ({"value": 1, "blob\0": 1}, "blob\\u0000"),
     ],
 )
-async def test_what_cannot_be_stored_is_refused(client: Client, body: dict[str, Any], field: str) -> None:
+async def test_an_unstorable_value_is_rejected(client: Client, body: dict[str, Any], field: str) -> None:
     answer = await client.admin("PUT", path("c", "k"), body)
     assert (answer.status, answer.details.get("field")) == (422, field), answer.body[:300]
     assert (await client.admin("GET", path("c", "k"))).status == 404
@@ -224,7 +224,7 @@ async def test_what_cannot_be_stored_is_refused(client: Client, body: dict[str, 
     ("place", "field"),
     [(("c" * 129, "k"), "collection"), (("c", "k" * 513), "entry"), (("c", "a\0b"), "entry")],
 )
-async def test_names_that_cannot_be_are_refused_to_writers_and_not_found_by_readers(
+async def test_invalid_names_are_rejected_by_writes_and_not_found_by_reads(
     client: Client, place: tuple[str, str], field: str
 ) -> None:
     answer = await client.admin("PUT", path(*place), {"value": 1})
@@ -234,7 +234,7 @@ async def test_names_that_cannot_be_are_refused_to_writers_and_not_found_by_read
     assert (await client.admin("GET", f"/apps/default/kv/{quote('c' + chr(0), safe='')}")).status == 404
 
 
-async def test_a_prefix_finds_what_begins_with_it_page_by_page(client: Client) -> None:
+async def test_a_prefix_finds_its_keys_in_pages(client: Client) -> None:
     keys = ["a", "a:1", "a:10", "a:2", "a:ü", "a\U0010ffff", "b", "ä"]
     for key in keys:
         await put(client, key, 1)
@@ -248,7 +248,7 @@ async def test_a_prefix_finds_what_begins_with_it_page_by_page(client: Client) -
     assert rest["next_cursor"] is None
 
 
-async def test_what_has_expired_is_not_there(client: Client, worker: Worker) -> None:
+async def test_an_expired_entry_does_not_exist(client: Client, worker: Worker) -> None:
     await put(client, "k", 1, ttl_seconds=1)
     await worker.database.execute("UPDATE kv_entries SET expires_at = now() - interval '1 s'")
     for method in ("GET", "DELETE"):
@@ -270,7 +270,7 @@ async def test_entries_of_another_app_are_not_there(client: Client, worker: Work
     assert (await client.admin("GET", path("c", "k"))).json["value"] == "mine"
 
 
-async def test_the_audit_log_tells_what_was_written_but_not_the_value(client: Client) -> None:
+async def test_the_audit_log_has_the_written_key_without_its_value(client: Client) -> None:
     await put(client, "k/1", "a secret")
     await put(client, "k/1", "another secret")
     await client.admin("DELETE", path("c", "k/1"))
@@ -288,7 +288,7 @@ async def test_the_audit_log_tells_what_was_written_but_not_the_value(client: Cl
     ]
 
 
-async def test_usage_is_shown_and_a_used_up_quota_refuses_what_adds(
+async def test_usage_is_shown_and_a_full_quota_rejects_additions(
     client: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quotas, "FRESH_SECONDS", 0.0)

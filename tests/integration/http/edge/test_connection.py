@@ -25,7 +25,7 @@ async def plain() -> AsyncIterator[Wire]:
         yield wire
 
 
-async def test_a_refusal_has_the_request_s_own_id_where_that_is_sane(plain: Wire) -> None:
+async def test_an_error_has_the_request_id_of_the_client_if_it_is_valid(plain: Wire) -> None:
     refused = AMBIGUOUS["target with a fragment"][:-2]
     kept = await plain.send(refused + b"X-Request-Id: trace-1\r\n\r\n")
     assert error(kept)["request_id"] == "trace-1"
@@ -33,7 +33,7 @@ async def test_a_refusal_has_the_request_s_own_id_where_that_is_sane(plain: Wire
     assert re.fullmatch(r"[0-9a-f]{24}", error(made)["request_id"])
 
 
-async def test_an_unknown_expectation_is_told_so(plain: Wire) -> None:
+async def test_an_unknown_expectation_is_rejected(plain: Wire) -> None:
     answers = await plain.send(POST + b"Expect: x\r\nContent-Length: 2\r\n\r\n12" + GET)
     assert statuses(answers) == [417, 200]
 
@@ -43,7 +43,7 @@ async def test_a_body_that_is_asked_for_is_asked_for_once(plain: Wire) -> None:
     assert statuses(answers) == [100, 200]
 
 
-async def test_a_body_that_nobody_reads_is_not_asked_for_and_ends_the_connection(plain: Wire) -> None:
+async def test_an_unread_body_is_not_requested_and_ends_the_connection(plain: Wire) -> None:
     head = b"POST /unread HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\n"
     for length in (b"Content-Length: 2\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n"):
         answers = await plain.send(head + length)
@@ -53,31 +53,31 @@ async def test_a_body_that_nobody_reads_is_not_asked_for_and_ends_the_connection
     assert statuses(without) == [200, 200]  # there is no body to come
 
 
-async def test_a_client_of_http_1_0_is_never_told_to_go_on(plain: Wire) -> None:
+async def test_a_client_of_http_1_0_gets_no_100_continue(plain: Wire) -> None:
     answers = await plain.send(b"POST / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n12")
     assert statuses(answers) == [200]
 
 
-async def test_a_refused_head_request_gets_no_body(plain: Wire) -> None:
+async def test_a_rejected_head_request_gets_no_body(plain: Wire) -> None:
     answers = await plain.send(AMBIGUOUS["target with a fragment"].replace(b"GET", b"HEAD"))
     assert statuses(answers) == [400]
     assert answers.endswith(b"\r\n\r\n")
 
 
-async def test_what_follows_a_declined_upgrade_is_judged_like_any_request(plain: Wire) -> None:
+async def test_a_request_after_a_declined_upgrade_is_checked(plain: Wire) -> None:
     upgrade = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
     assert statuses(await plain.send(upgrade + GET + GET)) == [200, 200, 200]
     assert statuses(await plain.send(upgrade + AMBIGUOUS["gzip, chunked"] + GET)) == [200, 400]
     assert statuses(await plain.send(upgrade + AMBIGUOUS["bare LF"] + GET)) == [200, 400]
 
 
-async def test_pipelined_requests_are_answered_in_order(plain: Wire) -> None:
+async def test_pipelined_requests_are_served_in_order(plain: Wire) -> None:
     sent = b"".join(f"GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n".encode() for n in range(1000))
     answers = await plain.send(sent)
     assert re.findall(rb'"target": ?"/(\d+)"', answers) == [str(n).encode() for n in range(1000)]
 
 
-async def test_a_broken_body_is_one_refusal_and_the_end_whether_it_is_read_or_not(
+async def test_a_broken_body_is_rejected_and_ends_the_connection(
     plain: Wire, caplog: pytest.LogCaptureFixture
 ) -> None:
     for path, expected in ((b"/", 400), (b"/unread", 200)):
@@ -118,7 +118,7 @@ async def test_a_body_that_is_packed_twice_is_refused(plain: Wire) -> None:
 # Deadlines: the rules make them short, and what is asserted is how it ends.
 
 
-async def test_the_head_of_every_request_has_a_deadline_that_is_told() -> None:
+async def test_the_head_of_every_request_has_a_timeout() -> None:
     async with wired(head_seconds=0.2, keep_alive_seconds=30) as wire:
         for before in (b"", GET):
             async with wire.connect() as (reader, writer), asyncio.timeout(30):
@@ -132,7 +132,7 @@ async def test_the_head_of_every_request_has_a_deadline_that_is_told() -> None:
             assert error(answers)["code"] == "request_timeout"
 
 
-async def test_a_head_that_trickles_behind_a_busy_request_ends_the_connection_after_its_answer() -> None:
+async def test_a_slow_head_behind_a_busy_request_ends_the_connection_after_its_response() -> None:
     async with wired(head_seconds=0.1) as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
         writer.write(POST + b"Content-Length: 2\r\n\r\n1")
         await until(lambda: any(one._request_in_progress for one in wire.server.connections))
@@ -160,7 +160,7 @@ async def test_a_head_that_has_begun_outlives_the_time_to_be_idle() -> None:
         assert statuses(await reader.readuntil(b"}")) == [200]
 
 
-async def test_a_client_that_takes_no_answer_is_cut_off() -> None:
+async def test_a_client_that_reads_no_response_is_disconnected() -> None:
     async with wired(send_seconds=0.1) as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
         writer.transport.pause_reading()
         writer.write(GET.replace(b" / ", b" /large "))
@@ -171,7 +171,7 @@ async def test_a_client_that_takes_no_answer_is_cut_off() -> None:
             await reader.readexactly(LARGE)
 
 
-async def test_a_client_that_takes_an_answer_in_time_gets_all_of_it() -> None:
+async def test_a_client_that_reads_in_time_gets_the_whole_response() -> None:
     async with wired(send_seconds=1) as wire, wire.connect() as (reader, writer), asyncio.timeout(30):
         writer.write(GET.replace(b" / ", b" /large "))
         await reader.readuntil(b"\r\n\r\n")
@@ -181,7 +181,7 @@ async def test_a_client_that_takes_an_answer_in_time_gets_all_of_it() -> None:
 # Caps.
 
 
-async def test_connections_over_the_cap_of_an_address_are_refused_and_other_addresses_go_on(
+async def test_connections_above_the_limit_of_an_address_are_rejected(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with wired(connections_per_address=2) as wire:
@@ -206,7 +206,7 @@ async def test_a_trusted_proxy_has_no_cap_and_its_word_counts() -> None:
         assert b'["127.0.0.2", "http", "a.test"]' in await wire.send(forwarded, address="127.0.0.2")
 
 
-async def test_a_full_server_drops_who_has_waited_longest_and_serves_who_comes() -> None:
+async def test_a_full_server_closes_the_longest_idle_connections() -> None:
     async with wired(connections=16) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
         oldest, _ = await stack.enter_async_context(wire.connect())
         for _ in range(40):
@@ -217,7 +217,7 @@ async def test_a_full_server_drops_who_has_waited_longest_and_serves_who_comes()
         assert len(wire.edge.limiter) <= 16
 
 
-async def test_a_full_server_that_is_busy_refuses_who_comes() -> None:
+async def test_a_full_busy_server_rejects_new_connections() -> None:
     async with wired(connections=2) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
         busy = [await stack.enter_async_context(wire.connect()) for _ in range(2)]
         for _, writer in busy:
@@ -231,7 +231,7 @@ async def test_a_full_server_that_is_busy_refuses_who_comes() -> None:
             assert statuses(await reader.readuntil(b"}")) == [200]
 
 
-async def test_of_those_refused_at_once_some_are_told_why_and_the_others_cut_off() -> None:
+async def test_some_rejected_connections_get_a_503_and_the_others_are_closed() -> None:
     async with wired(connections_per_address=1) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
         _, writer = await stack.enter_async_context(wire.connect())
         writer.write(b"G")
@@ -243,7 +243,7 @@ async def test_of_those_refused_at_once_some_are_told_why_and_the_others_cut_off
         await until(lambda: not wire.edge.rejected)
 
 
-async def test_answers_not_taken_are_bounded_together_and_others_go_on() -> None:
+async def test_unread_responses_are_limited_in_total() -> None:
     async with wired(held_bytes=2 * LARGE) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
         for _ in range(12):
             _, writer = await stack.enter_async_context(wire.connect("127.0.0.2"))
@@ -256,7 +256,7 @@ async def test_answers_not_taken_are_bounded_together_and_others_go_on() -> None
         assert len(await reader.readexactly(LARGE)) == LARGE
 
 
-async def test_bodies_that_arrive_are_bounded_together_and_others_go_on() -> None:
+async def test_arriving_bodies_are_limited_in_total() -> None:
     async with wired(held_bytes=4 * 1024 * 1024) as wire, asyncio.timeout(30), AsyncExitStack() as stack:
         head = POST + f"Content-Length: {LARGE}\r\n\r\n".encode()
         slow = [await stack.enter_async_context(wire.connect("127.0.0.2")) for _ in range(8)]
@@ -271,7 +271,7 @@ async def test_bodies_that_arrive_are_bounded_together_and_others_go_on() -> Non
             one.cancel()
 
 
-async def test_what_is_left_of_a_refused_body_is_read_so_far_and_no_further(
+async def test_the_rest_of_a_rejected_body_is_read_up_to_a_limit(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with wired() as wire, wire.connect() as (reader, writer), asyncio.timeout(30):

@@ -47,7 +47,7 @@ def permissions(answer: Answer) -> dict[str, str]:
     }
 
 
-async def test_a_preflight_is_answered_with_what_a_page_may_do(anyone: Client, worker: Worker) -> None:
+async def test_a_preflight_gets_the_permissions_of_a_page(anyone: Client, worker: Worker) -> None:
     await allow(worker, SETTINGS)
     for path in ("/hello", "/nothing"):  # that there is nothing, the page is told by the request itself
         answer = await preflight(anyone, path)
@@ -71,7 +71,7 @@ async def test_a_page_of_another_origin_is_permitted_nothing(anyone: Client, wor
         assert (answer.status, permissions(answer), answer.headers["Vary"]) == (200, {}, "Origin")
 
 
-async def test_answers_and_errors_can_be_read_by_a_page_that_may(client: Client, worker: Worker) -> None:
+async def test_an_allowed_page_can_read_responses_and_errors(client: Client, worker: Worker) -> None:
     await allow(worker, SETTINGS)
     await client.route(await client.script("throw 1", name="fails"), "/fails")
     await client.route(await client.script(OWN, name="own"), "/own")
@@ -95,7 +95,7 @@ async def test_answers_and_errors_can_be_read_by_a_page_that_may(client: Client,
     assert permissions(await client("GET", "/own")) == {}  # nobody asked, and the script has no say
 
 
-async def test_any_origin_may_be_allowed_without_credentials(anyone: Client, worker: Worker) -> None:
+async def test_any_origin_can_be_allowed_without_credentials(anyone: Client, worker: Worker) -> None:
     await allow(worker, {"origins": ["*"], "headers": ["*"]})
     answer = await anyone("GET", "/hello", headers={"Origin": "https://anything.example"})
     assert permissions(answer) == {"allow-origin": "*"}

@@ -63,7 +63,7 @@ async def test_a_members_script_needs_a_principal(client: Client, worker: Worker
     assert "authorization" not in answer.json
 
 
-async def test_an_open_script_takes_a_broken_token_for_nobody(client: Client) -> None:
+async def test_an_open_script_treats_an_invalid_token_as_anonymous(client: Client) -> None:
     script = await client.script("ctx.request.headers", execute_access="open")
     answer = await client.execute(script, headers={"Authorization": "Bearer pis_wrong"})
     assert answer.status == 200

@@ -68,7 +68,7 @@ async def get(site: Client, id_: str, query: str = "", method: str = "GET", **he
     return await site(method, f"/file?id={id_}{query}", headers=sent)
 
 
-async def test_an_upload_comes_back_with_its_length_its_type_and_its_checksum(site: Client) -> None:
+async def test_an_upload_is_sent_back_with_length_type_and_checksum(site: Client) -> None:
     made = await upload(site)
     assert (made["size"], made["content_type"]) == (len(DATA), "image/png")
     assert made["sha256"] == hashlib.sha256(DATA).hexdigest()
@@ -97,7 +97,7 @@ async def test_an_empty_file_is_sent_as_such(site: Client) -> None:
         assert (answer.status, answer.body, answer.headers["Content-Length"]) == (200, b"", "0")
 
 
-async def test_head_tells_what_get_would_send(site: Client) -> None:
+async def test_head_has_the_headers_of_get(site: Client) -> None:
     made = await upload(site)
     whole, head = await get(site, made["id"]), await get(site, made["id"], method="HEAD")
     assert (head.status, head.body) == (200, b"")
@@ -109,7 +109,7 @@ async def test_head_tells_what_get_would_send(site: Client) -> None:
 
 @pytest.mark.parametrize("tag", [TAG, f"W/{TAG}", f'"x", {TAG}', "*"])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_a_client_that_has_it_is_not_sent_it_again(site: Client, tag: str, method: str) -> None:
+async def test_a_cached_file_is_not_sent_again(site: Client, tag: str, method: str) -> None:
     made = await upload(site)
     answer = await get(site, made["id"], "&cache-control=private", method, If_None_Match=tag)
     assert (answer.status, answer.body) == (304, b"")
@@ -147,7 +147,7 @@ async def test_a_part_is_sent_when_one_is_asked_for(site: Client, header: str, s
     assert answer.headers["ETag"] == TAG
 
 
-async def test_a_part_behind_the_end_is_refused(site: Client) -> None:
+async def test_a_range_after_the_end_is_rejected(site: Client) -> None:
     made = await upload(site)
     for header in (f"bytes={len(DATA)}-", "bytes=-0"):
         answer = await get(site, made["id"], Range=header)
@@ -168,9 +168,7 @@ async def test_a_part_behind_the_end_is_refused(site: Client) -> None:
         {"Range": "bytes=0-1", "If_Range": "Wed, 21 Oct 2026 07:28:00 GMT"},
     ],
 )
-async def test_what_is_no_single_range_of_this_version_gets_all_of_it(
-    site: Client, headers: dict[str, str]
-) -> None:
+async def test_an_invalid_range_gets_the_whole_file(site: Client, headers: dict[str, str]) -> None:
     made = await upload(site)
     answer = await get(site, made["id"], **headers)
     assert (answer.status, answer.body) == (200, DATA)
@@ -299,7 +297,7 @@ LOG = "SELECT outcome, status, response FROM execution_logs WHERE request->>'pat
         ("GET", "", {"Range": f"bytes={len(DATA)}-"}, 416, None),
     ],
 )
-async def test_the_record_of_an_execution_tells_what_was_sent_of_a_file(
+async def test_the_record_of_an_execution_has_the_sent_bytes_of_a_file(
     site: Client, method: str, query: str, headers: dict[str, str], status: int, size: int | None
 ) -> None:
     made = await upload(site)
@@ -318,7 +316,7 @@ async def test_the_record_of_an_execution_tells_what_was_sent_of_a_file(
     assert logged["headers"].get("content-range") == answer.headers.get("Content-Range")
 
 
-async def test_the_record_of_a_file_that_is_not_sent_tells_why(site: Client, tmp_path: Path) -> None:
+async def test_the_record_of_an_unsent_file_has_the_reason(site: Client, tmp_path: Path) -> None:
     made = await upload(site)
     next((tmp_path / "files").glob("*/*/*")).unlink()
     assert (await get(site, made["id"])).status == 500
@@ -327,7 +325,7 @@ async def test_the_record_of_a_file_that_is_not_sent_tells_why(site: Client, tmp
 
 
 @pytest.mark.parametrize("while_", ["it is sent", "it is opened"])
-async def test_the_record_of_a_transfer_that_broke_tells_how_much_was_sent(
+async def test_the_record_of_a_broken_transfer_has_the_sent_bytes(
     site: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch, while_: str
 ) -> None:
     made = await upload(site, os.urandom(8_000_000))
@@ -352,14 +350,14 @@ async def test_the_record_of_a_transfer_that_broke_tells_how_much_was_sent(
     assert (0 < response["body_size"] < 8_000_000) == (while_ == "it is sent")
 
 
-async def test_a_script_that_answers_with_a_file_sets_no_cookie_of_ours(site: Client) -> None:
+async def test_a_file_response_cannot_set_a_session_cookie(site: Client) -> None:
     made = await upload(site)
     for cookie in (SESSION_COOKIE, SESSION_COOKIE_SECURE):
         assert "Set-Cookie" not in (await get(site, made["id"], f"&set-cookie={cookie}=x")).headers
     assert "Set-Cookie" in (await get(site, made["id"], "&set-cookie=theirs=x")).headers
 
 
-async def test_the_file_of_another_app_is_none(site: Client) -> None:
+async def test_a_file_of_another_app_is_not_found(site: Client) -> None:
     made = await upload(site)
     other = await site.admin("POST", "/apps", {"slug": "other", "name": "Other"})
     assert other.status == 201
@@ -368,7 +366,7 @@ async def test_the_file_of_another_app_is_none(site: Client) -> None:
     assert answer.json is True
 
 
-async def test_a_guest_that_makes_up_an_answer_gets_no_file_that_is_not_its_apps(
+async def test_a_forged_file_response_gets_no_file_of_another_app(
     site: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await upload(site)
@@ -388,7 +386,7 @@ async def test_a_guest_that_makes_up_an_answer_gets_no_file_that_is_not_its_apps
         assert answer.json["error"]
 
 
-async def test_a_caller_who_may_not_read_files_is_sent_none(
+async def test_a_caller_without_files_read_gets_no_file(
     site: Client, worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = await upload(site)

@@ -55,7 +55,7 @@ async def test_the_default_app_serves_unclaimed_hosts_until_another_app_claims_o
     assert (await client("GET", "/hello", host="other.example")).status == 200
 
 
-async def test_an_unknown_host_is_told_so(client: Client, anyone: Client) -> None:
+async def test_an_unknown_host_is_reported(client: Client, anyone: Client) -> None:
     await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
     await client.admin("POST", "/apps/shop/domains", {"pattern": "shop.t"})
     answer = await anyone("GET", "/hello", host="other.example")
@@ -66,7 +66,7 @@ async def test_an_unknown_host_is_told_so(client: Client, anyone: Client) -> Non
     assert "X-Execution-Id" not in answer.headers
 
 
-async def test_an_unknown_path_and_a_wrong_method_are_told_so(client: Client) -> None:
+async def test_an_unknown_path_and_a_wrong_method_are_reported(client: Client) -> None:
     await client.route(await client.script("1"), "/get")
     assert (await client("GET", "/nothing")).status == 404
     wrong = await client("POST", "/get")
@@ -77,7 +77,7 @@ async def test_an_unknown_path_and_a_wrong_method_are_told_so(client: Client) ->
     )
 
 
-async def test_head_is_answered_by_the_get_route_without_a_body(anyone: Client) -> None:
+async def test_head_is_served_by_the_get_route_without_a_body(anyone: Client) -> None:
     answer = await anyone("HEAD", "/hello")
     assert (answer.status, answer.body) == (200, b"")
     assert int(answer.headers["Content-Length"]) > 0
@@ -129,7 +129,7 @@ async def test_the_script_sees_the_request_decoded_but_no_platform_credential(cl
         ("X-Request-Id", "{}", None),
     ],
 )
-async def test_no_way_to_send_a_token_takes_it_to_a_script(
+async def test_a_token_never_reaches_a_script(
     client: Client, name: str, value: str, left: str | None
 ) -> None:
     await client.route(await client.script(ECHO), "/echo")
@@ -152,7 +152,7 @@ async def test_no_token_in_a_query_reaches_a_script_or_its_log(client: Client) -
 
 
 @pytest.mark.parametrize("path", ["/hello/{}", "/{}", "/a%2Fpi%73_{}", "/:{}/x"])
-async def test_a_token_in_a_path_is_refused_before_anything_looks_at_it(client: Client, path: str) -> None:
+async def test_a_token_in_a_path_is_rejected_first(client: Client, path: str) -> None:
     token = str(client.token)
     path = path.format(token.removeprefix("pis_") if "pi%73_" in path else token)
     client.token = None
@@ -251,7 +251,7 @@ async def test_a_proxys_absolute_target_names_the_host(anyone: Client) -> None:
         "/realtime/x",
     ],
 )
-async def test_reserved_paths_that_nothing_answers_are_404_on_any_host(anyone: Client, path: str) -> None:
+async def test_unused_reserved_paths_are_404_on_any_host(anyone: Client, path: str) -> None:
     for host in ("localhost", "other.example"):
         answer = await anyone("GET", path, host=host)
         assert (answer.status, answer.error) == (404, "not_found")
@@ -325,7 +325,7 @@ async def test_a_client_that_goes_away_frees_its_slot(client: Client, worker: Wo
     assert [entry["outcome"] for entry in logged] == ["cancelled"]
 
 
-async def test_a_full_gate_answers_503_and_the_admin_api_goes_on(client: Client, worker: Worker) -> None:
+async def test_a_full_gate_returns_503_and_the_admin_api_continues(client: Client, worker: Worker) -> None:
     app_id = (await client.admin("GET", "/apps/default")).json["id"]
     with contextlib.ExitStack() as held:
         for _ in range(worker.admission.share):
@@ -357,7 +357,7 @@ async def test_a_failing_script_ends_in_the_error_shape(
     assert answer.json["error"]["request_id"] == answer.headers["X-Request-Id"]
 
 
-async def test_a_json_body_that_is_none_is_the_callers_fault(client: Client) -> None:
+async def test_an_invalid_json_body_is_a_client_error(client: Client) -> None:
     await client.route(await client.script("ctx.request.body"), "/json", "POST")
     answer = await client("POST", "/json", data=b"{", headers={"Content-Type": "application/json"})
     assert (answer.status, answer.error) == (400, "request_invalid")

@@ -68,7 +68,7 @@ async def data_of(docs: DatabaseDocs, call: Call, id_: str) -> Any:
     return envelope and json.loads(envelope)["data"]
 
 
-async def test_an_envelope_tells_when_a_document_was_made_and_changed(worker: Worker, app: UUID) -> None:
+async def test_an_envelope_has_the_times_of_creation_and_change(worker: Worker, app: UUID) -> None:
     source = C + "let a = c.create(#{ n: 1 }); let b = c.update(a.id, #{ n: 2 }); [a, b, c.get(a.id)]"
     made, changed, got = await run(worker, app, source)
     assert list(made) == ["created_at", "data", "id", "updated_at"]
@@ -85,7 +85,7 @@ NUMBERS = [
 ]
 
 
-async def test_numbers_come_back_equal_and_of_the_type_they_had(worker: Worker, app: UUID) -> None:
+async def test_numbers_are_read_back_with_their_type(worker: Worker, app: UUID) -> None:
     wrong = "let wrong = []; for (n, i) in [" + ", ".join(NUMBERS) + "] { "
     source = (
         C
@@ -132,7 +132,7 @@ async def test_zero_has_no_sign_once_it_is_stored(worker: Worker, app: UUID) -> 
         ('docs::collection("\\x00").count(#{})', "NUL"),
     ],
 )
-async def test_what_is_not_acceptable_is_thrown_and_says_what(
+async def test_an_invalid_argument_throws_with_its_name(
     worker: Worker, app: UUID, source: str, said: str
 ) -> None:
     message = await run(worker, app, C + source)
@@ -158,7 +158,7 @@ async def test_what_is_not_acceptable_is_thrown_and_says_what(
         *("{hex}", "0x{hex}", "{hex}----", "-{hex}---"),
     ],
 )
-async def test_what_is_no_id_is_the_id_of_none(docs: DatabaseDocs, call: Call, id_: str) -> None:
+async def test_an_invalid_id_is_not_found(docs: DatabaseDocs, call: Call, id_: str) -> None:
     made = UUID(await create(docs, call, {"n": 1}))
     odd = id_.replace("{{{0}}}", f"{{{made}}}").replace("{0}", str(made)).replace("{hex}", made.hex)
     if odd == str(made):
@@ -189,7 +189,7 @@ TEXTS = [
 ]
 
 
-async def test_any_text_and_any_name_of_a_field_comes_back(docs: DatabaseDocs, call: Call) -> None:
+async def test_any_string_and_field_name_is_read_back(docs: DatabaseDocs, call: Call) -> None:
     data = {
         "texts": TEXTS,
         **{text: text for text in TEXTS},
@@ -203,7 +203,7 @@ async def test_any_text_and_any_name_of_a_field_comes_back(docs: DatabaseDocs, c
             assert await docs.count(call, "c", {text: text, f"nested.{text}": {"$exists": True}}) == 1
 
 
-async def test_the_deepest_value_a_script_can_make_comes_back(worker: Worker, app: UUID) -> None:
+async def test_the_deepest_value_of_a_script_is_read_back(worker: Worker, app: UUID) -> None:
     deep = "let v = 1; for i in 0..%d { v = [v]; } "
     source = (
         C
@@ -218,7 +218,7 @@ async def test_the_deepest_value_a_script_can_make_comes_back(worker: Worker, ap
     assert isinstance(message, str)
 
 
-async def test_what_is_nested_deeper_than_scripts_read_is_refused(docs: DatabaseDocs, call: Call) -> None:
+async def test_a_document_nested_too_deeply_is_rejected(docs: DatabaseDocs, call: Call) -> None:
     for levels in (127, 1000, 5000, 100_000, 250_000):
         with pytest.raises(ServiceError, match=r"\b127\b"):
             await docs.create(call, "c", '{"a":' + "[" * levels + "]" * levels + "}")
@@ -241,7 +241,7 @@ async def test_what_is_nested_deeper_than_scripts_read_is_refused(docs: Database
         ('{"a": [' + ",".join(["1e300"] * 100_000) + "]}", "at most 1048576 bytes"),
     ],
 )
-async def test_what_a_guest_makes_up_is_refused_in_words(
+async def test_a_forged_document_is_rejected_with_a_message(
     docs: DatabaseDocs, call: Call, text: str, said: str
 ) -> None:
     with pytest.raises(ServiceError, match=said):
@@ -259,7 +259,7 @@ async def test_the_largest_document_is_kept(docs: DatabaseDocs, call: Call) -> N
 
 
 @pytest.mark.parametrize("leaf", ["1", "{}", "[]"])
-async def test_the_deepest_document_is_kept_and_read_and_no_patch_makes_it_deeper(
+async def test_no_patch_makes_the_deepest_document_deeper(
     worker: Worker, app: UUID, docs: DatabaseDocs, call: Call, leaf: str
 ) -> None:
     around = 126 if leaf == "1" else 125
@@ -311,7 +311,7 @@ JSON = st.recursive(
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(JSON, min_size=1))
-async def test_the_database_measures_json_as_it_is_sent(database: Database, values: list[Any]) -> None:
+async def test_the_database_measures_json_as_sent(database: Database, values: list[Any]) -> None:
     texts = [compact(value) for value in values]
     sizes = await database.fetch("SELECT docs_json_size(t::jsonb) FROM unnest($1::text[]) AS t", texts)
     assert [size for (size,) in sizes] == [len(text.encode()) for text in texts]
@@ -353,7 +353,7 @@ async def test_a_patch_merges_as_the_rfc_says(
     assert await data_of(docs, call, id_) == after
 
 
-async def test_patches_of_different_fields_at_once_all_count(worker: Worker, app: UUID) -> None:
+async def test_concurrent_patches_of_different_fields_all_apply(worker: Worker, app: UUID) -> None:
     id_ = (await run(worker, app, C + "c.create(#{ deep: #{ kept: true } })"))["id"]
     scripts = [
         script(C + f'for i in 0..5 {{ c.patch("{id_}", #{{ f{n}: i, deep: #{{ d{n}: i }} }}); }} 1', app=app)
@@ -453,7 +453,7 @@ async def test_the_size_a_page_counts_with_is_that_of_the_envelope(
         *({"$in": []}, {"$exists": True}, {"$exists": False}, {"$contains": None}),
     ],
 )
-async def test_each_document_meets_a_condition_or_its_opposite(
+async def test_each_document_matches_a_condition_or_its_opposite(
     docs: DatabaseDocs, call: Call, operand: Any
 ) -> None:
     values = [None, True, 0, 1, 2.5, "", "a", "b", [], [1], ["a"], [None], {}, {"b": 1}, {"b": {"b": None}}]
@@ -466,7 +466,7 @@ async def test_each_document_meets_a_condition_or_its_opposite(
             assert met + await docs.count(call, "c", opposite) == len(values) + 1, path
 
 
-async def test_the_largest_filter_there_can_be_is_answered(docs: DatabaseDocs, call: Call) -> None:
+async def test_the_largest_filter_is_accepted(docs: DatabaseDocs, call: Call) -> None:
     await create(docs, call, {"n": 1})
     ranges = [{f"a{n}.b.c.d.e": {"$gt": n}} for n in range(32)]
     many = {"$or": [*ranges, *({f"a{n}.b.c.d.e": n} for n in range(223)), {"n": 1}]}

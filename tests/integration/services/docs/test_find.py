@@ -70,7 +70,7 @@ SORTS = st.lists(st.builds(str.__add__, st.sampled_from(["", "-"]), PATHS), max_
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(documents=DOCUMENTS, filters=st.lists(FILTERS, min_size=4, max_size=8), sort=SORTS)
-async def test_what_is_found_and_in_which_order_is_what_the_reference_says(
+async def test_results_and_their_order_equal_the_reference(
     docs: DatabaseDocs, call: Call, documents: list[Any], filters: list[Any], sort: list[str]
 ) -> None:
     collection = uuid4().hex
@@ -88,7 +88,7 @@ async def test_what_is_found_and_in_which_order_is_what_the_reference_says(
     ]
 
 
-async def test_texts_are_sorted_by_their_beginnings(docs: DatabaseDocs, call: Call) -> None:
+async def test_strings_are_sorted_by_their_first_characters(docs: DatabaseDocs, call: Call) -> None:
     same = "é" * SORTED_BY
     for text in (same + "b", same + "a", same[1:] + "z", same[1:] + "a"):
         await docs.create(call, "c", written({"text": text}))

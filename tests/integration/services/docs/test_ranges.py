@@ -111,7 +111,7 @@ async def looked_up(database: Database, call: Call, collection: str, filter_: An
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(documents=DOCUMENTS, filters=st.lists(FILTERS, min_size=4, max_size=8), data=st.data())
-async def test_the_index_is_never_asked_for_less_than_the_range(
+async def test_the_index_search_covers_the_range(
     database: Database, call: Call, documents: list[Any], filters: list[Any], data: st.DataObject
 ) -> None:
     collection = uuid4().hex
@@ -208,7 +208,7 @@ async def plan(database: Database, statement: tuple[str, Sequence[object]]) -> l
     return found
 
 
-async def test_an_index_answers_what_finds_little_and_what_finds_much_is_read_in_order(
+async def test_an_index_is_used_for_few_results_only(
     database: Database, docs: DatabaseDocs, call: Call
 ) -> None:
     for collection in ("c", "beside"):

@@ -23,7 +23,7 @@ from tests.integration.conftest import Worker
 
 
 @pytest.mark.parametrize("apps", [1, 3])
-async def test_searches_of_scripts_and_people_leave_connections_for_others(
+async def test_searches_leave_connections_for_others(
     worker: Worker, connection_parameters: ConnectionParameters, monkeypatch: pytest.MonkeyPatch, apps: int
 ) -> None:
     running = most = 0

@@ -47,7 +47,7 @@ async def greeted(client: socket.socket) -> bytes:
     return await asyncio.get_running_loop().sock_recv(client, 100)
 
 
-def test_all_who_wait_are_served_whoever_else_is_busy(runner: asyncio.Runner) -> None:
+def test_all_waiting_clients_are_served(runner: asyncio.Runner) -> None:
     """A busy loop takes long for a turn, so it must not take one for each of them."""
 
     async def turns() -> int:
@@ -66,7 +66,7 @@ def test_all_who_wait_are_served_whoever_else_is_busy(runner: asyncio.Runner) ->
     assert runner.run(turns()) < MANY / 4
 
 
-def test_what_is_closed_accepts_nobody(runner: asyncio.Runner) -> None:
+def test_a_closed_acceptor_accepts_no_connection(runner: asyncio.Runner) -> None:
     async def refused() -> None:
         listening = listen("127.0.0.1", 0, 1)[0]
         address = listening.getsockname()
@@ -78,7 +78,7 @@ def test_what_is_closed_accepts_nobody(runner: asyncio.Runner) -> None:
     runner.run(refused())
 
 
-def test_without_files_for_more_connections_it_goes_on_when_there_are_some_again(
+def test_accepting_continues_when_descriptors_are_free_again(
     runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(acceptor, "_PAUSE_SECONDS", 0.01)

@@ -36,14 +36,14 @@ def test_ipv6_is_counted_by_network_and_ipv4_by_address() -> None:
     assert entered(limiter, LimitedConnection("192.0.2.2", None))
 
 
-def test_who_is_not_counted_and_who_has_no_address_may_have_any_number() -> None:
+def test_uncounted_connections_are_not_limited() -> None:
     limiter = ConnectionLimiter(100, 1)
     assert all(entered(limiter, LimitedConnection("192.0.2.1", None), counted=False) for _ in range(10))
     assert all(entered(limiter, LimitedConnection("", None)) for _ in range(10))
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.booleans(), st.booleans()), max_size=80))
-def test_the_counts_are_true_whoever_comes_and_goes(steps: list[tuple[int, bool, bool]]) -> None:
+def test_the_counts_are_exact(steps: list[tuple[int, bool, bool]]) -> None:
     limiter, inside = ConnectionLimiter(10, 4), list[LimitedConnection]()
     for number, (address, idle, leaves) in enumerate(steps):
         connection = LimitedConnection(f"192.0.2.{address}", float(number) if idle else None)

@@ -51,7 +51,7 @@ decorations = st.sampled_from(["plain", "brackets", "port"])
     proxies=st.lists(insiders, max_size=5),
     how=decorations,
 )
-def test_the_client_is_the_last_hop_that_is_not_trusted_whatever_it_claims(
+def test_the_client_is_the_last_untrusted_hop(
     forged: list[str], client: str, proxies: list[str], how: str
 ) -> None:
     chain = [*forged, decorated(client, how), *(decorated(proxy, how) for proxy in proxies)]
@@ -59,7 +59,7 @@ def test_the_client_is_the_last_hop_that_is_not_trusted_whatever_it_claims(
 
 
 @given(st.text(), insiders)
-def test_whatever_is_sent_the_client_is_an_address(sent: str, connected: str) -> None:
+def test_the_client_is_always_an_address(sent: str, connected: str) -> None:
     address, proxies = TRUSTED.client(sent, connected)
     assert str(ip_address(address)) == address
     assert proxies >= 1
@@ -107,14 +107,14 @@ def test_a_trusted_proxy_is_believed_and_no_one_else() -> None:
     )
 
 
-def test_what_a_proxy_does_not_say_is_taken_from_the_request() -> None:
+def test_missing_proxy_headers_are_taken_from_the_request() -> None:
     assert asked() == Peer("10.0.0.1", "http", "own.test")
     empty = [(name, " ") for name, _ in FORWARDED]
     assert asked(*empty) == Peer("10.0.0.1", "http", "own.test")
     assert asked(("X-Forwarded-Proto", "gopher")).scheme == "http"
 
 
-def test_a_chain_may_come_in_one_header_or_in_several() -> None:
+def test_a_chain_can_be_in_one_or_several_headers() -> None:
     split = (("X-Forwarded-For", "6.6.6.6, 192.0.2.7"), ("X-Forwarded-For", "10.9.9.9"))
     assert asked(*split).address == "192.0.2.7"
 
@@ -133,7 +133,7 @@ def test_of_a_list_the_outermost_trusted_proxys_word_counts(for_: str, host: str
     assert asked(("X-Forwarded-For", for_), ("X-Forwarded-Host", host)).host == said
 
 
-def test_who_sent_a_request_is_worked_out_once() -> None:
+def test_the_peer_of_a_request_is_computed_once() -> None:
     request: Any = Asked(("X-Forwarded-For", "192.0.2.1"))
     first = peer(request)
     request.headers.clear()

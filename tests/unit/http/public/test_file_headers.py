@@ -25,7 +25,7 @@ NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), m
         ("../a\\b", 'attachment; filename=".._a_b"'),
     ],
 )
-def test_a_name_is_told_twice_where_it_has_to(name: str, value: str) -> None:
+def test_a_non_ascii_name_is_sent_twice(name: str, value: str) -> None:
     assert attachment(name) == value
 
 
@@ -92,6 +92,6 @@ def test_a_range_of_ten_bytes(header: str, part: tuple[int, int] | None) -> None
 
 
 @given(st.text() | st.from_regex(r"bytes=[0-9]{0,3}-[0-9]{0,3}", fullmatch=True), st.integers(1, 999))
-def test_what_is_sent_lies_within_the_file(header: str, size: int) -> None:
+def test_sent_ranges_are_within_the_file(header: str, size: int) -> None:
     part = parse_range(header, size)
     assert part is None or part[1] == 0 or (part[0] >= 0 and part[1] > 0 and sum(part) <= size)

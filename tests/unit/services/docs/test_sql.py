@@ -105,7 +105,7 @@ def statements(filter_: Any) -> list[tuple[str, Any]]:
 
 
 @given(filter_=FILTERS, sort=SORTS, limit=st.integers(0, 1000), skip=st.integers(0, 1_000_000))
-def test_no_text_of_users_is_ever_part_of_the_sql(filter_: Any, sort: Any, limit: int, skip: int) -> None:
+def test_user_input_is_never_part_of_the_sql(filter_: Any, sort: Any, limit: int, skip: int) -> None:
     for sql, parameters in statements({**filter_, "$sort": sort, "$limit": limit, "$skip": skip}):
         assert MARKER not in sql
         foreign = [token for token in TOKEN.findall(sql) if token not in WORDS and token[0] != "$"]
@@ -151,7 +151,7 @@ def test_equal_values_are_one_parameter() -> None:
     assert sql.count("$3") == 2
 
 
-def test_a_number_and_a_text_and_a_bool_that_look_alike_are_not_one_parameter() -> None:
+def test_similar_values_of_different_types_are_separate_parameters() -> None:
     for values in ([1, True], [1, "1"], [0, False], [1, 1.0], [None, "null"]):
         _, parameters = count_statement(parse_find({"a": {"$in": values}}), APP, "c")
         assert len(parameters) == 2 + 1 + 2 * len(values) - 1, values
@@ -266,7 +266,7 @@ LONG = "the strings of $contains have more than 1024 bytes in total"
         ({"$or": [{"a": {"$contains": "é" * 100}}, {"a": {"$not": {"$contains": "a" * 825}}}]}, LONG),
     ],
 )
-def test_what_is_not_in_the_language_is_refused_in_words(filter_: Any, said: str) -> None:
+def test_an_invalid_filter_is_rejected_with_a_message(filter_: Any, said: str) -> None:
     with pytest.raises(ServiceError) as refused:
         parse_find(filter_)
     assert str(refused.value) == said

@@ -36,7 +36,7 @@ def packed(value: object) -> bytes:
 
 
 @given(VALUES.filter(lambda value: value is not None))
-def test_what_is_shown_and_stored_again_is_the_same_to_the_byte(value: object) -> None:
+def test_a_shown_value_is_stored_again_byte_for_byte(value: object) -> None:
     shown = show(packed(value))
     assert [shown.value, shown.blob, shown.packed].count(None) == 2
     orjson.dumps(shown)
@@ -44,7 +44,7 @@ def test_what_is_shown_and_stored_again_is_the_same_to_the_byte(value: object) -
 
 
 @given(VALUES)
-def test_what_json_can_say_comes_back_from_json(value: object) -> None:
+def test_json_values_are_read_back_from_json(value: object) -> None:
     shown = show(packed(value))
     if shown.value is not None:
         assert packed(orjson.loads(orjson.dumps(shown.value))) == packed(value)
@@ -74,7 +74,7 @@ def test_a_blob_is_a_blob_and_what_holds_one_or_no_number_is_packed() -> None:
     ],
     ids=lambda stored: stored[:4].hex() or "nothing",
 )
-def test_what_is_no_messagepack_of_one_value_is_shown_as_it_is_and_refused(stored: bytes) -> None:
+def test_invalid_messagepack_is_shown_unchanged_and_rejected(stored: bytes) -> None:
     as_it_is = Value(packed=base64.b64encode(stored).decode())
     assert show(stored) == as_it_is
     with pytest.raises(Invalid, match="MessagePack"):
@@ -84,7 +84,7 @@ def test_what_is_no_messagepack_of_one_value_is_shown_as_it_is_and_refused(store
 
 
 @given(VALUES, st.binary(min_size=1, max_size=40))
-def test_a_value_with_anything_behind_it_is_no_value(value: object, rest: bytes) -> None:
+def test_trailing_bytes_are_invalid(value: object, rest: bytes) -> None:
     assert packed(decode_single(packed(value))) == packed(value)
     with pytest.raises(ValueError, match=r".+"):
         decode_single(packed(value) + rest)
@@ -109,13 +109,13 @@ def test_keys_are_sorted_as_scripts_sort_them() -> None:
         (Value(value=[{"a": -(2**63) - 1}]), "value"),
     ],
 )
-def test_what_no_script_could_have_is_refused(value: Value, field: str) -> None:
+def test_a_value_that_no_script_can_have_is_rejected(value: Value, field: str) -> None:
     with pytest.raises(Invalid) as caught:
         store(value)
     assert caught.value.details["field"] == field
 
 
-def test_what_nests_too_deeply_is_refused_and_shown_all_the_same() -> None:
+def test_a_value_nested_too_deeply_is_rejected_but_shown() -> None:
     value: object = 1
     for _ in range(MAX_DEPTH):
         value = [value]
@@ -131,9 +131,7 @@ KEYS = st.text(
 
 
 @given(KEYS, KEYS, KEYS)
-def test_what_begins_with_a_prefix_lies_from_it_to_its_end_in_byte_order(
-    prefix: str, rest: str, other: str
-) -> None:
+def test_keys_with_a_prefix_are_a_range_in_byte_order(prefix: str, rest: str, other: str) -> None:
     end = end_of(prefix).encode()
     assert prefix.encode() <= (prefix + rest).encode() < end
     if not other.startswith(prefix):
