@@ -260,7 +260,6 @@ fn no_message_has_a_type_of_rust() {
             "No writable property 'b' - a setter is not registered for type '()' to handle 'integer'",
         ),
         ("let m = 5; m[0.5]", "Data type incorrect: float (expecting integer)"),
-        ("if 1 { }", "Data type incorrect: integer (expecting bool)"),
         ("let char = (); char.i64()", "Function not found: i64 (())"),
         ("i64", "Variable not found: i64"),
         ("#{ statusCode: 1.0 }", "statusCode must be an integer, not float"),
