@@ -149,7 +149,10 @@ impl State {
         }
         let missing = (size + 1).saturating_sub(self.end as usize - self.top as usize);
         let needed = missing.div_ceil(PAGE);
-        if self.extend(needed.max(STEP)) || self.extend(needed) || (self.reserve(needed) && self.extend(needed)) {
+        if self.extend(needed.max(STEP))
+            || self.extend(needed)
+            || (self.reserve(needed) && self.extend(needed))
+        {
             return true;
         }
         self.exhausted = 1;
