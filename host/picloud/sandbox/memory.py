@@ -38,6 +38,7 @@ class GuestMemory:
     Attributes:
         total: bytes for all guests.
         used: bytes reserved.
+        ending: executions that will return their memory soon.
         largest: the most that one execution can reserve, when no other runs.
     """
 
@@ -50,7 +51,7 @@ class GuestMemory:
             metrics: metrics of the worker; None for its own.
         """
         metrics = metrics or Metrics(METRICS)
-        self.total, self.used = total, 0
+        self.total, self.used, self.ending = total, 0, 0
         self._for_growth, self._of_app = growth_part(total), total if of_app is None else of_app
         self.largest = min(self._for_growth, self._of_app)
         self._by_app: dict[UUID, int] = {}
@@ -91,8 +92,8 @@ class GuestMemory:
     async def grow(self, reservation: Reservation, size: int, deadline: float) -> None:
         """Extend a reservation, waiting for memory if necessary.
 
-        The executions of an app that wait hold at most half of its part. So the others, which go on, can end
-        and return memory, and it never happens that all wait for each other.
+        The executions that wait hold at most half of the memory, and those of an app half of its part; beyond
+        that, the newest of them end one by one. So it never happens that all wait for each other.
 
         Args:
             reservation: the memory of the execution.
@@ -102,11 +103,6 @@ class GuestMemory:
         Raises:
             Overloaded: no memory became free in time, or too many wait.
         """
-        app_id = reservation.app_id
-        waiting = [one.reservation.size for one in self._waiting if one.reservation.app_id == app_id]
-        if sum(waiting) + reservation.size > self.largest // 2:
-            self._denied.inc()
-            raise Overloaded(_FULL)
         await self._wait(reservation, size, self._for_growth, deadline)
 
     def grow_now(self, reservation: Reservation, size: int) -> bool:
@@ -139,16 +135,36 @@ class GuestMemory:
         for waiter in self._waiting:
             if not waiter.ready.done() and waiter.reservation.extend(waiter.size, waiter.bound):
                 waiter.ready.set_result(None)
+        self._end_newest()
+
+    def _end_newest(self) -> None:
+        """End the newest execution that waits, if those that wait hold too much and none is ending."""
+        if self.ending:
+            return
+        waiting = [one for one in self._waiting if not one.ready.done()]
+        of_all = sum(one.reservation.size for one in waiting)
+        for waiter in reversed(waiting):
+            own = waiter.reservation
+            of_app = sum(one.reservation.size for one in waiting if one.reservation.app_id == own.app_id)
+            if own.size and (of_all > self._for_growth // 2 or of_app > self.largest // 2):
+                own.will_end()
+                waiter.ready.set_exception(Overloaded(_FULL))
+                return
 
     async def _wait(self, reservation: Reservation, size: int, bound: int, deadline: float) -> None:
         waiter = _Waiter(reservation, size, bound)
         self._waiting.append(waiter)
+        self._end_newest()
         try:
             async with asyncio.timeout(min(WAIT_SECONDS, deadline - time.monotonic())):
                 await waiter.ready
         except TimeoutError:
             self._denied.inc()
+            reservation.will_end()
             raise Overloaded(_FULL) from None
+        except Overloaded:
+            self._denied.inc()
+            raise
         finally:
             self._waiting.remove(waiter)
 
@@ -168,12 +184,13 @@ class Reservation:
         limit: the most that it can reserve.
     """
 
-    __slots__ = ("_memory", "app_id", "initial", "limit", "size")
+    __slots__ = ("_ending", "_memory", "app_id", "initial", "limit", "size")
 
     def __init__(self, memory: GuestMemory, app_id: UUID, limit: int, initial: int) -> None:
         """Use `GuestMemory.start`."""
         self._memory, self.app_id = memory, app_id
         self.limit, self.initial, self.size = limit, initial, 0
+        self._ending = False
 
     def extend(self, size: int, bound: int) -> bool:
         """Reserve up to `size` bytes. Returns: whether all bytes then reserved are within the bound."""
@@ -184,9 +201,18 @@ class Reservation:
         self.size = size
         return True
 
+    def will_end(self) -> None:
+        """Say that the execution ends: others can wait for its memory."""
+        if not self._ending and self.size:
+            self._ending = True
+            self._memory.ending += 1
+
     def end(self) -> None:
         """Release all; it can be called twice."""
         size, self.size = self.size, 0
+        if self._ending:
+            self._ending = False
+            self._memory.ending -= 1
         if size:
             self._memory.release(self.app_id, size)
 

@@ -193,6 +193,7 @@ class Run:
         self.figures.peak_memory_bytes = size = self.guest.memory_size()
         try:
             if size > LARGE:  # the loop would stand still for that
+                self._reservation.will_end()
                 await self._threads.give_back(self.guest)
         finally:
             self.guest.close()

@@ -111,14 +111,18 @@ async def test_no_one_waits_longer_than_until_the_deadline() -> None:
         await memory.wait(memory.start(QUIET, MIB, MIB), time.monotonic() - 1)
 
 
-async def test_executions_never_all_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("apps", [[BUSY] * 6, [UUID(int=number) for number in range(6)]])
+async def test_executions_never_all_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch, apps: list[UUID]
+) -> None:
     monkeypatch.setattr(guest_memory, "WAIT_SECONDS", 60)
     memory = GuestMemory(64 * MIB)
-    held = [await start(memory, size=7 * MIB + MIB // 2) for _ in range(6)]  # all of the part for growth
-    waiting = [asyncio.create_task(memory.grow(one, 9 * MIB, time.monotonic() + 60)) for one in held[:3]]
-    await until_waiting(waiting)
-    with pytest.raises(Overloaded):
-        await memory.grow(held[3], 9 * MIB, time.monotonic() + 60)
+    held = [await start(memory, app, 7 * MIB + MIB // 2) for app in apps]  # all of the part for growth
+    growing = [asyncio.create_task(memory.grow(one, 9 * MIB, time.monotonic() + 60)) for one in held]
+    await until_waiting(growing)
+    assert [task.done() for task in growing] == [False] * 3 + [True] + [False] * 2  # the newest of four
+    assert isinstance(growing[3].exception(), Overloaded)
     held[3].end()
-    await asyncio.gather(*waiting)
-    assert [one.size // MIB for one in held] == [9, 9, 9, 0, 8, 8]
+    await asyncio.gather(*growing[:3], *growing[4:])
+    assert [one.size // MIB for one in held] == [9, 9, 9, 0, 9, 9]
+    assert memory.ending == 0
