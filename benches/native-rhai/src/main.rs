@@ -158,6 +158,6 @@ fn memory_host() -> MemoryHost {
         .string("price")
         .int(21);
     host.kv
-        .insert(("widgets".into(), "w1".into()), widget.into_bytes());
+        .insert(("widgets".into(), "w1".into()), (widget.into_bytes(), None));
     host
 }

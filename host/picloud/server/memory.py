@@ -12,7 +12,7 @@ from picloud.sandbox.slots import MAX_BYTES
 
 _log = logging.getLogger(__name__)
 
-# Resident memory of the code and tables of a process, measured with `script/attack` on an idle server.
+# Estimates of the resident memory of a process without scripts; idle workers have about 75 MiB.
 _WORKER_MB, _DATABASE_MB = 120, 250
 
 
