@@ -96,5 +96,5 @@ fn nesting_ends_both_ways() {
 #[test]
 fn unsupported_types_are_named() {
     let pointer = Dynamic::from(rhai::FnPtr::new("f").unwrap());
-    assert_eq!(write(&pointer), Err(WireError::Unsupported("Fn".into())));
+    assert_eq!(write(&pointer), Err(WireError::Unsupported("function".into())));
 }
