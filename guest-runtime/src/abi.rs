@@ -39,7 +39,7 @@ extern "C" fn initialize() {
 #[unsafe(no_mangle)]
 extern "C" fn info() -> i64 {
     let mut answer = Writer::new();
-    answer.map(9);
+    answer.map(10);
     answer.string("abi").int(picloud_sdk::ABI_VERSION);
     answer.string("sdk").string(picloud_sdk::SDK_VERSION);
     answer.string("rhai").string("1.27.0");
