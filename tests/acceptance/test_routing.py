@@ -13,6 +13,9 @@ def test_a_change_of_routes_is_seen_by_the_very_next_request_on_every_worker(dat
     with Server(data_dir, ("--port", "0", "--workers", "4")) as server:
         token = server.login()
         script_id = server.script(token, "params", "ctx.request.params")
+        # Another app with a claim: the default app no longer serves hosts that no app has claimed.
+        for path, body in (("", {"slug": "shop", "name": "Shop"}), ("/shop/domains", {"pattern": "shop.t"})):
+            assert server.request("POST", f"/api/v1/admin/apps{path}", body, token).status == 201
         connections = [server.connect() for _ in range(24)]  # spread over the workers by the kernel
 
         def seen(path: str) -> set[tuple[int, bytes]]:

@@ -104,6 +104,6 @@ async def test_usage_is_shown_against_its_quotas(shell: Shell) -> None:
     await shell.done("kv", "set", "c", "k", "1", *DEFAULT)
     lines = (await shell.done("apps", "usage", "default")).splitlines()
     kept = [line.split()[:2] for line in lines[1:]]
-    assert kept == [["kv", "1"], ["docs", "0"], ["files", "0"], ["scripts", "1"]]
+    assert kept == [["kv", "1"], ["docs", "0"], ["files", "0"], ["scripts", "1"], ["executions", "0"]]
     assert lines[1].split()[3] == "2"
     assert (await shell("apps", "usage", "default", "--json")).json["items"][0]["rows"] == 1

@@ -14,7 +14,7 @@ async def test_saving_pushes_shows_errors_on_their_line_and_follows_what_is_exec
     folder = shell.folder / "default"
     script = folder / "hello.rhai"
     dev = await shell.goes_on("dev", folder=folder)
-    await dev.says(f"GET    http://localhost:{client.port}/hello -> hello")
+    await dev.says(f"ANY    http://localhost:{client.port}/hello -> hello")
 
     script.write_text('print("one"); 1\n')
     await dev.says("~ script hello  source")

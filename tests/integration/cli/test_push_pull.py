@@ -92,7 +92,7 @@ async def test_byte_order_marks_are_no_changes(shell: Shell, folder: Path) -> No
         file.write_text("\ufeff" + file.read_text("utf-8"), "utf-8")
     await shell.done("push", "project", "--create-app")
     assert await shell.done("push", folder=folder) == "shop: nothing to do\n"
-    assert await shell.done("pull", folder=folder) == ". is as the app shop is\n"
+    assert await shell.done("pull", folder=folder) == ". is up to date with app shop\n"
 
 
 async def test_an_app_without_routes_is_pulled_so_that_routes_can_be_added(shell: Shell) -> None:

@@ -129,7 +129,7 @@ def test_modules_are_found_in_the_folder_of_the_script(tmp_path: Path) -> None:
     file.write_text('import "nobody" as n; 1')
     ended = _run(file)
     assert ended.returncode == 1
-    assert f"{file}:1:1: " in ended.stderr
+    assert f"{file}:1:8: " in ended.stderr
 
 
 def test_an_error_in_a_module_is_shown_in_its_own_file(tmp_path: Path) -> None:

@@ -72,9 +72,11 @@ async def test_settings_are_shown_updated_by_field_and_removed(shell: Shell) -> 
         "expose_headers": "etag",
         "credentials": "no",
         "max_age_seconds": "600",
+        "record_bodies": "errors",
+        "public_errors": "no",
     }
     assert (await shell("settings", "show", *DEFAULT, "--json")).json["cors"]["headers"] == ["x-a"]
-    assert (await shell("settings", "update", *DEFAULT, "--no-cors", "--json")).json == {"cors": None}
+    assert (await shell("settings", "update", *DEFAULT, "--no-cors", "--json")).json["cors"] is None
 
 
 async def test_invalid_settings_are_rejected(shell: Shell) -> None:

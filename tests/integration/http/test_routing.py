@@ -126,6 +126,9 @@ async def test_hosts_fall_through_to_the_next_only_where_no_path_matches(client:
     assert await params("api.x.t", "/w/1") == {"wild": "1", "sub": "api"}
     assert await params("api.x.t", "/w/w/w") == {}
     assert (await client("POST", "/a", host="api.x.t")).status == 405
+    assert await params("x.t") == {"any": "a"}  # nobody else has claimed a host
+    await client.admin("POST", "/apps", {"slug": "shop", "name": "Shop"})
+    await client.admin("POST", "/apps/shop/domains", {"pattern": "shop.t"})
     assert (await client("GET", "/a", host="x.t")).status == 404
 
 

@@ -88,5 +88,5 @@ async def test_an_unavailable_database_is_not_logged_per_execution(
     outcome = await workbench.run('kv::collection("c").get("k")')
     workbench.close()
     assert outcome.error is not None
-    assert (outcome.code, outcome.error.message) == ("internal", Unavailable().message)
+    assert (outcome.code, outcome.error.message) == ("unavailable", Unavailable().message)
     assert caplog.records == []

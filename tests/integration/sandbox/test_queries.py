@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import orjson
 import pytest
@@ -35,14 +35,15 @@ def workbench(engine: Engine) -> Iterator[Workbench]:
 
 
 def broken(text: str) -> bool:
-    """Whether a `%` begins no octet, which a request's query may have, or the octets are not UTF-8."""
+    """Whether a `%` begins no octet, or the octets are not UTF-8; both are allowed in a request's query."""
     digits = "0123456789abcdefABCDEF"
     halves = [piece[:2] for piece in text.split("%")[1:]]
     if any(len(half) < 2 or any(digit not in digits for digit in half) for half in halves):
         return True
     try:
+        unquote_to_bytes(text).decode()
         script_query(text)
-    except BadRequest:
+    except (BadRequest, UnicodeError):
         return True
     return False
 

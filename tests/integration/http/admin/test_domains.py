@@ -66,6 +66,7 @@ async def test_concurrent_claims_create_one(shop: Client) -> None:
 
 async def test_the_most_specific_claim_gets_the_request(shop: Client) -> None:
     await claim(shop, "default", "*.example.com")
+    await claim(shop, "shop", "shop.t")
     await shop.route(await shop.script('"default"', name="d"), "/who")
     script = await shop.script('"shop"', app="shop")
     await shop.admin("POST", "/apps/shop/routes", {"script_id": script["id"], "path": "/who"})

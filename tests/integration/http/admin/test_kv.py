@@ -303,6 +303,7 @@ async def test_usage_is_shown_and_a_full_quota_rejects_additions(
         {"store": "docs", "rows": 1, "bytes": 2, "rows_limit": 1, "bytes_limit": 1000},
         {"store": "files", "rows": 0, "bytes": 0, "rows_limit": 1, "bytes_limit": 1000},
         {"store": "scripts", "rows": 2, "bytes": kept, "rows_limit": 1, "bytes_limit": 1000},
+        {"store": "executions", "rows": 0, "bytes": 0, "rows_limit": 1, "bytes_limit": 1000},
     ]
     for method, where, body in (
         ("PUT", path("c", "more"), {"value": 1}),
