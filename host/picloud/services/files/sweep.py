@@ -39,12 +39,19 @@ async def claim(database: Database, store: BlobStore) -> None:
             "the files in the data folder belong to another instance; check the setting of the database"
         )
     some = [Blob(**row) for row in await database.fetch(_SQL.files_sample, _SAMPLE)]
-    if some and not any([await store.has(blob) for blob in some]):
+    if some and not await _has_one(store, some):
         raise StoreUnusable(
             "the folder files in the data folder does not have the files of the database; restore it from a "
             "backup or share it with the other nodes, or delete all files whose bytes are missing: "
             "picloud admin delete-missing-files"
         )
+
+
+async def _has_one(store: BlobStore, blobs: Sequence[Blob]) -> bool:
+    for blob in blobs:
+        if await store.has(blob):
+            return True
+    return False
 
 
 async def delete_missing(database: Database, store: BlobStore) -> int:
