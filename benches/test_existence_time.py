@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from statistics import median, quantiles
 
 import pytest
+from benches.ratio import compared
 from benches.server import HOST, PASSWORD, Server
 
 PAIRS = 5000
@@ -64,15 +64,4 @@ def test_time_of_denied_requests(
             took = {name: denied(name) for name in turn}
             pairs.append((took[names[0]], took[names[1]]))
     server.stop()
-    there, absent = (sorted(one) for one in zip(*pairs, strict=True))
-
-    def quartiles(seconds: list[float]) -> str:
-        return "/".join(f"{part * 1000:.2f}" for part in quantiles(seconds, n=4))
-
-    slower = sum(a > b for a, b in pairs) / len(pairs)
-    report(
-        f"denied {what}, existing against missing",
-        f"{median(there) / median(absent):.3f}x; quartiles {quartiles(there)} and {quartiles(absent)} ms; "
-        f"existing slower in {slower:.0%} of {len(pairs)} pairs",
-        "1.0x, 50 %",
-    )
+    report(f"denied {what}, existing against missing", compared(pairs, "existing"), "1.0x, 50 %")

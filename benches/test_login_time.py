@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from statistics import median, quantiles
 
 import pytest
+from benches.ratio import compared
 from benches.server import HOST, PASSWORD, Server
 
 USERS, ATTEMPTS = 40, 5  # as many wrong guesses as an account has before it must wait
@@ -51,15 +51,4 @@ def test_time_of_refused_logins(
             took = {name: refused(name, 2 * number + at) for at, name in enumerate(turn)}
             pairs.append((took[names[0]], took[names[1]]))
     server.stop()
-    known, unknown = (sorted(one) for one in zip(*pairs, strict=True))
-
-    def told(seconds: list[float]) -> str:
-        return "/".join(f"{part * 1000:.1f}" for part in quantiles(seconds, n=4))
-
-    slower = sum(a > b for a, b in pairs) / len(pairs)
-    report(
-        "refused log-in, known against unknown name",
-        f"{median(known) / median(unknown):.3f}x; quartiles {told(known)} and {told(unknown)} ms; "
-        f"known slower in {slower:.0%} of {len(pairs)} pairs",
-        "1.0x, 50 %",
-    )
+    report("refused log-in, known against unknown name", compared(pairs, "known"), "1.0x, 50 %")
